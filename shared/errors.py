@@ -1,0 +1,182 @@
+"""Every error of the service, in one tree.
+
+::
+
+    ServiceError
+    ├── SettingError            a setting is missing or wrong
+    ├── RequestRefused          a request is answered with a refusal
+    │   ├── BodyTooLarge
+    │   ├── SignatureMissing
+    │   ├── SignatureInvalid
+    │   ├── TooManyRequests
+    │   ├── MalformedJson
+    │   ├── InvalidFields
+    │   └── ObjectExists
+    ├── UnreadableMessage       a queue message that names no row
+    ├── Unavailable             a server of ours is out of reach
+    │   ├── LedgerUnavailable
+    │   ├── QueueUnavailable
+    │   └── CacheUnavailable
+    └── TransferError           one object could not be copied
+        ├── RetryLater          another attempt may succeed
+        │   ├── SourceUnavailable
+        │   ├── ObjectNotVisible
+        │   ├── ObjectChanged
+        │   ├── ContentMismatch
+        │   ├── StorageFull
+        │   ├── StorageUnavailable
+        │   └── OutOfTime
+        └── GiveUp              no attempt will succeed without a person
+            ├── AccessRefused
+            ├── BucketMissing
+            ├── ObjectMissing
+            ├── NameUnsafe
+            └── TargetBlocked
+
+The docstring of a class is its message; what an instance was about (a key, a setting, a field)
+is given to its constructor and follows the message. A `TransferError`'s text is what a person
+reads in the admin, so it never holds a secret or a traceback.
+"""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """The service could not do what was asked."""
+
+    def __init__(self, about: str = "") -> None:
+        self.about = about
+        message = (type(self).__doc__ or "").partition("\n")[0].rstrip(".")
+        super().__init__(f"{message}: {about}" if about else message)
+
+
+class SettingError(ServiceError):
+    """Wrong setting."""
+
+
+class RequestRefused(ServiceError):
+    """The request is refused."""
+
+
+class BodyTooLarge(RequestRefused):
+    """Request body too large."""
+
+
+class SignatureMissing(RequestRefused):
+    """Missing/empty Authorization header."""
+
+
+class SignatureInvalid(RequestRefused):
+    """Invalid HMAC signature hash."""
+
+
+class TooManyRequests(RequestRefused):
+    """Too many requests.
+
+    Args:
+        retry_after: whole seconds after which a request can be accepted again.
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+
+class MalformedJson(RequestRefused):
+    """Malformed JSON data."""
+
+
+class InvalidFields(RequestRefused):
+    """Invalid JSON data.
+
+    Args:
+        errors: one `{"field": …, "reason": …}` for each field that is wrong.
+    """
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        self.errors = errors
+        super().__init__()
+
+
+class ObjectExists(RequestRefused):
+    """Object already exists."""
+
+
+class UnreadableMessage(ServiceError):
+    """Unreadable message."""
+
+
+class Unavailable(ServiceError):
+    """A server is out of reach."""
+
+
+class LedgerUnavailable(Unavailable):
+    """PostgreSQL is out of reach."""
+
+
+class QueueUnavailable(Unavailable):
+    """RabbitMQ is out of reach."""
+
+
+class CacheUnavailable(Unavailable):
+    """memcached is out of reach."""
+
+
+class TransferError(ServiceError):
+    """The object could not be copied."""
+
+
+class RetryLater(TransferError):
+    """The copy did not succeed this time."""
+
+
+class SourceUnavailable(RetryLater):
+    """The object store could not be read."""
+
+
+class ObjectNotVisible(RetryLater):
+    """The object is not there yet."""
+
+
+class ObjectChanged(RetryLater):
+    """The object was replaced while it was copied."""
+
+
+class ContentMismatch(RetryLater):
+    """The bytes received are not the object's."""
+
+
+class StorageFull(RetryLater):
+    """The local storage is full."""
+
+
+class StorageUnavailable(RetryLater):
+    """The local storage could not be written."""
+
+
+class OutOfTime(RetryLater):
+    """The worker had no time left for the object."""
+
+
+class GiveUp(TransferError):
+    """The object cannot be copied."""
+
+
+class AccessRefused(GiveUp):
+    """The object store refuses access."""
+
+
+class BucketMissing(GiveUp):
+    """The bucket does not exist."""
+
+
+class ObjectMissing(GiveUp):
+    """The object does not exist."""
+
+
+class NameUnsafe(GiveUp):
+    """The file name could leave or disturb the storage."""
+
+
+class TargetBlocked(GiveUp):
+    """Something that is not a plain file stands where the file belongs."""

@@ -1,0 +1,3 @@
+DROP TABLE sync_count, sync_attempt, file_sync;
+DROP FUNCTION count_inserted(), count_updated(), count_deleted(), count_truncated();
+DROP TYPE attempt_outcome, sync_state;

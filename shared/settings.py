@@ -1,0 +1,287 @@
+"""Settings: one frozen object, read from a mapping, every wrong value named.
+
+The names are the original application's (`SECRET_KEY`, `DATABASE_URL`, `AWS_S3_*` …). A secret
+may be given as the ARN of an AWS Secrets Manager secret instead (`SECRET_KEY_ARN`), see
+`shared.secrets`. This module is the only one that reads the process's environment.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from shared.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `count` requests in any `seconds` seconds; a count of 0 means no limit."""
+
+    count: int
+    seconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads `50/m`, `5/s`, `1000/h` or `off`.
+
+        Raises:
+            ValueError: it is none of these.
+        """
+        if text.strip().lower() == "off":
+            return cls(0, 1)
+        match = re.fullmatch(r"\s*([1-9]\d{0,8})/([smh])\s*", text)
+        if match is None:
+            msg = "expected a count a second, minute or hour such as 50/m, or off"
+            raise ValueError(msg)
+        return cls(int(match[1]), {"s": 1, "m": 60, "h": 3600}[match[2]])
+
+
+def _whole(minimum: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,18}", text) or int(text) < minimum:
+            msg = f"expected a whole number of at least {minimum}"
+            raise ValueError(msg)
+        return int(text)
+
+    return parse
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            msg = f"expected one of {', '.join(allowed)}"
+            raise ValueError(msg)
+        return text
+
+    return parse
+
+
+def _key(text: str) -> bytes:
+    return text.encode()
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.partition("://")[0] not in schemes or not text.partition("://")[2]:
+            msg = f"expected a URL that begins with {' or '.join(f'{s}://' for s in schemes)}"
+            raise ValueError(msg)
+        return text
+
+    return parse
+
+
+def _host_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) <= 65_535:  # noqa: PLR2004
+        msg = "expected host:port"
+        raise ValueError(msg)
+    return host.strip("[]"), int(port)
+
+
+def _networks(text: str) -> tuple[IpNetwork, ...]:
+    try:
+        return tuple(ipaddress.ip_network(n.strip()) for n in text.split(",") if n.strip())
+    except ValueError as error:
+        msg = "expected addresses or networks separated by commas, such as 10.0.0.0/8"
+        raise ValueError(msg) from error
+
+
+def _setting(  # noqa: PLR0913
+    name: str,
+    doc: str,
+    parse: Callable[[str], Any] = str,
+    default: Any = MISSING,
+    *,
+    shown: str = "",
+    secret: bool = False,
+) -> Any:
+    metadata = {"name": name, "doc": doc, "parse": parse, "shown": shown, "secret": secret}
+    return field(default=default, repr=not secret, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings; what is optional and not given is None or its default."""
+
+    secret_key: bytes | None = _setting(
+        "SECRET_KEY", "key of the HMAC that signs requests", _key, None, secret=True
+    )
+    secret_key_previous: bytes | None = _setting(
+        "SECRET_KEY_PREVIOUS", "the key before it, accepted too", _key, None, secret=True
+    )
+    database_url: str | None = _setting(
+        "DATABASE_URL",
+        "PostgreSQL, the ledger",
+        _url("postgresql", "postgres"),
+        None,
+        secret=True,
+    )
+    rabbitmq_url: str | None = _setting(
+        "RABBITMQ_URL", "RabbitMQ, the queue", _url("amqp", "amqps"), None, secret=True
+    )
+    memcached_url: tuple[str, int] | None = _setting(
+        "MEMCACHED_URL", "memcached as host:port, for rate limits", _host_port, None
+    )
+    storage_path: str | None = _setting(
+        "STORAGE_PATH", "folder in which the files end", default=None
+    )
+    source: str = _setting(
+        "SOURCE", "where objects come from: s3 or nasa", _one_of("s3", "nasa"), "s3"
+    )
+    bucket: str | None = _setting("AWS_S3_BUCKET_NAME", "the client's bucket", default=None)
+    s3_access_key_id: str | None = _setting(
+        "AWS_S3_ACCESS_KEY_ID", "access key; without it boto3's usual chain", default=None
+    )
+    s3_secret_access_key: str | None = _setting(
+        "AWS_S3_SECRET_ACCESS_KEY", "its secret", default=None, secret=True
+    )
+    s3_region: str | None = _setting("AWS_S3_REGION_NAME", "the bucket's region", default=None)
+    s3_endpoint: str | None = _setting(
+        "AWS_ENDPOINT_URL_S3", "an S3 server other than AWS", _url("http", "https"), None
+    )
+    nasa_api_url: str = _setting(
+        "NASA_API_URL",
+        "Mars photos API of the demo source",
+        _url("http", "https"),
+        "https://api.nasa.gov/mars-photos/api/v1/rovers/curiosity/photos",
+    )
+    nasa_api_key: str = _setting("NASA_API_KEY", "its key", default="DEMO_KEY", secret=True)
+    max_body_bytes: int = _setting(
+        "MAX_BODY_BYTES", "largest request body", _whole(1), 65_536, shown="65536"
+    )
+    rate_limit_post: RateLimit = _setting(
+        "RATE_LIMIT_POST",
+        "POSTs of one signature from one address",
+        RateLimit.parse,
+        RateLimit(50, 60),
+        shown="50/m",
+    )
+    rate_limit_client: RateLimit = _setting(
+        "RATE_LIMIT_CLIENT",
+        "POSTs from one address",
+        RateLimit.parse,
+        RateLimit(6_000, 60),
+        shown="6000/m",
+    )
+    rate_limit_get: RateLimit = _setting(
+        "RATE_LIMIT_GET",
+        "GETs from one address",
+        RateLimit.parse,
+        RateLimit(50, 60),
+        shown="50/m",
+    )
+    rate_limit_unsigned: RateLimit = _setting(
+        "RATE_LIMIT_UNSIGNED",
+        "requests with a missing or wrong signature from one address",
+        RateLimit.parse,
+        RateLimit(50, 60),
+        shown="50/m",
+    )
+    trusted_proxies: tuple[IpNetwork, ...] = _setting(
+        "TRUSTED_PROXIES", "proxies whose X-Forwarded-For counts", _networks, ()
+    )
+    max_attempts: int = _setting(
+        "MAX_ATTEMPTS", "attempts before an object is failed", _whole(1), 8, shown="8"
+    )
+    lease_seconds: int = _setting(
+        "LEASE_SECONDS",
+        "a worker that is silent for so long has died",
+        _whole(1),
+        60,
+        shown="60",
+    )
+    delivery_seconds: int = _setting(
+        "DELIVERY_SECONDS",
+        "a row whose message did not arrive for so long is announced again",
+        _whole(0),
+        30,
+        shown="30",
+    )
+    missing_object_seconds: int = _setting(
+        "MISSING_OBJECT_SECONDS",
+        "an object may become visible for so long after its request",
+        _whole(0),
+        300,
+        shown="300",
+    )
+    sync_concurrency: int = _setting(
+        "SYNC_CONCURRENCY", "objects copied at once by one worker", _whole(1), 32, shown="32"
+    )
+    queue_type: str = _setting(
+        "QUEUE_TYPE",
+        "RabbitMQ queue type, quorum or classic",
+        _one_of("quorum", "classic"),
+        "quorum",
+    )
+    admin_user: str = _setting("ADMIN_USER", "login name of the admin", default="root")
+    admin_password_hash: str | None = _setting(
+        "ADMIN_PASSWORD_HASH",
+        "salted hash of the admin's password, made by `python -m local hash-password`",
+        default=None,
+        secret=True,
+    )
+    log_level: str = _setting(
+        "LOG_LEVEL",
+        "DEBUG, INFO, WARNING or ERROR",
+        _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        "INFO",
+    )
+    on_lambda: bool = _setting(
+        "AWS_LAMBDA_FUNCTION_NAME", "set by AWS Lambda, never by hand", bool, default=False
+    )
+
+    @classmethod
+    def from_mapping(cls, environment: Mapping[str, str], required: Iterable[str] = ()) -> Self:
+        """Reads the settings; an empty value counts as not given.
+
+        Args:
+            environment: variable names to texts.
+            required: the variables that the caller cannot do without.
+
+        Raises:
+            SettingError: one is missing or wrong; the text names the variable, never its value.
+        """
+        for name in required:
+            if not environment.get(name):
+                raise SettingError(f"{name} is not set")
+        values = {}
+        for item in fields(cls):
+            text = environment.get(item.metadata["name"])
+            if not text:
+                continue
+            try:
+                values[item.name] = item.metadata["parse"](text)
+            except ValueError as error:
+                about = f"{item.metadata['name']}: {error}"
+                raise SettingError(about) from error
+        return cls(**values)
+
+    @property
+    def signing_keys(self) -> tuple[bytes, ...]:
+        """The keys that a request may be signed with, the current one first."""
+        return tuple(k for k in (self.secret_key, self.secret_key_previous) if k)
+
+
+def needed(value: T | None, name: str) -> T:
+    """Gives a setting that must be there.
+
+    Raises:
+        SettingError: it is not set.
+    """
+    if value is None:
+        raise SettingError(f"{name} is not set")
+    return value
+
+
+def environment() -> Mapping[str, str]:
+    """Gives the process's own environment, for the composition roots."""
+    return os.environ
