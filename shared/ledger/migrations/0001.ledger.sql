@@ -67,36 +67,40 @@ CREATE TABLE sync_count (
 INSERT INTO sync_count (slot, state)
 SELECT slot, state FROM generate_series(0, 15) AS slot, unnest(enum_range(NULL::sync_state)) AS state;
 
+CREATE FUNCTION add_to_count(of_state sync_state, more_objects bigint, more_bytes bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE sync_count
+     SET objects = objects + more_objects, bytes = bytes + more_bytes
+   WHERE slot = pg_backend_pid() % 16 AND state = of_state;
+END $$;
+
+-- The states are added in one order everywhere: two backends of one slot cannot deadlock.
+
 CREATE FUNCTION count_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE sync_count c
-     SET objects = c.objects + d.objects, bytes = c.bytes + d.bytes
-    FROM (SELECT state, count(*) AS objects, coalesce(sum(size_bytes), 0) AS bytes
-            FROM added GROUP BY state ORDER BY state) d
-   WHERE c.slot = pg_backend_pid() % 16 AND c.state = d.state;
+  PERFORM add_to_count(state, objects, bytes)
+     FROM (SELECT state, count(*) AS objects, coalesce(sum(size_bytes), 0)::bigint AS bytes
+             FROM added GROUP BY state ORDER BY state) AS change;
   RETURN NULL;
 END $$;
 
 CREATE FUNCTION count_updated() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE sync_count c
-     SET objects = c.objects + d.objects, bytes = c.bytes + d.bytes
-    FROM (SELECT state, sum(objects) AS objects, sum(bytes) AS bytes
-            FROM (SELECT state, 1 AS objects, coalesce(size_bytes, 0) AS bytes FROM added
-                  UNION ALL
-                  SELECT state, -1, -coalesce(size_bytes, 0) FROM removed) AS change
-           GROUP BY state HAVING sum(objects) <> 0 OR sum(bytes) <> 0 ORDER BY state) d
-   WHERE c.slot = pg_backend_pid() % 16 AND c.state = d.state;
+  PERFORM add_to_count(state, objects, bytes)
+     FROM (SELECT state, sum(objects)::bigint AS objects, sum(bytes)::bigint AS bytes
+             FROM (SELECT state, 1 AS objects, coalesce(size_bytes, 0) AS bytes FROM added
+                   UNION ALL
+                   SELECT state, -1, -coalesce(size_bytes, 0) FROM removed) AS row_change
+            GROUP BY state HAVING sum(objects) <> 0 OR sum(bytes) <> 0 ORDER BY state) AS change;
   RETURN NULL;
 END $$;
 
 CREATE FUNCTION count_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE sync_count c
-     SET objects = c.objects - d.objects, bytes = c.bytes - d.bytes
-    FROM (SELECT state, count(*) AS objects, coalesce(sum(size_bytes), 0) AS bytes
-            FROM removed GROUP BY state ORDER BY state) d
-   WHERE c.slot = pg_backend_pid() % 16 AND c.state = d.state;
+  PERFORM add_to_count(state, -objects, -bytes)
+     FROM (SELECT state, count(*) AS objects, coalesce(sum(size_bytes), 0)::bigint AS bytes
+             FROM removed GROUP BY state ORDER BY state) AS change;
   RETURN NULL;
 END $$;
 

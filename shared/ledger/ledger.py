@@ -1,0 +1,229 @@
+"""The ledger: every accepted object and what became of it. It is the source of truth.
+
+A row committed as queued will be delivered, message or no message. The number of an attempt only
+ever grows and so fences off a worker that comes back late: whatever it wants to record no longer
+matches the row.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from shared.ledger.database import Database
+from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
+from shared.transfer import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+QUERIES = Path(__file__).with_name("queries.sql")
+
+
+class Ledger:
+    """The operations on the ledger.
+
+    Args:
+        database: where it is kept.
+
+    Every method raises `LedgerUnavailable` when PostgreSQL is out of reach.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def at(cls, url: str) -> Self:
+        """Gives the ledger in the database of a `postgresql://` URL; connects when first used."""
+        return cls(Database(url, QUERIES))
+
+    def record(self, new: NewObject, due_in: float) -> int | None:
+        """Records an accepted request; the commit has happened when this returns.
+
+        Args:
+            new: the request.
+            due_in: seconds that its message may take before the row is announced again.
+
+        Returns:
+            The row's id, or None when a request with this signature was recorded before.
+        """
+        rows = self._database.run(
+            "record",
+            oeid=new.oeid,
+            ref_id=new.ref_id,
+            file_name=new.file_name,
+            file_type=new.file_type,
+            payload_checksum=new.payload_checksum,
+            request_id=new.request_id,
+            due_in=due_in,
+        ) or self._database.run(
+            # An insert that is run again after a lost connection finds its own first row.
+            "recorded_by",
+            payload_checksum=new.payload_checksum,
+            request_id=new.request_id,
+        )
+        return rows[0][0] if rows else None
+
+    def claim(
+        self,
+        row_ids: Sequence[int],
+        *,
+        lease_seconds: float,
+        max_attempts: int,
+        suspect: bool = False,
+        most: int | None = None,
+    ) -> list[Claim]:
+        """Takes those of the rows that may be attempted now, for one attempt each.
+
+        Args:
+            row_ids: the rows that messages named; unknown ids are ignored.
+            lease_seconds: for how long nobody else takes them.
+            max_attempts: rows with as many attempts are left alone.
+            suspect: take only rows whose last worker went silent, instead of only others.
+            most: take no more than so many.
+        """
+        rows = self._database.run(
+            "claim",
+            row_ids=list(row_ids),
+            suspect=suspect,
+            most=len(row_ids) if most is None else most,
+            lease_seconds=lease_seconds,
+            max_attempts=max_attempts,
+        )
+        return [
+            Claim(
+                wanted=Wanted(
+                    row_id=row_id,
+                    attempt=attempt,
+                    file_name=file_name,
+                    file_type=file_type,
+                    queued_at=queued_at,
+                ),
+                tries=tries,
+                request_id=request_id,
+                claimed_at=claimed_at,
+            )
+            for (
+                row_id,
+                attempt,
+                file_name,
+                file_type,
+                queued_at,
+                tries,
+                request_id,
+                claimed_at,
+            ) in rows
+        ]
+
+    def extend(self, claims: Sequence[Claim], lease_seconds: float) -> set[int]:
+        """Prolongs the leases of running claims; gives the row ids that are still theirs."""
+        rows = self._database.run(
+            "extend",
+            row_ids=[c.wanted.row_id for c in claims],
+            attempts=[c.wanted.attempt for c in claims],
+            lease_seconds=lease_seconds,
+        )
+        return {row[0] for row in rows}
+
+    @contextmanager
+    def placing(self) -> Iterator[Placing]:
+        """Opens the transaction in which files are put in place and recorded as synced.
+
+        The rows are locked meanwhile. Nobody else can claim one while its worker is about to
+        rename a file, however long that worker sleeps.
+        """
+        with self._database.transaction() as database:
+            yield Placing(database)
+
+    def settle(self, settlements: Sequence[Settlement]) -> set[int]:
+        """Records how claims ended, in one statement; gives the row ids that took it."""
+        return {row[0] for row in self._database.run("settle", **_columns(settlements))}
+
+    def take_due(self, most: int, delivery_seconds: float) -> list[tuple[int, str]]:
+        """Takes the rows that must be announced now.
+
+        Args:
+            most: no more than so many.
+            delivery_seconds: after so long they are due again.
+
+        Returns:
+            Row id and request id of each.
+        """
+        rows = self._database.run("take_due", most=most, delivery_seconds=delivery_seconds)
+        return [(row_id, request_id) for row_id, request_id in rows]
+
+    def fail_exhausted(self, max_attempts: int) -> list[int]:
+        """Fails the rows whose workers went silent once too often; gives their ids."""
+        return [row[0] for row in self._database.run("fail_exhausted", max_attempts=max_attempts)]
+
+    def counts(self) -> Counts:
+        """Gives the exact numbers by state, at a cost that no number of rows changes."""
+        found = {state: (objects, size) for state, objects, size in self._database.run("counts")}
+        synced, bytes_stored = found.get(State.SYNCED, (0, 0))
+        return Counts(
+            synced=synced,
+            queued=found.get(State.QUEUED, (0, 0))[0],
+            failed=found.get(State.FAILED, (0, 0))[0],
+            bytes_stored=bytes_stored,
+        )
+
+    def oldest_queued_seconds(self) -> float | None:
+        """Gives the seconds that the oldest queued object has waited, None if none waits."""
+        rows = self._database.run("oldest_queued")
+        return rows[0][0] if rows else None
+
+    def ping(self) -> None:
+        """Returns when the ledger answers."""
+        self._database.run("ping")
+
+    def close(self) -> None:
+        """Closes this thread's connection."""
+        self._database.close()
+
+
+class Placing:
+    """The open transaction of `Ledger.placing`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def hold(self, claims: Sequence[tuple[Claim, str | None]]) -> dict[int, bool]:
+        """Locks the claims that are still their worker's.
+
+        Args:
+            claims: each claim with the ETag of the copy that it wants to place.
+
+        Returns:
+            For each held row id whether another version was placed under its name since the
+            claim, so that the copy may be the older one.
+        """
+        self._database.step("lock_names", file_names=[c.wanted.file_name for c, _ in claims])
+        rows = self._database.step(
+            "hold",
+            row_ids=[c.wanted.row_id for c, _ in claims],
+            attempts=[c.wanted.attempt for c, _ in claims],
+            etags=[etag for _, etag in claims],
+        )
+        return {row_id: bool(outdated) for row_id, outdated in rows}
+
+    def settle(self, settlements: Sequence[Settlement]) -> set[int]:
+        """Records how claims ended; it holds from the commit on."""
+        return {row[0] for row in self._database.step("settle", **_columns(settlements))}
+
+
+def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:
+    copies = [s.fetched if s.outcome is Outcome.SYNCED else None for s in settlements]
+    wanted = [s.claim.wanted for s in settlements]
+    return {
+        "row_ids": [w.row_id for w in wanted],
+        "attempts": [w.attempt for w in wanted],
+        "outcomes": [s.outcome.value for s in settlements],
+        "reasons": [s.reason for s in settlements],
+        "delays": [s.delay for s in settlements],
+        "forgiven": [0 if s.counted else 1 for s in settlements],
+        "paths": [w.file_name if c else None for w, c in zip(wanted, copies, strict=True)],
+        "sizes": [c.size if c else None for c in copies],
+        "digests": [c.sha256 if c else None for c in copies],
+        "etags": [c.etag if c else None for c in copies],
+    }

@@ -1,0 +1,163 @@
+-- name: record(oeid, ref_id, file_name, file_type, payload_checksum, request_id, due_in)
+-- Records an accepted request; no row comes back when its signature is known.
+INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, due_at)
+VALUES (:oeid, :ref_id, :file_name, :file_type, :payload_checksum, :request_id,
+        now() + make_interval(secs => :due_in))
+ON CONFLICT (payload_checksum) DO NOTHING
+RETURNING id;
+
+-- name: recorded_by(payload_checksum, request_id)
+-- Finds the row that this very request recorded, when the answer to `record` was lost.
+SELECT id FROM file_sync
+WHERE payload_checksum = :payload_checksum AND request_id = :request_id;
+
+-- name: claim(row_ids, suspect, most, lease_seconds, max_attempts)
+-- Takes rows for one attempt each, counting it before anything is downloaded. A suspect is a row
+-- whose last worker went silent; that lost attempt is entered in the history.
+WITH due AS (
+  SELECT id, attempts, claimed_at
+    FROM file_sync
+   WHERE id = ANY(:row_ids::bigint[])
+     AND state = 'queued'
+     AND next_attempt_at <= now()
+     AND (leased_until IS NOT NULL) = :suspect
+     AND (leased_until IS NULL OR leased_until < now())
+     AND attempts - attempts_forgiven < :max_attempts
+   ORDER BY id
+   LIMIT :most
+     FOR UPDATE SKIP LOCKED
+), lost AS (
+  INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
+  SELECT id, attempts, 'lost', 'The worker stopped without an answer', claimed_at
+    FROM due WHERE :suspect
+)
+UPDATE file_sync AS f
+   SET attempts = f.attempts + 1,
+       claimed_at = now(),
+       leased_until = now() + make_interval(secs => :lease_seconds),
+       due_at = now() + make_interval(secs => :lease_seconds)
+  FROM due
+ WHERE f.id = due.id
+RETURNING f.id, f.attempts, f.file_name, f.file_type, f.queued_at,
+          f.attempts - f.attempts_forgiven, f.request_id, f.claimed_at;
+
+-- name: extend(row_ids, attempts, lease_seconds)
+-- Prolongs leases; the rows that do not come back belong to somebody else by now.
+UPDATE file_sync AS f
+   SET leased_until = now() + make_interval(secs => :lease_seconds),
+       due_at = now() + make_interval(secs => :lease_seconds)
+  FROM unnest(:row_ids::bigint[], :attempts::integer[]) AS mine(id, attempt)
+ WHERE f.id = mine.id AND f.attempts = mine.attempt AND f.state = 'queued'
+   AND f.leased_until IS NOT NULL
+RETURNING f.id;
+
+-- name: lock_names(file_names)
+-- Makes all who place a file of one of these names wait for each other, until the commit.
+SELECT pg_advisory_xact_lock(name_key)
+  FROM (SELECT DISTINCT hashtextextended(name, 0) AS name_key
+          FROM unnest(:file_names::text[]) AS name
+         ORDER BY name_key) AS ordered;
+
+-- name: hold(row_ids, attempts, etags)
+-- Locks the claims that are still their worker's until the commit, and tells of each whether
+-- another version was placed under its name since it was claimed.
+WITH mine AS (
+  SELECT * FROM unnest(:row_ids::bigint[], :attempts::integer[], :etags::text[])
+    AS t(id, attempt, etag)
+), held AS (
+  SELECT f.id, f.file_name, f.claimed_at
+    FROM file_sync AS f
+   WHERE f.id = ANY(:row_ids::bigint[])
+     AND (f.id, f.attempts) IN (SELECT id, attempt FROM mine)
+     AND f.state = 'queued' AND f.leased_until IS NOT NULL
+   ORDER BY f.id
+     FOR UPDATE
+)
+SELECT held.id,
+       EXISTS (SELECT FROM file_sync AS other
+                WHERE other.file_name = held.file_name AND other.state = 'synced'
+                  AND other.synced_at > held.claimed_at
+                  AND other.etag IS DISTINCT FROM mine.etag)
+  FROM held JOIN mine ON mine.id = held.id;
+
+-- name: settle(row_ids, attempts, outcomes, reasons, delays, forgiven, paths, sizes, digests, etags)
+-- Records how attempts ended and enters them in the history, for those rows alone that are still
+-- held by that very attempt.
+WITH ended AS (
+  SELECT * FROM unnest(
+    :row_ids::bigint[], :attempts::integer[], :outcomes::attempt_outcome[], :reasons::text[],
+    :delays::float8[], :forgiven::integer[], :paths::text[], :sizes::bigint[], :digests::bytea[],
+    :etags::text[]
+  ) AS t(id, attempt, outcome, reason, delay, forgiven, path, size, digest, etag)
+), settled AS (
+  UPDATE file_sync AS f
+     SET state = CASE e.outcome WHEN 'synced' THEN 'synced' WHEN 'failed' THEN 'failed'
+                 ELSE 'queued' END::sync_state,
+         attempts_forgiven = f.attempts_forgiven + e.forgiven,
+         leased_until = NULL,
+         last_error = e.reason,
+         next_attempt_at = now() + make_interval(secs => e.delay),
+         due_at = now() + make_interval(secs => e.delay),
+         synced_at = CASE e.outcome WHEN 'synced' THEN clock_timestamp() END,
+         file_path = e.path, size_bytes = e.size, sha256 = e.digest, etag = e.etag
+    FROM ended AS e
+   WHERE f.id = e.id AND f.attempts = e.attempt AND f.state = 'queued'
+     AND f.leased_until IS NOT NULL
+  RETURNING f.id, f.attempts, e.outcome, e.reason, f.claimed_at
+)
+INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
+SELECT id, attempts, outcome, reason, claimed_at FROM settled
+RETURNING file_sync_id;
+
+-- name: take_due(most, delivery_seconds)
+-- Takes the rows that must be announced (again) now; they are due once more if that is in vain.
+WITH due AS (
+  SELECT id FROM file_sync
+   WHERE state = 'queued' AND due_at <= now()
+   ORDER BY due_at
+   LIMIT :most
+     FOR UPDATE SKIP LOCKED
+)
+UPDATE file_sync AS f
+   SET due_at = now() + make_interval(secs => :delivery_seconds)
+  FROM due
+ WHERE f.id = due.id
+RETURNING f.id, f.request_id;
+
+-- name: fail_exhausted(max_attempts)
+-- Fails the rows whose attempts are used up although none of them ever gave an answer.
+WITH exhausted AS (
+  SELECT id, leased_until IS NOT NULL AS lost FROM file_sync
+   WHERE state = 'queued' AND due_at <= now()
+     AND (leased_until IS NULL OR leased_until < now())
+     AND attempts - attempts_forgiven >= :max_attempts
+   ORDER BY id
+   LIMIT 1000
+     FOR UPDATE SKIP LOCKED
+), failed AS (
+  UPDATE file_sync AS f
+     SET state = 'failed', leased_until = NULL,
+         last_error = coalesce(f.last_error || '; then ', '')
+                      || 'the worker stopped without an answer, attempts used up'
+    FROM exhausted
+   WHERE f.id = exhausted.id
+  RETURNING f.id, f.attempts, f.claimed_at, f.last_error, exhausted.lost
+), history AS (
+  INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
+  SELECT id, attempts, 'lost', 'The worker stopped without an answer', claimed_at
+    FROM failed WHERE lost
+)
+SELECT id FROM failed;
+
+-- name: counts()
+-- The exact numbers by state.
+SELECT state, sum(objects)::bigint, sum(bytes)::bigint FROM sync_count GROUP BY state;
+
+-- name: oldest_queued()
+-- Seconds that the oldest queued object has waited; none when nothing is queued.
+SELECT extract(epoch FROM now() - queued_at)::float8
+  FROM file_sync WHERE state = 'queued' ORDER BY queued_at LIMIT 1;
+
+-- name: ping()
+-- Answers when the database does and the ledger is there.
+SELECT 1 FROM sync_count LIMIT 1;

@@ -1,0 +1,99 @@
+"""What goes into the ledger and what comes out of it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shared.transfer import Fetched, Wanted
+
+
+class State(enum.StrEnum):
+    """State of an object, drawn in docs/state_machine.md."""
+
+    QUEUED = "queued"
+    """Recorded; will be delivered."""
+    SYNCED = "synced"
+    """Its file is in place and verified."""
+    FAILED = "failed"
+    """Given up with a reason; a person may redrive it."""
+
+
+class Outcome(enum.StrEnum):
+    """How an attempt ended."""
+
+    SYNCED = "synced"
+    """The file is in place."""
+    RETRY = "retry"
+    """An error that another attempt may not meet."""
+    FAILED = "failed"
+    """An error that no attempt would escape, or the last attempt used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """An accepted request.
+
+    Attributes:
+        payload_checksum: the request's signature, 32 bytes; unique for ever.
+        request_id: the platform's id of the request, for the trace.
+    """
+
+    oeid: str
+    ref_id: str
+    file_name: str
+    file_type: str
+    payload_checksum: bytes
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A row that one worker holds for one attempt.
+
+    Attributes:
+        wanted: the object.
+        tries: attempts since the row was created or redriven, this one included.
+        request_id: id of the request that recorded the row.
+        claimed_at: the attempt's start, the database's clock.
+    """
+
+    wanted: Wanted
+    tries: int
+    request_id: str
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How one claim ends.
+
+    Attributes:
+        claim: the claim.
+        outcome: how it ended.
+        reason: what a person reads; None when synced.
+        delay: seconds until the next attempt; only for a retry.
+        counted: whether a retry uses up one of the row's attempts.
+        fetched: the verified copy; only when synced.
+    """
+
+    claim: Claim
+    outcome: Outcome
+    reason: str | None = None
+    delay: float = 0.0
+    counted: bool = True
+    fetched: Fetched | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Exact numbers of objects by state, and the bytes of the synced ones."""
+
+    synced: int
+    queued: int
+    failed: int
+    bytes_stored: int

@@ -1,0 +1,64 @@
+"""Logging: a line a person can read on a terminal, one JSON object a line otherwise."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TextIO
+
+#: What every record has; the rest was given as `extra`.
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    return {k: v for k, v in record.__dict__.items() if k not in _STANDARD}
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one JSON object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Gives the line."""
+        document: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_extra(record),
+        }
+        if record.exc_info:
+            document["exception"] = self.formatException(record.exc_info)
+        return json.dumps(document, default=str, ensure_ascii=False)
+
+
+class TextFormatter(logging.Formatter):
+    """Formats a record for a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Gives the line."""
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        extra = "".join(f"  {name}={value}" for name, value in _extra(record).items())
+        text = f"{at} {record.levelname.lower():7} {record.getMessage()}{extra}"
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return text
+
+
+def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Sends the process's log lines to a stream.
+
+    Args:
+        level: the least level that is written.
+        stream: where to; standard error when not given.
+    """
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(TextFormatter() if stream.isatty() else JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # Libraries speak of their own business; what matters of it reaches our own lines.
+    for name in ("pika", "botocore", "boto3", "urllib3", "granian", "yoyo"):
+        logging.getLogger(name).setLevel(logging.WARNING)

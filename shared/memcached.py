@@ -1,0 +1,93 @@
+"""The one adapter of memcached."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from pymemcache.client.base import PooledClient
+from pymemcache.exceptions import MemcacheError
+
+from shared.errors import CacheUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shared.cache import Counter
+
+logger = logging.getLogger(__name__)
+
+#: A request must never wait long for what it can do without.
+TIMEOUT_SECONDS = 0.04
+#: After a failure the cache is left alone for so long.
+PAUSE_SECONDS = 5.0
+
+
+class MemcachedCache:
+    """Counters in memcached, by its meta commands, all of a request in one round trip.
+
+    `ma` adds and creates in one atomic command, `mg` reads, `mn` marks the end of the answers
+    (memcached's doc/protocol.txt, "Meta Commands", 1.6 and later).
+
+    Args:
+        address: host and port.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, address: tuple[str, int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = PooledClient(
+            address,
+            connect_timeout=TIMEOUT_SECONDS,
+            timeout=TIMEOUT_SECONDS,
+            no_delay=True,
+            max_pool_size=64,
+        )
+        self._clock = clock
+        self._paused_until = float("-inf")
+
+    def count(self, counters: Sequence[Counter]) -> list[tuple[int, int]]:
+        """See `Cache.count`."""
+        commands = [
+            command
+            for c in counters
+            for command in (f"ma {c.key} N{c.lifetime} J1 v", f"mg {c.previous_key} v")
+        ]
+        numbers = _numbers(self._ask(commands))
+        if len(numbers) != len(commands):
+            raise CacheUnavailable("unexpected answer")
+        return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+    def take_back(self, counters: Sequence[Counter]) -> None:
+        """See `Cache.take_back`."""
+        self._ask([f"ma {c.key} MD" for c in counters])
+
+    def ping(self) -> None:
+        """See `Cache.ping`; asks even while the cache is left alone."""
+        self._paused_until = float("-inf")
+        self._ask([])
+
+    def _ask(self, commands: Sequence[str]) -> bytes:
+        if self._clock() < self._paused_until:
+            raise CacheUnavailable("left alone after a failure")
+        try:
+            answer: bytes = self._client.raw_command("\r\n".join((*commands, "mn")), b"MN\r\n")
+        except (MemcacheError, OSError) as error:
+            self._paused_until = self._clock() + PAUSE_SECONDS
+            logger.warning("cache out of reach, requests are not limited", extra={"error": error})
+            raise CacheUnavailable from error
+        return answer
+
+
+def _numbers(answer: bytes) -> list[int]:
+    """Reads `VA <size>\\r\\n<number>\\r\\n` and `EN\\r\\n` (a miss, 0) in order."""
+    numbers = []
+    lines = iter(answer.split(b"\r\n"))
+    for line in lines:
+        if line.startswith(b"VA "):
+            numbers.append(int(next(lines)))
+        elif line == b"EN":
+            numbers.append(0)
+    return numbers
