@@ -66,7 +66,10 @@ class Request:
             query=_first(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
             headers={k.lower(): v for k, v in (event.get("headers") or {}).items()},
             cookies=_first(
-                [(n.strip(), v) for n, _, v in (c.partition("=") for c in event.get("cookies") or ())]
+                [
+                    (n.strip(), v)
+                    for n, _, v in (c.partition("=") for c in event.get("cookies") or ())
+                ]
             ),
             body=_body(event),
             peer=http.get("sourceIp") or "",
