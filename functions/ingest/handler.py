@@ -1,0 +1,42 @@
+"""`POST /sync/`: the Lambda handler."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from functions.ingest import wiring
+from shared.answers import misrouted, refusal, unavailable
+from shared.errors import LedgerUnavailable, RequestRefused
+from shared.http import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from functions.ingest.service import Ingest
+
+logger = logging.getLogger(__name__)
+
+ROUTES = {"/sync": ("POST",)}
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+    """Answers one Function URL or HTTP API event (payload format 2.0)."""
+    request = Request.from_event(event)
+    return (misrouted(request, ROUTES) or answer(wiring.ingest(), request)).to_event()
+
+
+def answer(ingest: Ingest, request: Request) -> Response:
+    """Accepts a request and gives the contract's answer."""
+    try:
+        row_id = ingest.accept(request)
+    except RequestRefused as refused:
+        logger.info("request refused", extra={"request_id": request.request_id, "why": refused})
+        return refusal(refused)
+    except LedgerUnavailable as error:
+        logger.warning(
+            "request not accepted", extra={"request_id": request.request_id, "why": error}
+        )
+        return unavailable()
+    logger.debug("request accepted", extra={"request_id": request.request_id, "row_id": row_id})
+    return Response.json(201, {"detail": "Object queued for sync"})

@@ -1,0 +1,120 @@
+"""Accepting a request: authenticate, limit, validate, record, announce, in this order."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared import signing, validation
+from shared.client_address import client_address
+from shared.errors import BodyTooLarge, ObjectExists, SignatureInvalid, SignatureMissing
+from shared.ledger.rows import NewObject
+from shared.rate_limit import Limited, RateLimiter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.announcer import Announcer
+    from shared.http import Request
+    from shared.ledger.ledger import Ledger
+    from shared.settings import IpNetwork, RateLimit
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is accepted, from whom, and how often.
+
+    Attributes:
+        keys: the HMAC keys in use.
+        max_body_bytes: largest body.
+        per_signature: limit on one signature from one address: a replay storm.
+        per_client: limit on one address.
+        unsigned: limit on wrong signatures from one address.
+        trusted_proxies: networks whose X-Forwarded-For counts.
+        delivery_seconds: how long a recorded row's message may take.
+    """
+
+    keys: Sequence[bytes]
+    max_body_bytes: int
+    per_signature: RateLimit
+    per_client: RateLimit
+    unsigned: RateLimit
+    trusted_proxies: Sequence[IpNetwork]
+    delivery_seconds: float
+
+
+class Ingest:
+    """Accepts sync requests.
+
+    Args:
+        policy: what is accepted.
+        limiter: counts requests.
+        ledger: where they are recorded.
+        announcer: tells the workers of a recorded row.
+    """
+
+    def __init__(
+        self, policy: Policy, limiter: RateLimiter, ledger: Ledger, announcer: Announcer
+    ) -> None:
+        self._policy = policy
+        self._limiter = limiter
+        self._ledger = ledger
+        self._announcer = announcer
+
+    def accept(self, request: Request) -> int:
+        """Accepts one request; when this returns its row is committed.
+
+        The row is then delivered whatever becomes of its announcement, which is why that comes
+        last and cannot fail.
+
+        Returns:
+            The row's id.
+
+        Raises:
+            RequestRefused: one of its kinds, the first that applies.
+            LedgerUnavailable: nothing was recorded.
+        """
+        if len(request.body) > self._policy.max_body_bytes:
+            raise BodyTooLarge
+        client = client_address(
+            request.peer, request.headers.get("x-forwarded-for"), self._policy.trusted_proxies
+        )
+        checksum = self._authenticate(request, client)
+        self._limiter.check(
+            [
+                Limited(f"post:{client}:{checksum.hex()}", self._policy.per_signature),
+                Limited(f"client:{client}", self._policy.per_client),
+            ]
+        )
+        wanted = validation.parse(request.body)
+        row_id = self._ledger.record(
+            NewObject(
+                oeid=wanted.oeid,
+                ref_id=wanted.ref_id,
+                file_name=wanted.file_name,
+                file_type=wanted.file_type,
+                payload_checksum=checksum,
+                request_id=request.request_id,
+            ),
+            due_in=self._policy.delivery_seconds,
+        )
+        if row_id is None:
+            raise ObjectExists
+        self._announcer.announce(row_id, request.request_id)
+        return row_id
+
+    def close(self, timeout: float) -> None:
+        """Sends what waits to be announced, for at most `timeout` seconds."""
+        self._announcer.close(timeout)
+
+    def _authenticate(self, request: Request, client: str) -> bytes:
+        try:
+            return signing.verify(
+                self._policy.keys, request.body, request.headers.get("authorization")
+            )
+        except (SignatureMissing, SignatureInvalid):
+            self._limiter.check([Limited(f"unsigned:{client}", self._policy.unsigned)])
+            raise

@@ -1,0 +1,44 @@
+"""Composition root of ingest: built once per process, kept while a sandbox is warm."""
+
+from __future__ import annotations
+
+import atexit
+from functools import cache
+
+from functions.ingest.service import Ingest, Policy
+from shared import cache as caches
+from shared.announcer import announcer
+from shared.ledger.ledger import Ledger
+from shared.rate_limit import RateLimiter
+from shared.settings import needed
+from shared.startup import start
+
+#: Seconds that announcements get to leave when the process stops.
+FLUSH_SECONDS = 5.0
+
+
+@cache
+def ingest() -> Ingest:
+    """Gives this process's service.
+
+    Raises:
+        SettingError: a setting is missing or wrong.
+    """
+    settings = start(required=("SECRET_KEY", "DATABASE_URL"))
+    service = Ingest(
+        Policy(
+            keys=settings.signing_keys,
+            max_body_bytes=settings.max_body_bytes,
+            per_signature=settings.rate_limit_post,
+            per_client=settings.rate_limit_client,
+            unsigned=settings.rate_limit_unsigned,
+            trusted_proxies=settings.trusted_proxies,
+            # Without a broker nothing announces the row: it is due for the scheduler at once.
+            delivery_seconds=settings.delivery_seconds if settings.rabbitmq_url else 0,
+        ),
+        RateLimiter(caches.connect(settings)),
+        Ledger.at(needed(settings.database_url, "DATABASE_URL")),
+        announcer(settings),
+    )
+    atexit.register(service.close, FLUSH_SECONDS)
+    return service

@@ -1,0 +1,75 @@
+"""Announcing again what was lost or has become due."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.ledger.ledger import Ledger
+    from shared.rabbitmq.queue import Queue
+
+logger = logging.getLogger(__name__)
+
+#: Rows taken at a time: one statement and one round of confirms.
+BATCH = 1_000
+#: With so many messages waiting, the workers have enough to do. What is announced on top would
+#: only lie twice in the queue, so the rest is left for when the queue has drained.
+ENOUGH_WAITING = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run did.
+
+    Attributes:
+        announced: rows whose message the broker confirmed.
+        unconfirmed: rows whose message it did not; they become due again.
+        failed: rows that were failed because their workers went silent too often.
+    """
+
+    announced: int
+    unconfirmed: int
+    failed: int
+
+
+class Requeue:
+    """Delivers the rows that no message delivers.
+
+    Args:
+        ledger: where they are.
+        queue: where they are announced.
+        delivery_seconds: how long a message may take.
+        max_attempts: attempts that a row has.
+    """
+
+    def __init__(
+        self, ledger: Ledger, queue: Queue, delivery_seconds: float, max_attempts: int
+    ) -> None:
+        self._ledger = ledger
+        self._queue = queue
+        self._delivery_seconds = delivery_seconds
+        self._max_attempts = max_attempts
+
+    def run(self) -> Report:
+        """Announces every due row, as far as the queue has room.
+
+        Raises:
+            LedgerUnavailable: the rows cannot be read.
+            QueueUnavailable: the broker is out of reach; the rows stay due.
+        """
+        failed = self._ledger.fail_exhausted(self._max_attempts)
+        for row_id in failed:
+            logger.error("object failed, its workers went silent", extra={"row_id": row_id})
+        announced = unconfirmed = 0
+        room = ENOUGH_WAITING - self._queue.depth()
+        while room > 0:
+            rows = self._ledger.take_due(min(BATCH, room), self._delivery_seconds)
+            if not rows:
+                break
+            confirmed = len(self._queue.announce_all(rows))
+            announced += confirmed
+            unconfirmed += len(rows) - confirmed
+            room -= len(rows)
+        return Report(announced, unconfirmed, len(failed))

@@ -1,0 +1,66 @@
+"""`GET /sync/`, `/status.html` and `/openapi.json`: the Lambda handler."""
+
+from __future__ import annotations
+
+import html
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from functions.stats import wiring
+from shared.answers import misrouted, refusal, unavailable
+from shared.errors import LedgerUnavailable, TooManyRequests
+from shared.http import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from functions.stats.service import Stats
+
+logger = logging.getLogger(__name__)
+
+ROUTES = {"/sync": ("GET",), "/status.html": ("GET",), "/openapi.json": ("GET",)}
+OPENAPI = Path(__file__).with_name("openapi.json")
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
+<body><h1>{title}</h1><dl>{parts}</dl></body></html>
+"""
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+    """Answers one Function URL or HTTP API event (payload format 2.0)."""
+    request = Request.from_event(event)
+    return (misrouted(request, ROUTES) or answer(wiring.stats(), request)).to_event()
+
+
+def answer(stats: Stats, request: Request) -> Response:
+    """Gives the answer to one of the routes."""
+    match request.path.removesuffix("/"):
+        case "/status.html":
+            return status_page(stats.health())
+        case "/openapi.json":
+            return Response(200, OPENAPI.read_bytes(), {"content-type": "application/json"})
+    try:
+        stats.admit(request)
+        document = stats.counts(detail=request.query.get("detail", "") not in ("", "0"))
+    except TooManyRequests as refused:
+        return refusal(refused)
+    except LedgerUnavailable as error:
+        logger.warning(
+            "counts not given", extra={"request_id": request.request_id, "why": error}
+        )
+        return unavailable()
+    return Response.json(200, document, {"cache-control": "no-store"})
+
+
+def status_page(health: Mapping[str, str]) -> Response:
+    """Gives the status page: 200 when every server answers, 503 naming those that do not."""
+    well = all(state == "ok" for state in health.values())
+    parts = "".join(
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(state)}</dd>"
+        for name, state in health.items()
+    )
+    title = "Service available" if well else "Service unavailable"
+    headers = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
+    return Response(200 if well else 503, _PAGE.format(title=title, parts=parts).encode(), headers)

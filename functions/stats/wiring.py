@@ -1,0 +1,27 @@
+"""Composition root of stats: built once per process, kept while a sandbox is warm."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from functions.stats.service import Stats
+from shared import cache as caches
+from shared.ledger.ledger import Ledger
+from shared.settings import needed
+from shared.startup import start
+
+
+@cache
+def stats() -> Stats:
+    """Gives this process's service.
+
+    Raises:
+        SettingError: a setting is missing or wrong.
+    """
+    settings = start(required=("DATABASE_URL",))
+    return Stats(
+        settings.rate_limit_get,
+        settings.trusted_proxies,
+        caches.connect(settings),
+        Ledger.at(needed(settings.database_url, "DATABASE_URL")),
+    )

@@ -1,0 +1,73 @@
+"""One running copy: a claim, its part file, and the future of its content."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.errors import OutOfTime, SourceUnavailable, TransferError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.ledger.rows import Claim
+    from shared.transfer import Fetched, ObjectSource, Storage
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Copy:
+    """A claimed object on its way into its part file.
+
+    Attributes:
+        claim: the row, for this attempt.
+        part: the part file; None when the storage would not give one.
+        content: the future of the verified content.
+    """
+
+    claim: Claim
+    part: Path | None
+    content: Future[Fetched]
+
+    @property
+    def row_id(self) -> int:
+        """The ledger row."""
+        return self.claim.wanted.row_id
+
+    @property
+    def fetched(self) -> Fetched | None:
+        """The verified content, when the copy has ended well."""
+        if not self.content.done() or self.content.cancelled() or self.content.exception():
+            return None
+        return self.content.result()
+
+    @property
+    def error(self) -> TransferError | None:
+        """Why the copy ended without content; None when it ended well."""
+        if not self.content.done():
+            return OutOfTime()
+        try:
+            self.content.result()
+        except TransferError as error:
+            return error
+        except CancelledError:
+            return OutOfTime()
+        except Exception as error:
+            # A fault of ours, in one copy: the others of its batch must not suffer from it.
+            logger.exception("copy broke off", extra={"row_id": self.row_id})
+            return SourceUnavailable(f"unexpected {type(error).__name__}")
+        return None
+
+
+def start(claim: Claim, source: ObjectSource, storage: Storage) -> Copy:
+    """Starts copying a claimed object; whatever is wrong ends up in the copy's future."""
+    try:
+        part = storage.part(claim.wanted)
+    except TransferError as error:
+        refused: Future[Fetched] = Future()
+        refused.set_exception(error)
+        return Copy(claim, None, refused)
+    return Copy(claim, part, source.fetch(claim.wanted, part))

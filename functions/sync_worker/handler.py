@@ -1,0 +1,48 @@
+"""A batch of queue messages: the Lambda handler that copies objects."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Protocol
+
+from functions.sync_worker import wiring
+from shared import rmq_event
+from shared.messages import SyncMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+logger = logging.getLogger(__name__)
+
+
+class Context(Protocol):
+    """What the handler needs of Lambda's context object."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Gives the milliseconds until the platform stops the function."""
+        ...
+
+
+def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
+    """Answers one `aws:rmq` event with the number of attempts by how they ended.
+
+    The event source mapping knows no partial success: an error repeats the whole batch, without
+    an end. So every message is settled here, and an error is raised only where nothing can be
+    recorded.
+    """
+    messages = rmq_event.read(event)
+    outcomes = wiring.worker().work(
+        (m.row_id for m in messages if isinstance(m, SyncMessage)),
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    bury([m for m in messages if isinstance(m, rmq_event.Unreadable)])
+    return {outcome.value: number for outcome, number in outcomes.items()}
+
+
+def bury(unreadable: Sequence[rmq_event.Unreadable]) -> None:
+    """Moves messages that name no row to the dead-letter queue, with their reason."""
+    queue = wiring.queue() if unreadable else None
+    for message in unreadable:
+        logger.error("unreadable message", extra={"why": message.reason})
+        if queue:
+            queue.bury(message.data, message.reason, message.headers)

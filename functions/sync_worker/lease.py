@@ -1,0 +1,75 @@
+"""Keeping the leases of running claims."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Self
+
+from shared.errors import LedgerUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from shared.ledger.ledger import Ledger
+    from shared.ledger.rows import Claim
+
+logger = logging.getLogger(__name__)
+
+
+class LeaseKeeper:
+    """Prolongs leases from a thread of its own, for as long as its block runs.
+
+    A lease then means that the worker lives, not that the file is small, and it can be short.
+
+    Args:
+        ledger: where the leases are.
+        lease_seconds: their length; they are prolonged three times as often.
+        running: gives the claims that are not settled yet.
+        lost: called with the claims that belong to somebody else by now.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        lease_seconds: float,
+        running: Callable[[], Sequence[Claim]],
+        lost: Callable[[Sequence[Claim]], None],
+    ) -> None:
+        self._ledger = ledger
+        self._seconds = lease_seconds
+        self._running = running
+        self._lost = lost
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease keeper", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Starts the thread."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Ends the thread."""
+        self._done.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._done.wait(self._seconds / 3):
+            claims = self._running()
+            if not claims:
+                continue
+            try:
+                kept = self._ledger.extend(claims, self._seconds)
+            except LedgerUnavailable:
+                logger.warning("leases not prolonged, PostgreSQL is out of reach")
+                continue
+            lost = [claim for claim in claims if claim.wanted.row_id not in kept]
+            if lost:
+                self._lost(lost)
+        self._ledger.close()

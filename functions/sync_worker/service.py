@@ -1,0 +1,178 @@
+"""Working off a batch of rows: claim, copy side by side, settle what has ended, go on."""
+
+from __future__ import annotations
+
+import collections
+import logging
+import queue
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from functions.sync_worker.copy import Copy, start
+from functions.sync_worker.lease import LeaseKeeper
+from shared.ledger.rows import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from functions.sync_worker.settler import Settler
+    from shared.ledger.ledger import Ledger
+    from shared.ledger.rows import Claim
+    from shared.transfer import ObjectSource, Storage
+
+logger = logging.getLogger(__name__)
+
+#: With less time than this left, running copies are broken off, so that their end can still be
+#: recorded before the platform stops the function.
+MARGIN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a worker goes.
+
+    Attributes:
+        lease_seconds: for how long a claim is its worker's without a sign of life.
+        max_attempts: attempts that a row has.
+    """
+
+    lease_seconds: float
+    max_attempts: int
+
+
+class SyncWorker:
+    """Copies the objects that rows of the ledger ask for.
+
+    Args:
+        limits: how far it goes.
+        ledger: where rows are claimed.
+        source: where objects come from.
+        storage: where files end.
+        settler: ends copies.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        ledger: Ledger,
+        source: ObjectSource,
+        storage: Storage,
+        settler: Settler,
+    ) -> None:
+        self._limits = limits
+        self._ledger = ledger
+        self._source = source
+        self._storage = storage
+        self._settler = settler
+
+    def work(
+        self, row_ids: Iterable[int], seconds_left: Callable[[], float]
+    ) -> collections.Counter[Outcome]:
+        """Attempts each of the rows that may be attempted now, once.
+
+        Rows that are synced, failed, not due or somebody else's are passed over. A row whose last
+        worker went silent is attempted alone: if it kills this one too, no other row loses an
+        attempt by it.
+
+        Args:
+            row_ids: the rows that messages named.
+            seconds_left: gives the time until the platform stops the function.
+
+        Returns:
+            How many attempts ended how.
+
+        Raises:
+            LedgerUnavailable: outcomes cannot be recorded.
+        """
+        waiting = list(dict.fromkeys(row_ids))
+        outcomes: collections.Counter[Outcome] = collections.Counter()
+        claims = self._claim(waiting, suspect=False, most=len(waiting))
+        outcomes += self._attempt(claims, seconds_left)
+        claimed = {claim.wanted.row_id for claim in claims}
+        waiting = [row_id for row_id in waiting if row_id not in claimed]
+        while waiting and seconds_left() > MARGIN_SECONDS:
+            alone = self._claim(waiting, suspect=True, most=1)
+            if not alone:
+                break
+            outcomes += self._attempt(alone, seconds_left)
+        return outcomes
+
+    def _claim(self, row_ids: Sequence[int], *, suspect: bool, most: int) -> list[Claim]:
+        return self._ledger.claim(
+            row_ids,
+            lease_seconds=self._limits.lease_seconds,
+            max_attempts=self._limits.max_attempts,
+            suspect=suspect,
+            most=most,
+        )
+
+    def _attempt(
+        self, claims: Sequence[Claim], seconds_left: Callable[[], float]
+    ) -> collections.Counter[Outcome]:
+        batch = _Batch()
+        keeper = LeaseKeeper(
+            self._ledger, self._limits.lease_seconds, batch.claims, batch.break_off
+        )
+        outcomes: collections.Counter[Outcome] = collections.Counter()
+        if not claims:
+            return outcomes
+        try:
+            with keeper:
+                for claim in claims:
+                    batch.add(start(claim, self._source, self._storage))
+                while batch.claims():
+                    ended = batch.ended(seconds_left() - MARGIN_SECONDS)
+                    outcomes.update(s.outcome for s in self._settler.settle(ended))
+                    batch.remove(ended)
+        finally:
+            batch.break_off(batch.claims())
+        return outcomes
+
+
+class _Batch:
+    """The copies that are not settled yet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._copies: dict[int, Copy] = {}
+        self._ended: queue.SimpleQueue[Copy] = queue.SimpleQueue()
+
+    def add(self, copy: Copy) -> None:
+        with self._lock:
+            self._copies[copy.row_id] = copy
+        copy.content.add_done_callback(lambda _: self._ended.put(copy))
+
+    def claims(self) -> list[Claim]:
+        with self._lock:
+            return [copy.claim for copy in self._copies.values()]
+
+    def break_off(self, claims: Iterable[Claim]) -> None:
+        for claim in claims:
+            with self._lock:
+                copy = self._copies.get(claim.wanted.row_id)
+            if copy:
+                copy.content.cancel()
+
+    def ended(self, seconds: float) -> list[Copy]:
+        """Gives the copies that have ended, waiting for one if none has.
+
+        When there is no time left, all the others are broken off and count as ended.
+        """
+        copies = []
+        try:
+            copies.append(self._ended.get(timeout=max(seconds, 0.001)))
+            while True:
+                copies.append(self._ended.get_nowait())
+        except queue.Empty:
+            pass
+        if not copies:
+            self.break_off(self.claims())
+            with self._lock:
+                copies = list(self._copies.values())
+        return copies
+
+    def remove(self, copies: Iterable[Copy]) -> None:
+        with self._lock:
+            for copy in copies:
+                self._copies.pop(copy.row_id, None)

@@ -1,0 +1,173 @@
+"""Ending copies: make durable, put in place, record. A group at a time, for the disk's sake.
+
+The order is the promise. Content is on disk before its name is; the name is before the ledger
+says so. A crash in between leaves a row that is still queued, and the next attempt does the step
+again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from shared.errors import LedgerUnavailable, ObjectChanged, OutOfTime, TransferError
+from shared.ledger.rows import Outcome, Settlement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from functions.sync_worker.copy import Copy
+    from shared.ledger.ledger import Ledger
+    from shared.retry import RetryPolicy
+    from shared.transfer import Fetched, Storage, Wanted
+
+logger = logging.getLogger(__name__)
+
+#: While PostgreSQL restarts, finished copies wait for it; after so many seconds they are left to
+#: the next attempt.
+LEDGER_PATIENCE_SECONDS = 20.0
+LEDGER_PAUSE_SECONDS = 0.5
+
+
+class Settler:
+    """Settles ended copies.
+
+    Args:
+        ledger: where outcomes are recorded.
+        storage: where files end.
+        policy: when a failed copy is tried again.
+        jitter: gives numbers from 0 to 1, evenly spread.
+        pause: waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        storage: Storage,
+        policy: RetryPolicy,
+        jitter: Callable[[], float],
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._ledger = ledger
+        self._storage = storage
+        self._policy = policy
+        self._jitter = jitter
+        self._pause = pause
+
+    def settle(self, copies: Sequence[Copy]) -> list[Settlement]:
+        """Settles copies whose content has come or failed to.
+
+        Returns:
+            What was recorded. A copy whose row has been taken over is not among it.
+
+        Raises:
+            LedgerUnavailable: nothing could be recorded; the rows stay claimed until their leases
+                run out.
+        """
+        errors = {copy.row_id: error for copy in copies if (error := copy.error)}
+        errors |= self._make_durable([c for c in copies if c.row_id not in errors])
+        placed: set[int] = set()
+        patience = time.monotonic() + LEDGER_PATIENCE_SECONDS
+        while True:
+            try:
+                settlements = self._record(copies, errors, placed)
+                break
+            except LedgerUnavailable:
+                if time.monotonic() > patience:
+                    raise
+                self._pause(LEDGER_PAUSE_SECONDS)
+        self._clean_up(copies, settlements)
+        return settlements
+
+    def _make_durable(self, copies: Sequence[Copy]) -> dict[int, TransferError]:
+        try:
+            self._storage.make_durable([copy.part for copy in copies if copy.part])
+        except TransferError as error:
+            if len(copies) == 1:
+                return {copies[0].row_id: error}
+            # One of them is to blame; the others must not wait for it.
+            alone = [self._make_durable([copy]) for copy in copies]
+            return {row_id: found for errors in alone for row_id, found in errors.items()}
+        return {}
+
+    def _record(
+        self, copies: Sequence[Copy], errors: Mapping[int, TransferError], placed: set[int]
+    ) -> list[Settlement]:
+        ready = [copy for copy in copies if copy.row_id not in errors]
+        failed = [self._failure(c, errors[c.row_id]) for c in copies if c.row_id in errors]
+        if not ready:
+            taken = self._ledger.settle(failed)
+            return [s for s in failed if s.claim.wanted.row_id in taken]
+        with self._ledger.placing() as placing:
+            held = placing.hold([(c.claim, c.fetched and c.fetched.etag) for c in ready])
+            placeable = _one_version_a_name([c for c in ready if held.get(c.row_id) is False])
+            refused = self._storage.place(
+                [(c.claim.wanted, c.part) for c in placeable if c.part and c.row_id not in placed]
+            )
+            placed |= {c.row_id for c in placeable} - set(refused)
+            settlements = [
+                self._success(c)
+                if c in placeable and c.row_id not in refused
+                else self._failure(c, refused.get(c.row_id) or ObjectChanged())
+                for c in ready
+                if c.row_id in held
+            ]
+            taken = placing.settle(failed + settlements)
+        return [s for s in failed + settlements if s.claim.wanted.row_id in taken]
+
+    def _success(self, copy: Copy) -> Settlement:
+        return Settlement(copy.claim, Outcome.SYNCED, fetched=copy.fetched)
+
+    def _failure(self, copy: Copy, error: TransferError) -> Settlement:
+        delay = self._policy.delay(error, copy.claim.tries, self._jitter())
+        if delay is None:
+            return Settlement(copy.claim, Outcome.FAILED, reason=str(error))
+        never_ran = isinstance(error, OutOfTime) and copy.content.cancelled()
+        return Settlement(
+            copy.claim, Outcome.RETRY, reason=str(error), delay=delay, counted=not never_ran
+        )
+
+    def _clean_up(self, copies: Sequence[Copy], settlements: Sequence[Settlement]) -> None:
+        """Removes parts that nobody will continue, after the outcome is recorded."""
+        kept = {s.claim.wanted.row_id for s in settlements if s.outcome is Outcome.RETRY}
+        for copy in copies:
+            if copy.part and copy.row_id not in kept:
+                self._storage.discard(copy.part)
+        for settlement in settlements:
+            log_settlement(settlement)
+
+
+def _one_version_a_name(copies: Sequence[Copy]) -> list[Copy]:
+    """Leaves out copies of another version than an earlier one of the same name.
+
+    Which of the two is newer cannot be told, so the one left out is fetched again.
+    """
+    first: dict[str, Fetched | None] = {}
+    return [
+        copy
+        for copy in copies
+        if _same_version(first.setdefault(copy.claim.wanted.file_name, copy.fetched), copy.fetched)
+    ]
+
+
+def _same_version(one: Fetched | None, other: Fetched | None) -> bool:
+    return one is not None and other is not None and one.sha256 == other.sha256
+
+
+def log_settlement(settlement: Settlement) -> None:
+    """Logs how an attempt ended."""
+    wanted: Wanted = settlement.claim.wanted
+    extra = {
+        "row_id": wanted.row_id,
+        "attempt": wanted.attempt,
+        "request_id": settlement.claim.request_id,
+        "file_name": wanted.file_name,
+    }
+    match settlement.outcome:
+        case Outcome.SYNCED:
+            logger.info("object synced", extra=extra)
+        case Outcome.RETRY:
+            logger.warning("object to be retried", extra=extra | {"why": settlement.reason})
+        case Outcome.FAILED:
+            logger.error("object failed", extra=extra | {"why": settlement.reason})

@@ -1,0 +1,55 @@
+"""Composition root of the sync worker: built once per process, kept while a sandbox is warm."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+
+from functions.sync_worker.service import Limits, SyncWorker
+from functions.sync_worker.settler import Settler
+from shared.ledger.ledger import Ledger
+from shared.rabbitmq.queue import Queue
+from shared.retry import RetryPolicy
+from shared.settings import Settings, needed
+from shared.sources.chosen import source
+from shared.startup import start
+from shared.storage import LocalStorage
+
+
+@cache
+def settings() -> Settings:
+    """Gives this process's settings.
+
+    Raises:
+        SettingError: one is missing or wrong.
+    """
+    return start(required=("DATABASE_URL", "STORAGE_PATH"))
+
+
+@cache
+def worker() -> SyncWorker:
+    """Gives this process's worker.
+
+    Raises:
+        SettingError: a setting is missing or wrong.
+    """
+    chosen = settings()
+    ledger = Ledger.at(needed(chosen.database_url, "DATABASE_URL"))
+    storage = LocalStorage(needed(chosen.storage_path, "STORAGE_PATH"))
+    policy = RetryPolicy(chosen.max_attempts)
+    # Spreading retries is no secret's business.
+    jitter = random.Random().random  # noqa: S311
+    return SyncWorker(
+        Limits(chosen.lease_seconds, chosen.max_attempts),
+        ledger,
+        source(chosen),
+        storage,
+        Settler(ledger, storage, policy, jitter),
+    )
+
+
+@cache
+def queue() -> Queue | None:
+    """Gives the queue that has a place for unreadable messages; None without a broker."""
+    url = settings().rabbitmq_url
+    return Queue(url) if url else None

@@ -1,0 +1,67 @@
+"""The contract's HTTP answers to what went wrong: the one place that knows their statuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared import errors
+from shared.http import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shared.http import Request
+
+_STATUS: Mapping[type[errors.RequestRefused], int] = {
+    errors.BodyTooLarge: 413,
+    errors.SignatureMissing: 401,
+    errors.SignatureInvalid: 401,
+    errors.TooManyRequests: 412,
+    errors.MalformedJson: 400,
+    errors.InvalidFields: 400,
+    errors.ObjectExists: 409,
+}
+
+#: Seconds after which a client may try again when a server of ours is out of reach.
+RETRY_AFTER_SECONDS = 5
+
+
+def refusal(refused: errors.RequestRefused) -> Response:
+    """Gives the answer to a refused request."""
+    document: dict[str, object] = {"detail": str(refused)}
+    headers = {}
+    match refused:
+        case errors.InvalidFields():
+            document["errors"] = refused.errors
+        case errors.TooManyRequests():
+            headers["retry-after"] = str(refused.retry_after)
+        case errors.SignatureMissing() | errors.SignatureInvalid():
+            # RFC 9110, section 11.6.1: a 401 names the scheme that it asks for.
+            headers["www-authenticate"] = "HMAC-SHA256"
+    return Response.json(_STATUS[type(refused)], document, headers)
+
+
+def unavailable() -> Response:
+    """Gives the answer when the ledger is out of reach: nothing was accepted."""
+    headers = {"retry-after": str(RETRY_AFTER_SECONDS)}
+    return Response.json(503, {"detail": "Service unavailable"}, headers)
+
+
+def misrouted(request: Request, routes: Mapping[str, Sequence[str]]) -> Response | None:
+    """Answers a request that a function has no route for.
+
+    Behind an HTTP API such requests never arrive; a Function URL passes everything on.
+
+    Args:
+        request: the request.
+        routes: path without a trailing slash to the methods allowed there.
+
+    Returns:
+        404 or 405 with `Allow` (RFC 9110, section 15.5.6), or None when there is a route.
+    """
+    methods = routes.get(request.path.removesuffix("/"))
+    if methods is None:
+        return Response.json(404, {"detail": "Not found"})
+    if request.method not in methods:
+        return Response.json(405, {"detail": "Method not allowed"}, {"allow": ", ".join(methods)})
+    return None

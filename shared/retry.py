@@ -1,0 +1,60 @@
+"""When a failed attempt is tried again, and when no more: pure policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.errors import GiveUp, ObjectChanged, OutOfTime
+
+if TYPE_CHECKING:
+    from shared.errors import TransferError
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Exponential backoff with jitter, multiplied by the try.
+
+    Attributes:
+        max_attempts: tries before an object is failed.
+        least_seconds: the shortest wait before the second try.
+        most_seconds: the longest, before it is multiplied.
+    """
+
+    max_attempts: int
+    least_seconds: float = 3.0
+    most_seconds: float = 60.0
+
+    def delay(self, error: TransferError, tries: int, jitter: float) -> float | None:
+        """Tells how long to wait after an error.
+
+        With the defaults, and eight tries:
+
+        ====================  ===========  ==================================
+        error                 tries        answer
+        ====================  ===========  ==================================
+        any `GiveUp`          any          None
+        any `RetryLater`      8            None: the tries are used up
+        `ObjectChanged`       1 to 7       0: the new version is there now
+        `OutOfTime`           1 to 7       0: nothing is wrong with the object
+        other `RetryLater`    1            3 to 6 seconds
+        other `RetryLater`    2            6 to 24, twice 3 to 12
+        other `RetryLater`    3            9 to 72, three times 3 to 24
+        other `RetryLater`    5            15 to 300, five times 3 to 60
+        other `RetryLater`    7            21 to 420, seven times 3 to 60
+        ====================  ===========  ==================================
+
+        Args:
+            error: why the attempt failed.
+            tries: attempts so far, the failed one included.
+            jitter: from 0 to 1, evenly spread.
+
+        Returns:
+            Seconds until the next attempt, None when there is none.
+        """
+        if isinstance(error, GiveUp) or tries >= self.max_attempts:
+            return None
+        if isinstance(error, ObjectChanged | OutOfTime):
+            return 0.0
+        ceiling = min(self.most_seconds, self.least_seconds * 2**tries)
+        return (self.least_seconds + jitter * (ceiling - self.least_seconds)) * tries

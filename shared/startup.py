@@ -1,0 +1,25 @@
+"""How a function starts: settings read once, secrets fetched, log lines set up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared import log
+from shared.settings import Settings, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def start(required: Iterable[str]) -> Settings:
+    """Gives the settings of this process.
+
+    Args:
+        required: the variables that the caller cannot do without.
+
+    Raises:
+        SettingError: one is missing or wrong.
+    """
+    settings = Settings.from_mapping(environment(), required)
+    log.configure(settings.log_level)
+    return settings
