@@ -82,7 +82,7 @@ class MemcachedCache:
 
 
 def _numbers(answer: bytes) -> list[int]:
-    """Reads `VA <size>\\r\\n<number>\\r\\n` and `EN\\r\\n` (a miss, 0) in order."""
+    r"""Reads `VA <size>\\r\\n<number>\\r\\n` and `EN\\r\\n` (a miss, 0) in order."""
     numbers = []
     lines = iter(answer.split(b"\r\n"))
     for line in lines:

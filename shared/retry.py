@@ -56,5 +56,5 @@ class RetryPolicy:
             return None
         if isinstance(error, ObjectChanged | OutOfTime):
             return 0.0
-        ceiling = min(self.most_seconds, self.least_seconds * 2**tries)
+        ceiling = min(self.most_seconds, self.least_seconds * 2.0**tries)
         return (self.least_seconds + jitter * (ceiling - self.least_seconds)) * tries

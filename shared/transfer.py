@@ -7,12 +7,12 @@ it durable and put it in place. Source and storage know nothing of the ledger or
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import Future
+    from datetime import datetime
     from pathlib import Path
 
     from shared.errors import TransferError

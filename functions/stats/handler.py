@@ -47,9 +47,7 @@ def answer(stats: Stats, request: Request) -> Response:
     except TooManyRequests as refused:
         return refusal(refused)
     except LedgerUnavailable as error:
-        logger.warning(
-            "counts not given", extra={"request_id": request.request_id, "why": error}
-        )
+        logger.warning("counts not given", extra={"request_id": request.request_id, "why": error})
         return unavailable()
     return Response.json(200, document, {"cache-control": "no-store"})
 

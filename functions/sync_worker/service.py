@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from functions.sync_worker.copy import Copy, start
 from functions.sync_worker.lease import LeaseKeeper
-from shared.ledger.rows import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from functions.sync_worker.settler import Settler
     from shared.ledger.ledger import Ledger
-    from shared.ledger.rows import Claim
+    from shared.ledger.rows import Claim, Outcome
     from shared.transfer import ObjectSource, Storage
 
 logger = logging.getLogger(__name__)

@@ -100,7 +100,7 @@ class Settler:
             taken = self._ledger.settle(failed)
             return [s for s in failed if s.claim.wanted.row_id in taken]
         with self._ledger.placing() as placing:
-            held = placing.hold([(c.claim, c.fetched and c.fetched.etag) for c in ready])
+            held = placing.hold([(c.claim, c.fetched.etag if c.fetched else None) for c in ready])
             placeable = _one_version_a_name([c for c in ready if held.get(c.row_id) is False])
             refused = self._storage.place(
                 [(c.claim.wanted, c.part) for c in placeable if c.part and c.row_id not in placed]
