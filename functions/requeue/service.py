@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.ledger.ledger import Ledger
-    from shared.rabbitmq.queue import Queue
+    from shared.queue import Queue
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from functions.requeue.service import Requeue
 from shared.ledger.ledger import Ledger
-from shared.rabbitmq.queue import Queue
+from shared.queue import queue
 from shared.settings import needed
 from shared.startup import start
 
@@ -21,7 +21,7 @@ def requeue() -> Requeue:
     settings = start(required=("DATABASE_URL", "RABBITMQ_URL"))
     return Requeue(
         Ledger.at(needed(settings.database_url, "DATABASE_URL")),
-        Queue(needed(settings.rabbitmq_url, "RABBITMQ_URL")),
+        queue(settings),
         settings.delivery_seconds,
         settings.max_attempts,
     )

@@ -41,8 +41,6 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
 
 def bury(unreadable: Sequence[rmq_event.Unreadable]) -> None:
     """Moves messages that name no row to the dead-letter queue, with their reason."""
-    queue = wiring.queue() if unreadable else None
     for message in unreadable:
         logger.error("unreadable message", extra={"why": message.reason})
-        if queue:
-            queue.bury(message.data, message.reason, message.headers)
+        wiring.queue().bury(message.data, message.reason, message.headers)

@@ -8,7 +8,8 @@ from functools import cache
 from functions.sync_worker.service import Limits, SyncWorker
 from functions.sync_worker.settler import Settler
 from shared.ledger.ledger import Ledger
-from shared.rabbitmq.queue import Queue
+from shared import queue as queues
+from shared.queue import Queue
 from shared.retry import RetryPolicy
 from shared.settings import Settings, needed
 from shared.sources.chosen import source
@@ -49,7 +50,6 @@ def worker() -> SyncWorker:
 
 
 @cache
-def queue() -> Queue | None:
-    """Gives the queue that has a place for unreadable messages; None without a broker."""
-    url = settings().rabbitmq_url
-    return Queue(url) if url else None
+def queue() -> Queue:
+    """Gives the queue, which has a place for unreadable messages."""
+    return queues.queue(settings())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from shared.ledger.database import Database
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
+from shared.messages import SyncMessage
 from shared.transfer import Wanted
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Ledger:
         """Records how claims ended, in one statement; gives the row ids that took it."""
         return {row[0] for row in self._database.run("settle", **_columns(settlements))}
 
-    def take_due(self, most: int, delivery_seconds: float) -> list[tuple[int, str]]:
+    def take_due(self, most: int, delivery_seconds: float) -> list[SyncMessage]:
         """Takes the rows that must be announced now.
 
         Args:
@@ -148,10 +149,10 @@ class Ledger:
             delivery_seconds: after so long they are due again.
 
         Returns:
-            Row id and request id of each.
+            The message of each.
         """
         rows = self._database.run("take_due", most=most, delivery_seconds=delivery_seconds)
-        return [(row_id, request_id) for row_id, request_id in rows]
+        return [SyncMessage(row_id, request_id) for row_id, request_id in rows]
 
     def fail_exhausted(self, max_attempts: int) -> list[int]:
         """Fails the rows whose workers went silent once too often; gives their ids."""
