@@ -9,7 +9,6 @@ thread that started it: nothing is left even when that process is killed.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import random
@@ -29,6 +28,7 @@ from local.servers.errors import ProgramMissing
 from local.servers.postgres import PostgresServer, embedded_binaries
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
 from local.servers.s3 import S3Server
+from shared.ledger.migrate import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 ADDRESS_VARIABLE = "TEST_SERVERS"
 TEMPLATE = "ledger"
-MIGRATIONS = Path(__file__).parents[1] / "shared" / "ledger" / "migrations"
 # Below the ports that connections and bind(0) are given (ip(7): ip_local_port_range), so that no
 # other process comes by one between its choice and its use; and below the service's own.
 PORTS = range(10_240, 26_900)
@@ -84,16 +83,6 @@ def execute(url: str, *statements: str) -> None:
         with connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
-
-
-def migrate(url: str) -> None:
-    """Brings an empty database to the newest schema, as the product does."""
-    if importlib.util.find_spec("shared.ledger.migrate"):
-        importlib.import_module("shared.ledger.migrate").migrate(url)
-        return
-    for path in sorted(MIGRATIONS.glob("*.sql")):
-        if ".rollback." not in path.name:
-            execute(url, path.read_text())
 
 
 def _postgres(folder: Path) -> tuple[Server, dict[str, Any]]:

@@ -4,7 +4,7 @@ import socket
 import urllib.request
 from contextlib import closing
 
-import pika  # type: ignore[import-untyped]  # it ships no types
+import pika
 import psycopg2
 import pytest
 
