@@ -1,0 +1,90 @@
+"""Becomes another program as another account, bound to the life of the process that asked.
+
+Run as a file of its own, `python -I -S launch.py …`: between fork and exec only code that is
+safe there may run, and `subprocess`'s own hook for that is not safe beside threads.
+
+PostgreSQL refuses to run as root, and an ordinary account cannot reach a data folder below
+/root. A child of root therefore takes an unprivileged account and keeps the one capability that
+lets it pass folders, as capabilities(7) describes for ambient capabilities; no folder's
+permissions are changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import sys
+
+PR_SET_PDEATHSIG = 1
+PR_SET_KEEPCAPS = 8
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+CAPABILITY_VERSION_3 = 0x20080522
+CANNOT_EXECUTE = 126  # the exit code that shells use for it
+
+
+def _prctl(*arguments: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(*(ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:5])) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def _hold_only(capability: int) -> None:
+    """Makes `capability` the only one, and one that survives exec."""
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    low, high = capability % 32, capability // 32
+    data = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; low words, then high
+    for offset in range(3):
+        data[3 * high + offset] = 1 << low
+    if ctypes.CDLL(None, use_errno=True).capset(header, data) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
+    _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
+
+
+def become(uid: int, gid: int, capability: int | None) -> None:
+    """Takes an account for good.
+
+    Args:
+        uid: user id.
+        gid: group id, the only group.
+        capability: number of the one capability to keep, or None.
+
+    Raises:
+        OSError: the kernel or the container does not allow it.
+    """
+    if capability is not None:
+        _prctl(PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+    if capability is not None:
+        _hold_only(capability)
+
+
+def main(arguments: list[str]) -> None:
+    """Parses the command line, becomes what it says and executes the rest of it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--uid", type=int)
+    parser.add_argument("--gid", type=int)
+    parser.add_argument("--capability", type=int)
+    parser.add_argument("--parent", type=int, help="end with this process")
+    parser.add_argument("--signal", type=int, help="by this signal")
+    parser.add_argument("command", nargs="+")
+    given = parser.parse_args(arguments)
+    try:
+        if given.uid is not None:
+            become(given.uid, given.gid, given.capability)
+        if given.parent is not None and sys.platform == "linux":
+            # After the account: the kernel clears it whenever credentials change (prctl(2)).
+            _prctl(PR_SET_PDEATHSIG, given.signal)
+            if os.getppid() != given.parent:
+                sys.exit("the parent is gone")
+        os.execv(given.command[0], given.command)  # noqa: S606  # becoming it is the purpose
+    except OSError as error:
+        sys.stderr.write(f"cannot run {given.command[0]}: {error}\n")
+        sys.exit(CANNOT_EXECUTE)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

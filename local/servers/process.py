@@ -1,0 +1,228 @@
+"""One server process: started clean, recognised again, stopped in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.servers.errors import ForeignData, NotReady, PortInUse
+from local.servers.running import Record, Running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from local.servers.account import Account
+
+LAUNCH = Path(__file__).with_name("launch.py")
+POLL_SECONDS = 0.02
+LOG_LINES_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run.
+
+    Attributes:
+        arguments: absolute path of the program and its arguments.
+        environment: its whole environment; nothing of ours is inherited.
+        account: the account to run as, or None for ours.
+    """
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    account: Account | None = None
+
+    def launch(self, *more: str) -> list[str]:
+        """Gives the command line that becomes the program, see `local.servers.launch`."""
+        line = [sys.executable, "-I", "-S", str(LAUNCH), *more]
+        if self.account:
+            line += ["--uid", str(self.account.uid), "--gid", str(self.account.gid)]
+            if self.account.capability is not None:
+                line += ["--capability", str(self.account.capability)]
+        return [*line, "--", *self.arguments]
+
+    def run(self, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs it to its end.
+
+        Args:
+            stdin: text for its standard input.
+
+        Returns:
+            Its exit code and output, both streams in `stdout`.
+        """
+        return subprocess.run(  # noqa: S603  # the arguments are this package's own
+            self.launch(),
+            input=stdin,
+            env=dict(self.environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+
+class Process:
+    """A server's process and its files `<name>.pid` and `<name>.log`."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        stays: bool = False,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        """Describes it; nothing is started.
+
+        Args:
+            name: what a person calls it; lower-cased it names the files.
+            folder: where these files are.
+            stays: it outlives this process and is stopped by a later one. Otherwise it ends
+                with the thread that starts it, however that ends (on Linux).
+            stop_signal: what makes it stop in order.
+        """
+        self.name = name
+        self.log = folder / f"{name.lower()}.log"
+        self._record = folder / f"{name.lower()}.pid"
+        self._stays = stays
+        self._stop_signal = stop_signal
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> Running | None:
+        """The process, started by us or recorded by an earlier one, if it lives."""
+        if self._child is not None:
+            self._child.poll()  # reaps it, so that it does not count as alive
+        record = Record.load(self._record)
+        return record.server if record and record.server.alive else None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, or None while it does not run."""
+        running = self.running
+        return running.pid if running else None
+
+    def start(self, command: Command, port: int) -> None:
+        """Starts it.
+
+        Args:
+            command: what to run.
+            port: the TCP port of 127.0.0.1 that it will take.
+
+        Raises:
+            PortInUse: something else has that port.
+        """
+        require_free(port, self.name)
+        ending = ["--parent", str(os.getpid()), "--signal", str(int(self._stop_signal))]
+        with self.log.open("ab") as log:
+            self._child = subprocess.Popen(  # noqa: S603  # the arguments are this package's own
+                command.launch(*([] if self._stays else ending)),
+                env=dict(command.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.log.parent,
+                start_new_session=True,  # Ctrl-C reaches us alone, and we decide the order
+            )
+        server = Running.of(self._child.pid)
+        if server:
+            owner = None if self._stays else Running.of(os.getpid())
+            Record(server, owner).save(self._record)
+
+    def take_over(self) -> bool:
+        """Settles what an earlier process left.
+
+        Returns:
+            True where the server runs already and is to stay.
+
+        Raises:
+            ForeignData: it runs for another process that is alive.
+        """
+        record = Record.load(self._record)
+        if record is None or not record.server.alive:
+            return False
+        if self._child is not None or (record.owner is None and self._stays):
+            return True
+        if record.owner is None or record.owner.alive:
+            raise ForeignData(f"{self.name} runs there already, as process {record.server.pid}")
+        self.stop()
+        return False
+
+    def wait_until(self, ready: Callable[[], bool], timeout: float) -> None:
+        """Returns once `ready` does.
+
+        Raises:
+            NotReady: the process ended, or `timeout` seconds passed; with the log's last lines.
+        """
+        deadline = time.monotonic() + timeout
+        while not ready():
+            if self.running is None:
+                raise NotReady(f"{self.name} ended: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise NotReady(f"{self.name} within {timeout:.0f} s: {self._last_words()}")
+            time.sleep(POLL_SECONDS)
+
+    def stop(self, grace: float = 30.0) -> None:
+        """Stops it and waits until it is gone; it is killed after `grace` seconds."""
+        running = self.running
+        if running:
+            running.signal(self._stop_signal)
+            if not self._gone(running, grace):
+                running.signal(signal.SIGKILL)
+                self._gone(running, grace)
+        if self._child is not None:
+            self._child.wait()
+            self._child = None
+        self._record.unlink(missing_ok=True)
+
+    def _gone(self, running: Running, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if self._child is not None:
+                self._child.poll()
+            if not running.alive:
+                return True
+            time.sleep(POLL_SECONDS)
+        return False
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
+        said = [line.strip() for line in lines if line.strip()]
+        return " | ".join(said[-LOG_LINES_SHOWN:]) or "it wrote nothing"
+
+
+def require_free(port: int, server: str) -> None:
+    """Returns if a server can take a TCP port of 127.0.0.1.
+
+    Raises:
+        PortInUse: something listens there.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise PortInUse(server, port) from None
+
+
+def answers(port: int, question: bytes, expected: bytes) -> bool:
+    """Tells whether a server on 127.0.0.1 greets as it should.
+
+    Args:
+        port: its TCP port.
+        question: what to send.
+        expected: how its answer begins; empty where the connection is proof enough.
+    """
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
+            connection.sendall(question)
+            return not expected or connection.recv(len(expected)).startswith(expected)
+    except OSError:
+        return False

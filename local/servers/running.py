@@ -1,0 +1,89 @@
+"""Recognises a process again, so that nothing but our own is ever signalled."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process, told apart from a later one of the same number by when it started.
+
+    Attributes:
+        pid: process id.
+        started: when it started, in whatever form the system gives it.
+    """
+
+    pid: int
+    started: str
+
+    @classmethod
+    def of(cls, pid: int) -> Self | None:
+        """Gives the live process of that number, or None."""
+        started = _started(pid)
+        return cls(pid, started) if started else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return _started(self.pid) == self.started
+
+    def signal(self, number: int) -> None:
+        """Sends it a signal; one that is gone is no error."""
+        if self.alive:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A started server on file, for whoever has to stop it later.
+
+    Attributes:
+        server: the server's process.
+        owner: the process it must not outlive, or None where it stays by itself.
+    """
+
+    server: Running
+    owner: Running | None
+
+    def save(self, path: Path) -> None:
+        """Writes it whole, or not at all."""
+        draft = path.with_suffix(".new")
+        draft.write_text(json.dumps(asdict(self)))
+        draft.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self | None:
+        """Reads what `save` wrote; None where there is nothing, or nothing readable."""
+        try:
+            content = json.loads(path.read_text())
+            owner = content["owner"]
+            return cls(Running(**content["server"]), Running(**owner) if owner else None)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def _started(pid: int) -> str | None:
+    """Gives the start time of a live process; a zombie has ended."""
+    if Path("/proc/self/stat").exists():
+        try:
+            # The name, second, may hold anything; the state is third, the start 22nd (proc(5)).
+            after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if after_name[0] in "ZX" else after_name[19]
+    shown = subprocess.run(  # noqa: S603  # a number is all that varies
+        ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    return None if not shown or shown.startswith("Z") else shown.partition(" ")[2]

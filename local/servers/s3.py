@@ -1,0 +1,66 @@
+"""An S3 for local use: moto's server in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from local.servers.process import Command, Process, answers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class S3Server:
+    """moto's S3 on 127.0.0.1. It keeps objects in memory: who starts it fills it."""
+
+    name = "S3"
+
+    def __init__(self, data_dir: Path, port: int, *, stays: bool = False) -> None:
+        """Describes it; nothing is started.
+
+        Args:
+            data_dir: folder for log and pid file; made if missing.
+            port: TCP port of 127.0.0.1.
+            stays: see `Process`.
+        """
+        self._folder = data_dir.resolve()
+        self._port = port
+        self._process = Process(self.name, self._folder, stays=stays)
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, or None while it does not run."""
+        return self._process.pid
+
+    @property
+    def endpoint(self) -> str:
+        """Its URL as `AWS_ENDPOINT_URL_S3` takes it."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Starts it, empty; one that runs already is left alone.
+
+        Raises:
+            PortInUse, ForeignData: see the text of each.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self._process.take_over():
+            return
+        arguments = (sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self._port))
+        environment = {"PATH": os.defpath, "HOME": str(self._folder), "PYTHONUNBUFFERED": "1"}
+        self._process.start(Command(arguments, environment), self._port)
+
+    def wait_ready(self, timeout: float = 60.0) -> None:
+        """Returns when it answers.
+
+        Raises:
+            NotReady: it ended, or did not answer within `timeout` seconds.
+        """
+        question = b"HEAD / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"
+        self._process.wait_until(lambda: answers(self._port, question, b"HTTP/"), timeout)
+
+    def stop(self) -> None:
+        """Stops it; its objects are lost."""
+        self._process.stop()

@@ -1,0 +1,138 @@
+"""Fixtures that give a test real servers of its own.
+
+A missing server skips the test with its reason; with CI=true it fails instead.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import urllib.request
+import uuid
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from local.servers.errors import ProgramMissing
+from local.servers.memcached import MemcachedServer
+from tests.servers import ADDRESS_VARIABLE, TEMPLATE, Host, ask, execute, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from local.servers.server import Server
+
+HOST = pytest.StashKey[Host]()
+AnyServer = TypeVar("AnyServer", bound="Server")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.stash[HOST] = Host()
+        os.environ[ADDRESS_VARIABLE] = config.stash[HOST].address
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    host = config.stash.get(HOST, None)
+    if host:
+        host.close()
+
+
+def missing(reason: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"not installed: {reason}")
+    pytest.skip(f"not installed: {reason}")
+
+
+def _shared(name: str) -> dict[str, Any]:
+    try:
+        return ask(name)
+    except ProgramMissing as error:
+        missing(error.about)
+        raise
+
+
+@pytest.fixture
+def start_server() -> Iterator[Callable[[AnyServer], AnyServer]]:
+    """Starts a server that is the test's own, to be stopped or killed as it likes."""
+    started: list[Server] = []
+
+    def start(server: AnyServer) -> AnyServer:
+        try:
+            started.append(server)
+            server.start()
+        except ProgramMissing as error:
+            missing(error.about)
+        server.wait_ready(120.0)
+        return server
+
+    yield start
+    for server in reversed(started):
+        server.stop()
+
+
+def _database(template: str) -> Iterator[str]:
+    admin = str(_shared("postgres")["url"])
+    name = f"test_{uuid.uuid4().hex}"
+    execute(admin, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield admin.rpartition("/")[0] + f"/{name}"
+    execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """The URL of an empty database of the test's own."""
+    yield from _database("template0")
+
+
+@pytest.fixture
+def database_url() -> Iterator[str]:
+    """The URL of a migrated, empty ledger of the test's own."""
+    yield from _database(TEMPLATE)
+
+
+@pytest.fixture
+def rabbitmq_url() -> Iterator[str]:
+    """The URL of an empty virtual host of the test's own."""
+    details = _shared("rabbitmq")
+    url = urlsplit(details["url"])
+    vhost = f"test_{uuid.uuid4().hex}"
+    login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
+
+    def manage(method: str, path: str, body: bytes = b"{}") -> None:
+        request = urllib.request.Request(  # noqa: S310  # the address is our own server's
+            f"{details['management']}/api/{path}",
+            body,
+            {"Authorization": f"Basic {login}", "Content-Type": "application/json"},
+            method=method,
+        )
+        urllib.request.urlopen(request, timeout=60).close()  # noqa: S310  # as above
+
+    manage("PUT", f"vhosts/{vhost}")
+    everything = b'{"configure": ".*", "write": ".*", "read": ".*"}'
+    manage("PUT", f"permissions/{vhost}/{quote(url.username or '')}", everything)
+    yield f"{details['url'].rpartition('/')[0]}/{vhost}"
+    manage("DELETE", f"vhosts/{vhost}")
+
+
+@pytest.fixture
+def memcached_server(
+    tmp_path: Path, start_server: Callable[[MemcachedServer], MemcachedServer]
+) -> MemcachedServer:
+    """A memcached of the test's own; it may stop and start it."""
+    return start_server(MemcachedServer(tmp_path / "memcached", free_port()))
+
+
+@pytest.fixture
+def memcached_address(memcached_server: MemcachedServer) -> tuple[str, int]:
+    """Host and port of a memcached of the test's own."""
+    host, _, port = memcached_server.address.partition(":")
+    return host, int(port)
+
+
+@pytest.fixture
+def s3_endpoint() -> str:
+    """The URL of an S3 that all tests share: use a bucket name of your own."""
+    return str(_shared("s3")["endpoint"])
