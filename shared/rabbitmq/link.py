@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pika
-from pika.exceptions import ChannelClosed
+from pika.exceptions import ChannelClosedByBroker
 
 from shared.errors import QueueUnavailable, SettingError
 from shared.rabbitmq.failures import FAILURES, unavailable
@@ -135,7 +135,7 @@ class Link:
 
     def _on_channel_closed(self, _channel: Channel, reason: Exception) -> None:
         # A channel closed by the broker says what was wrong; the connection has no use any more.
-        if isinstance(reason, ChannelClosed) and self._reason is None:
+        if isinstance(reason, ChannelClosedByBroker) and self._reason is None:
             self._reason = unavailable(reason)
             self.close()
 
