@@ -1,0 +1,97 @@
+# Building, checking and deploying the AWS packages. Included by the Makefile, where `sam build`
+# looks for the build-<logical id> targets.
+
+AWS_TOOLS ?= .venv-aws/bin
+# Lambda's Python and processor; `make test-aws` builds for the Python and processor at hand.
+LAMBDA_PYTHON ?= 3.12
+ARCHITECTURE ?= arm64
+PACKAGES ?= .aws-sam/build
+STACK ?= external-storage-sync
+FUNCTION_NAMES := admin ingest migrate requeue stats sync_worker
+
+# Lambda's Amazon Linux 2023 has glibc 2.34.
+PLATFORM = $(subst arm64,aarch64,$(ARCHITECTURE))-manylinux_2_34
+export LAMBDA_PYTHON ARCHITECTURE AWS_TOOLS SAM_CLI_TELEMETRY := 0
+
+.PHONY: aws-tools lock package package-sizes deploy migrate-aws test-aws lint-aws
+
+aws-tools: $(AWS_TOOLS)/.installed ## Install SAM CLI, cfn-lint and uv into a virtual environment of their own
+
+$(AWS_TOOLS)/.installed: requirements/aws.txt
+	python3 -m venv --clear $(dir $(AWS_TOOLS:/=))
+	$(AWS_TOOLS)/python -m pip install --quiet --require-hashes -r requirements/aws.txt
+	touch $@
+
+lock: aws-tools ## Lock every function's dependencies and the AWS tools anew
+	$(foreach name,$(FUNCTION_NAMES),$(call compile,functions/$(name)/requirements.in,functions/$(name)/requirements.txt)$(newline))
+	$(call compile,requirements/aws.in,requirements/aws.txt)
+
+# Names, versions and hashes only, for every platform, whatever index they came from.
+define compile
+$(AWS_TOOLS)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade \
+  --no-emit-index-url --python-version 3.11 $(1) -o $(2)
+endef
+
+define newline
+
+
+endef
+
+package: aws-tools ## Build one package for each function (ARCHITECTURE=arm64 or x86_64)
+	$(AWS_TOOLS)/sam build --build-dir $(PACKAGES) --parameter-overrides Architecture=$(ARCHITECTURE)
+	@$(MAKE) --no-print-directory package-sizes
+
+package-sizes: ## Print the unzipped size of every package
+	@for package in $(PACKAGES)/*Function; do \
+	  find $$package -type f -printf '%s\n' | \
+	  awk -v name=$$(basename $$package) '{ n += $$1 } END { printf "%-20s %6.1f MB\n", name, n / 1e6 }'; \
+	done
+
+.SILENT: $(addprefix build-,AdminFunction IngestFunction MigrateFunction RequeueFunction \
+  StatsFunction SyncWorkerFunction)
+build-AdminFunction: ; $(call pack,admin)
+build-IngestFunction: ; $(call pack,ingest)
+build-MigrateFunction: ; $(call pack,migrate)
+build-RequeueFunction: ; $(call pack,requeue)
+build-StatsFunction: ; $(call pack,stats)
+build-SyncWorkerFunction: ; $(call pack,sync_worker)
+
+# A package is the function's own folder, shared/ and the function's locked dependencies, less what
+# no import ever reads. SAM sets ARTIFACTS_DIR.
+define pack
+$(AWS_TOOLS)/uv pip install --quiet --target "$(ARTIFACTS_DIR)" --require-hashes --only-binary :all: \
+  --python-version $(LAMBDA_PYTHON) --python-platform $(PLATFORM) -r functions/$(1)/requirements.txt
+rm -rf "$(ARTIFACTS_DIR)"/bin "$(ARTIFACTS_DIR)"/*/test "$(ARTIFACTS_DIR)"/*/tests \
+  "$(ARTIFACTS_DIR)"/*.dist-info/sboms
+find "$(ARTIFACTS_DIR)" \( -name '*.pyi' -o -name .lock \) -delete
+mkdir -p "$(ARTIFACTS_DIR)/functions"
+cp -R shared "$(ARTIFACTS_DIR)/"
+cp functions/__init__.py "$(ARTIFACTS_DIR)/functions/"
+cp -R functions/$(1) "$(ARTIFACTS_DIR)/functions/"
+find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
+rm -f "$(ARTIFACTS_DIR)"/functions/$(1)/requirements.*
+endef
+
+deploy: package ## Build, deploy to your AWS account (asks), then bring ledger and queues up to date
+	$(AWS_TOOLS)/sam deploy --guided --stack-name $(STACK) \
+	  --parameter-overrides Architecture=$(ARCHITECTURE)
+	@$(MAKE) --no-print-directory migrate-aws
+
+migrate-aws: ## Bring the deployed stack's ledger and queues up to date
+	$(AWS_TOOLS)/sam remote invoke MigrateFunction --stack-name $(STACK) --event '{}'
+
+lint-aws: aws-tools ## Validate the template
+	$(AWS_TOOLS)/sam validate --lint --region eu-west-1
+	$(AWS_TOOLS)/cfn-lint template.yaml
+
+# Everything that can be proven without an account: see docs/deploy.md.
+test-aws: PYTHON ?= .venv/bin/python
+test-aws: lint-aws ## Run the built packages under AWS's runtime client, against real servers
+	$(MAKE) --no-print-directory package PACKAGES=.aws-sam/test \
+	  ARCHITECTURE=$$(uname -m | sed s/aarch64/arm64/) \
+	  LAMBDA_PYTHON=$$($(PYTHON) -c 'import platform; print(platform.python_version())')
+	$(AWS_TOOLS)/uv pip install --quiet --target .aws-sam/runtime --require-hashes --only-binary :all: \
+	  --python-version $$($(PYTHON) -c 'import platform; print(platform.python_version())') \
+	  -r tests/aws/runtime.txt
+	AWS_PACKAGES=.aws-sam/test AWS_RUNTIME=.aws-sam/runtime AWS_TOOLS=$(AWS_TOOLS) \
+	  $(PYTHON) -m pytest tests/aws
