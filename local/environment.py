@@ -10,7 +10,6 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from dotenv import dotenv_values
@@ -18,6 +17,7 @@ from dotenv import dotenv_values
 from shared.errors import SettingError
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from collections.abc import Mapping
 
 PORT = 27000

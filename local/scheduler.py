@@ -65,9 +65,7 @@ class DirectQueue:
         """Does nothing: nothing is open."""
 
 
-def repeat(
-    tick: Callable[[], object], seconds: float, stop: threading.Event, name: str
-) -> None:
+def repeat(tick: Callable[[], object], seconds: float, stop: threading.Event, name: str) -> None:
     """Calls `tick` again and again until told to stop.
 
     A server that is out of reach is said once, when it goes and when it is back.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared import log
+from shared.secrets import resolve
 from shared.settings import Settings, environment
 
 if TYPE_CHECKING:
@@ -20,6 +21,6 @@ def start(required: Iterable[str]) -> Settings:
     Raises:
         SettingError: one is missing or wrong.
     """
-    settings = Settings.from_mapping(environment(), required)
+    settings = Settings.from_mapping(resolve(environment()), required)
     log.configure(settings.log_level)
     return settings

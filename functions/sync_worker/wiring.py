@@ -7,14 +7,17 @@ from functools import cache
 
 from functions.sync_worker.service import Limits, SyncWorker
 from functions.sync_worker.settler import Settler
-from shared.ledger.ledger import Ledger
 from shared import queue as queues
-from shared.queue import Queue
+from shared.ledger.ledger import Ledger
 from shared.retry import RetryPolicy
 from shared.settings import Settings, needed
 from shared.sources.chosen import source
 from shared.startup import start
 from shared.storage import LocalStorage
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.queue import Queue
 
 
 @cache

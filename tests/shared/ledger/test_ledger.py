@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import hashlib
+import itertools
+import threading
+
+import psycopg2
+import pytest
+
+from shared.ledger.ledger import Ledger
+from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement
+from shared.transfer import Fetched
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LEASE = 60.0
+MAX_ATTEMPTS = 3
+COPY = Fetched(size=5, sha256=hashlib.sha256(b"bytes").digest(), etag="e1", verified_by="md5")
+
+
+@pytest.fixture
+def ledger(database_url: str) -> Iterator[Ledger]:
+    ledger = Ledger.at(database_url)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def execute(database_url: str) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
+    connection = psycopg2.connect(database_url)
+    connection.autocommit = True
+
+    def run(sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    yield run
+    connection.close()
+
+
+_numbers = itertools.count()
+
+
+def new(file_name: str = "a.jpg") -> NewObject:
+    number = next(_numbers)
+    return NewObject(
+        oeid="o",
+        ref_id="r",
+        file_name=file_name,
+        file_type="image/jpeg",
+        payload_checksum=hashlib.sha256(str(number).encode()).digest(),
+        request_id=f"request-{number}",
+    )
+
+
+def record(ledger: Ledger, file_name: str = "a.jpg", due_in: float = 0) -> int:
+    row_id = ledger.record(new(file_name), due_in)
+    assert row_id is not None
+    return row_id
+
+
+def claim(ledger: Ledger, *row_ids: int, suspect: bool = False) -> list[Claim]:
+    return ledger.claim(row_ids, lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS, suspect=suspect)
+
+
+def synced(claim: Claim, copy: Fetched = COPY) -> Settlement:
+    return Settlement(claim, Outcome.SYNCED, fetched=copy)
+
+
+def retry(claim: Claim, delay: float = 0.0, *, counted: bool = True) -> Settlement:
+    return Settlement(claim, Outcome.RETRY, reason="not now", delay=delay, counted=counted)
+
+
+EXPIRE = (
+    "UPDATE file_sync SET leased_until = now() - interval '1 s', due_at = now() - interval '1 s'"
+)
+
+
+def test_a_signature_is_recorded_once(ledger: Ledger) -> None:
+    one = new()
+    first = ledger.record(one, 0)
+    again = NewObject(
+        oeid="x",
+        ref_id="y",
+        file_name="z",
+        file_type="t/t",
+        payload_checksum=one.payload_checksum,
+        request_id="another request",
+    )
+    assert first is not None
+    assert ledger.record(again, 0) is None
+    assert ledger.counts().queued == 1
+
+
+def test_a_request_finds_its_own_row_when_its_insert_is_run_again(ledger: Ledger) -> None:
+    one = new()
+    assert ledger.record(one, 0) == ledger.record(one, 0)
+
+
+def test_one_of_many_simultaneous_requests_is_recorded(ledger: Ledger, database_url: str) -> None:
+    signature = new().payload_checksum
+    barrier = threading.Barrier(16)
+    recorded = []
+
+    def send(number: int) -> None:
+        mine = Ledger.at(database_url)
+        barrier.wait()
+        recorded.append(
+            mine.record(
+                NewObject(
+                    oeid="o",
+                    ref_id="r",
+                    file_name="a",
+                    file_type="t/t",
+                    payload_checksum=signature,
+                    request_id=str(number),
+                ),
+                0,
+            )
+        )
+        mine.close()
+
+    threads = [threading.Thread(target=send, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(row_id is not None for row_id in recorded) == 1
+    assert ledger.counts().queued == 1
+
+
+def test_a_claim_counts_the_attempt_and_keeps_others_away(ledger: Ledger) -> None:
+    row_id = record(ledger)
+    first = claim(ledger, row_id)
+    assert [(c.wanted.row_id, c.wanted.attempt, c.tries) for c in first] == [(row_id, 1, 1)]
+    assert claim(ledger, row_id) == []
+    assert claim(ledger, row_id, suspect=True) == []
+
+
+def test_unknown_rows_are_not_claimed(ledger: Ledger) -> None:
+    assert claim(ledger, -1, 10**15) == []
+
+
+def test_a_row_is_not_claimed_before_its_retry_is_due(ledger: Ledger) -> None:
+    row_id = record(ledger)
+    ledger.settle([retry(claim(ledger, row_id)[0], delay=100)])
+    assert claim(ledger, row_id) == []
+    assert ledger.take_due(10, 10) == []
+
+
+def test_a_row_whose_worker_went_silent_is_claimed_as_a_suspect(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    row_id = record(ledger)
+    claim(ledger, row_id)
+    execute(EXPIRE)
+    assert claim(ledger, row_id) == []
+    assert [c.wanted.attempt for c in claim(ledger, row_id, suspect=True)] == [2]
+    assert execute("SELECT attempt, outcome FROM sync_attempt") == [(1, "lost")]
+
+
+def test_a_row_with_its_attempts_used_up_is_failed_not_claimed(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    row_id = record(ledger)
+    claim(ledger, row_id)
+    for _ in range(MAX_ATTEMPTS - 1):
+        execute(EXPIRE)
+        assert claim(ledger, row_id, suspect=True)
+    assert ledger.fail_exhausted(MAX_ATTEMPTS) == []
+    execute(EXPIRE)
+    assert claim(ledger, row_id, suspect=True) == []
+    assert ledger.fail_exhausted(MAX_ATTEMPTS) == [row_id]
+    assert execute("SELECT state, last_error FROM file_sync") == [
+        ("failed", "the worker stopped without an answer, attempts used up")
+    ]
+    assert execute("SELECT attempt, outcome FROM sync_attempt ORDER BY attempt") == [
+        (n, "lost") for n in range(1, MAX_ATTEMPTS + 1)
+    ]
+    assert ledger.counts() == Counts(synced=0, queued=0, failed=1, bytes_stored=0)
+
+
+def test_a_synced_row_holds_what_was_copied(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    row_id = record(ledger, "folder/a b.jpg")
+    assert ledger.settle([synced(claim(ledger, row_id)[0])]) == {row_id}
+    assert execute(
+        "SELECT state, file_path, size_bytes, encode(sha256, 'hex'), etag, last_error,"
+        " leased_until FROM file_sync"
+    ) == [("synced", "folder/a b.jpg", 5, COPY.sha256.hex(), "e1", None, None)]
+    assert ledger.counts() == Counts(synced=1, queued=0, failed=0, bytes_stored=5)
+
+
+def test_a_late_worker_cannot_settle_what_another_has_claimed(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    row_id = record(ledger)
+    late = claim(ledger, row_id)[0]
+    execute(EXPIRE)
+    current = claim(ledger, row_id, suspect=True)[0]
+    with ledger.placing() as placing:
+        assert placing.hold([(late, "e1")]) == {}
+    assert ledger.settle([synced(late)]) == set()
+    assert ledger.extend([late], LEASE) == set()
+    assert ledger.extend([current], LEASE) == {row_id}
+    assert ledger.settle([synced(current)]) == {row_id}
+    assert ledger.settle([synced(current)]) == set()
+    assert ledger.counts().synced == 1
+
+
+def test_a_held_row_cannot_be_claimed_until_the_commit(
+    ledger: Ledger, database_url: str, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    row_id = record(ledger)
+    sleeper = claim(ledger, row_id)[0]
+    execute(EXPIRE)
+    other = Ledger.at(database_url)
+    with ledger.placing() as placing:
+        assert placing.hold([(sleeper, "e1")]) == {row_id: False}
+        assert claim(other, row_id, suspect=True) == []
+        placing.settle([synced(sleeper)])
+    assert claim(other, row_id, suspect=True) == []
+    other.close()
+
+
+def test_a_copy_older_than_what_was_placed_under_its_name_is_outdated(ledger: Ledger) -> None:
+    slow, fast = record(ledger, "same"), record(ledger, "same")
+    slow_claim = claim(ledger, slow)[0]
+    fast_claim = claim(ledger, fast)[0]
+    ledger.settle([synced(fast_claim)])
+    with ledger.placing() as placing:
+        assert placing.hold([(slow_claim, "another version")]) == {slow: True}
+    with ledger.placing() as placing:
+        assert placing.hold([(slow_claim, COPY.etag)]) == {slow: False}
+
+
+def test_an_error_in_the_block_rolls_everything_back(ledger: Ledger) -> None:
+    row_id = record(ledger)
+    mine = claim(ledger, row_id)[0]
+    with pytest.raises(RuntimeError), ledger.placing() as placing:  # noqa: PT012 — the block is it
+        placing.settle([synced(mine)])
+        raise RuntimeError
+    assert ledger.counts().synced == 0
+    assert ledger.settle([synced(mine)]) == {row_id}
+
+
+def test_a_retry_that_never_ran_uses_up_no_attempt(ledger: Ledger) -> None:
+    row_id = record(ledger)
+    for _ in range(MAX_ATTEMPTS + 2):
+        ledger.settle([retry(claim(ledger, row_id)[0], counted=False)])
+    assert [c.tries for c in claim(ledger, row_id)] == [1]
+
+
+def test_due_rows_are_taken_once_per_delivery_time(ledger: Ledger) -> None:
+    row_id = record(ledger)
+    record(ledger, due_in=100)
+    assert [m.row_id for m in ledger.take_due(10, 100)] == [row_id]
+    assert ledger.take_due(10, 100) == []
+
+
+def test_the_oldest_queued_object_has_an_age(ledger: Ledger) -> None:
+    assert ledger.oldest_queued_seconds() is None
+    record(ledger)
+    age = ledger.oldest_queued_seconds()
+    assert age is not None
+    assert 0 <= age < 60
+
+
+def test_counts_stay_exact_under_concurrent_changes_of_every_kind(
+    ledger: Ledger, database_url: str, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    def work() -> None:
+        mine = Ledger.at(database_url)
+        for round_number in range(20):
+            rows = [record(mine) for _ in range(3)]
+            claims = claim(mine, *rows)
+            mine.settle(
+                [
+                    synced(claims[0]),
+                    Settlement(claims[1], Outcome.FAILED, reason="no"),
+                    retry(claims[2], delay=round_number),
+                ]
+            )
+        mine.close()
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    execute("DELETE FROM file_sync WHERE state = 'failed' AND id % 3 = 0")
+    truth: dict[object, object] = dict(
+        execute("SELECT state, count(*) FROM file_sync GROUP BY state")
+    )
+    stored = execute("SELECT sum(size_bytes)::bigint FROM file_sync")[0][0]
+    counts = ledger.counts()
+    assert (counts.synced, counts.queued, counts.failed) == (
+        truth["synced"],
+        truth["queued"],
+        truth["failed"],
+    )
+    assert counts.bytes_stored == stored
+    execute("TRUNCATE file_sync CASCADE")
+    assert ledger.counts() == Counts(0, 0, 0, 0)
