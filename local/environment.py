@@ -17,8 +17,8 @@ from dotenv import dotenv_values
 from shared.errors import SettingError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Mapping
+    from pathlib import Path
 
 PORT = 27000
 S3_PORT = 27006

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import cache
+from typing import TYPE_CHECKING
 
 from functions.sync_worker.service import Limits, SyncWorker
 from functions.sync_worker.settler import Settler
@@ -14,7 +15,6 @@ from shared.settings import Settings, needed
 from shared.sources.chosen import source
 from shared.startup import start
 from shared.storage import LocalStorage
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.queue import Queue

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import threading
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement
 from shared.transfer import Fetched
-from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
