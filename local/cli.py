@@ -1,0 +1,124 @@
+"""The command line of the local runtime, `python -m local`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local.environment import LocalEnvironment
+from shared.errors import ServiceError
+
+app = typer.Typer(
+    help="external-storage-sync, on this machine.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+# Every command imports what it needs by itself: `serve` must not wait for moto, nor `sign` for
+# PostgreSQL.
+
+
+@app.command()
+def run() -> None:
+    """Start everything in one command; what is not set up as a server is embedded."""
+    from local.run import run as run_all  # noqa: PLC0415
+
+    run_all(_environment())
+
+
+@app.command()
+def serve() -> None:
+    """Answer HTTP: the shim in front of the functions."""
+    from local.http_shim import serve as serve_http  # noqa: PLC0415
+
+    serve_http(_adopted())
+
+
+@app.command()
+def trigger() -> None:
+    """Hand messages from RabbitMQ to the sync worker."""
+    from local.trigger import main as consume  # noqa: PLC0415
+
+    _adopted()
+    consume()
+
+
+@app.command()
+def scheduler() -> None:
+    """Run requeue on its schedule; without RabbitMQ, hand due rows to the sync worker."""
+    from local.scheduling import main as schedule  # noqa: PLC0415
+
+    schedule(_adopted())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the ledger's schema up to date, and declare the queues."""
+    from local.preparation import prepare  # noqa: PLC0415
+
+    for line in prepare(_adopted().variables):
+        typer.echo(line)
+
+
+@app.command()
+def sign(
+    body: Annotated[str, typer.Argument(help="The body, byte for byte as it will be sent.")],
+) -> None:
+    """Print the Authorization header of a body."""
+    from shared.signing import sign as signature  # noqa: PLC0415
+
+    typer.echo(signature(_key(_environment()), body.encode()))
+
+
+@app.command()
+def sample() -> None:
+    """Send requests for the sample pictures to the running service and show the files."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from local.client import Client  # noqa: PLC0415
+    from local.sample import send  # noqa: PLC0415
+
+    environment = _environment()
+    client = Client(f"http://localhost:{environment.port}", _key(environment))
+    send(client, Path(environment.variables["STORAGE_PATH"]), Console())
+
+
+@app.command()
+def sample_requests(
+    file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("sample-requests.txt"),
+) -> None:
+    """Write a file of ready signed curl commands."""
+    from local.sample import write_requests  # noqa: PLC0415
+
+    environment = _environment()
+    number = write_requests(f"http://localhost:{environment.port}", _key(environment), file)
+    typer.echo(f"{number} requests in {file}")
+
+
+def main() -> None:
+    """Runs the command line; what a person can mend is said in one line, without a traceback."""
+    try:
+        app()
+    except ServiceError as error:
+        typer.echo(error, err=True)
+        sys.exit(1)
+
+
+def _environment() -> LocalEnvironment:
+    return LocalEnvironment.load(os.environ, Path.cwd())
+
+
+def _adopted() -> LocalEnvironment:
+    """Makes the environment this process's own: the functions read it from there."""
+    environment = _environment()
+    os.environ.update(environment.variables)
+    return environment
+
+
+def _key(environment: LocalEnvironment) -> bytes:
+    return environment.with_secret_key()["SECRET_KEY"].encode()
