@@ -61,7 +61,7 @@ def migrate() -> None:
     """Bring the ledger's schema up to date, and declare the queues."""
     from local.preparation import prepare  # noqa: PLC0415
 
-    for line in prepare(_adopted().variables):
+    for line in prepare(_adopted().given):
         typer.echo(line)
 
 
@@ -85,7 +85,7 @@ def sample() -> None:
 
     environment = _environment()
     client = Client(f"http://localhost:{environment.port}", _key(environment))
-    send(client, Path(environment.variables["STORAGE_PATH"]), Console())
+    send(client, environment.storage, Console())
 
 
 @app.command()
@@ -116,9 +116,9 @@ def _environment() -> LocalEnvironment:
 def _adopted() -> LocalEnvironment:
     """Makes the environment this process's own: the functions read it from there."""
     environment = _environment()
-    os.environ.update(environment.variables)
+    os.environ.update(environment.given)
     return environment
 
 
 def _key(environment: LocalEnvironment) -> bytes:
-    return environment.with_secret_key()["SECRET_KEY"].encode()
+    return environment.local_variables()["SECRET_KEY"].encode()

@@ -29,20 +29,15 @@ SECRET_KEY_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class LocalEnvironment:
-    """Where a local run lives, and the variables that its processes get.
+    """What a person set up here.
 
     Attributes:
-        port: where the functions answer.
-        data_dir: everything that a local run keeps, absolute.
-        schedule_seconds: pause between two runs of requeue.
-        variables: the whole environment for the processes; the servers that a run starts itself
-            are not in it yet.
+        directory: what a relative path is relative to.
+        given: the variables that have a value, from the process and from the file `.env`.
     """
 
-    port: int
-    data_dir: Path
-    schedule_seconds: float
-    variables: Mapping[str, str]
+    directory: Path
+    given: Mapping[str, str]
 
     @classmethod
     def load(cls, environment: Mapping[str, str], directory: Path) -> Self:
@@ -50,40 +45,52 @@ class LocalEnvironment:
 
         Args:
             environment: the process's variables.
-            directory: where `.env` is looked for, and what a relative path is relative to.
-
-        Raises:
-            SettingError: a variable is wrong.
+            directory: where `.env` is looked for.
         """
-        given = {
-            name: value
-            for name, value in {**dotenv_values(directory / ".env"), **environment}.items()
-            if value
-        }
-        data_dir = (directory / given.get("DATA_DIR", ".local")).resolve()
-        variables = {
-            "STORAGE_PATH": str(data_dir / "storage"),
-            "AWS_S3_BUCKET_NAME": BUCKET,
-            **given,
-            "DATA_DIR": str(data_dir),
-            "LOCAL_RUN": "1",
-        }
-        variables["STORAGE_PATH"] = str((directory / variables["STORAGE_PATH"]).resolve())
-        return cls(
-            port=_port(given.get("PORT", str(PORT)), "PORT"),
-            data_dir=data_dir,
-            schedule_seconds=_seconds(given.get("SCHEDULE_SECONDS", "5"), "SCHEDULE_SECONDS"),
-            variables=variables,
-        )
+        both = {**dotenv_values(directory / ".env"), **environment}
+        return cls(directory, {name: value for name, value in both.items() if value})
+
+    @property
+    def port(self) -> int:
+        """Where the functions answer."""
+        return _port(self.given.get("PORT", str(PORT)), "PORT")
 
     @property
     def s3_port(self) -> int:
         """Where the embedded S3 answers."""
-        return _port(self.variables.get("S3_PORT", str(S3_PORT)), "S3_PORT")
+        return _port(self.given.get("S3_PORT", str(S3_PORT)), "S3_PORT")
 
-    def with_secret_key(self) -> dict[str, str]:
-        """Gives the variables with a `SECRET_KEY`: the given one, or one made once and kept."""
-        variables = dict(self.variables)
+    @property
+    def schedule_seconds(self) -> float:
+        """Pause between two runs of requeue."""
+        return _seconds(self.given.get("SCHEDULE_SECONDS", "5"), "SCHEDULE_SECONDS")
+
+    @property
+    def data_dir(self) -> Path:
+        """Everything that a local run keeps; absolute."""
+        return (self.directory / self.given.get("DATA_DIR", ".local")).resolve()
+
+    @property
+    def storage(self) -> Path:
+        """Where the files end; absolute."""
+        chosen = self.given.get("STORAGE_PATH")
+        return (self.directory / chosen).resolve() if chosen else self.data_dir / "storage"
+
+    def local_variables(self) -> dict[str, str]:
+        """Gives the variables of a local run's processes.
+
+        They are the given ones, with local defaults for what is missing: a secret key that is
+        made once and kept, a storage folder, a bucket. `LOCAL_RUN` marks processes that may have
+        such defaults.
+        """
+        variables = {
+            "AWS_S3_BUCKET_NAME": BUCKET,
+            **self.given,
+            "DATA_DIR": str(self.data_dir),
+            "STORAGE_PATH": str(self.storage),
+            "PORT": str(self.port),
+            "LOCAL_RUN": "1",
+        }
         if not {"SECRET_KEY", "SECRET_KEY_ARN"} & set(variables):
             variables["SECRET_KEY"] = kept_secret(self.data_dir / "secret_key")
         return variables

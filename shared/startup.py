@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared import log
-from shared.secrets import resolve
+from shared import log, secrets
 from shared.settings import Settings, environment
 
 if TYPE_CHECKING:
@@ -19,8 +18,8 @@ def start(required: Iterable[str]) -> Settings:
         required: the variables that the caller cannot do without.
 
     Raises:
-        SettingError: one is missing or wrong.
+        SettingError: one is missing or wrong, or a secret cannot be read.
     """
-    settings = Settings.from_mapping(resolve(environment()), required)
+    settings = Settings.from_mapping(secrets.resolve(environment()), required)
     log.configure(settings.log_level)
     return settings

@@ -34,6 +34,21 @@ class Report:
     failed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What alarms watch.
+
+    Attributes:
+        failed_objects: objects that wait for a person.
+        queued_objects: objects that wait for a worker.
+        oldest_queued_seconds: how long the oldest of these has waited; 0 when none waits.
+    """
+
+    failed_objects: int
+    queued_objects: int
+    oldest_queued_seconds: float
+
+
 class Requeue:
     """Delivers the rows that no message delivers.
 
@@ -73,3 +88,13 @@ class Requeue:
             unconfirmed += len(rows) - confirmed
             room -= len(rows)
         return Report(announced, unconfirmed, len(failed))
+
+    def measure(self) -> Measures:
+        """Counts what is not synced.
+
+        Raises:
+            LedgerUnavailable: it cannot be read.
+        """
+        counts = self._ledger.counts()
+        oldest = self._ledger.oldest_queued_seconds() or 0.0
+        return Measures(counts.failed, counts.queued, oldest)

@@ -7,8 +7,18 @@ from functools import cache
 from functions.requeue.service import Requeue
 from shared.ledger.ledger import Ledger
 from shared.queue import queue
-from shared.settings import needed
+from shared.settings import Settings, needed
 from shared.startup import start
+
+
+@cache
+def settings() -> Settings:
+    """Gives this process's settings.
+
+    Raises:
+        SettingError: one is missing or wrong.
+    """
+    return start(required=("DATABASE_URL", "RABBITMQ_URL"))
 
 
 @cache
@@ -18,10 +28,10 @@ def requeue() -> Requeue:
     Raises:
         SettingError: a setting is missing or wrong.
     """
-    settings = start(required=("DATABASE_URL", "RABBITMQ_URL"))
+    chosen = settings()
     return Requeue(
-        Ledger.at(needed(settings.database_url, "DATABASE_URL")),
-        queue(settings),
-        settings.delivery_seconds,
-        settings.max_attempts,
+        Ledger.at(needed(chosen.database_url, "DATABASE_URL")),
+        queue(chosen),
+        chosen.delivery_seconds,
+        chosen.max_attempts,
     )

@@ -1,0 +1,53 @@
+"""The scheduler's process: requeue, again and again."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+from functions.requeue import handler as requeue_handler
+from functions.requeue.service import Requeue
+from functions.sync_worker import handler as worker_handler
+from local.context import Context
+from local.scheduler import DIRECT_SECONDS, DirectQueue, repeat
+from local.template import load
+from shared.ledger.ledger import Ledger
+from shared.settings import needed
+from shared.startup import start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.environment import LocalEnvironment
+
+
+def main(environment: LocalEnvironment) -> None:
+    """Runs the schedule until SIGTERM or SIGINT; what is running then is finished.
+
+    Raises:
+        SettingError: a setting is missing or wrong.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with_broker = "RABBITMQ_URL" in environment.given or "RABBITMQ_URL_ARN" in environment.given
+    if with_broker:
+        repeat(_scheduled, environment.schedule_seconds, stop, "requeue")
+    else:
+        repeat(_direct(), DIRECT_SECONDS, stop, "delivery")
+
+
+def _scheduled() -> None:
+    requeue_handler.handler({"source": "aws.events"}, None)
+
+
+def _direct() -> Callable[[], object]:
+    settings = start(required=("DATABASE_URL", "STORAGE_PATH"))
+    template = load()
+    queue = DirectQueue(
+        worker_handler.handler, template.batch_size, lambda: Context(template.worker_seconds)
+    )
+    ledger = Ledger.at(needed(settings.database_url, "DATABASE_URL"))
+    requeue = Requeue(ledger, queue, settings.delivery_seconds, settings.max_attempts)
+    return requeue.run
