@@ -146,7 +146,10 @@ class Process:
             ForeignData: it runs for another process that is alive.
         """
         record = Record.load(self._record)
-        if record is None or not record.server.alive:
+        if record is None:
+            return False
+        if not record.server.alive:
+            self.stop()
             return False
         if self._child is not None or (record.owner is None and self._stays):
             return True
@@ -171,12 +174,12 @@ class Process:
 
     def stop(self, grace: float = 30.0) -> None:
         """Stops it and waits until it is gone; it is killed after `grace` seconds."""
-        running = self.running
-        if running:
-            running.signal(self._stop_signal)
-            if not self._gone(running, grace):
-                running.signal(signal.SIGKILL)
-                self._gone(running, grace)
+        record = Record.load(self._record)
+        if record:
+            record.server.signal(self._stop_signal)
+            self._gone(record.server, grace)
+            record.server.kill_group()
+            self._gone(record.server, grace)
         if self._child is not None:
             self._child.wait()
             self._child = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,10 +38,19 @@ class Running:
     def signal(self, number: int) -> None:
         """Sends it a signal; one that is gone is no error."""
         if self.alive:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-            except ProcessLookupError:
-                return
+
+    def kill_group(self) -> None:
+        """Kills it and what it left behind, such as the workers of a master that died.
+
+        Every server leads a process group of its own. The system gives no process the number
+        of a group that still has members, so a group whose leader is gone is still ours.
+        """
+        leader = _started(self.pid)
+        if leader in {None, self.started}:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True)

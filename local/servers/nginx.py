@@ -1,0 +1,110 @@
+"""nginx, private, in front of the functions, from the machine's own installation."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.servers.process import Command, Process, answers
+from local.servers.programs import find
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEMPLATE = Path(__file__).parents[1] / "nginx.conf"
+
+
+def render(values: Mapping[str, str]) -> str:
+    """Fills in the template as the container's envsubst does.
+
+    Args:
+        values: what stands for each `${NAME}`.
+
+    Raises:
+        KeyError: one is missing.
+    """
+    return re.sub(r"\$\{([A-Z_]+)\}", lambda match: values[match[1]], TEMPLATE.read_text())
+
+
+class NginxServer:
+    """A private nginx that passes requests on to the functions."""
+
+    name = "nginx"
+
+    def __init__(  # noqa: PLR0913  # each is a fact of its own about the place
+        self,
+        data_dir: Path,
+        port: int,
+        *,
+        functions_port: int,
+        storage: Path,
+        max_body_bytes: int,
+        host: str = "127.0.0.1",
+        stays: bool = False,
+    ) -> None:
+        """Describes it; nothing is started.
+
+        Args:
+            data_dir: folder for configuration, temporary files, log and pid file.
+            port: TCP port to listen on.
+            functions_port: TCP port of 127.0.0.1 where the functions answer.
+            storage: the folder whose files a function may hand over.
+            max_body_bytes: the functions' own limit; nginx refuses what is far above it.
+            host: address to listen on.
+            stays: see `Process`.
+        """
+        self._folder = data_dir.resolve()
+        self._port = port
+        self._storage = storage.resolve()
+        self._process = Process(self.name, self._folder, stays=stays, stop_signal=signal.SIGQUIT)
+        self._values = {
+            "NGINX_FOLDER": str(self._folder / "nginx"),
+            "NGINX_FUNCTIONS": f"127.0.0.1:{functions_port}",
+            "NGINX_LISTEN": f"{host}:{port}",
+            "NGINX_MAX_BODY_BYTES": str(2 * max_body_bytes),
+            "NGINX_RESOLVER": "",
+            "STORAGE_PATH": str(self._storage),
+        }
+
+    @property
+    def pid(self) -> int | None:
+        """The master's process id, or None while it does not run."""
+        return self._process.pid
+
+    def start(self) -> None:
+        """Starts it; one that runs already is left alone.
+
+        Raises:
+            PortInUse, ProgramMissing, ForeignData: see the text of each.
+        """
+        folder = self._folder / "nginx"
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._process.take_over():
+            return
+        configuration = folder / "nginx.conf"
+        configuration.write_text(render(self._values))
+        arguments = [find("nginx", "nginx"), "-e", "stderr", "-p", str(folder)]
+        arguments += ["-c", str(configuration), "-g", f"daemon off; {self._user()}"]
+        self._process.start(Command(arguments, {"PATH": os.defpath}), self._port)
+
+    def wait_ready(self, timeout: float = 10.0) -> None:
+        """Returns when it accepts connections.
+
+        Raises:
+            NotReady: it ended, or did not answer within `timeout` seconds.
+        """
+        self._process.wait_until(lambda: answers(self._port, b"", b""), timeout)
+
+    def stop(self) -> None:
+        """Lets requests in flight end and stops; idle connections are closed."""
+        self._process.stop(grace=10.0)
+
+    def _user(self) -> str:
+        """As root the workers become whoever owns the storage, the one account sure to read it."""
+        if os.geteuid() != 0:
+            return ""
+        self._storage.mkdir(parents=True, exist_ok=True)
+        return f"user {self._storage.owner()} {self._storage.group()};"
