@@ -19,7 +19,7 @@ aws-tools: $(AWS_TOOLS)/.installed ## Install SAM CLI, cfn-lint and uv into a vi
 
 $(AWS_TOOLS)/.installed: requirements/aws.txt
 	python3 -m venv --clear $(dir $(AWS_TOOLS:/=))
-	$(AWS_TOOLS)/python -m pip install --quiet --require-hashes -r requirements/aws.txt
+	$(AWS_TOOLS)/python -m pip install --quiet --no-deps --require-hashes -r requirements/aws.txt
 	touch $@
 
 lock: aws-tools ## Lock every function's dependencies and the AWS tools anew
