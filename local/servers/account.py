@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CAP_DAC_READ_SEARCH = 2
 CAP_DAC_OVERRIDE = 1
 
+WAY_OUT = "run as an ordinary user, or set DATABASE_URL"
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -60,8 +62,7 @@ def unprivileged(data: Path, needed: Iterable[Path]) -> Account | None:
         entry = pwd.getpwuid(owner) if owner else _first_of("postgres", "nobody")
     except KeyError:
         raise NoAccount(
-            "root has no account postgres or nobody to start PostgreSQL as; "
-            "run as an ordinary user, or set DATABASE_URL"
+            f"there is no postgres and no nobody for root to start PostgreSQL as; {WAY_OUT}"
         ) from None
     if all(_reaches(entry.pw_uid, entry.pw_gid, path) for path in (data.parent, *needed)):
         return Account(entry.pw_uid, entry.pw_gid)
@@ -102,6 +103,5 @@ def _passing_capability() -> int:
             if permitted & (1 << capability):
                 return capability
     raise NoAccount(
-        "PostgreSQL does not run as root, and no other account can reach this folder; "
-        "run as an ordinary user, or set DATABASE_URL"
+        f"PostgreSQL does not run as root, and no other account can reach this folder; {WAY_OUT}"
     )

@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.servers.account import unprivileged
-from local.servers.errors import ForeignData, NotReady, ProgramMissing
+from local.servers.account import WAY_OUT, unprivileged
+from local.servers.errors import ForeignData, NoAccount, NotReady, ProgramMissing
+from local.servers.launch import CANNOT_EXECUTE
 from local.servers.process import Command, Process
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class PostgresServer:
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
         self._require_version()
+        self._forget_recycled()
         options = {
             "port": str(self._port),
             "listen_addresses": "127.0.0.1",
@@ -175,8 +177,11 @@ class PostgresServer:
         secret = self._secret(draft)
         account = unprivileged(self._data, (self._binaries,))
         if account:
-            for path in (draft, secret):
-                os.chown(path, account.uid, account.gid)
+            try:
+                for path in (draft, secret):
+                    os.chown(path, account.uid, account.gid)
+            except OSError as error:
+                raise NoAccount(f"{error.strerror}; {WAY_OUT}") from error
         data = draft / "data"
         linux = sys.platform == "linux"  # elsewhere the C library may lack C.UTF-8
         locale = (
@@ -194,11 +199,28 @@ class PostgresServer:
             ),
         ):
             done = command.run(stdin)
+            if done.returncode == CANNOT_EXECUTE:
+                raise NoAccount(f"{done.stdout.strip()}; {WAY_OUT}")
             if done.returncode != 0:
                 raise NotReady(f"{self.name}'s data folder: {done.stdout.strip()[-300:]}")
         secret.unlink()
         data.rename(self._data)
         draft.rmdir()
+
+    def _forget_recycled(self) -> None:
+        """Removes the lock of a server that was killed and whose number another process has.
+
+        PostgreSQL sees to other stale locks itself. In a container, where a restart gives out
+        the same few numbers again, it would take that process for a running server.
+        """
+        lock = self._data / "postmaster.pid"
+        try:
+            holder = lock.read_text().split("\n")[0]
+            folder = Path(f"/proc/{holder}/cwd").readlink()  # a server works in its data folder
+        except OSError:
+            return
+        if folder != self._data:
+            lock.unlink()
 
     def _secret(self, draft: Path) -> Path:
         """Writes a new password for us and a copy for initdb, both unreadable to others."""

@@ -33,11 +33,13 @@ class Command:
         arguments: absolute path of the program and its arguments.
         environment: its whole environment; nothing of ours is inherited.
         account: the account to run as, or None for ours.
+        directory: where it starts, or None for the folder of its log.
     """
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
     account: Account | None = None
+    directory: Path | None = None
 
     def launch(self, *more: str) -> list[str]:
         """Gives the command line that becomes the program, see `local.servers.launch`."""
@@ -109,17 +111,18 @@ class Process:
         running = self.running
         return running.pid if running else None
 
-    def start(self, command: Command, port: int) -> None:
+    def start(self, command: Command, port: int | None) -> None:
         """Starts it.
 
         Args:
             command: what to run.
-            port: the TCP port of 127.0.0.1 that it will take.
+            port: the TCP port of 127.0.0.1 that it will take, if any.
 
         Raises:
             PortInUse: something else has that port.
         """
-        require_free(port, self.name)
+        if port is not None:
+            require_free(port, self.name)
         ending = ["--parent", str(os.getpid()), "--signal", str(int(self._stop_signal))]
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(  # noqa: S603  # the arguments are this package's own
@@ -128,7 +131,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self.log.parent,
+                cwd=command.directory or self.log.parent,
                 start_new_session=True,  # Ctrl-C reaches us alone, and we decide the order
             )
         server = Running.of(self._child.pid)

@@ -1,0 +1,195 @@
+"""The whole service on natively installed servers: each a private instance on a fixed port."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.preparation import prepare
+from local.servers.bucket import fill
+from local.servers.memcached import MemcachedServer
+from local.servers.nginx import NginxServer
+from local.servers.postgres import PostgresServer, native_binaries
+from local.servers.process import Command, Process, answers
+from local.servers.rabbitmq import RabbitPorts, RabbitServer
+from local.servers.s3 import S3Server
+from local.servers.samples import pictures
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from local.environment import LocalEnvironment
+    from local.servers.bucket import S3Client
+    from local.servers.server import Server
+
+READY_SECONDS = 120.0
+FUNCTIONS_READY_SECONDS = 60.0
+S3_SETTING = "AWS_ENDPOINT_URL_S3"
+#: The local S3 asks for a login and takes any.
+S3_LOGIN = {
+    "AWS_S3_ACCESS_KEY_ID": "local",
+    "AWS_S3_SECRET_ACCESS_KEY": "local",
+    "AWS_S3_REGION_NAME": "us-east-1",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The TCP ports, those of the documentation by default."""
+
+    nginx: int = 27000
+    postgres: int = 27001
+    management: int = 27002
+    functions: int = 27003
+    amqp: int = 27004
+    memcached: int = 27005
+    s3: int = 27006
+    distribution: int = 27007
+    mapper: int = 27008
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A server, left out where the setting that names another one is given."""
+
+    setting: str
+    server: Server
+    value: Callable[[], str]
+
+
+class NativeServices:
+    """Every server and process of the service, each below `DATA_DIR`/services.
+
+    A server whose setting is given is left out: the service uses the given one.
+    """
+
+    def __init__(
+        self,
+        environment: LocalEnvironment,
+        client: Callable[[Mapping[str, str]], S3Client],
+        ports: Ports | None = None,
+    ) -> None:
+        """Describes them; nothing is started.
+
+        Args:
+            environment: what the user set up.
+            client: makes the S3 client that fills the bucket, from the processes' environment.
+            ports: the ports, or None for the usual ones.
+        """
+        self._environment = environment
+        self._client = client
+        self._ports = ports or Ports()
+        self._folder = environment.data_dir / "services"
+        self._processes = {
+            command: Process(name, self._folder, stays=True)
+            for command, name in (
+                ("serve", "functions"),
+                ("trigger", "trigger"),
+                ("scheduler", "scheduler"),
+            )
+        }
+
+    def start(self) -> Iterator[str]:
+        """Starts what does not run, in order; safe to repeat.
+
+        Yields:
+            What happened, a line each.
+
+        Raises:
+            ServerError: something cannot be started; the text says what to do.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._environment.storage.mkdir(parents=True, exist_ok=True)
+        given = self._environment.given
+        binaries = Path() if "DATABASE_URL" in given else native_binaries()
+        parts = [part for part in self._parts(binaries) if part.setting not in given]
+        for part in parts:
+            part.server.start()
+        for part in parts:
+            part.server.wait_ready(READY_SECONDS)
+            yield f"{part.server.name}: process {part.server.pid}"
+        variables = self._variables(parts)
+        yield from prepare(variables)
+        if S3_SETTING in {part.setting for part in parts}:
+            bucket, region = variables["AWS_S3_BUCKET_NAME"], variables["AWS_S3_REGION_NAME"]
+            put = fill(self._client(variables), bucket, region, pictures())
+            yield f"sample pictures put: {put}"
+        self._start_processes(variables)
+        nginx = self._nginx(Settings.from_mapping(variables).max_body_bytes)
+        nginx.start()
+        nginx.wait_ready()
+        for process in self._processes.values():
+            yield f"{process.name}: process {process.pid}"
+        yield f"nginx: process {nginx.pid}, http://localhost:{self._ports.nginx}"
+
+    def stop(self) -> Iterator[str]:
+        """Stops what runs: first those that take requests, last the database.
+
+        Yields:
+            What was stopped, a line each.
+        """
+        for running in self._all():
+            if running.pid is not None:
+                yield f"{running.name}: stopped"
+            running.stop()
+
+    def status(self) -> Iterator[str]:
+        """Yields a line for each server and process."""
+        for running in self._all():
+            pid = running.pid
+            yield f"{running.name}: {f'process {pid}' if pid else 'not running'}"
+
+    def _all(self) -> list[Server | Process]:
+        # They are stopped by their records alone, so PostgreSQL's programs need not be found.
+        parts = self._parts(Path())
+        return [self._nginx(1), *self._processes.values(), *(part.server for part in parts)]
+
+    def _parts(self, binaries: Path) -> list[_Part]:
+        ports, folder = self._ports, self._folder
+        postgres = PostgresServer(folder, ports.postgres, binaries, stays=True)
+        memcached = MemcachedServer(folder, ports.memcached, stays=True)
+        s3 = S3Server(folder, ports.s3, stays=True)
+        rabbit_ports = RabbitPorts(ports.amqp, ports.management, ports.distribution, ports.mapper)
+        rabbitmq = RabbitServer(folder, rabbit_ports, stays=True)
+        return [
+            _Part("RABBITMQ_URL", rabbitmq, lambda: rabbitmq.url),
+            _Part("MEMCACHED_URL", memcached, lambda: memcached.address),
+            _Part(S3_SETTING, s3, lambda: s3.endpoint),
+            _Part("DATABASE_URL", postgres, lambda: postgres.url),
+        ]
+
+    def _variables(self, parts: Iterable[_Part]) -> dict[str, str]:
+        """Gives the environment of our processes once the servers have made their passwords."""
+        variables = self._environment.local_variables()
+        for part in parts:
+            variables[part.setting] = part.value()
+            if part.setting == S3_SETTING:
+                variables = {**S3_LOGIN, **variables}
+        variables = {"TRUSTED_PROXIES": "127.0.0.1/32", **variables}
+        return {**variables, "HOST": "127.0.0.1", "PORT": str(self._ports.functions)}
+
+    def _start_processes(self, variables: Mapping[str, str]) -> None:
+        for command, process in self._processes.items():
+            if not process.take_over():
+                arguments = (sys.executable, "-m", "local", command)
+                port = self._ports.functions if command == "serve" else None
+                process.start(
+                    Command(arguments, variables, directory=self._environment.directory), port
+                )
+        self._processes["serve"].wait_until(
+            lambda: answers(self._ports.functions, b"", b""), FUNCTIONS_READY_SECONDS
+        )
+
+    def _nginx(self, max_body_bytes: int) -> NginxServer:
+        return NginxServer(
+            self._folder,
+            self._ports.nginx,
+            functions_port=self._ports.functions,
+            storage=self._environment.storage,
+            max_body_bytes=max_body_bytes,
+            host=self._environment.given.get("HOST", "127.0.0.1"),
+            stays=True,
+        )
