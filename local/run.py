@@ -7,19 +7,26 @@ import secrets
 import signal
 import threading
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from local.client import curl
 from local.preparation import prepare
+from local.servers.bucket import fill
+from local.servers.native import S3_LOGIN, S3_SETTING
 from local.servers.postgres import PostgresServer, embedded_binaries
-from local.servers.process import require_free
+from local.servers.process import free_port, require_free
+from local.servers.s3 import S3Server
+from local.servers.samples import pictures
 from local.supervisor import Supervisor
 from shared import log
+from shared.settings import Settings, needed
+from shared.sources.s3_session import client
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from local.environment import LocalEnvironment
     from local.servers.server import Server
 
@@ -36,66 +43,60 @@ def run(environment: LocalEnvironment) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    variables = environment.local_variables()
     require_free(environment.port, "the service")
-    Path(variables["STORAGE_PATH"]).mkdir(parents=True, exist_ok=True)
-    with ExitStack() as servers:
-        _embed(environment, variables, servers)
-        for _ in prepare(variables):
-            pass
+    variables = environment.local_variables()
+    environment.storage.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as started:
+        _embed(environment, variables, started)
+        list(prepare(variables))
         supervisor = Supervisor(variables)
-        servers.callback(supervisor.stop)
+        started.callback(supervisor.stop)
         supervisor.start("serve")
         supervisor.start("scheduler")
-        if variables.get("RABBITMQ_URL"):
+        if "RABBITMQ_URL" in variables:
             supervisor.start("trigger")
+        supervisor.wait_for_port(environment.port, READY_SECONDS)
         _greet(environment, variables)
         supervisor.watch(stop)
     Console().print("Stopped.")
 
 
-def _embed(
-    environment: LocalEnvironment, variables: dict[str, str], servers: ExitStack
-) -> None:
+def _embed(environment: LocalEnvironment, variables: dict[str, str], started: ExitStack) -> None:
     """Starts what no variable names, and adds its variable."""
-    if not variables.get("DATABASE_URL"):
-        port = free_port()
-        postgres = PostgresServer(environment.data_dir, port, embedded_binaries())
-        _start(postgres, servers)
+    if "DATABASE_URL" not in variables:
+        postgres = PostgresServer(environment.data_dir, free_port(), embedded_binaries())
+        _start(postgres, started)
         variables["DATABASE_URL"] = postgres.url
-    if variables.get("SOURCE", "s3") == "s3" and not _s3_given(variables):
+    elsewhere = {S3_SETTING, "AWS_ENDPOINT_URL", "LOCALSTACK_HOST"} & set(variables)
+    if variables.get("SOURCE", "s3") == "s3" and not elsewhere:
         s3 = S3Server(environment.data_dir, environment.s3_port)
-        _start(s3, servers)
-        variables["AWS_ENDPOINT_URL_S3"] = s3.endpoint
-        variables.setdefault("AWS_S3_ACCESS_KEY_ID", "local")
-        variables.setdefault("AWS_S3_SECRET_ACCESS_KEY", "local")
-        variables.setdefault("AWS_S3_REGION_NAME", "us-east-1")
-        fill(Settings.from_mapping(variables), environment.data_dir / "samples")
+        _start(s3, started)
+        variables |= {**S3_LOGIN, **variables, S3_SETTING: s3.endpoint}
+        settings = Settings.from_mapping(variables)
+        bucket = needed(settings.bucket, "AWS_S3_BUCKET_NAME")
+        fill(client(settings), bucket, settings.s3_region, pictures())
 
 
-def _s3_given(variables: Mapping[str, str]) -> bool:
-    return any(variables.get(n) for n in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "LOCALSTACK_HOST"))
-
-
-def _start(server: Server, servers: ExitStack) -> None:
+def _start(server: Server, started: ExitStack) -> None:
     server.start()
-    servers.callback(server.stop)
+    started.callback(server.stop)
     server.wait_ready(READY_SECONDS)
 
 
 def _greet(environment: LocalEnvironment, variables: Mapping[str, str]) -> None:
     """Tells a person where everything is, once the service answers."""
     url = f"http://localhost:{environment.port}"
+    sample = next(pictures())
     body = json.dumps(
         {
             "oeid": secrets.token_hex(15),
             "ref_id": str(secrets.randbelow(10**19)),
-            "file_name": FIRST_SAMPLE,
-            "file_type": "image/jpeg",
+            "file_name": sample.name,
+            "file_type": sample.media_type,
         }
     ).encode()
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"URL      {url}/sync/")
     console.print(f"Admin    {url}/admin/  (user root, password admin)")
-    console.print(f"Files    {variables['STORAGE_PATH']}")
+    console.print(f"Files    {environment.storage}")
     console.print("Try      " + curl(url, variables["SECRET_KEY"].encode(), body), markup=False)

@@ -9,6 +9,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from local.servers.errors import NotReady
+from local.servers.process import answers
+
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +56,19 @@ class Supervisor:
     def start(self, *arguments: str) -> None:
         """Starts `python -m local` with these arguments."""
         self._children.append(_Child(arguments, self._spawn(arguments), self._clock()))
+
+    def wait_for_port(self, port: int, seconds: float) -> None:
+        """Returns when one of the processes answers on a port of 127.0.0.1.
+
+        Raises:
+            NotReady: one ended, or none answered in time; its own lines say why.
+        """
+        deadline = self._clock() + seconds
+        while not answers(port, b"", b""):
+            ended = [c.arguments[0] for c in self._children if c.process.poll() is not None]
+            if ended or self._clock() > deadline:
+                raise NotReady(f"{' and '.join(ended) or 'the service'}, see the lines above")
+            time.sleep(WATCH_SECONDS)
 
     def watch(self, stop: threading.Event) -> None:
         """Starts ended processes again until `stop` is set."""

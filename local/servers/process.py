@@ -218,6 +218,14 @@ def require_free(port: int, server: str) -> None:
             raise PortInUse(server, port) from None
 
 
+def free_port() -> int:
+    """Gives a TCP port of 127.0.0.1 that nothing uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def answers(port: int, question: bytes, expected: bytes) -> bool:
     """Tells whether a server on 127.0.0.1 greets as it should.
 
