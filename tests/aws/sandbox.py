@@ -15,13 +15,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.aws.runtime_api import FunctionError, RuntimeApi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 START_SECONDS = 60.0
 
@@ -114,6 +114,11 @@ class Sandbox:
             if self._process.returncode is None:
                 self._until_idle()
         return json.loads(answer)
+
+    @property
+    def maps(self) -> Path:
+        """The kernel's list of the files that the process has mapped."""
+        return Path(f"/proc/{self.pid}/maps")
 
     def written(self) -> str:
         """Gives what the function has written so far."""

@@ -1,0 +1,163 @@
+"""What `make test-aws` hands to the tests here: built packages, a runtime, and SAM's own tools.
+
+Without them the tests that need them are left out; `make test` runs the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from tests.aws.exchange import SECRET_KEY
+from tests.aws.sandbox import Sandbox
+from tests.aws.stack import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+NEED_PACKAGES = ("test_answers.py", "test_functions.py", "test_freeze.py", "test_template.py")
+collect_ignore = [] if os.environ.get("AWS_PACKAGES") else list(NEED_PACKAGES)
+
+
+REGION = "eu-west-1"
+CREDENTIALS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+
+
+def tool(name: str) -> str:
+    return str(ROOT / os.environ["AWS_TOOLS"] / name)
+
+
+@pytest.fixture(scope="session")
+def transformed() -> dict[str, Any]:
+    """The template as CloudFormation gets it."""
+    printed = subprocess.run(  # noqa: S603 - our own script
+        [tool("python"), str(ROOT / "tests/aws/transform.py"), str(ROOT / "template.yaml")],
+        check=True,
+        capture_output=True,
+        env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": REGION},
+        timeout=120,
+    )
+    document: dict[str, Any] = json.loads(printed.stdout)
+    return document
+
+
+class Deployment:
+    """The stack as far as it runs here: its functions, with real servers behind them.
+
+    Attributes:
+        storage: the folder that stands for the file system.
+        bucket: name of the client's bucket.
+        database_url: of the ledger.
+        rabbitmq_url: of the broker.
+        s3: a client of the bucket's server.
+    """
+
+    def __init__(
+        self,
+        transformed: dict[str, Any],
+        folder: Path,
+        urls: dict[str, str],
+        sandboxes: ExitStack,
+    ) -> None:
+        self.bucket = f"client-{uuid.uuid4().hex[:12]}"
+        self.storage = folder / "storage"
+        self.storage.mkdir()
+        self.database_url, self.rabbitmq_url = urls["database"], urls["rabbitmq"]
+        self._endpoint = urls["aws"]
+        self._folder = folder
+        self._sandboxes = sandboxes
+        self.s3 = self._client("s3")
+        self.s3.create_bucket(
+            Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        host, _, port = urls["memcached"].partition(":")
+        keys = {"current": SECRET_KEY, "previous": ""}
+        self.stack = Stack(
+            transformed,
+            {"SourceBucketName": self.bucket},
+            {
+                "SigningKeysSecret": self._secret(json.dumps(keys)),
+                "AdminSecret": self._secret(json.dumps(urls.get("admin", {}))),
+                "NasaApiKeySecret": self._secret("DEMO_KEY"),
+                "DatabaseUrlSecret": self._secret(self.database_url),
+                "RabbitmqUrlSecret": self._secret(self.rabbitmq_url),
+                "Cache.ConfigurationEndpoint.Address": host,
+                "Cache.ConfigurationEndpoint.Port": port,
+            },
+        )
+
+    def sandbox(self, name: str, **changes: str) -> Sandbox:
+        """Starts a sandbox of a function.
+
+        Args:
+            name: the function's logical id.
+            changes: environment variables that differ from the template's.
+        """
+        function = self.stack.resources("AWS::Lambda::Function")[name]
+        environment = {k: str(v) for k, v in function["Environment"]["Variables"].items()}
+        if "STORAGE_PATH" in environment:
+            environment["STORAGE_PATH"] = str(self.storage)
+        environment["AWS_ENDPOINT_URL_S3"] = self._endpoint
+        environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = self._endpoint
+        return self._sandboxes.enter_context(
+            Sandbox(
+                ROOT / os.environ["AWS_PACKAGES"] / name,
+                ROOT / os.environ["AWS_RUNTIME"],
+                function["Handler"],
+                environment | changes,
+                self._folder / f"{name}.log",
+            )
+        )
+
+    def put(self, name: str, content: bytes) -> None:
+        """Puts an object into the client's bucket."""
+        self.s3.put_object(Bucket=self.bucket, Key=name, Body=content)
+
+    def file(self, name: str) -> Path:
+        """Gives the path that an object ends at."""
+        return self.storage / name
+
+    def _secret(self, text: str) -> str:
+        answer = self._client("secretsmanager").create_secret(
+            Name=f"test-{uuid.uuid4().hex}", SecretString=text
+        )
+        return str(answer["ARN"])
+
+    def _client(self, service: str) -> Any:
+        return boto3.client(service, REGION, endpoint_url=self._endpoint, **CREDENTIALS)
+
+
+@pytest.fixture
+def deployment(  # noqa: PLR0913 - one server each
+    transformed: dict[str, Any],
+    tmp_path: Path,
+    database_url: str,
+    rabbitmq_url: str,
+    memcached_address: tuple[str, int],
+    s3_endpoint: str,
+) -> Iterator[Deployment]:
+    """A stack of the test's own, whose sandboxes end with the test."""
+    urls = {
+        "database": database_url,
+        "rabbitmq": rabbitmq_url,
+        "memcached": "{}:{}".format(*memcached_address),
+        "aws": s3_endpoint,
+    }
+    with ExitStack() as sandboxes:
+        yield Deployment(transformed, tmp_path, urls, sandboxes)
+
+
+@pytest.fixture
+def migrated(deployment: Deployment) -> Deployment:
+    """The same, with the queues declared by the function that does it on AWS."""
+    deployment.sandbox("MigrateFunction").invoke({})
+    return deployment
