@@ -76,6 +76,14 @@ def sign(
 
 
 @app.command()
+def settings() -> None:
+    """Print every setting with its meaning and default."""
+    from local.settings_table import table  # noqa: PLC0415
+
+    typer.echo(table())
+
+
+@app.command()
 def sample() -> None:
     """Send requests for the sample pictures to the running service and show the files."""
     from rich.console import Console  # noqa: PLC0415

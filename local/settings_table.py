@@ -1,0 +1,34 @@
+"""The table of all settings, as README.md has it: `python -m local settings`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from shared.settings import Settings
+
+#: What only the local runtime reads, see `local.environment` and `local.http_shim`.
+LOCAL = (
+    ("PORT", "port of the functions", "27000"),
+    ("HOST", "address that they listen on", "127.0.0.1"),
+    ("WORKERS", "processes that answer HTTP", "1"),
+    ("THREADS", "threads of each that run functions", "8"),
+    ("DATA_DIR", "everything that a local run keeps", ".local"),
+    ("SCHEDULE_SECONDS", "pause between two runs of requeue", "5"),
+    ("S3_PORT", "port of the embedded S3", "27006"),
+)
+#: Set by the platform or by the local commands, never by a person.
+INTERNAL = frozenset({"AWS_LAMBDA_FUNCTION_NAME", "LOCAL_RUN"})
+
+
+def table() -> str:
+    """Gives the settings as a Markdown table: name, meaning, default."""
+    rows = [
+        (m["name"], m["doc"], m["shown"] or str(item.default or ""))
+        for item in fields(Settings)
+        if (m := item.metadata)["name"] not in INTERNAL
+    ]
+    lines = [
+        f"| `{name}` | {doc} | {f'`{default}`' if default else ''} |"
+        for name, doc, default in (*rows, *LOCAL)
+    ]
+    return "\n".join(["| variable | | default |", "|---|---|---|", *lines])
