@@ -54,9 +54,7 @@ def run(environment: LocalEnvironment) -> None:
     Console().print("Stopped.")
 
 
-def _embed(
-    environment: LocalEnvironment, variables: dict[str, str], servers: ExitStack
-) -> None:
+def _embed(environment: LocalEnvironment, variables: dict[str, str], servers: ExitStack) -> None:
     """Starts what no variable names, and adds its variable."""
     if not variables.get("DATABASE_URL"):
         port = free_port()
@@ -74,7 +72,9 @@ def _embed(
 
 
 def _s3_given(variables: Mapping[str, str]) -> bool:
-    return any(variables.get(n) for n in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "LOCALSTACK_HOST"))
+    return any(
+        variables.get(n) for n in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "LOCALSTACK_HOST")
+    )
 
 
 def _start(server: Server, servers: ExitStack) -> None:
