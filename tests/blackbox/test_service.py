@@ -1,0 +1,142 @@
+"""One suite over the embedded runtime and over real servers: whatever works here works there."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.servers.samples import pictures
+from shared.signing import sign
+from tests.blackbox.service import KEY, payload
+from tests.servers import wait_until
+
+if TYPE_CHECKING:
+    from tests.blackbox.service import Service
+
+CREATED = {"detail": "Object queued for sync"}
+
+
+def test_a_signed_request_becomes_the_very_file(service: Service) -> None:
+    wanted = list(pictures())[:12]
+    for picture in wanted:
+        answer = service.post(payload(picture.name, picture.media_type))
+        assert (answer.status, answer.document) == (201, CREATED)
+    service.wait_synced(len(wanted))
+    assert service.files() == {picture.name: picture.content for picture in wanted}
+    assert service.get("/sync/").document == {
+        "synced_objects_count": len(wanted),
+        "queued_objects_count": 0,
+    }
+    detail = service.get("/sync/?detail=1").document
+    assert detail["bytes_stored"] == sum(len(picture.content) for picture in wanted)
+    assert detail["failed_objects_count"] == 0
+    assert detail["oldest_queued_seconds"] is None
+
+
+def test_of_fifty_identical_requests_at_once_one_is_accepted(service: Service) -> None:
+    body = payload(next(pictures()).name)
+    barrier = threading.Barrier(50)
+
+    def send(_: int) -> int:
+        barrier.wait()
+        return service.post(body).status
+
+    with ThreadPoolExecutor(50) as pool:
+        statuses = sorted(pool.map(send, range(50)))
+    assert statuses == [201] + [409] * 49
+    service.wait_synced(1)
+    assert service.counts() == (1, 0)
+
+
+def test_refused_requests_leave_nothing_behind(service: Service) -> None:
+    good = payload("dot.png")
+    signature = sign(KEY.encode(), good)
+    refusals = [
+        (service.post(b"x" * 70_000), 413),
+        (service.request("POST", "/sync/", good), 401),
+        (service.post(good, ""), 401),
+        (service.post(good, "not hex"), 401),
+        (service.post(good, signature.upper()), 401),
+        (service.post(good, signature[:-1]), 401),
+        (service.post(good, sign(b"another key", good)), 401),
+        (service.post(b""), 400),
+        (service.post(b"{"), 400),
+        (service.post(b"[]"), 400),
+        (service.post(b'{"oeid": 1}'), 400),
+        (service.post(b"\xff"), 400),
+        (service.post(b"[" * 60_000), 400),
+        (service.post(payload("../outside")), 400),
+        (service.post(payload("/absolute")), 400),
+        (service.post(payload(".incoming/part")), 400),
+        (service.get("/nowhere"), 404),
+        (service.request("PUT", "/sync/", good), 405),
+    ]
+    for answer, status in refusals:
+        assert answer.status == status, answer
+        assert "detail" in answer.document
+        assert b"Traceback" not in answer.body
+    assert service.counts() == (0, 0)
+    assert service.files() == {}
+
+
+def test_a_body_in_chunks_is_a_body(service: Service) -> None:
+    body = payload("dot.png", "image/png")
+    half = len(body) // 2
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in (body[:half], body[half:], b""))
+    head = (
+        "POST /sync/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Authorization: {sign(KEY.encode(), body)}\r\n"
+        "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
+        connection.sendall(head.encode() + chunks)
+        with connection.makefile("rb") as answer:
+            assert answer.readline().split()[1] == b"201"
+    service.wait_synced(1)
+
+
+def test_a_missing_object_is_queued_and_counted_as_not_synced(service: Service) -> None:
+    assert service.post(payload("never-uploaded.jpg")).status == 201
+    assert service.post(payload("dot.png", "image/png")).status == 201
+    service.wait_synced(1)
+    assert service.counts() == (1, 1)
+
+
+def test_everything_is_still_there_after_a_restart(service: Service) -> None:
+    body = payload("dot.png", "image/png")
+    assert service.post(body).status == 201
+    service.wait_synced(1)
+    before = service.files()
+    assert service.stop(signal.SIGINT) == 0
+    service.start()
+    assert service.counts() == (1, 0)
+    assert service.post(body).status == 409
+    assert service.files() == before
+
+
+def test_what_was_accepted_before_a_kill_is_delivered_after_it(service: Service) -> None:
+    wanted = list(pictures())
+    for picture in wanted:
+        assert service.post(payload(picture.name, picture.media_type)).status == 201
+    assert service.stop(signal.SIGKILL) == -signal.SIGKILL
+    wait_until(lambda: not service.listening(), 30)
+    service.start()
+    service.wait_synced(len(wanted), 120)
+    assert service.files() == {picture.name: picture.content for picture in wanted}
+
+
+def test_the_health_of_the_servers_is_shown(service: Service) -> None:
+    assert service.get("/status.html").status == 200
+
+
+@pytest.mark.parametrize("variables", ["embedded"], indirect=True)
+def test_a_port_in_use_is_said_in_one_line(service: Service) -> None:
+    status, said = service.start_another()
+    assert status == 1
+    assert said.count("\n") == 1
+    assert str(service.port) in said
