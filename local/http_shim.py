@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import resource
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +16,7 @@ from granian.log import LogLevels
 
 from local.invocation import Invoker
 from local.router import Router, imported
-from local.rsgi_app import STOP_SECONDS, RsgiApp
+from local.rsgi_app import RsgiApp
 from local.template import load
 from shared import log
 from shared.errors import SettingError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: Milliseconds for a request's headers; an idle connection is closed after them, too.
-HEADER_MILLISECONDS = 20_000
+HEADER_MILLISECONDS = 10_000
 #: Bytes of a request's line and headers; AWS allows 10,240.
 HEADER_BYTES = 65_536
 #: Connections that the kernel keeps until they are accepted.
@@ -82,6 +83,7 @@ def serve(environment: LocalEnvironment) -> None:
     listener = Listener.of(environment.given, environment.port)
     log.configure(environment.given.get("LOG_LEVEL", "INFO"))
     require_free(listener.host, listener.port)
+    _allow_many_files()
     # Here as well as in the workers, so that what is missing stops the start with one line.
     routes = load().routes
     for route in routes:
@@ -100,7 +102,6 @@ def serve(environment: LocalEnvironment) -> None:
         websockets=False,
         backlog=BACKLOG,
         backpressure=CONNECTIONS,
-        workers_kill_timeout=int(STOP_SECONDS) + 10,
         log_level=LogLevels.warning,
     )
     logger.info("answering", extra={"address": f"http://{listener.host}:{listener.port}"})
@@ -142,6 +143,12 @@ def require_free(host: str, port: int) -> None:
                 else f"cannot be used: {error.strerror}"
             )
             raise SettingError(f"PORT: port {port} of {host} {why}") from error
+
+
+def _allow_many_files() -> None:
+    """Raises the limit of open files, often 1,024, as far as the system lets everybody."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _count(variables: Mapping[str, str], name: str, default: int) -> int:

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: Seconds that a client may take to send its body.
-BODY_SECONDS = 20.0
+BODY_SECONDS = 10.0
 #: Requests that may wait for a thread; beyond them a client had better come back later.
 MOST_WAITING = 2_000
-#: Seconds that a request in flight may take once the process is told to stop.
+#: Seconds that functions still at work get once the server has stopped.
 STOP_SECONDS = 20.0
 
 TOO_SLOW = refused(408, "Request timeout", ("connection", "close"))

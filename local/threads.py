@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -51,11 +52,12 @@ class Threads:
         return future
 
     def close(self, timeout: float) -> None:
-        """Ends the threads once all jobs are done; each is waited for so many seconds."""
+        """Ends the threads once all jobs are done, or so many seconds have passed."""
+        ends = time.monotonic() + timeout
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0.0, ends - time.monotonic()))
 
     def _work(self) -> None:
         while (taken := self._jobs.get()) is not None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.messages import SyncMessage
     from shared.settings import Settings
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Queue(Protocol):
@@ -70,7 +70,7 @@ class NoQueue:
     def bury(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
         """Keeps the message in the log, since there is no other place for it."""
         kept = {k: header_text(v) for k, v in headers.items()}
-        log.error("Unreadable message", extra={"data": data, "reason": reason, "headers": kept})
+        logger.error("Unreadable message", extra={"data": data, "reason": reason, "headers": kept})
 
     def close(self) -> None:
         """Does nothing: nothing is open."""

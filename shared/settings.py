@@ -216,6 +216,13 @@ class Settings:
     sync_concurrency: int = _setting(
         "SYNC_CONCURRENCY", "objects copied at once by one worker", _whole(1), 32, shown="32"
     )
+    prefetch: int = _setting(
+        "PREFETCH",
+        "messages that one trigger takes ahead; 0 for two batches",
+        _whole(0),
+        0,
+        shown="0",
+    )
     queue_type: str = _setting(
         "QUEUE_TYPE",
         "RabbitMQ queue type, quorum or classic",

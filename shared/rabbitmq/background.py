@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections import Counter, deque
@@ -12,6 +13,7 @@ from pika.adapters.select_connection import IOLoop
 
 from shared.announcer import Counts
 from shared.messages import SyncMessage
+from shared.rabbitmq.backoff import pause
 from shared.rabbitmq.confirms import Confirms
 from shared.rabbitmq.failures import FAILURES
 from shared.rabbitmq.link import Link, parameters
@@ -24,14 +26,12 @@ if TYPE_CHECKING:
 
     from shared.errors import QueueUnavailable
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 #: Announcements waiting or unconfirmed, about 3 MB; beyond them rows are left to requeue.
 BACKLOG = 10_000
 #: Seconds between two sends while there is much to send. An idle publisher sends at once.
 PAUSE = 0.01
-#: Seconds between two tries to connect.
-RECONNECT = (0.2, 1.0, 2.0, 5.0)
 #: Seconds between two log lines about lost announcements.
 QUIET = 10.0
 
@@ -144,7 +144,7 @@ class BackgroundAnnouncer:
         self._tries = 0
         if self._outage:
             self._outage = False
-            log.info("RabbitMQ is back", extra={"lost": dict(self._lost)})
+            logger.info("RabbitMQ is back", extra={"lost": dict(self._lost)})
         self._flush()
 
     def on_lost(self, error: QueueUnavailable) -> None:
@@ -160,8 +160,10 @@ class BackgroundAnnouncer:
             self._lose("broker away", self._forget())
         if not self._outage:
             self._outage = True
-            log.warning("RabbitMQ is away: rows are left to requeue", extra={"error": str(error)})
-        self._loop.call_later(RECONNECT[min(self._tries, len(RECONNECT) - 1)], self._connect)
+            logger.warning(
+                "RabbitMQ is away: rows are left to requeue", extra={"error": str(error)}
+            )
+        self._loop.call_later(pause(self._tries, random.random()), self._connect)  # noqa: S311
         self._tries += 1
 
     def _forget(self) -> int:
@@ -238,4 +240,4 @@ class BackgroundAnnouncer:
             if self._outage or now - self._said_at < QUIET:  # an outage has its own line
                 return
             self._said_at = now
-        log.warning("Announcements lost: requeue delivers", extra={"lost": dict(self._lost)})
+        logger.warning("Announcements lost: requeue delivers", extra={"lost": dict(self._lost)})

@@ -16,7 +16,7 @@ from shared.rabbitmq.topology import announcement
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 #: Seconds that a request may be held up while the broker is away or slow.
 TIMEOUT = 1.0
@@ -78,7 +78,7 @@ class BlockingAnnouncer:
 
     def _lose(self, reason: str, row_id: int, error: str = "") -> None:
         self._lost[reason] += 1
-        log.warning(
+        logger.warning(
             "Announcement lost: requeue delivers",
             extra={"row_id": row_id, "reason": reason, "error": error},
         )
