@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local.servers.errors import NotReady
-from local.servers.process import answers
+from local.servers.process import Command, answers
 
 if TYPE_CHECKING:
     import threading
@@ -107,8 +109,10 @@ class Supervisor:
             child.started, child.restart_at = now, None
 
     def _spawn(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        command = Command((sys.executable, "-m", "local", *arguments), self._variables)
         return subprocess.Popen(  # noqa: S603 — the arguments are the caller's own
-            [sys.executable, "-m", "local", *arguments],
+            # Killed without a word, we still leave no process behind.
+            command.launch("--parent", str(os.getpid()), "--signal", str(int(signal.SIGTERM))),
             env=dict(self._variables),
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which decides the order

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.signing import sign
-from tests.servers import wait_until
+from tests.servers import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +84,7 @@ class Service:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until(self._answers, START_SECONDS)
+        wait_for(self._answers, START_SECONDS)
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -147,7 +147,7 @@ class Service:
         return document["synced_objects_count"], document["queued_objects_count"]
 
     def wait_synced(self, number: int, seconds: float = 60.0) -> None:
-        wait_until(lambda: self.counts()[0] >= number, seconds)
+        wait_for(lambda: self.counts()[0] >= number, seconds)
 
     def files(self) -> dict[str, bytes]:
         """Gives every file in the storage, part files included."""

@@ -13,7 +13,7 @@ import pytest
 from local.servers.samples import pictures
 from shared.signing import sign
 from tests.blackbox.service import KEY, payload
-from tests.servers import wait_until
+from tests.servers import wait_for
 
 if TYPE_CHECKING:
     from tests.blackbox.service import Service
@@ -124,7 +124,7 @@ def test_what_was_accepted_before_a_kill_is_delivered_after_it(service: Service)
     for picture in wanted:
         assert service.post(payload(picture.name, picture.media_type)).status == 201
     assert service.stop(signal.SIGKILL) == -signal.SIGKILL
-    wait_until(lambda: not service.listening(), 30)
+    wait_for(lambda: not service.listening(), 30)
     service.start()
     service.wait_synced(len(wanted), 120)
     assert service.files() == {picture.name: picture.content for picture in wanted}
