@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from dotenv import dotenv_values
@@ -18,7 +20,6 @@ from shared.errors import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 PORT = 27000
 S3_PORT = 27006
@@ -100,9 +101,10 @@ def kept_secret(file: Path) -> str:
     """Gives the secret in a file, making it at the first time; only its owner may read it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        draft = file.with_name(f"{file.name}.{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(SECRET_KEY_BYTES))
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")  # mode 0600
+        draft = Path(name)
+        with os.fdopen(handle, "w") as draft_file:
+            draft_file.write(secrets.token_hex(SECRET_KEY_BYTES))
         # A link, unlike a rename, keeps the secret of the one who came first.
         try:
             file.hardlink_to(draft)
@@ -114,12 +116,12 @@ def kept_secret(file: Path) -> str:
 
 
 def _port(text: str, name: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 2**16:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) < 2**16:
         raise SettingError(f"{name}: expected a TCP port, 1 to 65535")
     return int(text)
 
 
 def _seconds(text: str, name: str) -> float:
-    if not re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text) or not float(text):
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) or not float(text):
         raise SettingError(f"{name}: expected seconds, such as 5 or 0.5")
     return float(text)

@@ -38,7 +38,7 @@ class RateLimit:
         """
         if text.strip().lower() == "off":
             return cls(0, 1)
-        match = re.fullmatch(r"\s*([1-9]\d{0,8})/([smh])\s*", text)
+        match = re.fullmatch(r"\s*([1-9][0-9]{0,8})/([smh])\s*", text)
         if match is None:
             msg = "expected a count a second, minute or hour such as 50/m, or off"
             raise ValueError(msg)
@@ -47,7 +47,7 @@ class RateLimit:
 
 def _whole(minimum: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not re.fullmatch(r"\d{1,18}", text) or int(text) < minimum:
+        if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < minimum:
             msg = f"expected a whole number of at least {minimum}"
             raise ValueError(msg)
         return int(text)
@@ -81,7 +81,7 @@ def _url(*schemes: str) -> Callable[[str], str]:
 
 def _host_port(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) <= 65_535:  # noqa: PLR2004
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
         msg = "expected host:port"
         raise ValueError(msg)
     return host.strip("[]"), int(port)

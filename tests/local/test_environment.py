@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.environment import LocalEnvironment, kept_secret
+from shared.errors import SettingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def load(directory: Path, **variables: str) -> LocalEnvironment:
+    return LocalEnvironment.load(variables, directory)
+
+
+def test_without_any_variable_everything_has_its_place(tmp_path: Path) -> None:
+    environment = load(tmp_path)
+    variables = environment.local_variables()
+    assert environment.port == 27000
+    assert environment.data_dir == tmp_path / ".local"
+    assert variables["STORAGE_PATH"] == str(tmp_path / ".local" / "storage")
+    assert variables["AWS_S3_BUCKET_NAME"] == "client-uploads"
+    assert variables["LOCAL_RUN"] == "1"
+
+
+def test_the_process_beats_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=1000\nLOG_LEVEL='DEBUG'\n")
+    environment = load(tmp_path, PORT="2000")
+    assert environment.port == 2000
+    assert environment.given["LOG_LEVEL"] == "DEBUG"
+
+
+def test_an_empty_variable_counts_as_not_given(tmp_path: Path) -> None:
+    assert load(tmp_path, PORT="", DATA_DIR="").port == 27000
+
+
+def test_a_relative_storage_is_below_the_directory(tmp_path: Path) -> None:
+    assert load(tmp_path, STORAGE_PATH="files").storage == tmp_path / "files"
+
+
+@pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "٣"])
+def test_a_wrong_port_is_named(tmp_path: Path, port: str) -> None:
+    with pytest.raises(SettingError, match="PORT"):
+        _ = load(tmp_path, PORT=port).port
+
+
+@pytest.mark.parametrize("seconds", ["x", "0", "-1", "1e9", "inf"])
+def test_a_wrong_schedule_is_named(tmp_path: Path, seconds: str) -> None:
+    with pytest.raises(SettingError, match="SCHEDULE_SECONDS"):
+        _ = load(tmp_path, SCHEDULE_SECONDS=seconds).schedule_seconds
+
+
+def test_a_local_key_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+    first = load(tmp_path).local_variables()["SECRET_KEY"]
+    assert len(first) == 64
+    assert load(tmp_path).local_variables()["SECRET_KEY"] == first
+    file = tmp_path / ".local" / "secret_key"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert sorted(file.parent.iterdir()) == [file]
+
+
+def test_a_given_key_is_taken(tmp_path: Path) -> None:
+    assert load(tmp_path, SECRET_KEY="mine").local_variables()["SECRET_KEY"] == "mine"
+    assert not (tmp_path / ".local").exists()
+
+
+def test_all_who_ask_at_once_get_the_same_secret(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        secrets = list(pool.map(lambda _: kept_secret(tmp_path / "s" / "key"), range(50)))
+    assert len(set(secrets)) == 1
