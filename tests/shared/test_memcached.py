@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +11,7 @@ import pytest
 from shared.cache import Counter
 from shared.errors import CacheUnavailable
 from shared.memcached import PAUSE_SECONDS, TIMEOUT_SECONDS, MemcachedCache
+from tests.freezing import frozen
 from tests.servers import free_port
 from tests.waiting import answers, until
 
@@ -161,15 +160,11 @@ def test_a_frozen_server_is_left_alone_and_taken_up_again(
     cache: MemcachedCache, memcached_server: MemcachedServer, clock: Clock
 ) -> None:
     count(cache)
-    assert memcached_server.pid is not None
-    os.kill(memcached_server.pid, signal.SIGSTOP)
-    try:
+    with frozen(memcached_server.pid):
         with pytest.raises(CacheUnavailable):
             count(cache)
         with pytest.raises(CacheUnavailable, match="left alone"):
             count(cache)
-    finally:
-        os.kill(memcached_server.pid, signal.SIGCONT)
     until(counted(cache, clock))
 
 
