@@ -93,6 +93,14 @@ def _body(event: Mapping[str, Any]) -> bytes:
         return str(body).encode(errors="surrogatepass")
 
 
+def _text(body: bytes) -> str | None:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        # Text in another encoding is no text of JSON; the platform takes it as base64 as well.
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """One HTTP answer.
@@ -117,12 +125,12 @@ class Response:
 
     def to_event(self) -> dict[str, Any]:
         """Gives the answer in the shape that payload format 2.0 asks for."""
-        text = is_text(self.headers.get("content-type", ""))
+        text = _text(self.body) if is_text(self.headers.get("content-type", "")) else None
         answer: dict[str, Any] = {
             "statusCode": self.status,
             "headers": dict(self.headers),
-            "body": self.body.decode() if text else base64.b64encode(self.body).decode(),
-            "isBase64Encoded": not text,
+            "body": base64.b64encode(self.body).decode() if text is None else text,
+            "isBase64Encoded": text is None,
         }
         if self.cookies:
             answer["cookies"] = list(self.cookies)

@@ -34,7 +34,14 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             document["exception"] = self.formatException(record.exc_info)
-        return json.dumps(document, default=str, ensure_ascii=False)
+        # ASCII only: whatever encoding the stream has, the line can be written.
+        return json.dumps(document, default=str)
+
+
+def _shown(value: object) -> str:
+    """Gives a value as text that cannot move a terminal's cursor or begin a line of its own."""
+    text = str(value)
+    return text if text.isprintable() else ascii(text)
 
 
 class TextFormatter(logging.Formatter):
@@ -43,7 +50,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Gives the line."""
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        extra = "".join(f"  {name}={value}" for name, value in _extra(record).items())
+        extra = "".join(f"  {name}={_shown(value)}" for name, value in _extra(record).items())
         text = f"{at} {record.levelname.lower():7} {record.getMessage()}{extra}"
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)

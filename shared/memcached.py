@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import TYPE_CHECKING
 
 from pymemcache.client.base import PooledClient
-from pymemcache.exceptions import MemcacheError
+from pymemcache.exceptions import MemcacheError, MemcacheUnexpectedCloseError
 
 from shared.errors import CacheUnavailable
 
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 0.04
 #: After a failure the cache is left alone for so long.
 PAUSE_SECONDS = 5.0
+
+_ANSWERS = re.compile(rb"^(?:VA \d+\r\n(\d{1,20}) *|EN)\r$", re.MULTILINE)
 
 
 class MemcachedCache:
@@ -43,7 +46,6 @@ class MemcachedCache:
             connect_timeout=TIMEOUT_SECONDS,
             timeout=TIMEOUT_SECONDS,
             no_delay=True,
-            max_pool_size=64,
         )
         self._clock = clock
         self._paused_until = float("-inf")
@@ -55,9 +57,7 @@ class MemcachedCache:
             for c in counters
             for command in (f"ma {c.key} N{c.lifetime} J1 v", f"mg {c.previous_key} v")
         ]
-        numbers = _numbers(self._ask(commands))
-        if len(numbers) != len(commands):
-            raise CacheUnavailable("unexpected answer")
+        numbers = _numbers(self._ask(commands), len(commands))
         return list(zip(numbers[::2], numbers[1::2], strict=True))
 
     def take_back(self, counters: Sequence[Counter]) -> None:
@@ -65,29 +65,45 @@ class MemcachedCache:
         self._ask([f"ma {c.key} MD" for c in counters])
 
     def ping(self) -> None:
-        """See `Cache.ping`; asks even while the cache is left alone."""
-        self._paused_until = float("-inf")
-        self._ask([])
+        """See `Cache.ping`; asks even while the cache is left alone, and an answer ends that."""
+        self._attempt([])
+
+    def close(self) -> None:
+        """Closes the connections; the next use opens new ones."""
+        self._client.close()
 
     def _ask(self, commands: Sequence[str]) -> bytes:
         if self._clock() < self._paused_until:
             raise CacheUnavailable("left alone after a failure")
+        return self._attempt(commands)
+
+    def _attempt(self, commands: Sequence[str]) -> bytes:
         try:
-            answer: bytes = self._client.raw_command("\r\n".join((*commands, "mn")), b"MN\r\n")
+            answer = self._send("\r\n".join((*commands, "mn")))
         except (MemcacheError, OSError) as error:
             self._paused_until = self._clock() + PAUSE_SECONDS
             logger.warning("cache out of reach, requests are not limited", extra={"error": error})
             raise CacheUnavailable from error
+        self._paused_until = float("-inf")
+        return answer
+
+    def _send(self, command: str) -> bytes:
+        # Connections that were kept while the server restarted break at once, one after another.
+        for _ in self._client.client_pool.free:
+            try:
+                return self._raw(command)
+            except (MemcacheUnexpectedCloseError, ConnectionResetError, BrokenPipeError):
+                continue
+        return self._raw(command)
+
+    def _raw(self, command: str) -> bytes:
+        answer: bytes = self._client.raw_command(command, b"MN\r\n")
         return answer
 
 
-def _numbers(answer: bytes) -> list[int]:
-    r"""Reads `VA <size>\\r\\n<number>\\r\\n` and `EN\\r\\n` (a miss, 0) in order."""
-    numbers = []
-    lines = iter(answer.split(b"\r\n"))
-    for line in lines:
-        if line.startswith(b"VA "):
-            numbers.append(int(next(lines)))
-        elif line == b"EN":
-            numbers.append(0)
+def _numbers(answer: bytes, expected: int) -> list[int]:
+    r"""Reads `VA <size>\r\n<number>\r\n` and `EN\r\n` (a miss, 0) in order."""
+    numbers = [int(number or 0) for number in _ANSWERS.findall(answer)]
+    if len(numbers) != expected:
+        raise CacheUnavailable("unexpected answer")
     return numbers

@@ -50,6 +50,10 @@ class MemoryCache:
                 if number:
                     self._counts[counter.key] = (number - 1, ends)
 
+    def __len__(self) -> int:
+        """Gives the number of counters that are remembered."""
+        return len(self._counts)
+
     def ping(self) -> None:
         """Returns: this memory always answers."""
 

@@ -7,7 +7,7 @@ where requests come unevenly.
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import math
 import time
 from dataclasses import dataclass
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from shared.cache import Cache
     from shared.settings import RateLimit
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +97,15 @@ class RateLimiter:
         counters = [_counter(item, now) for item in limited]
         try:
             counts = self._cache.count(counters)
-            wait = max(
-                retry_after(item.limit, current, previous, now % item.limit.seconds)
-                for item, (current, previous) in zip(limited, counts, strict=True)
-            )
-            if wait:
-                self._cache.take_back(counters)
         except CacheUnavailable:
             return
+        wait = max(
+            retry_after(item.limit, current, previous, now % item.limit.seconds)
+            for item, (current, previous) in zip(limited, counts, strict=True)
+        )
         if wait:
+            with contextlib.suppress(CacheUnavailable):
+                self._cache.take_back(counters)
             raise TooManyRequests(wait)
 
 

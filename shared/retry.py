@@ -10,6 +10,9 @@ from shared.errors import GiveUp, ObjectChanged, OutOfTime
 if TYPE_CHECKING:
     from shared.errors import TransferError
 
+#: Far beyond any longest wait, and far below what a float can hold.
+_DOUBLINGS = 60
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -56,5 +59,6 @@ class RetryPolicy:
             return None
         if isinstance(error, ObjectChanged | OutOfTime):
             return 0.0
-        ceiling = min(self.most_seconds, self.least_seconds * 2.0**tries)
+        doubled = self.least_seconds * 2.0 ** min(tries, _DOUBLINGS)
+        ceiling = min(self.most_seconds, doubled)
         return (self.least_seconds + jitter * (ceiling - self.least_seconds)) * tries

@@ -1,0 +1,49 @@
+"""Waiting for a condition instead of sleeping for luck."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from shared.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PAUSE_SECONDS = 0.02
+
+
+class Pinged(Protocol):
+    """A server of ours, or what speaks to it."""
+
+    def ping(self) -> None:
+        """Returns when it answers."""
+
+
+def answers(server: Pinged) -> Callable[[], bool]:
+    """Gives the condition that a server answers."""
+
+    def ask() -> bool:
+        server.ping()
+        return True
+
+    return ask
+
+
+def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    """Returns as soon as a condition is true; a server that is out of reach makes it untrue.
+
+    Raises:
+        AssertionError: it was not in time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if condition():
+                return
+        except Unavailable:
+            pass
+        if time.monotonic() > deadline:
+            msg = f"not true within {seconds} seconds"
+            raise AssertionError(msg)
+        time.sleep(PAUSE_SECONDS)
