@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 USER = "sync"  # superuser and owner of the one database
 DATABASE = "sync"
 BUILTIN_LOCALE_SINCE = 17  # https://www.postgresql.org/docs/17/locale.html#LOCALE-PROVIDERS
+LONGEST_COMPLAINT = 300  # characters; what went wrong is said last
 STATUS_LINE = 7  # of postmaster.pid, which pg_ctl waits on too (src/include/utils/pidfile.h)
 
 
@@ -155,7 +156,7 @@ class PostgresServer:
         )
 
     def _version(self) -> int:
-        shown = self._command("postgres", "--version").run().stdout
+        shown = _run(self._command("postgres", "--version"))
         match = re.search(r"\(PostgreSQL\)\D* (\d+)", shown)
         if match is None:
             raise NotReady(f"{self.name} does not run here: {shown.strip()}")
@@ -198,11 +199,7 @@ class PostgresServer:
                 f"CREATE DATABASE {DATABASE};\n",
             ),
         ):
-            done = command.run(stdin)
-            if done.returncode == CANNOT_EXECUTE:
-                raise NoAccount(f"{done.stdout.strip()}; {WAY_OUT}")
-            if done.returncode != 0:
-                raise NotReady(f"{self.name}'s data folder: {done.stdout.strip()[-300:]}")
+            _run(command, stdin)
         secret.unlink()
         data.rename(self._data)
         draft.rmdir()
@@ -231,3 +228,13 @@ class PostgresServer:
             path.touch(mode=0o600)
             path.write_text(password)
         return copy
+
+
+def _run(command: Command, stdin: str = "") -> str:
+    done = command.run(stdin)
+    said = done.stdout.strip()[-LONGEST_COMPLAINT:]
+    if done.returncode == CANNOT_EXECUTE and command.account:
+        raise NoAccount(f"{said}; {WAY_OUT}")
+    if done.returncode != 0:
+        raise NotReady(said)
+    return done.stdout
