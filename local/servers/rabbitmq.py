@@ -87,8 +87,7 @@ class RabbitServer:
             PortInUse, ProgramMissing, ForeignData: see the text of each.
         """
         programs, environment = _programs(), self.environment()
-        self._home.mkdir(parents=True, exist_ok=True)
-        self._configure()
+        self.configure()
         if self._process.take_over():
             return
         for port in (self._ports.management, self._ports.distribution):
@@ -147,7 +146,9 @@ class RabbitServer:
             "RUNNING_UNDER_SYSTEMD": "1",  # the script becomes the server and leaves no shell
         }
 
-    def _configure(self) -> None:
+    def configure(self) -> None:
+        """Writes its configuration, and its password at the first time."""
+        self._home.mkdir(parents=True, exist_ok=True)
         secret = self._home / "password"
         if not secret.exists():
             secret.touch(mode=0o600)

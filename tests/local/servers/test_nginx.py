@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import http.client
+import http.server
+import re
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.servers.nginx import TEMPLATE, NginxServer, render
+from tests.servers import free_port, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+MAX_BODY_BYTES = 1_000
+
+
+class Functions(http.server.BaseHTTPRequestHandler):
+    """Says what reached it, or hands a file over to nginx."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        body = f"{self.headers}{self.rfile.read(int(self.headers['Content-Length'] or 0))!r}"
+        self.send_response(418 if self.path == "/refused" else 200)
+        if self.path.startswith("/media/"):
+            self.send_header("X-Accel-Redirect", "/protected-media/" + self.path[7:])
+            self.send_header("Content-Type", "image/x-own")
+            self.send_header("Content-Security-Policy", "sandbox")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    do_POST = do_GET  # noqa: N815 — the base class wants it
+
+    def log_message(self, *_: object) -> None:
+        """Keeps quiet."""
+
+
+@pytest.fixture
+def functions() -> Iterator[http.server.ThreadingHTTPServer]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), Functions)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Path:
+    folder = tmp_path / "sto rage"
+    (folder / "a b").mkdir(parents=True)
+    (folder / "a b" / "ü.png").write_bytes(b"picture")
+    (tmp_path / "secret").write_text("secret")
+    (folder / "link").symlink_to(tmp_path / "secret")
+    return folder
+
+
+@pytest.fixture
+def nginx(
+    tmp_path: Path,
+    storage: Path,
+    functions: http.server.ThreadingHTTPServer,
+    start_server: Callable[[NginxServer], NginxServer],
+) -> tuple[NginxServer, int]:
+    port = free_port()
+    server = NginxServer(
+        tmp_path / "data",
+        port,
+        functions_port=functions.server_port,
+        storage=storage,
+        max_body_bytes=MAX_BODY_BYTES,
+    )
+    return start_server(server), port
+
+
+def ask(
+    port: int, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, http.client.HTTPMessage, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("POST" if body else "GET", path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_a_client_cannot_claim_another_address(nginx: tuple[NginxServer, int]) -> None:
+    forged = {"X-Forwarded-For": "10.1.2.3", "Forwarded": "for=10.1.2.3"}
+    _, _, seen = ask(nginx[1], "/sync/", headers=forged)
+    assert "X-Forwarded-For: 127.0.0.1\n" in seen
+    assert "10.1.2.3" not in seen
+
+
+def test_a_body_a_little_too_large_is_left_to_the_function(nginx: tuple[NginxServer, int]) -> None:
+    assert ask(nginx[1], "/sync/", b"x" * (MAX_BODY_BYTES + 1))[0] == 200
+    status, headers, body = ask(nginx[1], "/sync/", b"x" * (2 * MAX_BODY_BYTES + 1))
+    assert (status, headers["Content-Type"]) == (413, "application/json")
+    assert body == '{"detail": "Request body too large"}'
+
+
+def test_the_functions_refusals_pass_untouched(nginx: tuple[NginxServer, int]) -> None:
+    status, _, body = ask(nginx[1], "/refused")
+    assert status == 418
+    assert "X-Forwarded-For" in body
+
+
+def test_without_the_functions_it_says_when_to_come_again(
+    nginx: tuple[NginxServer, int], functions: http.server.ThreadingHTTPServer
+) -> None:
+    functions.shutdown()
+    functions.server_close()
+    status, headers, body = ask(nginx[1], "/sync/")
+    assert (status, headers["Content-Type"], headers["Retry-After"]) == (
+        503,
+        "application/json",
+        "5",
+    )
+    assert body == '{"detail": "Service unavailable"}'
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [("/" + "x" * 10_000, {}, 414), ("/", {"A": "x" * 10_000}, 431), ("/.error/503", {}, 404)],
+)
+def test_its_own_refusals_are_json(
+    nginx: tuple[NginxServer, int], path: str, headers: dict[str, str], status: int
+) -> None:
+    answer = ask(nginx[1], path, headers=headers)
+    assert (answer[0], answer[1]["Content-Type"]) == (status, "application/json")
+    assert re.fullmatch(r'\{"detail": "[A-Za-z ]+"\}', answer[2])
+
+
+def test_a_function_hands_over_a_file(nginx: tuple[NginxServer, int]) -> None:
+    status, headers, body = ask(nginx[1], "/media/a%20b/%C3%BC.png")
+    assert (status, body) == (200, "picture")
+    assert headers["Content-Type"] == "image/x-own"
+    assert headers["Content-Security-Policy"] == "sandbox"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/protected-media/a%20b/%C3%BC.png", "/media/link", "/media/none", "/media/../secret"],
+)
+def test_nothing_else_of_the_disk_is_reached(nginx: tuple[NginxServer, int], path: str) -> None:
+    status, _, body = ask(nginx[1], path)
+    assert status == 404
+    assert body == '{"detail": "Not found"}'
+
+
+def test_a_stop_leaves_no_process(nginx: tuple[NginxServer, int]) -> None:
+    server, port = nginx
+    server.stop()
+    assert server.pid is None
+    with pytest.raises(ConnectionRefusedError):
+        ask(port, "/")
+    server.start()
+    server.wait_ready()
+    wait_for(lambda: ask(port, "/sync/")[0] == 200)
+
+
+def test_every_value_of_the_template_must_be_given() -> None:
+    names = set(re.findall(r"\$\{(\w+)\}", TEMPLATE.read_text()))
+    assert "${" not in render(dict.fromkeys(names, "x"))
+    with pytest.raises(KeyError):
+        render({})
