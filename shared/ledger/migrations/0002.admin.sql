@@ -16,9 +16,10 @@ CREATE INDEX file_sync_last_segment
 CREATE INDEX file_sync_synced_at ON file_sync (synced_at, id) WHERE state = 'synced';
 CREATE INDEX file_sync_size ON file_sync (size_bytes, id) WHERE state = 'synced';
 CREATE INDEX file_sync_tried_again ON file_sync (attempts, id) WHERE attempts > 1;
+CREATE INDEX file_sync_state_tried_again ON file_sync (state, attempts, id) WHERE attempts > 1;
 
 -- Filter by type, and the list of types there are.
-CREATE INDEX file_sync_file_type ON file_sync (file_type);
+CREATE INDEX file_sync_file_type ON file_sync (file_type, id);
 
 -- The first id accepted at or after a moment, by halving the range of ids: ids and created_at
 -- grow together, so that dates need no index of their own. Whoever asks allows for a minute of
