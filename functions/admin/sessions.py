@@ -56,7 +56,9 @@ class Sessions:
     def read(self, cookies: Mapping[str, str]) -> Session | None:
         """Gives the session of a request's cookies; None when missing, forged or over."""
         value, _, mac = cookies.get(COOKIE, "").rpartition(".")
-        if not hmac.compare_digest(self._sign("session", value), mac.encode(errors="surrogatepass")):
+        if not hmac.compare_digest(
+            self._sign("session", value), mac.encode(errors="surrogatepass")
+        ):
             return None
         expires, sid, user = value.split(".")
         if int(expires) <= self._clock():
@@ -85,7 +87,9 @@ class Sessions:
 
     def csrf_valid(self, session: Session, token: str) -> bool:
         """Tells whether a form's token belongs to this session."""
-        return hmac.compare_digest(self._sign("csrf", session.sid), token.encode(errors="surrogatepass"))
+        return hmac.compare_digest(
+            self._sign("csrf", session.sid), token.encode(errors="surrogatepass")
+        )
 
     def _sign(self, purpose: str, value: str) -> bytes:
         text = f"{purpose}:{value}".encode(errors="surrogatepass")
