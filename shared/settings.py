@@ -65,6 +65,10 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+def _flag(text: str) -> bool:
+    return _one_of("0", "1")(text) == "1"
+
+
 def _key(text: str) -> bytes:
     return text.encode()
 
@@ -189,6 +193,13 @@ class Settings:
         RateLimit(50, 60),
         shown="50/m",
     )
+    rate_limit_login: RateLimit = _setting(
+        "RATE_LIMIT_LOGIN",
+        "tries to log in to the admin from one address",
+        RateLimit.parse,
+        RateLimit(10, 60),
+        shown="10/m",
+    )
     trusted_proxies: tuple[IpNetwork, ...] = _setting(
         "TRUSTED_PROXIES", "proxies whose X-Forwarded-For counts", _networks, ()
     )
@@ -245,6 +256,27 @@ class Settings:
         "salted hash of the admin's password, made by `python -m local hash-password`",
         default=None,
         secret=True,
+    )
+    admin_session_key: bytes | None = _setting(
+        "ADMIN_SESSION_KEY",
+        "secret that signs the admin's sessions; without it SECRET_KEY does",
+        _key,
+        None,
+        secret=True,
+    )
+    media_accel: bool = _setting(
+        "MEDIA_ACCEL",
+        "1 where nginx sends the admin's files (X-Accel-Redirect)",
+        _flag,
+        default=False,
+        shown="0",
+    )
+    local_run: bool = _setting(
+        "LOCAL_RUN",
+        "1 in a local run, set by its commands: the default password will do",
+        _flag,
+        default=False,
+        shown="0",
     )
     log_level: str = _setting(
         "LOG_LEVEL",

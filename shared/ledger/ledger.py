@@ -18,6 +18,7 @@ from shared.transfer import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
 QUERIES = Path(__file__).with_name("queries.sql")
 
@@ -157,6 +158,28 @@ class Ledger:
     def fail_exhausted(self, max_attempts: int) -> list[int]:
         """Fails the rows whose workers went silent once too often; gives their ids."""
         return [row[0] for row in self._database.run("fail_exhausted", max_attempts=max_attempts)]
+
+    def redrive(self, row_ids: Sequence[int]) -> set[int]:
+        """Puts failed rows back in the queue, with all their attempts before them.
+
+        Args:
+            row_ids: those in another state are left alone.
+
+        Returns:
+            The ids of the rows that are queued by it.
+        """
+        return {row[0] for row in self._database.run("redrive", row_ids=list(row_ids))}
+
+    def failed_ids(self, since: datetime | None, after_id: int, most: int) -> list[int]:
+        """Gives ids of failed rows, in order, to be redriven in portions.
+
+        Args:
+            since: only those whose last attempt ended then or later.
+            after_id: only greater ones; 0 for the first portion.
+            most: no more than so many.
+        """
+        rows = self._database.run("failed_ids", since=since, after_id=after_id, most=most)
+        return [row[0] for row in rows]
 
     def counts(self) -> Counts:
         """Gives the exact numbers by state, at a cost that no number of rows changes."""

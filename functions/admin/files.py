@@ -1,0 +1,166 @@
+"""The pages of objects: the list and one object, and what a person does there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions.admin.disposition import treatment
+from functions.admin.errors import FileUnreadable, FormRefused, NotFound
+from functions.admin.listing import CHOSEN, PATH, Listing
+from functions.admin.pictures import shown
+from functions.admin.search import CANDIDATES, LARGEST_ID
+from shared.ledger.rows import State
+from shared.messages import SyncMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from functions.admin.actions import Actions, Report
+    from functions.admin.objects import Detail, Objects
+    from functions.admin.rendering import Pages
+    from functions.admin.stored_files import StoredFiles
+    from functions.admin.visit import Visit
+    from shared.http import Response
+    from shared.ledger.ledger import Ledger
+
+#: Bytes of a text file that its page shows.
+TEXT_BYTES = 16_384
+#: A picture up to so many bytes is its own preview.
+PICTURE_BYTES = 60_000
+#: A page has 50 rows; nobody selects more by its form.
+MOST_SELECTED = 500
+
+
+class FilePages:
+    """Shows objects and does what their forms ask for.
+
+    Args:
+        pages: renders.
+        objects: what is recorded.
+        ledger: counts.
+        actions: redrive and verify.
+        files: the storage, for text previews.
+        piece: bytes of one answer of `/media/`.
+    """
+
+    def __init__(  # noqa: PLR0913  # collaborators
+        self,
+        pages: Pages,
+        objects: Objects,
+        ledger: Ledger,
+        actions: Actions,
+        files: StoredFiles,
+        piece: int,
+    ) -> None:
+        self._pages = pages
+        self._objects = objects
+        self._ledger = ledger
+        self._actions = actions
+        self._files = files
+        self._piece = piece
+
+    def list(self, visit: Visit, report: Report | None = None) -> Response:
+        """Shows a page of the list."""
+        listing = Listing.from_query(visit.request.query)
+        return self._pages.render(
+            "list.html",
+            visit,
+            listing=listing,
+            page=self._objects.page(listing),
+            counts=self._ledger.counts(),
+            file_types=self._objects.file_types(),
+            states=list(State),
+            orders=CHOSEN,
+            cut_at=CANDIDATES,
+            shown=shown,
+            report=report,
+        )
+
+    def act(self, visit: Visit, form: Mapping[str, Sequence[str]]) -> Response:
+        """Does what the list's form asks for and shows the list with what came of it.
+
+        Raises:
+            FormRefused: the form is not one of ours.
+        """
+        return self.list(visit, self._act(visit, form, form.get("id", ())))
+
+    def object(self, visit: Visit, row_id: int, report: Report | None = None) -> Response:
+        """Shows one object.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        detail = self._objects.object(row_id)
+        if detail is None:
+            raise NotFound
+        newest = self._objects.newest_file(detail.file_name) if detail.sha256 else None
+        how = treatment(detail.file_type)
+        return self._pages.render(
+            "object.html",
+            visit,
+            object=detail,
+            attempts=self._objects.attempts(row_id),
+            replaced_by=newest.id if newest and newest.id != row_id else None,
+            how=how,
+            small=(detail.size_bytes or 0) <= PICTURE_BYTES,
+            text=self._text(detail) if how.preview == "text" else None,
+            text_bytes=TEXT_BYTES,
+            piece=self._piece,
+            message=SyncMessage(row_id, detail.request_id).body.decode(),
+            report=report,
+        )
+
+    def act_on_object(
+        self, visit: Visit, row_id: int, form: Mapping[str, Sequence[str]]
+    ) -> Response:
+        """Does what an object's form asks for and shows the object with what came of it.
+
+        Raises:
+            FormRefused: the form is not one of ours.
+            NotFound: there is no object with this id.
+        """
+        return self.object(visit, row_id, self._act(visit, form, [str(row_id)]))
+
+    def _act(
+        self, visit: Visit, form: Mapping[str, Sequence[str]], chosen: Sequence[str]
+    ) -> Report | None:
+        if len(chosen) > MOST_SELECTED or not all(_is_id(text) for text in chosen):
+            raise FormRefused("it names no objects")
+        row_ids = sorted({int(text) for text in chosen})
+        user = visit.session.user
+        match form.get("action"):
+            case ["redrive"]:
+                return self._actions.redrive(row_ids, user)
+            case ["verify"]:
+                return self._actions.verify(row_ids, user)
+        raise FormRefused("it asks for nothing that there is")
+
+    def _text(self, detail: Detail) -> str | None:
+        if detail.sha256 is None:
+            return None
+        try:
+            with self._files.open(detail.file_name) as file:
+                return file.stream.read(TEXT_BYTES).decode(errors="replace")
+        except (FileUnreadable, OSError):
+            return None
+
+
+def _is_id(text: str) -> bool:
+    return (
+        text.isascii()
+        and text.isdecimal()
+        and len(text) <= len(str(LARGEST_ID))
+        and (int(text) <= LARGEST_ID)
+    )
+
+
+def row_id_of(path: str) -> int:
+    """Gives the id in the path of an object's page, `…/filesync/<id>/change/`.
+
+    Raises:
+        NotFound: it is the path of none.
+    """
+    head, _, tail = path.removeprefix(PATH).partition("/")
+    if tail not in {"change/", "change"} or not _is_id(head):
+        raise NotFound
+    return int(head)

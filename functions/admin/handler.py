@@ -1,0 +1,16 @@
+"""`/admin/` and `/media/`: the Lambda handler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from functions.admin import wiring
+from shared.http import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+    """Answers one Function URL or HTTP API event (payload format 2.0)."""
+    return wiring.admin().answer(Request.from_event(event)).to_event()

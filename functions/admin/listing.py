@@ -1,0 +1,224 @@
+"""Which page of the list a URL asks for: search, filters, order and place. Pure.
+
+A page is named by the row it begins after (keyset paging), so that the thousandth page costs what
+the first one does and rows that arrive meanwhile shift nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import enum
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlencode
+
+from functions.admin.search import Term
+from shared.ledger.rows import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PATH = "/admin/sync/filesync/"
+PAGE_ROWS = 50
+MAX_TEXT = 1024
+
+
+class Order(enum.StrEnum):
+    """What the list is sorted by."""
+
+    CREATED = "created"
+    """The order in which requests were accepted, that of the ids."""
+    NAME = "name"
+    """The file name, by its bytes."""
+    SIZE = "size"
+    """The file's size; only synced objects have one."""
+    SYNCED = "synced"
+    """When the file was in place; only synced objects."""
+    ATTEMPTS = "attempts"
+    """How often it was tried; only objects tried more than once."""
+    QUEUED = "queued"
+    """Since when it waits: `CREATED` where the list shows one unsynced state only."""
+
+
+#: What a click on a column's head may ask for.
+CHOSEN = (Order.CREATED, Order.NAME, Order.SIZE, Order.SYNCED, Order.ATTEMPTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place between two rows: an id and the value that the list is sorted by."""
+
+    id: int
+    text: str | None = None
+    number: int | None = None
+    moment: datetime | None = None
+
+    def encode(self) -> str:
+        """Gives it as a URL parameter."""
+        moment = self.moment.isoformat() if self.moment else None
+        document = json.dumps([self.id, self.text, self.number, moment], separators=(",", ":"))
+        return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str, order: Order) -> Self | None:
+        """Reads a URL parameter; None when it is no place in this order."""
+        try:
+            document = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            row_id, name, number, moment = document
+            cursor = cls(
+                _whole(row_id),
+                name.encode().decode() if isinstance(name, str) else None,
+                None if number is None else _whole(number),
+                datetime.fromisoformat(moment) if moment else None,
+            )
+        except (ValueError, TypeError, binascii.Error):
+            return None
+        needed: Any = {
+            Order.CREATED: row_id,
+            Order.NAME: cursor.text,
+            Order.SIZE: cursor.number,
+            Order.ATTEMPTS: cursor.number,
+            Order.SYNCED: cursor.moment,
+            Order.QUEUED: cursor.moment,
+        }[order]
+        return None if needed is None or "\0" in (cursor.text or "") else cursor
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or not -(2**63) < value < 2**63:
+        raise ValueError(value)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of the list.
+
+    Attributes:
+        text: the search text, "" for none.
+        state: only this state.
+        file_type: only this media type.
+        first_day: only objects accepted on this day (UTC) or later.
+        last_day: only objects accepted on this day or before.
+        sort: one of `CHOSEN`.
+        descending: the greatest first.
+        cursor: begin after this place, None for the first page.
+        backward: end before the cursor instead.
+    """
+
+    text: str = ""
+    state: State | None = None
+    file_type: str | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    sort: Order = Order.CREATED
+    descending: bool = True
+    cursor: Cursor | None = None
+    backward: bool = False
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> Self:
+        """Reads a URL's parameters; one that makes no sense counts as not given."""
+        state = query.get("state")
+        sort = query.get("sort", "")
+        listing = cls(
+            text=_text(query.get("q", "")),
+            state=State(state) if state in set(State) else None,
+            file_type=_text(query.get("type", "")) or None,
+            first_day=_day(query.get("from", "")),
+            last_day=_day(query.get("to", "")),
+            sort=Order(sort) if sort in CHOSEN else Order.CREATED,
+            descending=query.get("dir") != "asc",
+        )
+        place = query.get("after") or query.get("before") or ""
+        return cls(
+            **listing.filters(),
+            sort=listing.sort,
+            descending=listing.descending,
+            cursor=Cursor.decode(place, listing.order) if place else None,
+            backward="after" not in query and "before" in query,
+        )
+
+    def filters(self) -> dict[str, Any]:
+        """Gives what the list is narrowed by."""
+        return {
+            "text": self.text,
+            "state": self.state,
+            "file_type": self.file_type,
+            "first_day": self.first_day,
+            "last_day": self.last_day,
+        }
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether it shows anything less than every object."""
+        return any(self.filters().values())
+
+    @property
+    def term(self) -> Term | None:
+        """What is searched for."""
+        return Term.parse(self.text)
+
+    @property
+    def order(self) -> Order:
+        """What the rows are really sorted by: the order for which there is an index."""
+        if self.sort is not Order.CREATED or self.state is None:
+            return self.sort
+        # A rare state may be far from the newest ids: each has an index in its own order.
+        return Order.SYNCED if self.state is State.SYNCED else Order.QUEUED
+
+    @property
+    def begins(self) -> datetime | None:
+        """The moment at which the first day begins."""
+        return _midnight(self.first_day) if self.first_day else None
+
+    @property
+    def ends(self) -> datetime | None:
+        """The moment at which the last day is over."""
+        return _midnight(self.last_day + timedelta(days=1)) if self.last_day else None
+
+    def url(self, **changes: Any) -> str:
+        """Gives the address of this listing's first page.
+
+        Args:
+            changes: parameters (`q`, `state`, `sort`, `after` …) to set or, as None, to drop.
+        """
+        values: dict[str, Any] = {
+            "q": self.text,
+            "state": self.state,
+            "type": self.file_type,
+            "from": self.first_day,
+            "to": self.last_day,
+            "sort": None if self.sort is Order.CREATED else self.sort,
+            "dir": None if self.descending else "asc",
+            **changes,
+        }
+        query = urlencode({name: str(value) for name, value in values.items() if value})
+        return f"{PATH}?{query}" if query else PATH
+
+    def sorted_by(self, column: str) -> str:
+        """Gives the address of the list sorted by a column, the other way round at the second."""
+        turned = self.sort == column and self.descending
+        return self.url(
+            sort=None if column == Order.CREATED else column, dir="asc" if turned else None
+        )
+
+
+def _text(text: str) -> str:
+    return text.strip().replace("\0", "")[:MAX_TEXT]
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    # PostgreSQL and the arithmetic on both sides of a day need room.
+    return day if date(1970, 1, 1) <= day <= date(9000, 1, 1) else None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

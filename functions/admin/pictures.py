@@ -1,0 +1,106 @@
+"""Small versions of stored pictures, made when first asked for and kept by the browser."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, BinaryIO
+
+from PIL import Image, ImageOps
+
+from functions.admin.disposition import treatment
+from functions.admin.errors import FileUnreadable, NotFound
+from functions.admin.rendering import SAFE_HEADERS
+from shared.http import Response
+
+if TYPE_CHECKING:
+    from functions.admin.objects import Objects, Recorded
+    from functions.admin.stored_files import StoredFiles
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+#: Sides in pixels by the name in the URL: twice those of the list for sharp screens, and the
+#: object's page.
+SIDES = {"thumb": 80, "preview": 600}
+QUALITY = {"thumb": 45, "preview": 72}
+#: A picture of more pixels would take over 200 MB to decode.
+LARGEST_PIXELS = 50_000_000
+LARGEST_FILE = 100_000_000
+#: How many are kept in this process; a preview has about 50 kB.
+KEPT = 256
+
+
+class Pictures:
+    """Makes and keeps small pictures.
+
+    Args:
+        objects: tells names and digests.
+        files: the storage.
+    """
+
+    def __init__(self, objects: Objects, files: StoredFiles) -> None:
+        self._objects = objects
+        self._files = files
+        self._kept: OrderedDict[tuple[bytes, str], bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def answer(self, row_id: int, size: str) -> Response:
+        """Gives an object's picture in one of `SIDES`.
+
+        Raises:
+            NotFound: the object is no synced picture.
+            FileUnreadable: its file is missing or is no picture that can be made smaller.
+        """
+        rows = self._objects.recorded([row_id])
+        if not rows or rows[0].sha256 is None or not shown(rows[0]):
+            raise NotFound
+        headers = {
+            **SAFE_HEADERS,
+            "content-type": "image/webp",
+            # The URL names the digest, so that another content has another URL.
+            "cache-control": "private, max-age=604800, immutable",
+        }
+        return Response(200, self._picture(rows[0].file_name, rows[0].sha256, size), headers)
+
+    def _picture(self, file_name: str, sha256: bytes, size: str) -> bytes:
+        key = (sha256, size)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        with self._files.open(file_name) as file:
+            if file.size > LARGEST_FILE:
+                raise FileUnreadable("the picture is too large to be made smaller")
+            made = shrink(file.stream, SIDES[size], QUALITY[size])
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return made
+
+
+def shown(recorded: Recorded) -> bool:
+    """Tells whether an object may have a small picture."""
+    return treatment(recorded.file_type).preview == "picture"
+
+
+def shrink(stream: BinaryIO, side: int, quality: int) -> bytes:
+    """Gives a picture as WebP, upright, within a square of `side` pixels.
+
+    Raises:
+        FileUnreadable: it is no picture, or one of too many pixels.
+    """
+    try:
+        with Image.open(stream, formats=FORMATS) as picture:
+            if picture.width * picture.height > LARGEST_PIXELS:
+                raise FileUnreadable("the picture has too many pixels")
+            picture.draft("RGB", (side, side))
+            upright = ImageOps.exif_transpose(picture)
+            upright.thumbnail((side, side))
+            made = io.BytesIO()
+            mode = "RGBA" if upright.has_transparency_data else "RGB"
+            upright.convert(mode).save(made, "WEBP", quality=quality, method=4)
+            return made.getvalue()
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        # Pillow's decoders raise all of these for a broken file.
+        raise FileUnreadable("it is not a picture that can be read") from error

@@ -1,0 +1,134 @@
+-- name: page(state, file_type, first_id, last_id, begins, ends, ids, sort, descending, cursor_id, cursor_text, cursor_number, cursor_moment, most)
+-- One page of the list. Every parameter arrives as a literal, so the planner removes what the page
+-- does not ask for and finds the one index that gives the rest in order.
+SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_at, size_bytes,
+       sha256, last_error
+  FROM file_sync
+ WHERE (:state::sync_state IS NULL OR state = :state::sync_state)
+   -- A range of one type and of ids leaves the planner only the index on both: it takes ids and
+   -- types for unrelated, and would walk through all newer rows of other types.
+   AND (:file_type::text IS NULL OR CASE WHEN :sort = 'created'
+         THEN (file_type, id) >= (:file_type::text, :first_id::bigint)
+              AND (file_type, id) < (:file_type::text, :last_id::bigint)
+         ELSE file_type = :file_type::text END)
+   AND id >= :first_id::bigint
+   AND id < :last_id::bigint
+   AND (:begins::timestamptz IS NULL OR created_at >= :begins::timestamptz)
+   AND (:ends::timestamptz IS NULL OR created_at < :ends::timestamptz)
+   AND (:ids::bigint[] IS NULL OR id = ANY(:ids::bigint[]))
+   AND (:sort <> 'synced' OR state = 'synced')
+   AND (:sort <> 'size' OR state = 'synced')
+   AND (:sort <> 'attempts' OR attempts > 1)
+   AND (:cursor_id::bigint IS NULL OR CASE
+         WHEN :sort = 'name' AND :descending THEN file_name ~<=~ :cursor_text::text
+         WHEN :sort = 'name' THEN file_name ~>=~ :cursor_text::text
+         WHEN :sort = 'size' AND :descending
+           THEN (size_bytes, id) < (:cursor_number::bigint, :cursor_id::bigint)
+         WHEN :sort = 'size' THEN (size_bytes, id) > (:cursor_number::bigint, :cursor_id::bigint)
+         WHEN :sort = 'attempts' AND :descending
+           THEN (attempts, id) < (:cursor_number::integer, :cursor_id::bigint)
+         WHEN :sort = 'attempts' THEN (attempts, id) > (:cursor_number::integer, :cursor_id::bigint)
+         WHEN :sort = 'synced' AND :descending
+           THEN (synced_at, id) < (:cursor_moment::timestamptz, :cursor_id::bigint)
+         WHEN :sort = 'synced' THEN (synced_at, id) > (:cursor_moment::timestamptz, :cursor_id::bigint)
+         WHEN :descending THEN (queued_at, id) < (:cursor_moment::timestamptz, :cursor_id::bigint)
+         ELSE (queued_at, id) > (:cursor_moment::timestamptz, :cursor_id::bigint)
+       END)
+   AND (:cursor_id::bigint IS NULL OR :sort <> 'name' OR file_name <> :cursor_text::text
+        OR CASE WHEN :descending THEN id < :cursor_id::bigint ELSE id > :cursor_id::bigint END)
+ ORDER BY CASE WHEN :sort = 'name' AND :descending THEN file_name END USING ~>~,
+          CASE WHEN :sort = 'name' AND NOT :descending THEN file_name END USING ~<~,
+          CASE WHEN :sort = 'size' AND :descending THEN size_bytes END DESC,
+          CASE WHEN :sort = 'size' AND NOT :descending THEN size_bytes END,
+          CASE WHEN :sort = 'attempts' AND :descending THEN attempts END DESC,
+          CASE WHEN :sort = 'attempts' AND NOT :descending THEN attempts END,
+          CASE WHEN :sort = 'synced' AND :descending THEN synced_at END DESC,
+          CASE WHEN :sort = 'synced' AND NOT :descending THEN synced_at END,
+          CASE WHEN :sort = 'queued' AND :descending THEN queued_at END DESC,
+          CASE WHEN :sort = 'queued' AND NOT :descending THEN queued_at END,
+          CASE WHEN :sort = 'created' AND :file_type IS NOT NULL AND :descending
+               THEN file_type END DESC,
+          CASE WHEN :sort = 'created' AND :file_type IS NOT NULL AND NOT :descending
+               THEN file_type END,
+          CASE WHEN :descending THEN id END DESC,
+          CASE WHEN NOT :descending THEN id END
+ LIMIT :most;
+
+-- name: search(text, pattern, low, high, number, most)
+-- Finds the objects that a text may mean; each way in is one index, read no further than `most`.
+(SELECT 'name' AS found_by, id FROM file_sync
+  WHERE file_name LIKE :pattern ORDER BY file_name USING ~<~ LIMIT :most)
+UNION ALL
+(SELECT 'last segment', id FROM file_sync
+  WHERE reverse(split_part(reverse(file_name), '/', 1)) LIKE :pattern
+    AND position('/' IN file_name) > 0
+  ORDER BY reverse(split_part(reverse(file_name), '/', 1)) USING ~<~ LIMIT :most)
+UNION ALL
+(SELECT 'oeid', id FROM file_sync
+  WHERE hashtextextended(oeid, 0) = hashtextextended(:text, 0) AND oeid = :text LIMIT :most)
+UNION ALL
+(SELECT 'ref_id', id FROM file_sync
+  WHERE hashtextextended(ref_id, 0) = hashtextextended(:text, 0) AND ref_id = :text LIMIT :most)
+UNION ALL
+(SELECT 'checksum', id FROM file_sync
+  WHERE payload_checksum BETWEEN :low::bytea AND :high::bytea ORDER BY payload_checksum LIMIT :most)
+UNION ALL
+(SELECT 'id', id FROM file_sync WHERE id = :number::bigint);
+
+-- name: id_at(moment)
+-- The first id accepted at or after a moment.
+SELECT file_sync_id_at(:moment);
+
+-- name: file_types()
+-- The types there are, by skipping through their index.
+WITH RECURSIVE type AS (
+  (SELECT file_type FROM file_sync ORDER BY file_type LIMIT 1)
+  UNION ALL
+  SELECT (SELECT file_type FROM file_sync
+           WHERE file_type > type.file_type ORDER BY file_type LIMIT 1)
+    FROM type WHERE type.file_type IS NOT NULL
+)
+SELECT file_type FROM type WHERE file_type IS NOT NULL LIMIT 100;
+
+-- name: object(row_id)
+-- Everything that is recorded of one object.
+SELECT id, oeid, ref_id, file_name, file_type, payload_checksum, request_id, state, attempts,
+       attempts_forgiven, next_attempt_at, due_at, leased_until, claimed_at, last_error,
+       created_at, queued_at, synced_at, file_path, size_bytes, sha256, etag
+  FROM file_sync WHERE id = :row_id;
+
+-- name: attempts(row_id)
+-- The newest attempts on one object.
+SELECT attempt, outcome, reason, started_at, finished_at
+  FROM sync_attempt WHERE file_sync_id = :row_id
+ ORDER BY finished_at DESC, attempt DESC LIMIT 100;
+
+-- name: recorded(row_ids)
+-- What is recorded of the files of some objects, in the order of their ids.
+SELECT id, file_name, file_type, state, size_bytes, sha256
+  FROM file_sync WHERE id = ANY(:row_ids::bigint[]) ORDER BY id;
+
+-- name: newest_file(file_name)
+-- The object whose file has this name now: several rows may name one file, the last one won.
+WITH named AS MATERIALIZED (
+  SELECT id, file_name, file_type, state, size_bytes, sha256, synced_at
+    FROM file_sync WHERE file_name = :file_name AND state = 'synced'
+)
+SELECT id, file_name, file_type, state, size_bytes, sha256
+  FROM named ORDER BY synced_at DESC, id DESC LIMIT 1;
+
+-- name: rates(since, step_seconds)
+-- Attempts that ended, by step of time, outcome and duration.
+SELECT date_bin(make_interval(secs => :step_seconds), minute, 'epoch'::timestamptz) AS step,
+       outcome, bucket, sum(objects)::bigint
+  FROM sync_rate
+ WHERE minute >= :since
+ GROUP BY 1, 2, 3
+ ORDER BY 1;
+
+-- name: failure_reasons()
+-- Why objects are failed, counted over the newest thousand of them.
+SELECT split_part(last_error, ': ', 1) AS reason, count(*)
+  FROM (SELECT last_error FROM file_sync
+         WHERE state = 'failed' ORDER BY queued_at DESC LIMIT 1000) AS newest
+ GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8;

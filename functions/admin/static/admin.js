@@ -1,0 +1,97 @@
+"use strict";
+
+// Everything works without this file: it only saves clicks.
+
+const live = document.getElementById("live");
+if (live) keepLive(live, document.getElementById("pause"));
+
+const rows = document.getElementById("rows");
+if (rows) countChosen(rows);
+
+for (const link of document.querySelectorAll("a[data-piece]")) {
+  if (Number(link.dataset.size) > Number(link.dataset.piece)) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      saveInPieces(link);
+    });
+  }
+}
+
+// A picture that cannot be made small leaves the letters of its type to be seen.
+addEventListener("error", (event) => {
+  if (event.target instanceof HTMLImageElement && event.target.closest(".thumb")) event.target.remove();
+}, true);
+
+/** Fetches the dashboard again and again, unless it is paused or out of sight. */
+function keepLive(section, button) {
+  const paused = () => button.getAttribute("aria-pressed") === "true";
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    button.setAttribute("aria-pressed", String(!paused()));
+    button.textContent = paused() ? "Resume refresh" : "Pause refresh";
+  });
+  const refresh = async () => {
+    if (!paused() && !document.hidden) {
+      try {
+        const answer = await fetch(section.dataset.url, { headers: { accept: "application/json" } });
+        if (answer.status === 401) return location.reload();
+        // While somebody is on a link in it, it stays as it is.
+        if (answer.ok && !section.contains(document.activeElement)) section.innerHTML = await answer.text();
+      } catch {
+        // The network is away: the next turn tries again.
+      }
+    }
+    setTimeout(refresh, section.dataset.seconds * 1000);
+  };
+  setTimeout(refresh, section.dataset.seconds * 1000);
+}
+
+/** Lets one box select all rows, and tells how many are selected. */
+function countChosen(form) {
+  const all = document.getElementById("all");
+  const boxes = [...form.querySelectorAll("input[name=id]")];
+  const told = document.getElementById("chosen");
+  const buttons = form.querySelectorAll("button[name=action]");
+  const tell = () => {
+    const chosen = boxes.filter((box) => box.checked).length;
+    all.checked = chosen > 0 && chosen === boxes.length;
+    all.indeterminate = chosen > 0 && chosen < boxes.length;
+    told.textContent = `${chosen} selected:`;
+    for (const button of buttons) button.disabled = chosen === 0;
+  };
+  all.disabled = boxes.length === 0;
+  all.addEventListener("change", () => {
+    for (const box of boxes) box.checked = all.checked;
+    tell();
+  });
+  form.addEventListener("change", tell);
+  tell();
+}
+
+/** Saves a file that is larger than one answer may be: in ranges of one version, put together. */
+async function saveInPieces(link) {
+  const label = link.textContent;
+  const pieces = [];
+  const size = Number(link.dataset.size);
+  let have = 0;
+  let version = null;
+  try {
+    while (have < size) {
+      const answer = await fetch(link.href, { headers: { range: `bytes=${have}-`, ...(version && { "if-range": version }) } });
+      if (answer.status !== 206) throw new Error(`answer ${answer.status}`);
+      version = answer.headers.get("etag");
+      const piece = await answer.blob();
+      pieces.push(piece);
+      have += piece.size;
+      link.textContent = `${Math.floor((100 * have) / size)} %`;
+    }
+    const whole = document.createElement("a");
+    whole.href = URL.createObjectURL(new Blob(pieces));
+    whole.download = link.download;
+    whole.click();
+    setTimeout(() => URL.revokeObjectURL(whole.href), 60_000);
+    link.textContent = label;
+  } catch (error) {
+    link.textContent = `Not saved: ${error.message}`;
+  }
+}

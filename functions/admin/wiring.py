@@ -1,0 +1,124 @@
+"""Composition root of the admin: built once per process, kept while a sandbox is warm."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from functions.admin import objects
+from functions.admin.actions import Actions
+from functions.admin.assets import Assets
+from functions.admin.dashboard import Dashboard
+from functions.admin.files import FilePages
+from functions.admin.health import Probes
+from functions.admin.login import Login, password_hash
+from functions.admin.media import Media
+from functions.admin.objects import Objects
+from functions.admin.pictures import Pictures
+from functions.admin.rendering import Pages
+from functions.admin.routes import Admin
+from functions.admin.sessions import Sessions
+from functions.admin.stored_files import StoredFiles
+from shared import cache as caches
+from shared.ledger.database import Database
+from shared.ledger.ledger import Ledger
+from shared.queue import queue
+from shared.rate_limit import RateLimiter
+from shared.settings import Settings, needed
+from shared.startup import start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.cache import Cache
+
+SESSION_SECONDS = 12 * 3600
+#: An answer of a Lambda function is 6 MB at most, and a file in it base64: four thirds.
+LARGEST_ON_LAMBDA = 4 * 1024 * 1024
+#: Elsewhere memory is the limit, for an answer is held whole and several are at a time.
+LARGEST = 32 * 1024 * 1024
+
+
+@cache
+def admin() -> Admin:
+    """Gives this process's admin.
+
+    Raises:
+        SettingError: a setting is missing or wrong, the default password outside a local run
+            included.
+    """
+    return build(start(required=("DATABASE_URL", "STORAGE_PATH")))
+
+
+def build(settings: Settings) -> Admin:
+    """Gives an admin with these settings; connects when first used.
+
+    Raises:
+        SettingError: as `admin`.
+    """
+    hashed = password_hash(settings.admin_password_hash, local_run=settings.local_run)
+    url = needed(settings.database_url, "DATABASE_URL")
+    files = StoredFiles(needed(settings.storage_path, "STORAGE_PATH"))
+    counters = caches.connect(settings)
+    ledger = Ledger.at(url)
+    recorded = Objects(Database(url, objects.QUERIES))
+    static = Assets()
+    pages = Pages(static, _now)
+    piece = LARGEST_ON_LAMBDA if settings.on_lambda else LARGEST
+    return Admin(
+        sessions=Sessions(session_key(settings), SESSION_SECONDS, time.time),
+        login=Login(settings.admin_user, hashed, RateLimiter(counters), settings.rate_limit_login),
+        pages=pages,
+        files=FilePages(pages, recorded, ledger, Actions(recorded, ledger, files), files, piece),
+        dashboard=Dashboard(
+            ledger, recorded, files, Probes(probes(settings, ledger, counters)), _now
+        ),
+        media=Media(recorded, files, piece, accelerated=settings.media_accel),
+        pictures=Pictures(recorded, files),
+        static=static,
+        trusted_proxies=settings.trusted_proxies,
+        always_secure=settings.on_lambda,
+    )
+
+
+def session_key(settings: Settings) -> bytes:
+    """Gives the key of the session cookies: a new password logs everybody out.
+
+    Raises:
+        SettingError: there is no secret to derive it from.
+    """
+    secret = needed(settings.admin_session_key or settings.secret_key, "ADMIN_SESSION_KEY")
+    # The default password's hash is made anew in each process, which must share their sessions.
+    about = settings.admin_password_hash or "local run"
+    return hmac.new(secret, f"admin session {about}".encode(), hashlib.sha256).digest()
+
+
+def probes(settings: Settings, ledger: Ledger, counters: Cache) -> dict[str, Callable[[], str]]:
+    """Gives what asks each server that is set up."""
+
+    def database() -> str:
+        ledger.ping()
+        return "Answers"
+
+    def cached() -> str:
+        counters.ping()
+        return "Answers" if settings.memcached_url else "In this process"
+
+    found = {"Database": database, "Cache": cached}
+    if settings.rabbitmq_url:
+        broker = queue(settings)
+
+        def queued() -> str:
+            depth = broker.depth()
+            return f"{depth} message{'' if depth == 1 else 's'} waiting"
+
+        found["Queue"] = queued
+    return found
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
