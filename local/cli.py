@@ -93,7 +93,8 @@ def sample() -> None:
 
     environment = _environment()
     client = Client(f"http://localhost:{environment.port}", _key(environment))
-    send(client, environment.storage, Console())
+    # Wide enough for whole checksums, which a person may want to copy.
+    send(client, environment.storage, Console(width=140))
 
 
 @app.command()

@@ -77,12 +77,13 @@ def send(client: Client, storage: Path, console: Console) -> None:
 
 
 def _table(storage: Path) -> Table:
-    table = Table("File", "Bytes", "SHA-256", "As in the bucket")
+    table = Table("File", "Bytes", "SHA-256", "As in the bucket", box=None)
     for picture in pictures():
         content = (storage / picture.name).read_bytes()
         same = "yes" if content == picture.content else "NO"
         digest = hashlib.sha256(content).hexdigest()
         table.add_row(picture.name, f"{len(content):,}", digest, same)
     table.columns[1].justify = "right"
-    table.columns[2].overflow = "fold"
+    for column in table.columns:
+        column.no_wrap = True
     return table

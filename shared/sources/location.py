@@ -101,6 +101,15 @@ class Location:
             raise SourceUnavailable("the part sizes are not known") from error
         return int(answer["ContentLength"]), int(answer.get("PartsCount", 0))
 
+    def client(self) -> Any:
+        """Gives boto3's S3 client, for what is not a download.
+
+        Raises:
+            SourceUnavailable: endpoint or credentials cannot be determined.
+        """
+        self._open()
+        return self._client
+
     def _open(self) -> None:
         if self._client is not None:
             return
