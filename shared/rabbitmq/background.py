@@ -16,7 +16,7 @@ from shared.messages import SyncMessage
 from shared.rabbitmq.backoff import pause
 from shared.rabbitmq.confirms import Confirms
 from shared.rabbitmq.failures import FAILURES
-from shared.rabbitmq.link import Link, parameters
+from shared.rabbitmq.link import GOODBYE, Link, parameters
 from shared.rabbitmq.topology import announcement
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class BackgroundAnnouncer:
         self._wall_clock = wall_clock
         self._waiting: deque[SyncMessage] = deque()
         self._confirms: Confirms[int] = Confirms()
-        self._loop = IOLoop()
+        self._loop: IOLoop  # made with the thread: it holds sockets
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._counting = threading.Lock()
@@ -115,6 +115,7 @@ class BackgroundAnnouncer:
     def _start(self) -> None:
         with self._starting:
             if self._thread is None and not self._closing:
+                self._loop = IOLoop()
                 self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
                 self._thread.start()
 
@@ -154,7 +155,8 @@ class BackgroundAnnouncer:
         self._asleep = False
         self._lose("connection lost", len(self._confirms.drain()))
         if self._closing:
-            self._stop()
+            self._lose("closed", self._forget())
+            self._loop.stop()
             return
         if self._tries:  # the broker did not come back at once: nobody waits for it
             self._lose("broker away", self._forget())
@@ -226,10 +228,12 @@ class BackgroundAnnouncer:
 
     def _stop(self) -> None:
         self._lose("closed", len(self._confirms.drain()) + self._forget())
-        if self._link:
-            self._link.abandon()
-            self._link = None
-        self._loop.stop()
+        link, self._link = self._link, None
+        if link:
+            self._loop.call_later(GOODBYE, self._loop.stop)
+            link.close()
+        else:
+            self._loop.stop()
 
     def _lose(self, reason: str, count: int) -> None:
         if not count:

@@ -10,7 +10,7 @@ from pika.adapters.select_connection import IOLoop
 
 from shared.rabbitmq.backoff import pause
 from shared.rabbitmq.failures import FAILURES
-from shared.rabbitmq.link import Link, parameters
+from shared.rabbitmq.link import GOODBYE, Link, parameters
 from shared.rabbitmq.topology import QUEUE
 from shared.rmq_event import Delivery
 
@@ -136,6 +136,7 @@ class Consumer:
         self._stopping = True
         self._channel = None
         if self._link:
+            self._loop.call_later(GOODBYE, self._loop.stop)
             self._link.close()
         else:
             self._loop.stop()

@@ -52,7 +52,7 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def _line(error: BaseException) -> str:
-    if isinstance(error, ConnectionClosed | ChannelClosed):
+    if isinstance(error, ConnectionClosed | ChannelClosed) and len(error.args) > 1:
         return f"{error.reply_code} {error.reply_text}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

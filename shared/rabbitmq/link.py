@@ -24,6 +24,8 @@ HEARTBEAT = 30
 CONNECT_TIMEOUT = 5.0
 #: A broker short of memory or disk stops reading from publishers; waiting longer helps nobody.
 BLOCKED_TIMEOUT = 30.0
+#: Seconds that closing in an orderly way may take; a broker that hangs must not hold up an exit.
+GOODBYE = 0.5
 
 # pika logs a traceback or several lines for each try to connect. Every failure reaches our own
 # code too, which says it in one line.
@@ -115,11 +117,6 @@ class Link:
             self._connection.close()
         except FAILURES as error:  # it was closing or closed already
             self._lose(unavailable(error))
-
-    def abandon(self) -> None:
-        """Closes the connection without telling the owner."""
-        self._owner = None
-        self.close()
 
     def one_write(self) -> Any:
         """Sends everything that the block publishes in one piece."""

@@ -14,7 +14,7 @@ from pika.adapters.select_connection import IOLoop
 from shared.errors import QueueUnavailable
 from shared.rabbitmq.confirms import Confirms
 from shared.rabbitmq.failures import translated, unavailable
-from shared.rabbitmq.link import Link, parameters
+from shared.rabbitmq.link import GOODBYE, Link, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 #: The session's loop runs only while somebody waits, so its connection is often silent for
 #: minutes, or frozen with its Lambda sandbox. The broker drops it after twice this many seconds.
 HEARTBEAT = 300
-#: Seconds that closing in an orderly way may take.
-GOODBYE = 0.2
 
 
 class Session:
@@ -100,8 +98,6 @@ class Session:
                 loop.call_later(GOODBYE, loop.stop)
                 link.close()
                 loop.start()
-            else:
-                link.abandon()
             loop.close()
         self._loop = None
 

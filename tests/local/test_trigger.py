@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.trigger import Trigger
+from shared.errors import LedgerUnavailable
+from shared.messages import SyncMessage
+from shared.rabbitmq.broker_queue import BrokerQueue, declare
+from shared.rmq_event import read
+from tests.gate import Gate
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Worker:
+    """Records the batches it is handed; a test may hold it up or let it fail."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.events: list[dict[str, Any]] = []
+        self.failures = 0
+        self.error: Exception = LedgerUnavailable("it is down")
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.at_work = threading.Semaphore(0)
+
+    def __call__(self, event: dict[str, Any], context: Any) -> None:
+        assert context.get_remaining_time_in_millis() > 0
+        assert context.aws_request_id
+        self.at_work.release()
+        assert self.go_on.wait(30)
+        if self.failures:
+            self.failures -= 1
+            raise self.error
+        self.events.append(event)
+        self.batches.append([m.row_id for m in read(event) if isinstance(m, SyncMessage)])
+
+    def seen(self) -> list[int]:
+        return [row_id for batch in self.batches for row_id in batch]
+
+
+@pytest.fixture
+def url(rabbitmq_url: str) -> str:
+    declare(rabbitmq_url, "quorum")
+    return rabbitmq_url
+
+
+@pytest.fixture
+def queue(url: str) -> Iterator[BrokerQueue]:
+    with closing(BrokerQueue(url)) as queue:
+        yield queue
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., tuple[Trigger, threading.Thread]]]:
+    with ExitStack() as stack:
+
+        def start_one(url: str, worker: Worker, **options: Any) -> tuple[Trigger, threading.Thread]:
+            chosen = {"batch_size": 10, "window_seconds": 0.0, "worker_seconds": 60.0} | options
+            trigger = Trigger(url, worker, chance=lambda: 0.0, **chosen)
+            thread = threading.Thread(target=trigger.run)
+            thread.start()
+
+            def end() -> None:
+                worker.go_on.set()
+                trigger.stop()
+                thread.join(20)
+                assert not thread.is_alive()
+
+            stack.callback(end)
+            return trigger, thread
+
+        yield start_one
+
+
+def announce(queue: BrokerQueue, count: int) -> set[int]:
+    return queue.announce_all(SyncMessage(n, f"request-{n}") for n in range(1, count + 1))
+
+
+def test_every_message_is_handed_over_once_and_acknowledged(
+    url: str, queue: BrokerQueue, start: Any
+) -> None:
+    worker = Worker()
+    expected = announce(queue, 105)
+    trigger, thread = start(url, worker)
+
+    until(lambda: len(worker.seen()) >= 105)
+    trigger.stop()
+    thread.join(20)
+
+    assert sorted(worker.seen()) == sorted(expected)
+    assert max(len(batch) for batch in worker.batches) == 10
+    assert queue.depth() == 0
+
+
+def test_the_event_is_that_of_a_mapping(url: str, queue: BrokerQueue, start: Any) -> None:
+    worker = Worker()
+    announce(queue, 1)
+    start(url, worker)
+    until(lambda: worker.events)
+
+    (event,) = worker.events
+    ((name, (message,)),) = event["rmqMessagesByQueue"].items()
+    assert event["eventSource"] == "aws:rmq"
+    assert name == "sync::" + url.rpartition("/")[2]
+    properties = message["basicProperties"]
+    assert properties["headers"]["request_id"] == {"bytes": list(b"request-1")}
+    assert properties["messageId"] == "1"
+    assert properties["deliveryMode"] == 2
+    assert properties["bodySize"] == len(b'{"id": 1}')
+    assert message["data"] == "eyJpZCI6IDF9"
+    assert message["redelivered"] is False
+
+
+def test_a_batch_that_is_not_full_waits_for_its_window(
+    url: str, queue: BrokerQueue, start: Any
+) -> None:
+    worker = Worker()
+    start(url, worker, window_seconds=1.0)
+    announce(queue, 3)
+    more = queue.announce_all([SyncMessage(4)])
+
+    until(lambda: len(worker.seen()) >= 4)
+    assert more == {4}
+    assert worker.batches == [[1, 2, 3, 4]]
+
+
+def test_a_full_batch_does_not_wait_for_its_window(
+    url: str, queue: BrokerQueue, start: Any
+) -> None:
+    worker = Worker()
+    start(url, worker, window_seconds=300.0)
+    announce(queue, 10)
+
+    until(lambda: worker.batches == [list(range(1, 11))])
+
+
+def test_a_failed_batch_comes_again_after_a_pause(
+    url: str, queue: BrokerQueue, start: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker()
+    worker.failures = 2
+    announce(queue, 5)
+    started = time.monotonic()
+    trigger, thread = start(url, worker)
+
+    until(lambda: len(worker.seen()) >= 5)
+    assert time.monotonic() - started > 1.4  # 0.5 s and 1 s
+    assert {
+        m["redelivered"] for e in worker.events for q in e["rmqMessagesByQueue"].values() for m in q
+    } == {True}
+    trigger.stop()
+    thread.join(20)
+    assert sorted(worker.seen()) == [1, 2, 3, 4, 5]
+    assert queue.depth() == 0
+    failures = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert [r.getMessage() for r in failures] == ["batch failed, it goes back to the queue"] * 2
+    assert not [r for r in failures if r.exc_info]
+
+
+def test_a_fault_of_the_program_is_logged_with_its_traceback(
+    url: str, queue: BrokerQueue, start: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker()
+    worker.failures = 1
+    worker.error = ZeroDivisionError("oops")
+    announce(queue, 1)
+    start(url, worker)
+
+    until(worker.seen)
+    (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert record.exc_info
+
+
+def test_stopping_finishes_the_batch_and_gives_back_the_rest(
+    url: str, queue: BrokerQueue, start: Any
+) -> None:
+    worker = Worker()
+    worker.go_on.clear()
+    announce(queue, 40)
+    trigger, thread = start(url, worker, prefetch=30)
+    worker.at_work.acquire()
+    until(lambda: queue.depth() == 10)
+
+    trigger.stop()
+    until(lambda: queue.depth() >= 30)  # what waited is back while the batch is at work
+    worker.go_on.set()
+    thread.join(20)
+
+    assert not thread.is_alive()
+    assert len(worker.batches) == 1
+    assert queue.depth() == 40 - len(worker.seen())
+
+
+def test_several_triggers_share_the_work(url: str, queue: BrokerQueue, start: Any) -> None:
+    workers = [Worker(), Worker()]
+    for worker in workers:
+        worker.go_on.clear()
+        start(url, worker)
+    announce(queue, 60)
+    for worker in workers:
+        worker.at_work.acquire()
+        worker.go_on.set()
+
+    until(lambda: sum(len(w.seen()) for w in workers) >= 60)
+    assert sorted(workers[0].seen() + workers[1].seen()) == list(range(1, 61))
+    assert all(w.seen() for w in workers)
+
+
+def test_a_lost_connection_only_delays(
+    url: str, queue: BrokerQueue, start: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    worker = Worker()
+    worker.go_on.clear()
+    announce(queue, 25)
+    with Gate(url) as gate:
+        trigger, thread = start(gate.url, worker)
+        worker.at_work.acquire()
+        gate.cut()
+        until(lambda: queue.depth() == 25)
+        worker.go_on.set()  # finished, but no longer to be acknowledged
+        until(worker.seen)
+        gate.open()
+
+        until(lambda: set(worker.seen()) == set(range(1, 26)))
+        until(lambda: queue.depth() == 0)
+        trigger.stop()
+        thread.join(20)
+    assert queue.depth() == 0
+    said = [r.getMessage() for r in caplog.records if "RabbitMQ" in r.getMessage()]
+    assert said == ["RabbitMQ is away", "RabbitMQ is back"]
+    assert not [r for r in caplog.records if r.exc_info]
+
+
+def test_a_missing_queue_is_waited_for(rabbitmq_url: str, start: Any) -> None:
+    worker = Worker()
+    start(rabbitmq_url, worker)
+    declare(rabbitmq_url, "classic")
+    with closing(BrokerQueue(rabbitmq_url)) as queue:
+        queue.announce_all([SyncMessage(1)])
+
+    until(lambda: worker.seen() == [1])
+
+
+def test_stopping_while_the_broker_is_away_ends_at_once(url: str, start: Any) -> None:
+    with Gate(url) as gate:
+        gate.cut()
+        trigger, thread = start(gate.url, Worker())
+        trigger.stop()
+        thread.join(5)
+        assert not thread.is_alive()
