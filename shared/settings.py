@@ -148,6 +148,9 @@ class Settings:
     s3_endpoint: str | None = _setting(
         "AWS_ENDPOINT_URL_S3", "an S3 server other than AWS", _url("http", "https"), None
     )
+    localstack_host: str | None = _setting(
+        "LOCALSTACK_HOST", "LocalStack, used where no endpoint is given", default=None
+    )
     nasa_api_url: str = _setting(
         "NASA_API_URL",
         "Mars photos API of the demo source",
@@ -222,6 +225,13 @@ class Settings:
         _whole(0),
         0,
         shown="0",
+    )
+    source_stall_seconds: int = _setting(
+        "SOURCE_STALL_SECONDS",
+        "a download that brings less than 1 KiB a second for so long is ended",
+        _whole(1),
+        20,
+        shown="20",
     )
     queue_type: str = _setting(
         "QUEUE_TYPE",

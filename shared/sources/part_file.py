@@ -1,0 +1,180 @@
+"""The part file of one attempt, locked while it is written, and the journal beside it.
+
+The journal says: the first `proven` bytes of the part have this SHA-256 and are on disk, and they
+belong to the object with this ETag. A later attempt may continue the part if it gets the lock
+(so no other process writes it any more), if the store still has that ETag (`If-Match`), and if
+the bytes still have that digest.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Self
+
+from shared.incoming import journal_of, part_name
+from shared.sources.checksums import Check
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOOK_BACK = 16
+"""Attempts before this one whose part may be continued; a redrive adds to their number."""
+
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What is proven of a part.
+
+    Attributes:
+        etag: of the object, without quotes.
+        size: of the object in bytes.
+        proven: bytes from the beginning that are on disk.
+        sha256: their digest, in hex.
+        check: what the whole object must give, None where the store said nothing.
+    """
+
+    etag: str
+    size: int
+    proven: int
+    sha256: str
+    check: Check | None
+
+    def encode(self) -> bytes:
+        """Gives the journal as it is kept."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self | None:
+        """Reads a journal, None where it is not one."""
+        try:
+            fields = json.loads(data)
+            check = fields.pop("check")
+            return cls(**fields, check=Check(**check) if check else None)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+
+class PartFile:
+    """An open part with an exclusive lock (flock(2)), which ends with the process at the latest.
+
+    Args:
+        path: of the part.
+        descriptor: open for reading and writing, locked.
+        journal: what an earlier attempt has proven, None for a new part.
+    """
+
+    def __init__(self, path: Path, descriptor: int, journal: Journal | None = None) -> None:
+        self.path = path
+        self.journal = journal
+        self._descriptor = descriptor
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """Makes a new part.
+
+        Raises:
+            OSError: the storage refuses.
+        """
+        descriptor = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return cls(path, descriptor)
+
+    @classmethod
+    def resume(cls, path: Path, row_id: int, attempt: int) -> Self | None:
+        """Takes over the part of an earlier attempt under a new name, None where none will do.
+
+        Args:
+            path: where the part of this attempt belongs.
+            row_id: the ledger row.
+            attempt: the number of this attempt.
+        """
+        for earlier in range(attempt - 1, max(0, attempt - 1 - LOOK_BACK), -1):
+            older = path.with_name(part_name(row_id, earlier))
+            try:
+                taken = cls._take(older, path)
+            except OSError:
+                continue
+            if taken is not None:
+                return taken
+        return None
+
+    @classmethod
+    def _take(cls, older: Path, path: Path) -> Self | None:
+        journal = Journal.decode(journal_of(older).read_bytes())
+        if journal is None:
+            return None
+        descriptor = os.open(older, _FLAGS)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held, named = os.fstat(descriptor), os.lstat(older)
+            if (held.st_dev, held.st_ino) != (named.st_dev, named.st_ino) or (
+                held.st_size < journal.proven
+            ):
+                os.close(descriptor)
+                return None
+            os.rename(older, path)
+            os.rename(journal_of(older), journal_of(path))
+        except OSError:
+            os.close(descriptor)
+            raise
+        return cls(path, descriptor, journal)
+
+    def restart(self) -> None:
+        """Forgets what an earlier attempt wrote.
+
+        Raises:
+            OSError: the storage refuses.
+        """
+        self.journal = None
+        journal_of(self.path).unlink(missing_ok=True)
+        os.ftruncate(self._descriptor, 0)
+
+    def write(self, position: int, data: bytes) -> None:
+        """Writes all of `data` at `position`.
+
+        Raises:
+            OSError: the storage refuses.
+        """
+        written = os.pwrite(self._descriptor, data, position)
+        while written < len(data):
+            written += os.pwrite(self._descriptor, data[written:], position + written)
+
+    def read(self, position: int, buffer: memoryview) -> int:
+        """Fills the buffer from `position` on and says how many bytes there were."""
+        return os.preadv(self._descriptor, [buffer], position)
+
+    def save(self, journal: Journal) -> None:
+        """Makes what is proven durable, then says so in the journal.
+
+        Raises:
+            OSError: the storage refuses.
+        """
+        getattr(os, "fdatasync", os.fsync)(self._descriptor)
+        path = journal_of(self.path)
+        draft = path.with_suffix(".journal-new")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, journal.encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(draft, path)
+        self.journal = journal
+
+    def close(self, *, keep: bool) -> None:
+        """Ends the lock; a part that is neither complete nor proven is removed.
+
+        Args:
+            keep: the part is complete, or worth continuing.
+        """
+        try:
+            if not keep:
+                journal_of(self.path).unlink(missing_ok=True)
+                self.path.unlink(missing_ok=True)
+        finally:
+            os.close(self._descriptor)
