@@ -116,7 +116,7 @@ class _Easy:
         return None if self.receiver is not None and self.receiver.on_body(data) else -1
 
     def _report_head(self) -> bool:
-        status = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
+        status = _status(self._lines[0])
         if self._head_seen or status < 200 or self.receiver is None:  # noqa: PLR2004
             return True
         self._head_seen = True
@@ -252,6 +252,11 @@ class Transport:
             function()
         except Exception:  # the thread is everyone's: one fault must not end it
             _log.exception("fault on the transport's thread")
+
+
+def _status(line: bytes) -> int:
+    """Reads the status line; libcurl has let it pass, so it has one."""
+    return int(line.split(None, 2)[1])
 
 
 _FAILURES = {
