@@ -14,13 +14,58 @@ from urllib.parse import quote
 
 from shared.errors import SourceUnavailable
 from shared.settings import needed
-from shared.sources.transport import Signing
+from shared.sources.aim import Signing
 
 if TYPE_CHECKING:
     from shared.settings import Settings
 
 _PROBE = "k"
 DEFAULT_REGION = "us-east-1"
+
+
+def client(settings: Settings, region: str | None = None) -> Any:
+    """Gives boto3's S3 client for the endpoint and the credentials that the settings name.
+
+    Without keys it is boto3's usual chain. LocalStack is reached through its own session where
+    `LOCALSTACK_HOST` is set and no endpoint is.
+
+    Args:
+        settings: the `AWS_S3_*` ones, the endpoint and LocalStack's host.
+        region: instead of the one in the settings.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ValueError: boto3 refuses them.
+    """
+    from botocore.config import Config  # noqa: PLC0415
+
+    region = region or settings.s3_region
+    keys: dict[str, str] = {}
+    if settings.s3_access_key_id and settings.s3_secret_access_key:
+        keys = {
+            "aws_access_key_id": settings.s3_access_key_id,
+            "aws_secret_access_key": settings.s3_secret_access_key,
+        }
+    localstack = settings.localstack_host if not settings.s3_endpoint else None
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if settings.s3_endpoint or localstack else "auto"},
+        connect_timeout=10,
+        read_timeout=20,
+    )
+    if localstack:
+        from localstack_client.session import Session as LocalStackSession  # noqa: PLC0415
+
+        local = LocalStackSession(localstack_host=localstack, region_name=region, **keys)
+        return local.client("s3", config=config)
+    from boto3 import Session  # noqa: PLC0415
+
+    session = Session(region_name=region, **keys)
+    return session.client(
+        "s3",
+        endpoint_url=settings.s3_endpoint,
+        region_name=region or session.region_name or DEFAULT_REGION,
+        config=config,
+    )
 
 
 class Location:
@@ -73,7 +118,7 @@ class Location:
                 self._client is not None and region == self._client.meta.region_name
             ):
                 return False
-            self._region, self._client = region, None
+            self._region, self._client, self._base = region, None, ""
             return True
 
     def part_size(self, key: str, etag: str, number: int) -> tuple[int, int]:
@@ -105,49 +150,24 @@ class Location:
         if self._client is not None:
             return
         with self._lock:
-            if self._client is not None:
-                return
-            from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+            if not self._base:
+                self._resolve()
 
-            try:
-                client = self._new_client()
-                credentials = client._request_signer._credentials  # noqa: SLF001
-                if credentials is None:
-                    raise SourceUnavailable(
-                        "no AWS credentials were found; set AWS_S3_ACCESS_KEY_ID and "
-                        "AWS_S3_SECRET_ACCESS_KEY, or give the worker a role"
-                    )
-                probe = client.generate_presigned_url(
-                    "get_object", Params={"Bucket": self.bucket, "Key": _PROBE}
+    def _resolve(self) -> None:
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+        try:
+            made = client(self._settings, self._region)
+            credentials = made._request_signer._credentials  # noqa: SLF001
+            if credentials is None:
+                raise SourceUnavailable(
+                    "no AWS credentials were found; set AWS_S3_ACCESS_KEY_ID and "
+                    "AWS_S3_SECRET_ACCESS_KEY, or give the worker a role"
                 )
-            except (BotoCoreError, ValueError) as error:
-                raise SourceUnavailable(f"boto3 refuses the settings, {error}") from error
-            self._base = probe.partition("?")[0].removesuffix(f"/{_PROBE}")
-            self._credentials, self._client = credentials, client
-
-    def _new_client(self) -> Any:
-        from botocore.config import Config  # noqa: PLC0415
-
-        given = self._settings
-        region = self._region or given.s3_region
-        keys: dict[str, Any] = {}
-        if given.s3_access_key_id and given.s3_secret_access_key:
-            keys = {
-                "aws_access_key_id": given.s3_access_key_id,
-                "aws_secret_access_key": given.s3_secret_access_key,
-            }
-        styles = {"addressing_style": "path"} if given.s3_endpoint else None
-        config = Config(signature_version="s3v4", s3=styles, connect_timeout=10, read_timeout=20)
-        if given.localstack_host and not given.s3_endpoint:
-            from localstack_client.session import Session as LocalStack  # noqa: PLC0415
-
-            local = LocalStack(localstack_host=given.localstack_host, region_name=region, **keys)
-            path_style = config.merge(Config(s3={"addressing_style": "path"}))
-            return local.client("s3", config=path_style)
-        from boto3 import Session  # noqa: PLC0415
-
-        session = Session(region_name=region, **keys)
-        region = session.region_name or DEFAULT_REGION
-        return session.client(
-            "s3", endpoint_url=given.s3_endpoint, region_name=region, config=config
-        )
+            probe = made.generate_presigned_url(
+                "get_object", Params={"Bucket": self.bucket, "Key": _PROBE}
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise SourceUnavailable(f"boto3 refuses the settings, {error}") from error
+        self._base = probe.partition("?")[0].removesuffix(f"/{_PROBE}")
+        self._credentials, self._client = credentials, made
