@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import platform
@@ -50,7 +51,7 @@ def sync_all(descriptor: int) -> None:
     """
     syncfs = _syncfs()
     if syncfs is None:
-        raise OSError(38, "syncfs is not to be had")
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     if syncfs(descriptor):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
@@ -66,4 +67,4 @@ def _syncfs() -> Callable[[int], int] | None:
     function = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if function is not None:
         function.argtypes, function.restype = [ctypes.c_int], ctypes.c_int
-    return function  # type: ignore[no-any-return]  # ctypes does not say what it gives
+    return function

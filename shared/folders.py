@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from shared.errors import TargetBlocked
@@ -73,10 +73,8 @@ def _enter(folder: int, name: str, shown: str, *, create: bool) -> int:
     except FileNotFoundError:
         if not create:
             raise
-    try:
+    with suppress(FileExistsError):  # another worker was quicker
         os.mkdir(name, 0o755, dir_fd=folder)
-    except FileExistsError:
-        pass  # another worker was quicker
     return _open(folder, name, shown)
 
 

@@ -10,6 +10,7 @@ import fcntl
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,11 +52,11 @@ class LocalStorage:
             root = self._open()
             with opened(root, [FOLDER], create=True):
                 pass
-            try:
-                with opened(root, segments[:-1], create=False) as folder:
-                    check_target(folder, segments[-1], wanted.file_name)
-            except FileNotFoundError:
-                pass  # its folders are still to be made
+            with (
+                suppress(FileNotFoundError),  # its folders are still to be made
+                opened(root, segments[:-1], create=False) as folder,
+            ):
+                check_target(folder, segments[-1], wanted.file_name)
         except OSError as error:
             raise from_os_error(error) from error
         return self._root / FOLDER / part_name(wanted.row_id, wanted.attempt)
@@ -83,8 +84,8 @@ class LocalStorage:
                 errors[wanted.row_id] = from_os_error(error)
             except TransferError as error:
                 errors[wanted.row_id] = error
-        for folder, error in self._sync_folders(list(folders)).items():
-            errors |= dict.fromkeys(folders[folder], error)
+        for folder, failure in self._sync_folders(list(folders)).items():
+            errors |= dict.fromkeys(folders[folder], failure)
         return errors
 
     def discard(self, part: Path) -> None:
@@ -100,7 +101,7 @@ class LocalStorage:
         swept = 0
         try:
             with opened(self._open(), [FOLDER], create=True) as folder:
-                for name in filter(is_ours, os.listdir(folder)):
+                for name in filter(is_ours, os.listdir(folder)):  # noqa: PTH208, by descriptor
                     age = self._now() - os.stat(name, dir_fd=folder).st_mtime
                     if age > older_than and _remove_unlocked(folder, name):
                         swept += name.endswith(".part")
@@ -132,10 +133,8 @@ class LocalStorage:
         ):
             check_target(folder, segments[-1], wanted.file_name)
             os.rename(part.name, segments[-1], src_dir_fd=incoming, dst_dir_fd=folder)
-            try:
+            with suppress(FileNotFoundError):  # only long parts have one
                 os.unlink(journal_of(part).name, dir_fd=incoming)
-            except FileNotFoundError:
-                pass  # only long parts have one
         return tuple(segments[:-1])
 
     def _sync_folders(

@@ -162,7 +162,7 @@ class PartsDigest:
     def update(self, data: bytes | bytearray | memoryview, /) -> None:
         """Takes the next bytes."""
         view = memoryview(data)
-        while len(view):
+        while view.nbytes:
             if not self._left:
                 self._done += self._digest.digest()
                 self._digest = self._new()
@@ -170,8 +170,8 @@ class PartsDigest:
                 self._left = self._sizes[self._part]
             piece = view[: self._left]
             self._digest.update(piece)
-            self._left -= len(piece)
-            view = view[len(piece) :]
+            self._left -= piece.nbytes
+            view = view[piece.nbytes :]
 
     def digest(self) -> bytes:
         """Gives the digest of the digests of the parts so far."""

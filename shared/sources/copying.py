@@ -1,7 +1,7 @@
 """The copy of one object: its requests, its part file, its digests, its outcome.
 
-Everything but `_pump`, `_close` and `_aim_again` runs on the transport's thread. One plain GET comes
-first: its headers name the version, the size and the checksums. A small object is written and
+Everything but `_pump`, `_close` and `_aim_again` runs on the transport's thread. One plain GET
+comes first: its headers name the version, the size and the checksums. A small object is written and
 digested as it arrives. For a large one that GET goes on as the first of several streams, each
 filling segments pinned to the version by `If-Match`, while a pool thread digests the file behind
 them (`_pump`), in order.
@@ -10,7 +10,6 @@ them (`_pump`), in order.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from shared.disk_errors import from_os_error
@@ -34,11 +33,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.errors import RetryLater
+    from shared.sources.aim import Aim
     from shared.sources.checksums import Check
-    from shared.sources.transport import Receiver, Signing
+    from shared.sources.transport import Receiver
     from shared.transfer import Wanted
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 INLINE_BYTES = 1024 * 1024
 """Objects up to here are digested as they arrive: handing them over would cost more."""
@@ -56,14 +56,6 @@ BREAKS_ALLOWED = 3
 """Connections of one attempt that may break; then the object waits for its next attempt."""
 
 OK, PARTIAL = 200, 206
-
-
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """Where an object is, and what its requests are signed with."""
-
-    url: str
-    signing: Signing
 
 
 class Host(Protocol):
@@ -390,7 +382,7 @@ class Copy:
             self._tainted = self._tainted or isinstance(error, ContentMismatch)
             self.stop(error)
         except Exception:
-            _log.exception("fault while digesting", extra={"row_id": self.wanted.row_id})
+            logger.exception("fault while digesting", extra={"row_id": self.wanted.row_id})
             self.stop(SourceUnavailable("fault in the worker, see its log"))
 
     def _digest(self, frontier: int) -> None:

@@ -117,22 +117,12 @@ class PartFile:
             ):
                 os.close(descriptor)
                 return None
-            os.rename(older, path)
-            os.rename(journal_of(older), journal_of(path))
+            older.rename(path)
+            journal_of(older).rename(journal_of(path))
         except OSError:
             os.close(descriptor)
             raise
         return cls(path, descriptor, journal)
-
-    def restart(self) -> None:
-        """Forgets what an earlier attempt wrote.
-
-        Raises:
-            OSError: the storage refuses.
-        """
-        self.journal = None
-        journal_of(self.path).unlink(missing_ok=True)
-        os.ftruncate(self._descriptor, 0)
 
     def write(self, position: int, data: bytes) -> None:
         """Writes all of `data` at `position`.
@@ -163,7 +153,7 @@ class PartFile:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.rename(draft, path)
+        draft.rename(path)
         self.journal = journal
 
     def close(self, *, keep: bool) -> None:

@@ -59,9 +59,7 @@ class Ranges:
     @property
     def frontier(self) -> int:
         """Bytes from the beginning without a gap."""
-        return min(
-            [self._next, *self._filled_to.values(), *(first for first, _ in self._returned)]
-        )
+        return min([self._next, *self._filled_to.values(), *(first for first, _ in self._returned)])
 
     @property
     def exhausted(self) -> bool:

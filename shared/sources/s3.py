@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.errors import OutOfTime, TransferError
-from shared.sources.copying import Aim, Copy
-from shared.sources.location import Location
+from shared.sources.aim import Aim
+from shared.sources.copying import Copy
+from shared.sources.s3_session import Location
 from shared.sources.transport import Transport
 from shared.transfer import Fetched
 
@@ -115,7 +116,7 @@ class S3Source:
 
     def get(self, aim: Aim, headers: list[str], receiver: Receiver) -> None:
         """See `Host`."""
-        self._transport.get(aim.url, headers, aim.signing, receiver)
+        self._transport.get(aim, headers, receiver)
 
     def abort(self, receiver: Receiver) -> None:
         """See `Host`."""

@@ -12,7 +12,6 @@ import selectors
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pycurl
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.errors import RetryLater
+    from shared.sources.aim import Aim, Signing
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10
 MINIMUM_SPEED = 1024
@@ -32,20 +32,6 @@ MINIMUM_SPEED = 1024
 
 BUFFER_BYTES = 131_072
 """Per connection: measured, larger ones gain nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Signing:
-    """What a request is signed with; AWS Signature Version 4 for S3."""
-
-    region: str
-    access_key: str
-    secret_key: str
-    token: str | None
-
-    def __repr__(self) -> str:
-        """Names the region only: the rest is secret."""
-        return f"Signing(region={self.region!r})"
 
 
 class Receiver(Protocol):
@@ -89,15 +75,14 @@ class _Easy:
         ):
             self.curl.setopt(option, value)
 
-    def aim(
-        self, url: str, headers: list[str], signing: Signing | None, receiver: Receiver
-    ) -> None:
+    def prepare(self, aim: Aim, headers: list[str], receiver: Receiver) -> None:
         self.receiver, self._lines, self._head_seen = receiver, [], False
-        self.curl.setopt(pycurl.URL, url)
-        if signing is not None and signing.token:
+        signing = aim.signing
+        if signing.token:
             headers = [*headers, f"x-amz-security-token: {signing.token}"]
+        self.curl.setopt(pycurl.URL, aim.url)
         self.curl.setopt(pycurl.HTTPHEADER, headers)
-        if signing is not None and signing != self._signing:
+        if signing != self._signing:
             self.curl.setopt(pycurl.AWS_SIGV4, f"aws:amz:{signing.region}:s3")
             self.curl.setopt(pycurl.USERNAME, signing.access_key)
             self.curl.setopt(pycurl.PASSWORD, signing.secret_key)
@@ -160,14 +145,12 @@ class Transport:
         except BlockingIOError:
             pass  # the pipe is full of wake-ups already
         except OSError:
-            _log.debug("call after close")
+            logger.debug("call after close")
 
-    def get(
-        self, url: str, headers: list[str], signing: Signing | None, receiver: Receiver
-    ) -> None:
+    def get(self, aim: Aim, headers: list[str], receiver: Receiver) -> None:
         """Starts a GET; on the transport's thread only."""
         easy = self._free.pop() if self._free else _Easy(self._stall_seconds)
-        easy.aim(url, headers, signing, receiver)
+        easy.prepare(aim, headers, receiver)
         self._active[easy.curl] = easy
         self._multi.add_handle(easy.curl)
 
@@ -251,7 +234,7 @@ class Transport:
         try:
             function()
         except Exception:  # the thread is everyone's: one fault must not end it
-            _log.exception("fault on the transport's thread")
+            logger.exception("fault on the transport's thread")
 
 
 def _status(line: bytes) -> int:

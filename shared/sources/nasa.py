@@ -1,0 +1,189 @@
+"""The demonstration: a random photo of the Curiosity rover instead of the client's object."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from shared.disk_errors import from_os_error
+from shared.errors import (
+    AccessRefused,
+    ContentMismatch,
+    OutOfTime,
+    SourceUnavailable,
+    TransferError,
+)
+from shared.sources.part_file import PartFile
+from shared.transfer import Fetched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from shared.settings import Settings
+    from shared.transfer import Wanted
+
+logger = logging.getLogger(__name__)
+
+LIST_SECONDS = 1800
+"""The list of photos is kept for half an hour, as in the original: DEMO_KEY allows 30 requests
+an hour (NASA, api.nasa.gov, rate limits)."""
+
+SOL = 1000
+"""The Martian day that the original takes its photos from."""
+
+CHUNK_BYTES = 65_536
+
+
+class NasaSource:
+    """Copies a random photo for every wanted object, whatever its name.
+
+    Args:
+        settings: the API's address and key, and the limits.
+        pick: gives one of the URLs of the list.
+        clock: seconds that only grow, for the age of the list.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        pick: Callable[[list[str]], str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url, self._key = settings.nasa_api_url, settings.nasa_api_key
+        self._timeout = (10, settings.source_stall_seconds)
+        self._pick = pick or _random
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._photos: list[str] = []
+        self._listed_at = 0.0
+        self._closing = threading.Event()
+        # At DEBUG urllib3 logs every URL, and the API's holds the key.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+        self._session = requests.Session()
+        self._session.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=16))
+        self._pool = ThreadPoolExecutor(min(settings.sync_concurrency, 16), "nasa")
+
+    def fetch(self, wanted: Wanted, part: Path) -> Future[Fetched]:
+        """See `ObjectSource.fetch`."""
+        future: Future[Fetched] = Future()
+        self._pool.submit(self._run, future, wanted, part)
+        return future
+
+    def close(self) -> None:
+        """Ends running copies and frees connections."""
+        self._closing.set()
+        self._pool.shutdown()
+        self._session.close()
+
+    def _run(self, future: Future[Fetched], wanted: Wanted, part: Path) -> None:
+        try:
+            outcome: Fetched | TransferError = self._copy(future, part)
+        except TransferError as error:
+            outcome = error
+        except requests.RequestException as error:
+            outcome = _translated(error)
+        except OSError as error:
+            outcome = from_os_error(error)
+        except Exception:
+            logger.exception("fault in a copy", extra={"row_id": wanted.row_id})
+            outcome = SourceUnavailable("fault in the worker, see its log")
+        try:
+            if isinstance(outcome, Fetched):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome)
+        except InvalidStateError:  # cancelled: tell those who wait for it that it has ended
+            future.set_running_or_notify_cancel()
+
+    def _copy(self, future: Future[Fetched], path: Path) -> Fetched:
+        self._check_open(future)
+        url = self._pick(self._list())
+        with self._session.get(url, stream=True, timeout=self._timeout) as answer:
+            _check_status(answer)
+            part = PartFile.create(path)
+            complete = False
+            try:
+                fetched = self._save(future, answer, part)
+                complete = True
+            finally:
+                part.close(keep=complete)
+        return fetched
+
+    def _save(self, future: Future[Fetched], answer: requests.Response, part: PartFile) -> Fetched:
+        digest, size = hashlib.sha256(), 0
+        length = answer.headers.get("Content-Length", "")
+        encoded = answer.headers.get("Content-Encoding", "identity") != "identity"
+        for chunk in answer.iter_content(CHUNK_BYTES):
+            self._check_open(future)
+            part.write(size, chunk)
+            digest.update(chunk)
+            size += len(chunk)
+        if length.isdecimal() and not encoded and size != int(length):
+            raise ContentMismatch(f"{size} of {length} bytes came")
+        if not size:
+            raise ContentMismatch("the photo is empty")
+        etag = answer.headers.get("ETag", "").removeprefix("W/").strip('"') or None
+        return Fetched(size, digest.digest(), etag, "size")
+
+    def _check_open(self, future: Future[Fetched]) -> None:
+        if future.cancelled() or self._closing.is_set():
+            raise OutOfTime
+
+    def _list(self) -> list[str]:
+        with self._lock:  # one request for all who wait
+            if not self._photos or self._clock() - self._listed_at > LIST_SECONDS:
+                self._photos = self._ask()
+                self._listed_at = self._clock()
+            return self._photos
+
+    def _ask(self) -> list[str]:
+        query = {"sol": str(SOL), "page": "1", "api_key": self._key}
+        answer = self._session.get(self._url, params=query, timeout=self._timeout)
+        _check_status(answer)
+        try:
+            photos = _urls(answer.json())
+        except ValueError as error:
+            raise SourceUnavailable("the list of photos is no JSON") from error
+        if not photos:
+            raise SourceUnavailable("the list of photos is empty")
+        return photos
+
+
+def _urls(listing: Any) -> list[str]:
+    photos = listing.get("photos") if isinstance(listing, dict) else None
+    if not isinstance(photos, list):
+        return []
+    urls = [str(p["img_src"]) for p in photos if isinstance(p, dict) and "img_src" in p]
+    return [url for url in urls if urlsplit(url).scheme in {"http", "https"}]
+
+
+def _random(urls: list[str]) -> str:
+    import random  # noqa: PLC0415, not needed when the choice is given
+
+    return random.choice(urls)  # noqa: S311, which photo it is is no secret
+
+
+def _check_status(answer: requests.Response) -> None:
+    """Raises for everything but a success; the API's URL, which holds the key, is not told."""
+    if answer.status_code in {401, 403}:
+        raise AccessRefused(f"NASA_API_KEY is not accepted ({answer.status_code})")
+    if answer.status_code != 200:  # noqa: PLR2004
+        raise SourceUnavailable(f"it answered {answer.status_code}")
+
+
+def _translated(error: requests.RequestException) -> TransferError:
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return ContentMismatch("the body was cut short")
+    if isinstance(error, requests.Timeout):
+        return SourceUnavailable("no answer in time")
+    if isinstance(error, requests.ConnectionError):
+        return SourceUnavailable("no connection, or it broke")
+    return SourceUnavailable(type(error).__name__)
