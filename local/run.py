@@ -22,7 +22,7 @@ from local.servers.samples import pictures
 from local.supervisor import Supervisor
 from shared import log
 from shared.settings import Settings, needed
-from shared.sources.location import Location
+from shared.sources.s3_session import client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ def _embed(environment: LocalEnvironment, variables: dict[str, str], started: Ex
         variables |= {**S3_LOGIN, **variables, S3_SETTING: s3.endpoint}
         settings = Settings.from_mapping(variables)
         bucket = needed(settings.bucket, "AWS_S3_BUCKET_NAME")
-        fill(Location(settings).client(), bucket, settings.s3_region, pictures())
+        fill(client(settings), bucket, settings.s3_region, pictures())
 
 
 def _start(server: Server, started: ExitStack) -> None:

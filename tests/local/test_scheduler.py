@@ -30,6 +30,10 @@ class Ticks:
         self._results = list(results)
         self.stop = threading.Event()
 
+    @property
+    def left(self) -> int:
+        return len(self._results)
+
     def __call__(self) -> None:
         result = self._results.pop(0)
         if not self._results:
@@ -57,8 +61,7 @@ def test_a_run_that_fails_does_not_end_the_schedule(caplog: pytest.LogCaptureFix
 
 
 def test_a_schedule_that_was_told_to_stop_does_not_begin() -> None:
-    ticks = Ticks(None)
+    ticks = Ticks(ValueError("it began"))
     ticks.stop.set()
     repeat(ticks, 0, ticks.stop, "requeue")
-    with pytest.raises(IndexError):
-        _ = (ticks(), ticks())
+    assert ticks.left == 1
