@@ -12,6 +12,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
+import hypothesis
 import pytest
 
 from local.servers.errors import ProgramMissing
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.servers.server import Server
+
+# How long an example takes says nothing on a machine that runs four tests and five servers at once.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
 
 HOST = pytest.StashKey[Host]()
 AnyServer = TypeVar("AnyServer", bound="Server")

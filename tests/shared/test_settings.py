@@ -19,6 +19,7 @@ SECRETS = {
     "RABBITMQ_URL": "amqp://u:hidden-4@h/v",
     "AWS_S3_SECRET_ACCESS_KEY": "hidden-5",
     "NASA_API_KEY": "hidden-6",
+    "ADMIN_SESSION_KEY": "hidden",
     "ADMIN_PASSWORD_HASH": "hidden-7",
 }
 
