@@ -30,6 +30,9 @@ SYNC_ALL_FROM = 8
 """Files or folders from which one syncfs is quicker than an fsync each; measured, see
 docs/decisions/0004-durability.md."""
 
+EARLIER_ATTEMPTS = 16
+"""How far back `discard` looks for parts; what is older is left to `sweep`."""
+
 
 class LocalStorage:
     """A folder of the machine; see `shared.transfer.Storage`.
@@ -88,11 +91,15 @@ class LocalStorage:
             errors |= dict.fromkeys(folders[folder], failure)
         return errors
 
-    def discard(self, part: Path) -> None:
+    def discard(self, wanted: Wanted) -> None:
         """See `Storage.discard`."""
+        earliest = max(1, wanted.attempt - EARLIER_ATTEMPTS)
         try:
-            part.unlink(missing_ok=True)
-            journal_of(part).unlink(missing_ok=True)
+            with opened(self._open(), [FOLDER], create=True) as folder:
+                for attempt in range(earliest, wanted.attempt + 1):
+                    part = Path(part_name(wanted.row_id, attempt))
+                    for name in (part.name, journal_of(part).name):
+                        _remove(folder, name)
         except OSError as error:
             raise from_os_error(error) from error
 
@@ -176,6 +183,13 @@ def _segments(name: str) -> list[str]:
     if reason is not None:
         raise NameUnsafe(f"it {reason}")
     return name.split("/")
+
+
+def _remove(folder: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass
 
 
 def _sync_part(part: Path) -> None:

@@ -112,8 +112,12 @@ class Storage(Protocol):
         """
         ...
 
-    def discard(self, part: Path) -> None:
-        """Removes a part that will not be continued; one that is gone is no error."""
+    def discard(self, wanted: Wanted) -> None:
+        """Removes what this attempt and earlier ones of its row have left of parts.
+
+        Raises:
+            StorageUnavailable: the storage's folder is missing or not writable.
+        """
         ...
 
     def sweep(self, older_than: float) -> int:

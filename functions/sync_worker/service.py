@@ -6,6 +6,7 @@ import collections
 import logging
 import queue
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,10 @@ logger = logging.getLogger(__name__)
 #: With less time than this left, running copies are broken off, so that their end can still be
 #: recorded before the platform stops the function.
 MARGIN_SECONDS = 10.0
+#: Parts that no attempt has touched for a day belong to nobody: retries come sooner.
+ABANDONED_SECONDS = 86_400.0
+#: Pause between two looks for them.
+SWEEP_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class SyncWorker:
         source: where objects come from.
         storage: where files end.
         settler: ends copies.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -58,12 +64,15 @@ class SyncWorker:
         source: ObjectSource,
         storage: Storage,
         settler: Settler,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits
         self._ledger = ledger
         self._source = source
         self._storage = storage
         self._settler = settler
+        self._clock = clock
+        self._sweep_at = clock()
 
     def work(
         self, row_ids: Iterable[int], seconds_left: Callable[[], float]
@@ -95,7 +104,21 @@ class SyncWorker:
             if not alone:
                 break
             outcomes += self._attempt(alone, seconds_left)
+        self._sweep()
         return outcomes
+
+    def _sweep(self) -> None:
+        """Removes parts that nobody will continue, now and then."""
+        if self._clock() < self._sweep_at:
+            return
+        self._sweep_at = self._clock() + SWEEP_SECONDS
+        try:
+            swept = self._storage.sweep(ABANDONED_SECONDS)
+        except TransferError as error:
+            logger.warning("parts not swept", extra={"why": str(error)})
+        else:
+            if swept:
+                logger.info("abandoned parts swept", extra={"parts": swept})
 
     def _claim(self, row_ids: Sequence[int], *, suspect: bool, most: int) -> list[Claim]:
         return self._ledger.claim(

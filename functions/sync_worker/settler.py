@@ -129,13 +129,22 @@ class Settler:
         )
 
     def _clean_up(self, copies: Sequence[Copy], settlements: Sequence[Settlement]) -> None:
-        """Removes parts that nobody will continue, after the outcome is recorded."""
-        kept = {s.claim.wanted.row_id for s in settlements if s.outcome is Outcome.RETRY}
-        for copy in copies:
-            if copy.part and copy.row_id not in kept:
-                self._storage.discard(copy.part)
+        """Removes parts that nobody will continue, now that the outcome is recorded."""
         for settlement in settlements:
             log_settlement(settlement)
+        outcomes = {s.claim.wanted.row_id: s.outcome for s in settlements}
+        for copy in copies:
+            wanted, outcome = copy.claim.wanted, outcomes.get(copy.row_id)
+            # What is retried may be continued; a first attempt that succeeded has left nothing.
+            if outcome is Outcome.RETRY or (outcome is Outcome.SYNCED and wanted.attempt == 1):
+                continue
+            try:
+                self._storage.discard(wanted)
+            except TransferError as error:
+                logger.warning(
+                    "part not removed, it will be swept",
+                    extra={"row_id": copy.row_id, "why": str(error)},
+                )
 
 
 def _one_version_a_name(copies: Sequence[Copy]) -> list[Copy]:
