@@ -6,6 +6,7 @@ must not be taken for an empty storage.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -186,10 +187,8 @@ def _segments(name: str) -> list[str]:
 
 
 def _remove(folder: int, name: str) -> None:
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        pass
 
 
 def _sync_part(part: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from functions.sync_worker.copy import Copy, start
 from functions.sync_worker.lease import LeaseKeeper
+from shared.errors import TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -57,7 +58,7 @@ class SyncWorker:
         clock: monotonic seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 — its collaborators, each of them once
         self,
         limits: Limits,
         ledger: Ledger,
