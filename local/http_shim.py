@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from local.environment import LocalEnvironment
+    from local.template import Route
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +75,12 @@ class Listener:
         )
 
 
-def serve(environment: LocalEnvironment) -> None:
+def serve(environment: LocalEnvironment, routes: tuple[Route, ...] | None = None) -> None:
     """Answers requests until SIGTERM or SIGINT; those in flight are answered first.
+
+    Args:
+        environment: what the user set up.
+        routes: to the functions; the template's when not given.
 
     Raises:
         SettingError: a setting or the template is wrong, or the port is taken.
@@ -85,7 +90,7 @@ def serve(environment: LocalEnvironment) -> None:
     require_free(listener.host, listener.port)
     _allow_many_files()
     # Here as well as in the workers, so that what is missing stops the start with one line.
-    routes = load().routes
+    routes = load().routes if routes is None else routes
     for route in routes:
         imported(route.handler)
     server = Granian(
@@ -105,17 +110,18 @@ def serve(environment: LocalEnvironment) -> None:
         log_level=LogLevels.warning,
     )
     logger.info("answering", extra={"address": f"http://{listener.host}:{listener.port}"})
-    server.serve(target_loader=_Loader(listener), wrap_loader=False)
+    server.serve(target_loader=_Loader(listener, routes), wrap_loader=False)
 
 
 class _Loader:
     """Makes a worker's application, in the worker's own process."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, routes: tuple[Route, ...]) -> None:
         self._listener = listener
+        self._routes = routes
 
     def __call__(self) -> Any:
-        invoker = Invoker(Router(load().routes, imported))
+        invoker = Invoker(Router(self._routes, imported))
         return RsgiApp(
             invoker,
             threads=self._listener.threads,
