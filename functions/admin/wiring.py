@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import time
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING
 
 from functions.admin import objects
@@ -26,6 +25,7 @@ from functions.admin.stored_files import StoredFiles
 from shared import cache as caches
 from shared.ledger.database import Database
 from shared.ledger.ledger import Ledger
+from shared.once import once
 from shared.queue import queue
 from shared.rate_limit import RateLimiter
 from shared.settings import Settings, needed
@@ -43,7 +43,7 @@ LARGEST_ON_LAMBDA = 4 * 1024 * 1024
 LARGEST = 32 * 1024 * 1024
 
 
-@cache
+@once
 def admin() -> Admin:
     """Gives this process's admin.
 

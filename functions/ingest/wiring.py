@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import atexit
-from functools import cache
 
 from functions.ingest.service import Ingest, Policy
 from shared import cache as caches
 from shared.announcer import announcer
 from shared.ledger.ledger import Ledger
+from shared.once import once
 from shared.rate_limit import RateLimiter
 from shared.settings import needed
 from shared.startup import start
@@ -17,7 +17,7 @@ from shared.startup import start
 FLUSH_SECONDS = 5.0
 
 
-@cache
+@once
 def ingest() -> Ingest:
     """Gives this process's service.
 

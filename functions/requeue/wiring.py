@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from functions.requeue.service import Requeue
 from shared.ledger.ledger import Ledger
+from shared.once import once
 from shared.queue import queue
 from shared.settings import Settings, needed
 from shared.startup import start
 
 
-@cache
+@once
 def settings() -> Settings:
     """Gives this process's settings.
 
@@ -21,7 +20,7 @@ def settings() -> Settings:
     return start(required=("DATABASE_URL", "RABBITMQ_URL"))
 
 
-@cache
+@once
 def requeue() -> Requeue:
     """Gives this process's service.
 

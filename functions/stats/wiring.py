@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from functions.stats.service import Stats
 from shared import cache as caches
 from shared.ledger.ledger import Ledger
+from shared.once import once
 from shared.settings import needed
 from shared.startup import start
 
 
-@cache
+@once
 def stats() -> Stats:
     """Gives this process's service.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from functools import cache
 from typing import TYPE_CHECKING
 
 from functions.sync_worker.service import Limits, SyncWorker
 from functions.sync_worker.settler import Settler
 from shared import queue as queues
 from shared.ledger.ledger import Ledger
+from shared.once import once
 from shared.retry import RetryPolicy
 from shared.settings import Settings, needed
 from shared.sources.chosen import source
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.queue import Queue
 
 
-@cache
+@once
 def settings() -> Settings:
     """Gives this process's settings.
 
@@ -30,7 +30,7 @@ def settings() -> Settings:
     return start(required=("DATABASE_URL", "STORAGE_PATH"))
 
 
-@cache
+@once
 def worker() -> SyncWorker:
     """Gives this process's worker.
 
@@ -52,7 +52,7 @@ def worker() -> SyncWorker:
     )
 
 
-@cache
+@once
 def queue() -> Queue:
     """Gives the queue, which has a place for unreadable messages."""
     return queues.queue(settings())

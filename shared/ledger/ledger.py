@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from shared.combining import Combiner
 from shared.ledger.database import Database
+from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
 from shared.messages import SyncMessage
 from shared.transfer import Wanted
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 QUERIES = Path(__file__).with_name("queries.sql")
+#: Threads that share one reading of the counts; no more of them ever ask at the same time.
+MOST_COUNTING = 1_000
 
 
 class Ledger:
@@ -34,6 +38,8 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._recorder = Recorder(database)
+        self._counting = Combiner(self._count, MOST_COUNTING)
 
     @classmethod
     def at(cls, url: str) -> Self:
@@ -50,22 +56,7 @@ class Ledger:
         Returns:
             The row's id, or None when a request with this signature was recorded before.
         """
-        rows = self._database.run(
-            "record",
-            oeid=new.oeid,
-            ref_id=new.ref_id,
-            file_name=new.file_name,
-            file_type=new.file_type,
-            payload_checksum=new.payload_checksum,
-            request_id=new.request_id,
-            due_in=due_in,
-        ) or self._database.run(
-            # An insert that is run again after a lost connection finds its own first row.
-            "recorded_by",
-            payload_checksum=new.payload_checksum,
-            request_id=new.request_id,
-        )
-        return rows[0][0] if rows else None
+        return self._recorder.record(new, due_in)
 
     def claim(
         self,
@@ -182,15 +173,22 @@ class Ledger:
         return [row[0] for row in rows]
 
     def counts(self) -> Counts:
-        """Gives the exact numbers by state, at a cost that no number of rows changes."""
+        """Gives the exact numbers by state, at a cost that no number of rows changes.
+
+        They are read after this call began. Threads that ask at the same time share one reading.
+        """
+        return self._counting(None)
+
+    def _count(self, asked: Sequence[None]) -> list[Counts]:
         found = {state: (objects, size) for state, objects, size in self._database.run("counts")}
         synced, bytes_stored = found.get(State.SYNCED, (0, 0))
-        return Counts(
+        counts = Counts(
             synced=synced,
             queued=found.get(State.QUEUED, (0, 0))[0],
             failed=found.get(State.FAILED, (0, 0))[0],
             bytes_stored=bytes_stored,
         )
+        return [counts for _ in asked]
 
     def oldest_queued_seconds(self) -> float | None:
         """Gives the seconds that the oldest queued object has waited, None if none waits."""

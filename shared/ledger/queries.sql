@@ -1,15 +1,23 @@
--- name: record(oeid, ref_id, file_name, file_type, payload_checksum, request_id, due_in)
--- Records an accepted request; no row comes back when its signature is known.
+-- name: record(oeids, ref_ids, file_names, file_types, checksums, request_ids, delays)
+-- Records accepted requests; no row comes back for one whose signature is known. The order keeps
+-- two statements that record the same signatures from waiting for each other in a circle.
 INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, due_at)
-VALUES (:oeid, :ref_id, :file_name, :file_type, :payload_checksum, :request_id,
-        now() + make_interval(secs => :due_in))
+SELECT oeid, ref_id, file_name, file_type, checksum, request_id,
+       now() + make_interval(secs => delay)
+  FROM unnest(
+    :oeids::text[], :ref_ids::text[], :file_names::text[], :file_types::text[],
+    :checksums::bytea[], :request_ids::text[], :delays::float8[]
+  ) AS t(oeid, ref_id, file_name, file_type, checksum, request_id, delay)
+ ORDER BY checksum
 ON CONFLICT (payload_checksum) DO NOTHING
-RETURNING id;
+RETURNING id, payload_checksum, request_id;
 
--- name: recorded_by(payload_checksum, request_id)
--- Finds the row that this very request recorded, when the answer to `record` was lost.
-SELECT id FROM file_sync
-WHERE payload_checksum = :payload_checksum AND request_id = :request_id;
+-- name: recorded_by(checksums, request_ids)
+-- Finds the rows that these very requests recorded, when the answer to `record` was lost.
+SELECT id, payload_checksum, request_id
+  FROM file_sync
+  JOIN unnest(:checksums::bytea[], :request_ids::text[]) AS t(payload_checksum, request_id)
+ USING (payload_checksum, request_id);
 
 -- name: claim(row_ids, suspect, most, lease_seconds, max_attempts)
 -- Takes rows for one attempt each, counting it before anything is downloaded. A suspect is a row

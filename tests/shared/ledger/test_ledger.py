@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -98,6 +100,36 @@ def test_a_signature_is_recorded_once(ledger: Ledger) -> None:
 def test_a_request_finds_its_own_row_when_its_insert_is_run_again(ledger: Ledger) -> None:
     one = new()
     assert ledger.record(one, 0) == ledger.record(one, 0)
+
+
+def test_requests_of_many_threads_are_recorded_each_with_its_own_answer(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    known = new()
+    ledger.record(known, 0)
+    news = [new(f"{number}.jpg") for number in range(200)]
+    again = [dataclasses.replace(known, request_id=f"again {number}") for number in range(20)]
+    with ThreadPoolExecutor(16) as threads:
+        ids = list(threads.map(lambda one: ledger.record(one, 0), news + again))
+    assert ids[200:] == [None] * 20
+    names = dict(execute("SELECT id, file_name FROM file_sync"))
+    assert [names[row_id] for row_id in ids[:200]] == [one.file_name for one in news]
+    assert ledger.counts().queued == 201
+
+
+def test_the_same_signatures_recorded_in_any_order_never_wait_in_a_circle(
+    ledger: Ledger, database_url: str
+) -> None:
+    other = Ledger.at(database_url)
+    news = [new() for _ in range(300)]
+    theirs = [dataclasses.replace(one, request_id=f"their {one.request_id}") for one in news]
+    with ThreadPoolExecutor(32) as threads:
+        mine = [threads.submit(ledger.record, one, 0) for one in news]
+        taken = [threads.submit(other.record, one, 0) for one in reversed(theirs)]
+        ids = [call.result() for call in mine]
+        others = list(reversed([call.result() for call in taken]))
+    assert [(a is None) + (b is None) for a, b in zip(ids, others, strict=True)] == [1] * 300
+    assert ledger.counts().queued == 300
 
 
 def test_one_of_many_simultaneous_requests_is_recorded(ledger: Ledger, database_url: str) -> None:

@@ -1,0 +1,68 @@
+"""Recording accepted requests, those of several threads in one statement and one commit.
+
+An autocommitted INSERT of one row took PostgreSQL 370 µs of processor time here, and a row of a
+group 70: parsing, planning, the counters' trigger, the commit and the round trip are shared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.combining import Combiner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.ledger.database import Database
+    from shared.ledger.rows import NewObject
+
+#: Rows in a statement at most, so that a lock on the counters is never held for long.
+MOST = 100
+
+
+class Recorder:
+    """Records requests.
+
+    Args:
+        database: where the ledger is kept.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._combiner = Combiner(self._record, MOST)
+
+    def record(self, new: NewObject, due_in: float) -> int | None:
+        """Records one request; see `Ledger.record`."""
+        return self._combiner((new, due_in))
+
+    def _record(self, asked: Sequence[tuple[NewObject, float]]) -> list[int | None]:
+        news = [new for new, _ in asked]
+        ids = self._ids(
+            "record",
+            news,
+            oeids=[new.oeid for new in news],
+            ref_ids=[new.ref_id for new in news],
+            file_names=[new.file_name for new in news],
+            file_types=[new.file_type for new in news],
+            delays=[due_in for _, due_in in asked],
+        )
+        left = [new for new in news if _identity(new) not in ids]
+        if left:
+            # An insert that is run again after a lost connection finds its own first rows.
+            ids |= self._ids("recorded_by", left)
+        return [ids.get(_identity(new)) for new in news]
+
+    def _ids(
+        self, query: str, news: Sequence[NewObject], **columns: list[object]
+    ) -> dict[tuple[bytes, str], int]:
+        rows = self._database.run(
+            query,
+            checksums=[new.payload_checksum for new in news],
+            request_ids=[new.request_id for new in news],
+            **columns,
+        )
+        return {(bytes(checksum), request_id): row_id for row_id, checksum, request_id in rows}
+
+
+def _identity(new: NewObject) -> tuple[bytes, str]:
+    return new.payload_checksum, new.request_id
