@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from local import services
 from local.environment import LocalEnvironment
 from shared.errors import ServiceError
 
@@ -18,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(services.app, name="services")
 
 # Every command imports what it needs by itself: `serve` must not wait for moto, nor `sign` for
 # PostgreSQL.
@@ -29,6 +31,14 @@ def run() -> None:
     from local.run import run as run_all  # noqa: PLC0415
 
     run_all(_environment())
+
+
+@app.command()
+def s3() -> None:
+    """Serve the local S3 by itself, filled with the sample pictures."""
+    from local.standalone_s3 import serve as serve_s3  # noqa: PLC0415
+
+    serve_s3(_environment())
 
 
 @app.command()

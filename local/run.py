@@ -13,16 +13,14 @@ from rich.console import Console
 
 from local.client import curl
 from local.preparation import prepare
-from local.servers.bucket import fill
-from local.servers.native import S3_LOGIN, S3_SETTING
+from local.servers.bucket import fill_with_samples
 from local.servers.postgres import PostgresServer, embedded_binaries
 from local.servers.process import free_port, require_free
-from local.servers.s3 import S3Server
+from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from local.servers.samples import pictures
 from local.supervisor import Supervisor
 from shared import log
-from shared.settings import Settings, needed
-from shared.sources.s3_session import client
+from shared.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,14 +65,12 @@ def _embed(environment: LocalEnvironment, variables: dict[str, str], started: Ex
         postgres = PostgresServer(environment.data_dir, free_port(), embedded_binaries())
         _start(postgres, started)
         variables["DATABASE_URL"] = postgres.url
-    elsewhere = {S3_SETTING, "AWS_ENDPOINT_URL", "LOCALSTACK_HOST"} & set(variables)
+    elsewhere = S3_ELSEWHERE & set(variables)
     if variables.get("SOURCE", "s3") == "s3" and not elsewhere:
         s3 = S3Server(environment.data_dir, environment.s3_port)
         _start(s3, started)
         variables |= {**S3_LOGIN, **variables, S3_SETTING: s3.endpoint}
-        settings = Settings.from_mapping(variables)
-        bucket = needed(settings.bucket, "AWS_S3_BUCKET_NAME")
-        fill(client(settings), bucket, settings.s3_region, pictures())
+        fill_with_samples(Settings.from_mapping(variables))
 
 
 def _start(server: Server, started: ExitStack) -> None:

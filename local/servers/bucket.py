@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Protocol
+
+from local.servers.samples import pictures
+from shared.settings import needed
+from shared.sources import s3_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from local.servers.samples import Picture
+    from shared.settings import Settings
 
 
 class S3Client(Protocol):
     """The part of boto3's S3 client that is used here."""
 
-    def list_buckets(self) -> dict[str, Any]:
-        """Names the buckets."""
+    @property
+    def exceptions(self) -> Any:
+        """The error classes of the service."""
         ...
 
     def create_bucket(self, **arguments: Any) -> dict[str, Any]:
@@ -42,9 +49,9 @@ def fill(client: S3Client, bucket: str, region: str | None, pictures: Iterable[P
     Returns:
         How many pictures were put.
     """
-    if bucket not in {found["Name"] for found in client.list_buckets()["Buckets"]}:
-        elsewhere = region not in {None, "us-east-1"}
-        place = {"CreateBucketConfiguration": {"LocationConstraint": region}} if elsewhere else {}
+    elsewhere = region not in {None, "us-east-1"}
+    place = {"CreateBucketConfiguration": {"LocationConstraint": region}} if elsewhere else {}
+    with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
         client.create_bucket(Bucket=bucket, **place)
     held = {item["Key"] for item in client.list_objects_v2(Bucket=bucket).get("Contents", ())}
     missing = [picture for picture in pictures if picture.name not in held]
@@ -56,3 +63,17 @@ def fill(client: S3Client, bucket: str, region: str | None, pictures: Iterable[P
             ContentType=picture.media_type,
         )
     return len(missing)
+
+
+def fill_with_samples(settings: Settings) -> int:
+    """Fills the bucket of the settings with the sample pictures.
+
+    Returns:
+        How many were put.
+
+    Raises:
+        SettingError: no bucket is named.
+        SourceUnavailable: endpoint or credentials cannot be determined.
+    """
+    bucket = needed(settings.bucket, "AWS_S3_BUCKET_NAME")
+    return fill(s3_session.client(settings), bucket, settings.s3_region, pictures())

@@ -8,32 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.preparation import prepare
-from local.servers.bucket import fill
+from local.servers.bucket import fill_with_samples
 from local.servers.memcached import MemcachedServer
 from local.servers.nginx import NginxServer
 from local.servers.postgres import PostgresServer, native_binaries
 from local.servers.process import Command, Process, answers
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
-from local.servers.s3 import S3Server
-from local.servers.samples import pictures
+from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from local.environment import LocalEnvironment
-    from local.servers.bucket import S3Client
     from local.servers.server import Server
 
 READY_SECONDS = 120.0
 FUNCTIONS_READY_SECONDS = 60.0
-S3_SETTING = "AWS_ENDPOINT_URL_S3"
-#: The local S3 asks for a login and takes any.
-S3_LOGIN = {
-    "AWS_S3_ACCESS_KEY_ID": "local",
-    "AWS_S3_SECRET_ACCESS_KEY": "local",
-    "AWS_S3_REGION_NAME": "us-east-1",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +44,19 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A server, left out where the setting that names another one is given."""
+    """A server, left out where a variable names another one.
+
+    Attributes:
+        setting: the variable that names this one to our processes.
+        server: the server.
+        value: gives the variable's value once the server has been started.
+        elsewhere: the variables that name another one.
+    """
 
     setting: str
     server: Server
     value: Callable[[], str]
+    elsewhere: frozenset[str]
 
 
 class NativeServices:
@@ -69,18 +68,15 @@ class NativeServices:
     def __init__(
         self,
         environment: LocalEnvironment,
-        client: Callable[[Mapping[str, str]], S3Client],
         ports: Ports | None = None,
     ) -> None:
         """Describes them; nothing is started.
 
         Args:
             environment: what the user set up.
-            client: makes the S3 client that fills the bucket, from the processes' environment.
             ports: the ports, or None for the usual ones.
         """
         self._environment = environment
-        self._client = client
         self._ports = ports or Ports()
         self._folder = environment.data_dir / "services"
         self._processes = {
@@ -103,9 +99,9 @@ class NativeServices:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._environment.storage.mkdir(parents=True, exist_ok=True)
-        given = self._environment.given
+        given = set(self._environment.given)
         binaries = Path() if "DATABASE_URL" in given else native_binaries()
-        parts = [part for part in self._parts(binaries) if part.setting not in given]
+        parts = [part for part in self._parts(binaries) if not part.elsewhere & given]
         for part in parts:
             part.server.start()
         for part in parts:
@@ -113,9 +109,8 @@ class NativeServices:
             yield f"{part.server.name}: process {part.server.pid}"
         variables = self._variables(parts)
         yield from prepare(variables)
-        if S3_SETTING in {part.setting for part in parts}:
-            bucket, region = variables["AWS_S3_BUCKET_NAME"], variables["AWS_S3_REGION_NAME"]
-            put = fill(self._client(variables), bucket, region, pictures())
+        if variables.get(S3_SETTING) not in {None, self._environment.given.get(S3_SETTING)}:
+            put = fill_with_samples(Settings.from_mapping(variables))
             yield f"sample pictures put: {put}"
         self._start_processes(variables)
         nginx = self._nginx(Settings.from_mapping(variables).max_body_bytes)
@@ -142,6 +137,10 @@ class NativeServices:
             pid = running.pid
             yield f"{running.name}: {f'process {pid}' if pid else 'not running'}"
 
+    def rabbitmqctl(self, *arguments: str) -> Command:
+        """Gives a `rabbitmqctl` command for the private RabbitMQ."""
+        return self._rabbitmq().control(*arguments)
+
     def _all(self) -> list[Server | Process]:
         # They are stopped by their records alone, so PostgreSQL's programs need not be found.
         parts = self._parts(Path())
@@ -152,14 +151,18 @@ class NativeServices:
         postgres = PostgresServer(folder, ports.postgres, binaries, stays=True)
         memcached = MemcachedServer(folder, ports.memcached, stays=True)
         s3 = S3Server(folder, ports.s3, stays=True)
-        rabbit_ports = RabbitPorts(ports.amqp, ports.management, ports.distribution, ports.mapper)
-        rabbitmq = RabbitServer(folder, rabbit_ports, stays=True)
+        rabbitmq = self._rabbitmq()
         return [
-            _Part("RABBITMQ_URL", rabbitmq, lambda: rabbitmq.url),
-            _Part("MEMCACHED_URL", memcached, lambda: memcached.address),
-            _Part(S3_SETTING, s3, lambda: s3.endpoint),
-            _Part("DATABASE_URL", postgres, lambda: postgres.url),
+            _part("RABBITMQ_URL", rabbitmq, lambda: rabbitmq.url),
+            _part("MEMCACHED_URL", memcached, lambda: memcached.address),
+            _Part(S3_SETTING, s3, lambda: s3.endpoint, S3_ELSEWHERE),
+            _part("DATABASE_URL", postgres, lambda: postgres.url),
         ]
+
+    def _rabbitmq(self) -> RabbitServer:
+        ports = self._ports
+        own = RabbitPorts(ports.amqp, ports.management, ports.distribution, ports.mapper)
+        return RabbitServer(self._folder, own, stays=True)
 
     def _variables(self, parts: Iterable[_Part]) -> dict[str, str]:
         """Gives the environment of our processes once the servers have made their passwords."""
@@ -168,8 +171,13 @@ class NativeServices:
             variables[part.setting] = part.value()
             if part.setting == S3_SETTING:
                 variables = {**S3_LOGIN, **variables}
-        variables = {"TRUSTED_PROXIES": "127.0.0.1/32", **variables}
-        return {**variables, "HOST": "127.0.0.1", "PORT": str(self._ports.functions)}
+        return {
+            "TRUSTED_PROXIES": "127.0.0.1/32",
+            **variables,
+            "HOST": "127.0.0.1",
+            "MEDIA_ACCEL": "1",
+            "PORT": str(self._ports.functions),
+        }
 
     def _start_processes(self, variables: Mapping[str, str]) -> None:
         for command, process in self._processes.items():
@@ -193,3 +201,7 @@ class NativeServices:
             host=self._environment.given.get("HOST", "127.0.0.1"),
             stays=True,
         )
+
+
+def _part(setting: str, server: Server, value: Callable[[], str]) -> _Part:
+    return _Part(setting, server, value, frozenset({setting, f"{setting}_ARN"}))

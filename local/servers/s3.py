@@ -11,22 +11,36 @@ from local.servers.process import Command, Process, answers
 if TYPE_CHECKING:
     from pathlib import Path
 
+S3_SETTING = "AWS_ENDPOINT_URL_S3"
+#: The local S3 asks for a login and takes any.
+S3_LOGIN = {
+    "AWS_S3_ACCESS_KEY_ID": "local",
+    "AWS_S3_SECRET_ACCESS_KEY": "local",
+    "AWS_S3_REGION_NAME": "us-east-1",
+}
+#: Any of these says that objects come from somewhere else.
+S3_ELSEWHERE = frozenset({S3_SETTING, "AWS_ENDPOINT_URL", "LOCALSTACK_HOST"})
+
 
 class S3Server:
     """moto's S3 on 127.0.0.1. It keeps objects in memory: who starts it fills it."""
 
     name = "S3"
 
-    def __init__(self, data_dir: Path, port: int, *, stays: bool = False) -> None:
+    def __init__(
+        self, data_dir: Path, port: int, *, host: str = "127.0.0.1", stays: bool = False
+    ) -> None:
         """Describes it; nothing is started.
 
         Args:
             data_dir: folder for log and pid file; made if missing.
-            port: TCP port of 127.0.0.1.
+            port: TCP port.
+            host: address to listen on.
             stays: see `Process`.
         """
         self._folder = data_dir.resolve()
         self._port = port
+        self._host = host
         self._process = Process(self.name, self._folder, stays=stays)
 
     @property
@@ -48,7 +62,7 @@ class S3Server:
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._process.take_over():
             return
-        arguments = (sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self._port))
+        arguments = (sys.executable, "-m", "moto.server", "-H", self._host, "-p", str(self._port))
         environment = {"PATH": os.defpath, "HOME": str(self._folder), "PYTHONUNBUFFERED": "1"}
         self._process.start(Command(arguments, environment), self._port)
 

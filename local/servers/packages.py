@@ -1,0 +1,105 @@
+"""Installs missing servers on Debian-like machines, without letting any of them start."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.servers.errors import ProgramMissing
+from local.servers.postgres import native_binaries
+from local.servers.programs import find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+PROGRAMS = (("rabbitmq-server", "rabbitmq-server"), ("memcached", "memcached"), ("nginx", "nginx"))
+# What invoke-rc.d asks before it starts a service; 101 forbids it (policy-rc.d(8)).
+POLICY = Path("/usr/sbin/policy-rc.d")
+FORBID = "#!/bin/sh\nexit 101\n"
+
+
+def missing_packages() -> list[str]:
+    """Gives the Debian packages of the servers that are not installed."""
+    lookups: list[tuple[str, Callable[[], object]]] = [("postgresql", native_binaries)]
+    lookups += [(package, partial(find, program, package)) for program, package in PROGRAMS]
+    return [package for package, lookup in lookups if _fails(lookup)]
+
+
+def install_missing() -> Iterator[str]:
+    """Installs what is missing by apt, as root or by sudo without a password.
+
+    The packages' own services neither start nor are they enabled.
+
+    Yields:
+        What is done, a line each.
+
+    Raises:
+        ProgramMissing: something is missing that cannot be installed here.
+    """
+    packages = missing_packages()
+    if not packages:
+        return
+    prefix = _prefix()
+    if prefix is None:
+        raise ProgramMissing(f"{', '.join(packages)}; install them, or use `make up`")
+    yield f"installing {', '.join(packages)}"
+    with _nothing_starts(prefix):
+        _run(prefix, "apt-get", "update", "--quiet")
+        _run(prefix, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages)
+    if Path("/run/systemd/system").exists():
+        _run(prefix, "systemctl", "disable", "--quiet", *packages)
+    left = missing_packages()
+    if left:
+        raise ProgramMissing(f"{', '.join(left)}, although apt installed them; use `make up`")
+
+
+def _fails(lookup: Callable[[], object]) -> bool:
+    try:
+        lookup()
+    except ProgramMissing:
+        return True
+    return False
+
+
+def _prefix() -> Sequence[str] | None:
+    """Gives what stands before a command that needs root, or None where there is no way."""
+    if shutil.which("apt-get") is None:
+        return None
+    if os.geteuid() == 0:
+        return ()
+    sudo = shutil.which("sudo")
+    if sudo is None:
+        return None
+    asked = subprocess.run([sudo, "-n", "true"], capture_output=True, check=False)  # noqa: S603
+    return (sudo, "-n") if asked.returncode == 0 else None
+
+
+@contextmanager
+def _nothing_starts(prefix: Sequence[str]) -> Iterator[None]:
+    if POLICY.exists():
+        yield  # the machine has rules of its own; they stay
+        return
+    _run(prefix, "install", "-m", "755", "/dev/stdin", str(POLICY), stdin=FORBID)
+    try:
+        yield
+    finally:
+        _run(prefix, "rm", str(POLICY))
+
+
+def _run(prefix: Sequence[str], *command: str, stdin: str = "") -> None:
+    done = subprocess.run(  # noqa: S603  # the commands are this module's own
+        [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", *command],
+        input=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        last = done.stdout.strip().rpartition("\n")[2]
+        raise ProgramMissing(f"{command[0]} failed: {last}; install by hand, or use `make up`")

@@ -1,0 +1,55 @@
+"""`python -m local services`: the service on natively installed servers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from local.environment import LocalEnvironment
+
+if TYPE_CHECKING:
+    from local.servers.native import NativeServices
+
+app = typer.Typer(help="The service on servers installed on this machine.", no_args_is_help=True)
+
+
+@app.command()
+def start() -> None:
+    """Start what does not run; what is not installed is installed where apt can do it."""
+    from local.servers.packages import install_missing  # noqa: PLC0415
+
+    for line in install_missing():
+        typer.echo(line)
+    for line in _services().start():
+        typer.echo(line)
+
+
+@app.command()
+def stop() -> None:
+    """Stop what runs; data is kept."""
+    for line in _services().stop():
+        typer.echo(line)
+
+
+@app.command()
+def status() -> None:
+    """Say what runs."""
+    for line in _services().status():
+        typer.echo(line)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def rabbitmqctl(arguments: list[str]) -> None:
+    """Run rabbitmqctl on the private RabbitMQ."""
+    done = _services().rabbitmqctl(*arguments).run()
+    typer.echo(done.stdout, nl=False)
+    raise typer.Exit(done.returncode)
+
+
+def _services() -> NativeServices:
+    from local.servers.native import NativeServices  # noqa: PLC0415
+
+    return NativeServices(LocalEnvironment.load(os.environ, Path.cwd()))
