@@ -8,7 +8,7 @@ PORT ?= 27000
 TEST_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sample sample-requests sign test lint format lock clean
+.PHONY: help setup run sample sample-requests sign install-servers test lint format clean
 
 help: ## Explain every target
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sort | \
@@ -28,6 +28,9 @@ sample-requests: $(VENV)/.run ## Write sample-requests.txt: ready signed curl co
 sign: $(VENV)/.run ## Print the Authorization header of BODY='…'
 	@$(BIN)/python -m local sign "$$BODY"
 sign: export BODY := $(value BODY)
+
+install-servers: $(VENV)/.run ## Install the servers and the browser that the tests use, by apt
+	@$(BIN)/python -m local services install --browser
 
 test: $(VENV)/.dev $(TEST_NEEDS) ## Run every test
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,12 +17,21 @@ app = typer.Typer(help="The service on servers installed on this machine.", no_a
 
 
 @app.command()
-def start() -> None:
-    """Start what does not run; what is not installed is installed where apt can do it."""
+def install(
+    *,
+    browser: Annotated[bool, typer.Option(help="Also the browser of the tests.")] = False,
+) -> None:
+    """Install the servers that are missing, by apt; none of their own services starts."""
     from local.servers.packages import install_missing  # noqa: PLC0415
 
-    for line in install_missing():
+    for line in install_missing(browser=browser):
         typer.echo(line)
+
+
+@app.command()
+def start() -> None:
+    """Start what does not run; what is not installed is installed where apt can do it."""
+    install()
     for line in _services().start():
         typer.echo(line)
 

@@ -18,22 +18,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 PROGRAMS = (("rabbitmq-server", "rabbitmq-server"), ("memcached", "memcached"), ("nginx", "nginx"))
+BROWSER = ("chromium", "chromium")
 # What invoke-rc.d asks before it starts a service; 101 forbids it (policy-rc.d(8)).
 POLICY = Path("/usr/sbin/policy-rc.d")
 FORBID = "#!/bin/sh\nexit 101\n"
 
 
-def missing_packages() -> list[str]:
-    """Gives the Debian packages of the servers that are not installed."""
+def missing_packages(*, browser: bool = False) -> list[str]:
+    """Gives the Debian packages of the servers that are not installed.
+
+    Args:
+        browser: look for the browser of the tests, too.
+    """
+    programs = (*PROGRAMS, *([BROWSER] if browser else []))
     lookups: list[tuple[str, Callable[[], object]]] = [("postgresql", native_binaries)]
-    lookups += [(package, partial(find, program, package)) for program, package in PROGRAMS]
+    lookups += [(package, partial(find, program, package)) for program, package in programs]
     return [package for package, lookup in lookups if _fails(lookup)]
 
 
-def install_missing() -> Iterator[str]:
+def install_missing(*, browser: bool = False) -> Iterator[str]:
     """Installs what is missing by apt, as root or by sudo without a password.
 
     The packages' own services neither start nor are they enabled.
+
+    Args:
+        browser: install the browser of the tests, too.
 
     Yields:
         What is done, a line each.
@@ -41,7 +50,7 @@ def install_missing() -> Iterator[str]:
     Raises:
         ProgramMissing: something is missing that cannot be installed here.
     """
-    packages = missing_packages()
+    packages = missing_packages(browser=browser)
     if not packages:
         return
     prefix = _prefix()
@@ -52,8 +61,9 @@ def install_missing() -> Iterator[str]:
         _run(prefix, "apt-get", "update", "--quiet")
         _run(prefix, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages)
     if Path("/run/systemd/system").exists():
-        _run(prefix, "systemctl", "disable", "--quiet", *packages)
-    left = missing_packages()
+        services = [package for package in packages if package != BROWSER[1]]
+        _run(prefix, "systemctl", "disable", "--quiet", *services)
+    left = missing_packages(browser=browser)
     if left:
         raise ProgramMissing(f"{', '.join(left)}, although apt installed them; use `make up`")
 
