@@ -20,7 +20,7 @@ class Threads:
     """A fixed number of threads that do jobs of an event loop.
 
     A job's end wakes the loop once for all jobs that ended meanwhile. With asyncio's own executor
-    each job costs a wake-up, which is dear under load: 75 µs a request instead of 65.
+    each job costs a wake-up, which is dear under load: 65 µs a request instead of 56.
 
     Args:
         loop: the event loop that waits for the jobs.

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 #: Announcements waiting or unconfirmed, about 3 MB; beyond them rows are left to requeue.
 BACKLOG = 10_000
 #: Seconds between two sends while there is much to send. An idle publisher sends at once.
-PAUSE = 0.005
+PAUSE = 0.01
 #: Seconds between two log lines about lost announcements.
 QUIET = 10.0
 
