@@ -15,7 +15,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from local.invocation import Invoker
-from local.router import Router, imported
+from local.router import Router, imported, prepare
 from local.rsgi_app import RsgiApp
 from local.template import load
 from shared import log
@@ -91,8 +91,8 @@ def serve(environment: LocalEnvironment, routes: tuple[Route, ...] | None = None
     _allow_many_files()
     # Here as well as in the workers, so that what is missing stops the start with one line.
     routes = load().routes if routes is None else routes
-    for route in routes:
-        imported(route.handler)
+    for handler in sorted({route.handler for route in routes}):
+        prepare(handler)
     server = Granian(
         "functions",
         address=listener.host,

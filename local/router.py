@@ -95,3 +95,12 @@ def imported(name: str) -> Callable[[dict[str, Any], Any], object]:
     except (ImportError, AttributeError) as error:
         raise SettingError(f"template.yaml: no handler {name}: {error}") from error
     return handler
+
+
+def prepare(name: str) -> None:
+    """Lets the function of a handler build what it needs, where it has a `prepare` beside it.
+
+    Raises:
+        SettingError: there is no such handler, or a setting that it needs is missing or wrong.
+    """
+    getattr(import_module(imported(name).__module__), "prepare", lambda: None)()

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def prepare() -> None:
+    """Builds the service, so that a wrong setting is said at the start, not to a client.
+
+    Raises:
+        SettingError: a setting is missing or wrong.
+    """
+    wiring.admin()
+
+
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Answers one Function URL or HTTP API event (payload format 2.0)."""
     return wiring.admin().answer(Request.from_event(event)).to_event()

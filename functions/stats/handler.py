@@ -28,6 +28,15 @@ _PAGE = """<!doctype html>
 """
 
 
+def prepare() -> None:
+    """Builds the service, so that a wrong setting is said at the start, not to a client.
+
+    Raises:
+        SettingError: a setting is missing or wrong.
+    """
+    wiring.stats()
+
+
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Answers one Function URL or HTTP API event (payload format 2.0)."""
     request = Request.from_event(event)

@@ -104,8 +104,8 @@ class Service:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def start_another(self) -> tuple[int, str]:
-        """Starts a second one on the same port; gives its exit status and what it said."""
+    def run_once(self) -> tuple[int, str]:
+        """Starts one that cannot run; gives its exit status and what it said."""
         ended = subprocess.run(
             [sys.executable, "-m", "local", "run"],
             cwd=self.folder,

@@ -12,11 +12,11 @@ import pytest
 
 from local.servers.samples import pictures
 from shared.signing import sign
-from tests.blackbox.service import KEY, payload
-from tests.servers import wait_for
+from tests.blackbox.service import KEY, Service, payload
+from tests.servers import free_port, wait_for
 
 if TYPE_CHECKING:
-    from tests.blackbox.service import Service
+    from pathlib import Path
 
 CREATED = {"detail": "Object queued for sync"}
 
@@ -136,7 +136,27 @@ def test_the_health_of_the_servers_is_shown(service: Service) -> None:
 
 @pytest.mark.parametrize("variables", ["embedded"], indirect=True)
 def test_a_port_in_use_is_said_in_one_line(service: Service) -> None:
-    status, said = service.start_another()
+    status, said = service.run_once()
     assert status == 1
     assert said.count("\n") == 1
     assert str(service.port) in said
+
+
+@pytest.mark.parametrize("variables", ["embedded"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_ATTEMPTS", "many"),
+        ("RATE_LIMIT_POST", "50 a minute"),
+        ("TRUSTED_PROXIES", "nginx"),
+        ("SOURCE", "ftp"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
+    tmp_path: Path, variables: dict[str, str], name: str, value: str
+) -> None:
+    service = Service(tmp_path, free_port(), {**variables, name: value})
+    status, said = service.run_once()
+    assert status == 1
+    assert said.splitlines()[-1].startswith(f"Wrong setting: {name}: ")
+    assert "Traceback" not in said
