@@ -211,6 +211,7 @@ class Copy:
         stream.end = size
         if self._ranges is not None:
             stream.first, stream.end = self._ranges.take() or (0, size)
+            self._parallel = etag is not None and stream.headers.get("accept-ranges") == "bytes"
             self._host.soon(self._advance)
         return True
 
@@ -257,14 +258,9 @@ class Copy:
         return self._host.part_size(self.wanted.file_name, self._etag or "", number)
 
     def _check_range(self, stream: _Stream) -> bool:
-        if stream.status == OK:  # a server that cannot do ranges
-            others = len(self._streams) > 1
-            self._parallel = False
-            if not others:
-                self._tainted = True  # what is kept could not be continued there
-                raise SourceUnavailable("it does not honour ranges")
-            self._give_back(stream)
-            return False
+        if stream.status == OK:
+            self._tainted = True  # what is kept could not be continued there
+            raise SourceUnavailable("it does not honour ranges")
         size = self._ranges.size if self._ranges else 0
         expected = f"bytes {stream.first}-{stream.end - 1}/{size}"
         if stream.headers.get("content-range", "").strip() != expected:
@@ -314,15 +310,12 @@ class Copy:
             self._wind_up()
 
     def _broken(self, stream: _Stream, error: RetryLater) -> None:
-        if self._ranges is None or self._etag is None or self._breaks >= BREAKS_ALLOWED:
+        ranges = self._ranges
+        if ranges is None or not self._parallel or self._breaks >= BREAKS_ALLOWED:
             raise error
         self._breaks += 1
-        self._give_back(stream)
-
-    def _give_back(self, stream: _Stream) -> None:
-        if self._ranges is not None and stream.position < stream.end and not stream.stopped:
-            self._ranges.give_back(stream.first)
-        stream.stopped = True
+        if stream.position < stream.end:
+            ranges.give_back(stream.first)
 
     def _drop(self, stream: _Stream) -> None:
         if stream in self._streams:
@@ -347,12 +340,7 @@ class Copy:
         self._pump_if_due()
 
     def _may_widen(self) -> bool:
-        return (
-            self._parallel
-            and self._etag is not None
-            and len(self._streams) < STREAM_LIMIT
-            and self._host.borrow_stream()
-        )
+        return self._parallel and len(self._streams) < STREAM_LIMIT and self._host.borrow_stream()
 
     def _finish_inline(self) -> None:
         if self._verifier is None or self._part is None:
@@ -453,6 +441,7 @@ class Copy:
         return (
             self._ranges is not None
             and self._ranges.size >= JOURNAL_BYTES
+            and self._parallel
             and not self._tainted
             and not isinstance(self._failure, ObjectChanged | StorageFull | GiveUp)
         )

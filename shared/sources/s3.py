@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.errors import OutOfTime, TransferError
-from shared.sources.aim import Aim
 from shared.sources.copying import Copy
 from shared.sources.s3_session import Location
 from shared.sources.transport import Transport
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.settings import Settings
+    from shared.sources.aim import Aim
     from shared.sources.transport import Receiver
     from shared.transfer import Wanted
 
@@ -61,7 +61,7 @@ class S3Source:
         """See `ObjectSource.fetch`; the first one also loads boto3, which takes a while."""
         future: Future[Fetched] = Future()
         try:
-            aim = Aim(self._location.url(wanted.file_name), self._location.signing())
+            aim = self._location.aim(wanted.file_name)
         except TransferError as error:
             future.set_exception(error)
             return future
@@ -148,7 +148,7 @@ class S3Source:
     def aim(self, key: str, region: str) -> Aim:
         """See `Host`."""
         self._location.move(region)
-        return Aim(self._location.url(key), self._location.signing())
+        return self._location.aim(key)
 
     def within_grace(self, wanted: Wanted) -> bool:
         """See `Host`."""

@@ -9,12 +9,13 @@ this module, because it alone takes longer to import than the rest of the worker
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from shared.errors import SourceUnavailable
 from shared.settings import needed
-from shared.sources.aim import Signing
+from shared.sources.aim import Aim, Signing
 
 if TYPE_CHECKING:
     from shared.settings import Settings
@@ -68,6 +69,16 @@ def client(settings: Settings, region: str | None = None) -> Any:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """What boto3 made of the settings."""
+
+    client: Any
+    credentials: Any
+    base: str  # of every object's URL
+    region: str
+
+
 class Location:
     """One bucket on one endpoint.
 
@@ -76,50 +87,40 @@ class Location:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.bucket = needed(settings.bucket, "AWS_S3_BUCKET_NAME")
+        self._bucket = needed(settings.bucket, "AWS_S3_BUCKET_NAME")
         self._settings = settings
         self._lock = threading.Lock()
-        self._region: str | None = None
-        self._client: Any = None
-        self._credentials: Any = None
-        self._base = ""
+        self._resolved: _Resolved | None = None
 
-    def url(self, key: str) -> str:
-        """Gives the object's URL, every byte but RFC 3986's unreserved ones and "/" encoded.
+    def aim(self, key: str) -> Aim:
+        """Gives an object's URL and the signing of this moment.
 
-        SigV4 for S3 signs this very path (AWS, "Create a signed AWS API request", step 1).
+        Every byte of the key but RFC 3986's unreserved ones and "/" is percent-encoded: SigV4
+        for S3 signs this very path (AWS, "Create a signed AWS API request", step 1). Credentials
+        are refreshed where they are about to expire.
 
         Raises:
             SourceUnavailable: endpoint or credentials cannot be determined.
         """
-        self._open()
-        return f"{self._base}/{quote(key, safe='/~')}"
-
-    def signing(self) -> Signing:
-        """Gives the credentials of this moment, refreshed where they are about to expire.
-
-        Raises:
-            SourceUnavailable: there are none, or they cannot be refreshed.
-        """
-        self._open()
+        here = self._open()
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
         try:
-            frozen = self._credentials.get_frozen_credentials()
+            keys = here.credentials.get_frozen_credentials()
         except (BotoCoreError, RuntimeError) as error:
             raise SourceUnavailable("the AWS credentials could not be refreshed") from error
-        region = self._region or self._client.meta.region_name or DEFAULT_REGION
-        return Signing(region, frozen.access_key, frozen.secret_key, frozen.token)
+        signing = Signing(here.region, keys.access_key, keys.secret_key, keys.token)
+        return Aim(f"{here.base}/{quote(key, safe='/~')}", signing)
 
-    def move(self, region: str) -> bool:
-        """Takes note of the region that the server says the bucket is in; False if it knew."""
+    def move(self, region: str) -> None:
+        """Goes to the region that the server says the bucket is in.
+
+        Raises:
+            SourceUnavailable: boto3 knows no such region.
+        """
         with self._lock:
-            if region == self._region or (
-                self._client is not None and region == self._client.meta.region_name
-            ):
-                return False
-            self._region, self._client, self._base = region, None, ""
-            return True
+            if self._resolved is None or self._resolved.region != region:
+                self._resolved = self._resolve(region)
 
     def part_size(self, key: str, etag: str, number: int) -> tuple[int, int]:
         """Asks for the size of one part of a multipart object, and for how many it has.
@@ -135,39 +136,38 @@ class Location:
         Raises:
             SourceUnavailable: the server does not answer that.
         """
-        self._open()
+        here = self._open()
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
-            answer = self._client.head_object(
-                Bucket=self.bucket, Key=key, PartNumber=number, IfMatch=f'"{etag}"'
+            answer = here.client.head_object(
+                Bucket=self._bucket, Key=key, PartNumber=number, IfMatch=f'"{etag}"'
             )
         except (BotoCoreError, ClientError) as error:
             raise SourceUnavailable("the part sizes are not known") from error
         return int(answer["ContentLength"]), int(answer.get("PartsCount", 0))
 
-    def _open(self) -> None:
-        if self._client is not None:
-            return
+    def _open(self) -> _Resolved:
         with self._lock:
-            if not self._base:
-                self._resolve()
+            if self._resolved is None:
+                self._resolved = self._resolve(None)
+            return self._resolved
 
-    def _resolve(self) -> None:
+    def _resolve(self, region: str | None) -> _Resolved:
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
         try:
-            made = client(self._settings, self._region)
-            credentials = made._request_signer._credentials  # noqa: SLF001
+            made = client(self._settings, region)
+            credentials = made._request_signer._credentials  # noqa: SLF001, no public way
             if credentials is None:
                 raise SourceUnavailable(
                     "no AWS credentials were found; set AWS_S3_ACCESS_KEY_ID and "
                     "AWS_S3_SECRET_ACCESS_KEY, or give the worker a role"
                 )
             probe = made.generate_presigned_url(
-                "get_object", Params={"Bucket": self.bucket, "Key": _PROBE}
+                "get_object", Params={"Bucket": self._bucket, "Key": _PROBE}
             )
         except (BotoCoreError, ValueError) as error:
             raise SourceUnavailable(f"boto3 refuses the settings, {error}") from error
-        self._base = probe.partition("?")[0].removesuffix(f"/{_PROBE}")
-        self._credentials, self._client = credentials, made
+        base = probe.partition("?")[0].removesuffix(f"/{_PROBE}")
+        return _Resolved(made, credentials, base, made.meta.region_name or DEFAULT_REGION)

@@ -1,0 +1,62 @@
+"""A source whose server, settings and clock a test chooses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from shared.settings import Settings
+from shared.sources.s3 import S3Source
+from shared.transfer import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+QUEUED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class NewSource(Protocol):
+    """Makes a source; see `new_source`."""
+
+    def __call__(self, endpoint: str, *, seconds_later: float = 0, **settings: str) -> S3Source: ...
+
+
+@pytest.fixture
+def incoming(tmp_path: Path) -> Path:
+    folder = tmp_path / "storage" / ".incoming"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def new_source() -> Iterator[NewSource]:
+    made: list[S3Source] = []
+
+    def new(endpoint: str, *, seconds_later: float = 0, **settings: str) -> S3Source:
+        values = {
+            "AWS_S3_BUCKET_NAME": "bucket",
+            "AWS_S3_ACCESS_KEY_ID": "AKIDEXAMPLE",
+            "AWS_S3_SECRET_ACCESS_KEY": "hushhush",
+            "AWS_S3_REGION_NAME": "us-east-1",
+            "AWS_ENDPOINT_URL_S3": endpoint,
+            "SOURCE_STALL_SECONDS": "2",
+            **settings,
+        }
+        now = QUEUED_AT + timedelta(seconds=seconds_later)
+        made.append(S3Source(Settings.from_mapping(values), now=lambda: now))
+        return made[-1]
+
+    yield new
+    for source in made:
+        source.close()
+
+
+@pytest.fixture
+def wanted() -> Callable[..., Wanted]:
+    def make(key: str = "key", row_id: int = 1, attempt: int = 1) -> Wanted:
+        return Wanted(row_id, attempt, key, "image/jpeg", QUEUED_AT)
+
+    return make
