@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ def frozen(*pids: int | None) -> Iterator[None]:
         for pid in known:
             os.kill(pid, signal.SIGSTOP)
             # The signal takes effect a moment later, thread by thread.
-            until(lambda pid=pid: all(_stopped(task) for task in _tasks(pid)))
+            until(partial(_all_stopped, pid))
         yield
     finally:
         for pid in known:
@@ -35,6 +36,10 @@ def children(pid: int | None) -> list[int]:
     return [
         int(child) for task in _tasks(pid or 0) for child in (task / "children").read_text().split()
     ]
+
+
+def _all_stopped(pid: int) -> bool:
+    return all(_stopped(task) for task in _tasks(pid))
 
 
 def _tasks(pid: int) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from shared.http import Request
     from shared.ledger.ledger import Ledger
     from shared.settings import IpNetwork, RateLimit
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +88,8 @@ class Ingest:
             ]
         )
         wanted = validation.parse(request.body)
+        # The ledger knows a request that it records twice by its id: no two may share one.
+        request_id = request.request_id or secrets.token_hex(16)
         row_id = self._ledger.record(
             NewObject(
                 oeid=wanted.oeid,
@@ -97,13 +97,13 @@ class Ingest:
                 file_name=wanted.file_name,
                 file_type=wanted.file_type,
                 payload_checksum=checksum,
-                request_id=request.request_id,
+                request_id=request_id,
             ),
             due_in=self._policy.delivery_seconds,
         )
         if row_id is None:
             raise ObjectExists
-        self._announcer.announce(row_id, request.request_id)
+        self._announcer.announce(row_id, request_id)
         return row_id
 
     def close(self, timeout: float) -> None:

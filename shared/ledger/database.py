@@ -6,28 +6,54 @@ frozen Lambda sandbox holds no lock. Nothing is SET on a connection: RDS Proxy w
 
 from __future__ import annotations
 
+import logging
+import math
 import select
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import aiosql
 import psycopg2
-from psycopg2 import extensions
+from psycopg2 import errors, extensions
 
 from shared.errors import LedgerUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 Row = tuple[Any, ...]
+
+#: Errors beside the operational ones that a new connection, now or later, may not meet.
+_UNAVAILABLE = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,
+    errors.TransactionTimeout,
+)
 
 #: Seconds to wait for a connection, then for the answer to a statement. A server that is frozen
 #: rather than gone answers nothing at all: only a limit on our side ends such a wait.
-CONNECT_SECONDS = 3
+CONNECT_SECONDS = 3.0
 STATEMENT_SECONDS = 8.0
+
+
+class Transaction(Protocol):
+    """The open transaction of `Database.transaction`."""
+
+    def __call__(self, name: str, **parameters: object) -> list[Row]:
+        """Runs one named statement of the transaction and gives its rows; never a second time.
+
+        Raises:
+            LedgerUnavailable: PostgreSQL is out of reach; the transaction is lost.
+        """
+        ...
 
 
 class Database:
@@ -38,8 +64,8 @@ class Database:
         queries: a file of named SQL blocks in aiosql's format.
         statement_seconds: how long one statement may take before the connection is given up.
 
-    Errors of the connection become `LedgerUnavailable`; errors in a statement itself are faults
-    of this program and pass through.
+    Where PostgreSQL is the reason, psycopg2's error becomes `LedgerUnavailable`; an error in a
+    statement itself is a fault of this program and passes through. See `is_unavailable`.
     """
 
     def __init__(
@@ -60,92 +86,119 @@ class Database:
         Raises:
             LedgerUnavailable: PostgreSQL is out of reach.
         """
-        reused = self._kept() is not None
-        try:
-            return self._execute(name, parameters)
-        except LedgerUnavailable as error:
-            if not reused or isinstance(error.__cause__, StatementTimeout):
-                raise
-        return self._execute(name, parameters)
+        return self._perform(lambda connection: self._rows(connection, name, parameters))
 
     @contextmanager
-    def transaction(self) -> Iterator[Database]:
+    def transaction(self) -> Iterator[Transaction]:
         """Runs the statements of its block in one transaction, in this thread.
-
-        Within the block use `step`, which never retries.
 
         Raises:
             LedgerUnavailable: PostgreSQL is out of reach; whether the commit took place is then
                 unknown.
         """
-        self._command("BEGIN")
+        connection = self._perform(_begin)
+
+        def step(name: str, **parameters: object) -> list[Row]:
+            # Never on a new connection: half of the transaction would be missing there.
+            with self._translated(connection):
+                return self._rows(connection, name, parameters)
+
         try:
-            yield self
+            yield step
         except BaseException:
-            self._roll_back()
+            self._roll_back(connection)
             raise
-        self._command("COMMIT")
-
-    def step(self, name: str, **parameters: object) -> list[Row]:
-        """Runs one named statement of an open transaction and gives its rows.
-
-        Raises:
-            LedgerUnavailable: PostgreSQL is out of reach; the transaction is lost.
-        """
-        return self._execute(name, parameters)
+        with self._translated(connection):
+            _commit(connection)
 
     def close(self) -> None:
         """Closes this thread's connection."""
         connection = self._kept()
         if connection is not None:
-            self._local.connection = None
             connection.close()
+
+    def _perform(self, operation: Callable[[extensions.connection], T]) -> T:
+        kept = self._kept()
+        if kept is not None:
+            try:
+                with self._translated(kept):
+                    return operation(kept)
+            except LedgerUnavailable as error:
+                # A server that did not answer once will not do so at once.
+                if isinstance(error.__cause__, StatementTimeout):
+                    raise
+        with self._translated(None):
+            connection = self._connect()
+        with self._translated(connection):
+            return operation(connection)
 
     def _kept(self) -> extensions.connection | None:
         connection: extensions.connection | None = getattr(self._local, "connection", None)
+        return None if connection is None or connection.closed else connection
+
+    def _connect(self) -> extensions.connection:
+        extensions.set_wait_callback(wait_for_answer)
+        connection = psycopg2.connect(
+            self._url,
+            connection_factory=_TimedConnection,
+            application_name="external-storage-sync",
+        )
+        connection.autocommit = True
+        connection.seconds = self._seconds
+        self._local.connection = connection
         return connection
 
-    def _connection(self) -> extensions.connection:
-        connection = self._kept()
-        if connection is None:
-            extensions.set_wait_callback(wait_for_answer)
-            connection = psycopg2.connect(
-                self._url,
-                connect_timeout=CONNECT_SECONDS,
-                connection_factory=_TimedConnection,
-                application_name="external-storage-sync",
-            )
-            connection.autocommit = True
-            connection.seconds = self._seconds
-            self._local.connection = connection
-        return connection
+    def _rows(
+        self, connection: extensions.connection, name: str, parameters: dict[str, object]
+    ) -> list[Row]:
+        return list(getattr(self._queries, name)(connection, **parameters))
 
-    def _execute(self, name: str, parameters: dict[str, object]) -> list[Row]:
-        with self._translated():
-            return list(getattr(self._queries, name)(self._connection(), **parameters))
-
-    def _command(self, sql: str) -> None:
-        with self._translated(), self._connection().cursor() as cursor:
-            cursor.execute(sql)
-
-    def _roll_back(self) -> None:
+    def _roll_back(self, connection: extensions.connection) -> None:
+        if connection.closed:
+            return
         try:
-            self._command("ROLLBACK")
-        except LedgerUnavailable:
-            self.close()
+            _command(connection, "ROLLBACK")
+        except psycopg2.Error:
+            connection.close()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, connection: extensions.connection | None) -> Iterator[None]:
         try:
             yield
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            self.close()
+        except psycopg2.Error as error:
+            if not is_unavailable(error) and not (connection and connection.closed):
+                raise
+            if connection:
+                connection.close()
+            logger.warning("PostgreSQL out of reach", extra={"why": str(error).strip()})
             raise LedgerUnavailable from error
-        except psycopg2.Error:
-            connection = self._kept()
-            if connection is not None and connection.closed:
-                self.close()
-            raise
+
+
+def is_unavailable(error: psycopg2.Error) -> bool:
+    """Tells whether an error says that PostgreSQL cannot serve us now, whatever we ask.
+
+    That is so for everything that psycopg2 calls operational (connections, shutdown, memory,
+    disk, locks, deadlocks), for a connection that was closed under us, and for a server that only
+    reads, which is what is left of a primary after a failover.
+    """
+    return isinstance(error, _UNAVAILABLE)
+
+
+def _command(connection: extensions.connection, sql: str) -> str | None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.statusmessage
+
+
+def _begin(connection: extensions.connection) -> extensions.connection:
+    _command(connection, "BEGIN")
+    return connection
+
+
+def _commit(connection: extensions.connection) -> None:
+    if _command(connection, "COMMIT") != "COMMIT":
+        # So PostgreSQL answers when an earlier statement of the transaction failed.
+        raise LedgerUnavailable("the transaction was rolled back")
 
 
 class StatementTimeout(psycopg2.OperationalError):
@@ -155,16 +208,18 @@ class StatementTimeout(psycopg2.OperationalError):
 class _TimedConnection(extensions.connection):
     """A connection that knows how long its statements may take."""
 
-    seconds: float = float(CONNECT_SECONDS)
+    seconds: float = CONNECT_SECONDS
 
 
 def wait_for_answer(connection: extensions.connection) -> None:
     """Waits for the server, but not for ever (psycopg2 calls this for every wait).
 
+    Connections that others make in this process, for migrations, wait as long as they need.
+
     Raises:
         StatementTimeout: the connection's time for one statement has passed.
     """
-    seconds = getattr(connection, "seconds", float(CONNECT_SECONDS))
+    seconds = connection.seconds if isinstance(connection, _TimedConnection) else math.inf
     deadline = time.monotonic() + seconds
     while (state := connection.poll()) != extensions.POLL_OK:
         poller = select.poll()
@@ -173,5 +228,5 @@ def wait_for_answer(connection: extensions.connection) -> None:
             select.POLLIN if state == extensions.POLL_READ else select.POLLOUT,
         )
         left = deadline - time.monotonic()
-        if left <= 0 or not poller.poll(left * 1000):
+        if left <= 0 or not poller.poll(None if left == math.inf else left * 1000):
             raise StatementTimeout

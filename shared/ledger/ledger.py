@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from shared.ledger.database import Transaction
+
 QUERIES = Path(__file__).with_name("queries.sql")
 #: Threads that share one reading of the counts; no more of them ever ask at the same time.
 MOST_COUNTING = 1_000
@@ -126,8 +128,8 @@ class Ledger:
         The rows are locked meanwhile. Nobody else can claim one while its worker is about to
         rename a file, however long that worker sleeps.
         """
-        with self._database.transaction() as database:
-            yield Placing(database)
+        with self._database.transaction() as step:
+            yield Placing(step)
 
     def settle(self, settlements: Sequence[Settlement]) -> set[int]:
         """Records how claims ended, in one statement; gives the row ids that took it."""
@@ -207,8 +209,8 @@ class Ledger:
 class Placing:
     """The open transaction of `Ledger.placing`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, step: Transaction) -> None:
+        self._step = step
 
     def hold(self, claims: Sequence[tuple[Claim, str | None]]) -> dict[int, bool]:
         """Locks the claims that are still their worker's.
@@ -220,8 +222,8 @@ class Placing:
             For each held row id whether another version was placed under its name since the
             claim, so that the copy may be the older one.
         """
-        self._database.step("lock_names", file_names=[c.wanted.file_name for c, _ in claims])
-        rows = self._database.step(
+        self._step("lock_names", file_names=[c.wanted.file_name for c, _ in claims])
+        rows = self._step(
             "hold",
             row_ids=[c.wanted.row_id for c, _ in claims],
             attempts=[c.wanted.attempt for c, _ in claims],
@@ -231,7 +233,7 @@ class Placing:
 
     def settle(self, settlements: Sequence[Settlement]) -> set[int]:
         """Records how claims ended; it holds from the commit on."""
-        return {row[0] for row in self._database.step("settle", **_columns(settlements))}
+        return {row[0] for row in self._step("settle", **_columns(settlements))}
 
 
 def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:

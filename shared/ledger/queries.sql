@@ -50,13 +50,22 @@ RETURNING f.id, f.attempts, f.file_name, f.file_type, f.queued_at,
           f.attempts - f.attempts_forgiven, f.request_id, f.claimed_at;
 
 -- name: extend(row_ids, attempts, lease_seconds)
--- Prolongs leases; the rows that do not come back belong to somebody else by now.
+-- Prolongs leases; the rows that do not come back belong to somebody else by now. Rows are locked
+-- in the order of their ids, here and wherever several are, so that no two can wait in a circle.
+WITH held AS (
+  SELECT f.id
+    FROM file_sync AS f
+    JOIN unnest(:row_ids::bigint[], :attempts::integer[]) AS mine(id, attempt)
+      ON f.id = mine.id AND f.attempts = mine.attempt
+   WHERE f.state = 'queued' AND f.leased_until IS NOT NULL
+   ORDER BY f.id
+     FOR UPDATE OF f
+)
 UPDATE file_sync AS f
    SET leased_until = now() + make_interval(secs => :lease_seconds),
        due_at = now() + make_interval(secs => :lease_seconds)
-  FROM unnest(:row_ids::bigint[], :attempts::integer[]) AS mine(id, attempt)
- WHERE f.id = mine.id AND f.attempts = mine.attempt AND f.state = 'queued'
-   AND f.leased_until IS NOT NULL
+  FROM held
+ WHERE f.id = held.id
 RETURNING f.id;
 
 -- name: lock_names(file_names)
@@ -97,6 +106,12 @@ WITH ended AS (
     :delays::float8[], :forgiven::integer[], :paths::text[], :sizes::bigint[], :digests::bytea[],
     :etags::text[]
   ) AS t(id, attempt, outcome, reason, delay, forgiven, path, size, digest, etag)
+), held AS (
+  SELECT f.id
+    FROM file_sync AS f JOIN ended AS e ON f.id = e.id AND f.attempts = e.attempt
+   WHERE f.state = 'queued' AND f.leased_until IS NOT NULL
+   ORDER BY f.id
+     FOR UPDATE OF f
 ), settled AS (
   UPDATE file_sync AS f
      SET state = CASE e.outcome WHEN 'synced' THEN 'synced' WHEN 'failed' THEN 'failed'
@@ -108,9 +123,8 @@ WITH ended AS (
          due_at = now() + make_interval(secs => e.delay),
          synced_at = CASE e.outcome WHEN 'synced' THEN clock_timestamp() END,
          file_path = e.path, size_bytes = e.size, sha256 = e.digest, etag = e.etag
-    FROM ended AS e
-   WHERE f.id = e.id AND f.attempts = e.attempt AND f.state = 'queued'
-     AND f.leased_until IS NOT NULL
+    FROM ended AS e JOIN held ON held.id = e.id
+   WHERE f.id = e.id
   RETURNING f.id, f.attempts, e.outcome, e.reason, f.claimed_at
 )
 INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)

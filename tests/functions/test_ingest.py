@@ -1,0 +1,491 @@
+from __future__ import annotations
+
+import base64
+import copy
+import functools
+import json
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import pytest
+
+from functions.ingest import handler as module
+from functions.ingest import wiring
+from functions.ingest.service import Ingest, Policy
+from shared.announcer import Counts
+from shared.http import Request
+from shared.ledger.ledger import Ledger
+from shared.memcached import MemcachedCache
+from shared.memory_cache import MemoryCache
+from shared.rate_limit import RateLimiter
+from shared.settings import RateLimit
+from shared.signing import sign
+from tests.servers import free_port
+from tests.waiting import answers, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shared.cache import Cache
+    from shared.http import Response
+
+EVENT: dict[str, Any] = json.loads(
+    (Path(__file__).parents[1] / "events" / "function_url.json").read_text()
+)
+KEY, PREVIOUS = b"the key", b"the key before"
+OFF = RateLimit(0, 1)
+#: The begin of a minute.
+MINUTE = 1_795_428_000.0
+VALID: dict[str, Any] = {
+    "oeid": "8cfb655249106cf47fb493681d82ea",
+    "ref_id": "6345307552152520612",
+    "file_name": "65d9e6e87a533da87ebcdee4.jpg",
+    "file_type": "image/jpeg",
+}
+POLICY = Policy(
+    keys=(KEY, PREVIOUS),
+    max_body_bytes=65_536,
+    per_signature=OFF,
+    per_client=OFF,
+    unsigned=OFF,
+    trusted_proxies=(),
+    delivery_seconds=30.0,
+)
+
+
+class Recorder:
+    """An announcer that remembers."""
+
+    def __init__(self) -> None:
+        self.announced: list[tuple[int, str]] = []
+
+    def announce(self, row_id: int, request_id: str) -> None:
+        self.announced.append((row_id, request_id))
+
+    def close(self, timeout: float) -> None:
+        del timeout
+
+    def counts(self) -> Counts:
+        return Counts()
+
+
+class Clock:
+    """A clock that only moves when it is told to."""
+
+    now = MINUTE
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Service:
+    """Ingest over a real ledger, and what a test wants to know of it."""
+
+    def __init__(self, url: str, cache: Cache, clock: Clock) -> None:
+        self.announcer = Recorder()
+        self.clock = clock
+        self._ledger = Ledger.at(url)
+        self._url = url
+        self._limiter = RateLimiter(cache, clock)
+        self.set(POLICY)
+
+    def set(self, policy: Policy) -> None:
+        self.ingest = Ingest(policy, self._limiter, self._ledger, self.announcer)
+
+    def __call__(self, event: dict[str, Any]) -> Response:
+        return module.answer(self.ingest, Request.from_event(event))
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        with closing(psycopg2.connect(self._url)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT id, oeid, ref_id, file_name, file_type, payload_checksum, request_id,"
+                " state FROM file_sync ORDER BY id"
+            )
+            return cursor.fetchall()
+
+    def close(self) -> None:
+        self._ledger.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def service(database_url: str, clock: Clock) -> Iterator[Service]:
+    service = Service(database_url, MemoryCache(clock), clock)
+    yield service
+    service.close()
+
+
+@pytest.fixture(params=["memory", "memcached"])
+def limited(request: pytest.FixtureRequest, database_url: str, clock: Clock) -> Iterator[Service]:
+    """The service over either cache."""
+    if request.param == "memory":
+        service = Service(database_url, MemoryCache(clock), clock)
+        yield service
+        service.close()
+        return
+    memcached = MemcachedCache(request.getfixturevalue("memcached_address"))
+    until(answers(memcached))
+    service = Service(database_url, memcached, clock)
+    yield service
+    service.close()
+    memcached.close()
+
+
+def event(
+    body: bytes,
+    authorization: str | None = None,
+    *,
+    key: bytes = KEY,
+    peer: str = "203.0.113.7",
+    **headers: str,
+) -> dict[str, Any]:
+    """Makes the event of a POST, signed unless told how it is authorized."""
+    made = copy.deepcopy(EVENT)
+    made["headers"].pop("authorization")
+    made["headers"]["authorization"] = sign(key, body) if authorization is None else authorization
+    made["headers"] |= {name.replace("_", "-"): value for name, value in headers.items()}
+    made["requestContext"]["http"]["sourceIp"] = peer
+    made["requestContext"]["requestId"] = uuid.uuid4().hex
+    made["body"] = base64.b64encode(body).decode()
+    made["isBase64Encoded"] = True
+    return made
+
+
+def body(**changes: Any) -> bytes:
+    return json.dumps({**VALID, **changes}).encode()
+
+
+def detail(answer: Response) -> tuple[int, str]:
+    document = json.loads(answer.body)
+    return answer.status, document["detail"]
+
+
+def test_a_signed_request_is_recorded_and_announced(service: Service) -> None:
+    post = event(body())
+    answer = service(post)
+    assert (answer.status, answer.body) == (201, b'{"detail": "Object queued for sync"}')
+    assert answer.headers == {"content-type": "application/json"}
+    row = service.rows()[0]
+    request_id = post["requestContext"]["requestId"]
+    assert row[1:5] == tuple(VALID.values())
+    assert bytes(row[5]).hex() == sign(KEY, body())
+    assert row[6:] == (request_id, "queued")
+    assert service.announcer.announced == [(row[0], request_id)]
+
+
+def test_a_plain_body_and_a_base64_body_are_the_same(service: Service) -> None:
+    plain = event(body())
+    plain |= {"body": body().decode(), "isBase64Encoded": False}
+    assert service(plain).status == 201
+    assert service(event(body())).status == 409
+
+
+def test_no_content_type_is_needed(service: Service) -> None:
+    post = event(body())
+    del post["headers"]["content-type"]
+    assert service(post).status == 201
+
+
+def test_the_key_before_is_accepted_too(service: Service) -> None:
+    assert service(event(body(), key=PREVIOUS)).status == 201
+
+
+@pytest.mark.parametrize("length", [1, 36, 255])
+def test_fields_of_every_allowed_length_are_recorded(service: Service, length: int) -> None:
+    text = "日" * length if length < 86 else "x" * length
+    assert service(event(body(oeid=text, ref_id=text, file_name=text))).status == 201
+    assert service.rows()[0][1:4] == (text, text, text)
+
+
+def test_the_largest_body_is_accepted_and_one_byte_more_is_not(service: Service) -> None:
+    largest = body(more="")
+    largest = body(more="x" * (65_536 - len(largest)))
+    assert service(event(largest)).status == 201
+    assert detail(service(event(largest + b" "))) == (413, "Request body too large")
+    assert len(service.rows()) == 1
+
+
+@pytest.mark.parametrize("authorization", ["", " ", None])
+def test_a_missing_signature_is_401(service: Service, authorization: str | None) -> None:
+    post = event(body(), authorization or "")
+    if authorization is None:
+        del post["headers"]["authorization"]
+    assert detail(service(post)) == (401, "Missing/empty Authorization header")
+    assert service.rows() == []
+
+
+RIGHT = sign(KEY, body())
+
+
+WRONG_SIGNATURES = [
+    "not hex",
+    "z" * 64,
+    "ü" * 64,
+    "\udcff" * 64,
+    RIGHT[:63],
+    RIGHT + "0",
+    RIGHT.upper(),
+    f"HMAC {RIGHT}",
+    f"{RIGHT},{RIGHT}",
+    sign(b"another key", body()),
+    sign(b"", body()),
+    "x" * 100_000,
+]
+
+
+def test_a_wrong_signature_is_401_whatever_is_wrong(service: Service) -> None:
+    for authorization in WRONG_SIGNATURES:
+        answer = service(event(body(), authorization))
+        assert answer.body == b'{"detail": "Invalid HMAC signature hash"}', authorization[:20]
+        assert answer.status == 401
+        assert answer.headers["www-authenticate"] == "HMAC-SHA256"
+    assert service.rows() == []
+
+
+MALFORMED = [
+    b"",
+    b"not json",
+    b"null",
+    b"[]",
+    b'"text"',
+    b"17",
+    b"{",
+    b'{"oeid": "a", "oeid": "b"}',
+    b'{"oeid": "\xff"}',
+    b'{"more": NaN}',
+    b"[" * 60_000,
+    b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    b'{"more": ' + b"9" * 60_000 + b"}",
+    body().decode().encode("utf-16"),
+]
+INVALID: list[tuple[dict[str, Any], str]] = [
+    ({"oeid": 1}, "oeid"),
+    ({"ref_id": None}, "ref_id"),
+    ({"file_name": ["a"]}, "file_name"),
+    ({"file_type": {"a": "b"}}, "file_type"),
+    ({"oeid": True}, "oeid"),
+    ({"oeid": ""}, "oeid"),
+    ({"oeid": "x" * 256}, "oeid"),
+    ({"ref_id": "x" * 256}, "ref_id"),
+    ({"file_type": "x/" + "y" * 254}, "file_type"),
+    ({"oeid": "a\x00b"}, "oeid"),
+    ({"oeid": "\ud800"}, "oeid"),
+    ({"file_type": "jpeg"}, "file_type"),
+    *(
+        ({"file_name": name}, "file_name")
+        for name in (
+            "",
+            "/etc/passwd",
+            "..",
+            "../a",
+            "a/../b",
+            ".",
+            "a/./b",
+            "a//b",
+            "a/",
+            "a\\b",
+            "a\x00b",
+            "a\nb",
+            "a\x7f",
+            "x" * 256,
+            "/".join(["x" * 255] * 5),
+            ".incoming/1.1.part",
+            "\ud800",
+        )
+    ),
+]
+
+
+def test_a_signed_body_that_is_no_json_object_is_400(service: Service) -> None:
+    for text in MALFORMED:
+        answer = service(event(text))
+        found = (answer.status, answer.body)
+        assert found == (400, b'{"detail": "Malformed JSON data"}'), text[:20]
+    assert service.rows() == []
+    assert service.announcer.announced == []
+
+
+def test_a_wrong_field_is_400_and_named(service: Service) -> None:
+    for changes, field in INVALID:
+        answer = service(event(body(**changes)))
+        assert detail(answer) == (400, "Invalid JSON data"), changes
+        document = json.loads(answer.body)
+        assert list(document) == ["detail", "errors"]
+        assert [error["field"] for error in document["errors"]] == [field]
+        assert all(error["reason"] for error in document["errors"])
+    assert service.rows() == []
+    assert service.announcer.announced == []
+
+
+def test_missing_fields_are_all_named(service: Service) -> None:
+    document = json.loads(service(event(b"{}")).body)
+    assert [error["field"] for error in document["errors"]] == list(VALID)
+
+
+def test_the_same_request_again_is_409_whatever_became_of_the_first(
+    service: Service, database_url: str
+) -> None:
+    assert service(event(body())).status == 201
+    for state in ("state = 'failed', last_error = 'no'", "state = 'queued'"):
+        with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+            cursor.execute(f"UPDATE file_sync SET {state}")  # noqa: S608 - constants of ours
+            connection.commit()
+        answer = service(event(body()))
+        assert (answer.status, answer.body) == (409, b'{"detail": "Object already exists"}')
+    assert len(service.rows()) == 1
+    assert len(service.announcer.announced) == 1
+
+
+def test_requests_without_an_id_are_told_apart(service: Service) -> None:
+    posts = [event(body()) for _ in range(2)]
+    for post in posts:
+        del post["requestContext"]["requestId"]
+    assert [service(post).status for post in posts] == [201, 409]
+
+
+def test_of_fifty_identical_requests_at_once_one_is_accepted(service: Service) -> None:
+    barrier = threading.Barrier(50)
+
+    def send(_: int) -> int:
+        barrier.wait()
+        return service(event(body())).status
+
+    with ThreadPoolExecutor(50) as threads:
+        statuses = sorted(threads.map(send, range(50)))
+    assert statuses == [201] + [409] * 49
+    assert len(service.rows()) == 1
+    assert len(service.announcer.announced) == 1
+
+
+def test_the_checks_come_in_the_order_of_the_contract(limited: Service) -> None:
+    once = RateLimit(1, 60)
+    limited.set(replace(POLICY, per_client=once, max_body_bytes=500))
+    huge = b"x" * 501
+    assert limited(event(body())).status == 201
+    # Over the limit, without a signature, and too large all at once; then one fault fewer a time.
+    assert limited(event(huge, "")).status == 413
+    assert limited(event(b"not json", "")).status == 401
+    assert limited(event(b"not json")).status == 412
+    limited.set(POLICY)
+    assert limited(event(b"not json")).status == 400
+    assert limited(event(body(), "wrong")).status == 401
+    assert limited(event(body())).status == 409
+
+
+def test_a_replay_storm_is_412_with_the_time_to_wait(limited: Service) -> None:
+    limited.clock.now = MINUTE + 10
+    limited.set(replace(POLICY, per_signature=RateLimit(50, 60)))
+    statuses = [limited(event(body())).status for _ in range(50)]
+    assert statuses == [201] + [409] * 49
+    answer = limited(event(body()))
+    assert (answer.status, answer.body) == (412, b'{"detail": "Too many requests"}')
+    assert answer.headers["retry-after"] == "52"
+    assert limited(event(body(oeid="another"))).status == 201
+    assert limited(event(body(), peer="203.0.113.8")).status == 409
+    limited.clock.now += 52
+    assert limited(event(body())).status == 409
+
+
+def test_refused_requests_do_not_count(limited: Service) -> None:
+    limited.set(replace(POLICY, per_client=RateLimit(2, 60)))
+    statuses = [limited(event(body(oeid=str(n)))).status for n in range(8)]
+    assert statuses == [201, 201] + [412] * 6
+    limited.clock.now = MINUTE + 91
+    assert limited(event(body(oeid="3"))).status == 201
+
+
+def test_one_client_s_limit_is_no_other_s(limited: Service) -> None:
+    limited.set(replace(POLICY, per_client=RateLimit(1, 60)))
+    assert limited(event(body(oeid="1"))).status == 201
+    assert limited(event(body(oeid="2"))).status == 412
+    assert limited(event(body(oeid="3"), peer="203.0.113.8")).status == 201
+
+
+def test_too_many_wrong_signatures_are_412_and_harm_no_signed_request(limited: Service) -> None:
+    limited.set(replace(POLICY, unsigned=RateLimit(2, 60), per_client=RateLimit(1, 60)))
+    assert [limited(event(body(), "wrong")).status for _ in range(2)] == [401, 401]
+    answer = limited(event(body(), ""))
+    assert detail(answer) == (412, "Too many requests")
+    assert int(answer.headers["retry-after"]) > 0
+    assert limited(event(body())).status == 201
+
+
+def test_a_proxy_s_word_counts_only_when_it_is_trusted(limited: Service) -> None:
+    once = RateLimit(1, 60)
+    post = functools.partial(event, peer="10.0.0.2")
+    limited.set(replace(POLICY, per_client=once))
+    assert limited(post(body(oeid="1"), x_forwarded_for="1.1.1.1")).status == 201
+    assert limited(post(body(oeid="2"), x_forwarded_for="2.2.2.2")).status == 412
+    limited.set(replace(POLICY, per_client=once, trusted_proxies=[ip_network("10.0.0.0/8")]))
+    assert limited(post(body(oeid="3"), x_forwarded_for="9.9.9.9, 3.3.3.3")).status == 201
+    assert limited(post(body(oeid="4"), x_forwarded_for="8.8.8.8, 3.3.3.3")).status == 412
+    assert limited(post(body(oeid="5"), x_forwarded_for="4.4.4.4")).status == 201
+
+
+def test_without_a_cache_nothing_but_the_limits_is_lost(database_url: str, clock: Clock) -> None:
+    service = Service(database_url, MemcachedCache(("127.0.0.1", free_port())), clock)
+    service.set(replace(POLICY, per_client=RateLimit(1, 60), unsigned=RateLimit(1, 60)))
+    assert service(event(body())).status == 201
+    assert [service(event(body())).status for _ in range(3)] == [409] * 3
+    assert [service(event(body(), "wrong")).status for _ in range(3)] == [401] * 3
+    assert service(event(b"{}")).status == 400
+    service.close()
+
+
+def test_without_a_ledger_nothing_is_accepted(clock: Clock) -> None:
+    url = f"postgresql://sync@127.0.0.1:{free_port()}/sync"
+    service = Service(url, MemoryCache(clock), clock)
+    answer = service(event(body()))
+    assert detail(answer) == (503, "Service unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert service.announcer.announced == []
+    # What needs no ledger is answered as ever.
+    assert service(event(b"{}")).status == 400
+    assert service(event(body(), "")).status == 401
+
+
+@pytest.fixture
+def process(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[Callable[..., Any]]:
+    """The handler of a process of its own, as the platform calls it."""
+    for name in ("RABBITMQ_URL", "MEMCACHED_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SECRET_KEY", KEY.decode())
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    wiring.ingest.cache_clear()
+    yield functools.partial(module.handler, context=None)
+    wiring.ingest.cache_clear()
+
+
+def test_the_handler_answers_an_event_with_an_event(process: Callable[..., Any]) -> None:
+    assert process(event(body())) == {
+        "statusCode": 201,
+        "headers": {"content-type": "application/json"},
+        "body": '{"detail": "Object queued for sync"}',
+        "isBase64Encoded": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/sync/", 405), ("DELETE", "/sync", 405), ("POST", "/", 404), ("POST", "/x", 404)],
+)
+def test_the_handler_knows_its_routes_only(
+    process: Callable[..., Any], method: str, path: str, status: int
+) -> None:
+    made = event(body())
+    made["rawPath"] = path
+    made["requestContext"]["http"]["method"] = method
+    answer = process(made)
+    assert answer["statusCode"] == status
+    assert answer["headers"].get("allow") == ("POST" if status == 405 else None)
