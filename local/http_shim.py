@@ -17,13 +17,14 @@ from granian.log import LogLevels
 from local.invocation import Invoker
 from local.router import Router, imported
 from local.rsgi_app import RsgiApp
-from local.template import load
+from local.template import TEMPLATE, load
 from shared import log
 from shared.errors import SettingError
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from local.environment import LocalEnvironment
 
@@ -74,8 +75,12 @@ class Listener:
         )
 
 
-def serve(environment: LocalEnvironment) -> None:
+def serve(environment: LocalEnvironment, template: Path = TEMPLATE) -> None:
     """Answers requests until SIGTERM or SIGINT; those in flight are answered first.
+
+    Args:
+        environment: what the user set up.
+        template: where the routes are.
 
     Raises:
         SettingError: a setting or the template is wrong, or the port is taken.
@@ -85,7 +90,7 @@ def serve(environment: LocalEnvironment) -> None:
     require_free(listener.host, listener.port)
     _allow_many_files()
     # Here as well as in the workers, so that what is missing stops the start with one line.
-    routes = load().routes
+    routes = load(template).routes
     for route in routes:
         imported(route.handler)
     server = Granian(
@@ -105,17 +110,18 @@ def serve(environment: LocalEnvironment) -> None:
         log_level=LogLevels.warning,
     )
     logger.info("answering", extra={"address": f"http://{listener.host}:{listener.port}"})
-    server.serve(target_loader=_Loader(listener), wrap_loader=False)
+    server.serve(target_loader=_Loader(listener, template), wrap_loader=False)
 
 
 class _Loader:
     """Makes a worker's application, in the worker's own process."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, template: Path) -> None:
         self._listener = listener
+        self._template = template
 
     def __call__(self) -> Any:
-        invoker = Invoker(Router(load().routes, imported))
+        invoker = Invoker(Router(load(self._template).routes, imported))
         return RsgiApp(
             invoker,
             threads=self._listener.threads,
