@@ -1,0 +1,80 @@
+"""From RabbitMQ to files, against s5cmd and rclone on the same server and keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench import objects, peers
+from bench.figure import Figure, Target
+from bench.processes import busy_seconds, cpu_seconds
+from bench.stack import triggering
+from bench.worker import drain
+from shared.settings import Settings
+from shared.sources.s3_session import client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from bench.objects import ObjectServer
+    from bench.setting import Setting
+
+#: Objects copied before the clock runs, so that boto3 is loaded and connections are open.
+WARM_UP = 100
+
+
+def measure(setting: Setting) -> Iterator[Figure]:
+    """Measures on SeaweedFS and on nginx."""
+    plan, folder = setting.plan, setting.folder / "drain"
+    keys = objects.keys(plan.objects)
+    done = setting.step("objects", plan.objects)
+    files = []
+    for key in keys:
+        files.append(objects.write(folder, key, plan.object_bytes))
+        done(1)
+    with objects.seaweedfs(setting.folder) as server:
+        _put(server, files, setting)
+        yield from _compare(setting, server, keys)
+    with objects.nginx(setting.folder, folder) as server:
+        yield from _compare(setting, server, keys)
+
+
+def _put(server: ObjectServer, files: Sequence[Path], setting: Setting) -> None:
+    s3 = client(Settings.from_mapping(server.variables(setting.folder)))
+    done = setting.step(f"objects into {server.name}", len(files))
+    for file in files:
+        s3.put_object(Bucket=server.bucket, Key=file.name, Body=file.read_bytes())
+        done(1)
+
+
+def _compare(setting: Setting, server: ObjectServer, keys: Sequence[str]) -> Iterator[Figure]:
+    stack, storage = setting.stack, setting.folder / "storage"
+    storage.mkdir(exist_ok=True)
+    number = len(keys)
+    ours, by_s5cmd, by_rclone = [], [], []
+    variables = stack.variables(setting.few, server.variables(storage))
+    note = ""
+    with triggering(variables, setting.folder) as pid:
+        drain(stack, setting.few, keys[:WARM_UP], storage)
+        for _ in setting.runs(f"drain from {server.name}"):
+            peer = setting.folder / "peer"
+            by_s5cmd.append(number / peers.s5cmd(server, keys, peer))
+            cpu, busy = cpu_seconds(pid), busy_seconds()
+            seconds = drain(stack, setting.few, keys, storage)
+            cpu, busy = cpu_seconds(pid) - cpu, busy_seconds() - busy
+            ours.append(number / seconds)
+            by_rclone.append(number / peers.rclone(server, keys, peer))
+            note = (
+                f"processor time of one file in µs: worker {cpu / number * 1e6:.0f}, "
+                f"the whole machine {busy / number * 1e6:.0f}"
+            )
+    name = f"drain of {number:,} × {setting.plan.object_bytes >> 10} KiB, {server.name}"
+    yield Figure(name, ours, "files/s", Target(2, ratio=True), by_s5cmd, "s5cmd run", note)
+    yield Figure(
+        name,
+        ours,
+        "files/s",
+        Target(1.4, ratio=True),
+        by_rclone,
+        "rclone copy --files-from --no-traverse --transfers 16",
+    )

@@ -1,0 +1,106 @@
+"""One row of the table: what was measured, against what, and whether it is enough."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What must be reached.
+
+    Attributes:
+        limit: the number that decides.
+        at_least: the figure must be no smaller; otherwise no larger.
+        ratio: the limit is one of the figure's ratio to its peer, not of the figure itself.
+    """
+
+    limit: float
+    at_least: bool = True
+    ratio: bool = False
+
+    def __str__(self) -> str:
+        """Words it: "at least 2 x the peer"."""
+        bound = "at least" if self.at_least else "at most"
+        return f"{bound} {self.limit:g}{' × the peer' if self.ratio else ''}"
+
+    def met(self, value: float, ratio: float | None) -> bool:
+        """Tells whether a figure reaches it."""
+        judged = (ratio or 0.0) if self.ratio else value
+        return judged >= self.limit if self.at_least else judged <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A measured figure: the median of several runs.
+
+    Attributes:
+        name: what was measured.
+        runs: the figure of each run.
+        unit: such as "requests/s".
+        target: what must be reached; None where the figure only informs.
+        peers: the peer's figure of each run, in the same unit and taken right beside ours.
+        against: what the peer is.
+        note: what a reader must know to judge it.
+    """
+
+    name: str
+    runs: Sequence[float]
+    unit: str
+    target: Target | None = None
+    peers: Sequence[float] = ()
+    against: str = ""
+    note: str = ""
+
+    @property
+    def value(self) -> float:
+        """The median of the runs."""
+        return statistics.median(self.runs)
+
+    @property
+    def peer(self) -> float | None:
+        """The median of the peer's runs."""
+        return statistics.median(self.peers) if self.peers else None
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours to the peer's: the median of the ratios of runs that were made side by side.
+
+        Noise of the machine that lasts longer than a run hits both and cancels out.
+        """
+        if not self.peers:
+            return None
+        return statistics.median(a / b for a, b in zip(self.runs, self.peers, strict=True))
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is reached."""
+        return self.target.met(self.value, self.ratio) if self.target else None
+
+    def document(self) -> dict[str, Any]:
+        """Gives the figure as it stands in docs/benchmarks.json."""
+        return {
+            "name": self.name,
+            "value": rounded(self.value),
+            "unit": self.unit,
+            "peer": rounded(self.peer),
+            "ratio": rounded(self.ratio),
+            "target": str(self.target) if self.target else None,
+            "met": self.met,
+            "against": self.against or None,
+            "runs": [rounded(run) for run in self.runs],
+            "peer_runs": [rounded(run) for run in self.peers],
+            "note": self.note or None,
+        }
+
+
+def rounded(number: float | None) -> float | None:
+    """Rounds to three digits that mean something; whole from a hundred on."""
+    if number is None:
+        return None
+    return round(number) if abs(number) >= 100 else float(f"{number:.3g}")  # noqa: PLR2004

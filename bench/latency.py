@@ -1,0 +1,93 @@
+"""From POST to the file in place, on an idle service."""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import time
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING
+
+from bench import objects
+from bench.figure import Figure, Target
+from bench.stack import serving, triggering
+from shared.signing import sign
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bench.setting import Setting
+
+PATIENCE_SECONDS = 30.0
+_LOOK_SECONDS = 0.0005
+CREATED = 201
+WARM_UP = 5
+
+
+def measure(setting: Setting) -> Iterator[Figure]:
+    """Sends one request after the other, each when its forerunner's file is long there."""
+    plan, stack = setting.plan, setting.stack
+    folder, storage = setting.folder / "latency", setting.folder / "storage"
+    storage.mkdir(exist_ok=True)
+    names = objects.keys(plan.samples + WARM_UP)
+    for name in names:
+        objects.write(folder, name, plan.object_bytes)
+    taken = []
+    done = setting.step("POST to file", len(names))
+    with objects.nginx(setting.folder, folder) as server:
+        variables = stack.variables(setting.few, server.variables(storage))
+        with (
+            triggering(variables, setting.folder),
+            serving(variables, setting.folder, "functions") as (_, port),
+        ):
+            connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+            for name in names:
+                # Not in step with anything that happens at fixed times.
+                time.sleep(random.uniform(0.05, 0.15))  # noqa: S311
+                taken.append(_send(connection, stack.secret, name, storage / name) * 1000)
+                done(1)
+            connection.close()
+    taken = taken[WARM_UP:]
+    size = f"{plan.object_bytes >> 10} KiB"
+    note = f"{len(taken)} requests, one by one"
+    yield Figure(
+        f"POST to file in place, {size}, idle: median",
+        [statistics.median(taken)],
+        "ms",
+        Target(25, at_least=False),
+        note=note,
+    )
+    yield Figure(
+        f"POST to file in place, {size}, idle: 99 of 100 within",
+        [statistics.quantiles(taken, n=100, method="inclusive")[98]],
+        "ms",
+        Target(100, at_least=False),
+        note=note,
+    )
+
+
+def _send(connection: HTTPConnection, key: str, name: str, file: Path) -> float:
+    """Sends a request and waits for its file; gives the seconds from the request on."""
+    body = json.dumps(
+        {
+            "oeid": name,
+            "ref_id": f"{time.time_ns()}",
+            "file_name": name,
+            "file_type": "application/octet-stream",
+        }
+    ).encode()
+    headers = {"Authorization": sign(key.encode(), body), "Content-Type": "application/json"}
+    before = time.perf_counter()
+    connection.request("POST", "/sync/", body, headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status != CREATED:
+        raise AssertionError(text)
+    while not file.exists():
+        if time.perf_counter() - before > PATIENCE_SECONDS:
+            msg = f"{name} did not come"
+            raise AssertionError(msg)
+        time.sleep(_LOOK_SECONDS)
+    return time.perf_counter() - before

@@ -1,0 +1,103 @@
+"""HTTP load by wrk, one thread, as many requests in flight as it has connections."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.servers.programs import find
+from shared.signing import sign
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SCRIPT = Path(__file__).with_name("load.lua")
+#: More prepared requests than any run can send: none is sent twice.
+MOST_PER_SECOND = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one run of load came to.
+
+    Attributes:
+        requests: that were answered.
+        seconds: it lasted.
+        median_ms: of the time from request to answer.
+        p99_ms: below which 99 of 100 answers came.
+        refused: answers other than 2xx and 3xx.
+        broken: connections lost, requests without an answer in two seconds.
+        generator_seconds: processor time of the generator.
+    """
+
+    requests: int
+    seconds: float
+    median_ms: float
+    p99_ms: float
+    refused: int
+    broken: int
+    generator_seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+
+def prepare(file: Path, key: str, number: int) -> None:
+    """Writes signed `POST /sync/` requests, each as it goes over the wire, apart by NUL."""
+    run = secrets.token_hex(4)
+    with file.open("wb") as out:
+        for count in range(number):
+            body = json.dumps(
+                {
+                    "oeid": f"{run}-{count}",
+                    "ref_id": f"reference-{count}",
+                    "file_name": f"load/{run}/{count % 1000}/{count}.jpg",
+                    "file_type": "image/jpeg",
+                }
+            ).encode()
+            head = (
+                "POST /sync/ HTTP/1.1\r\nHost: localhost\r\n"
+                f"Authorization: {sign(key.encode(), body)}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            )
+            out.write(head.encode() + body + b"\0")
+
+
+def run(
+    port: int,
+    seconds: int,
+    connections: int,
+    requests: Path | None = None,
+    prefix: Sequence[str] = (),
+) -> Load:
+    """Sends requests as fast as they are answered.
+
+    Args:
+        port: of 127.0.0.1.
+        seconds: for so long.
+        connections: over so many connections.
+        requests: what `prepare` wrote; None sends `GET /sync/`.
+        prefix: command line in front of the generator's, such as taskset's.
+    """
+    before = os.times()
+    command = [*prefix, find("wrk", "wrk"), "-t1", f"-c{connections}", f"-d{seconds}s"]
+    command += ["-s", str(SCRIPT), f"http://127.0.0.1:{port}/sync/"]
+    command += ["--", str(requests)] if requests else []
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    after = os.times()
+    spent = sum(after[2:4]) - sum(before[2:4])
+    return Load(**json.loads(text.rpartition("JSON")[2]), generator_seconds=spent)
+
+
+def prepared(folder: Path, key: str, seconds: int) -> Path:
+    """Gives a file of fresh requests, enough for so many seconds."""
+    file = folder / "requests"
+    prepare(file, key, MOST_PER_SECOND * seconds)
+    return file
