@@ -12,7 +12,7 @@ from local.servers.bucket import fill_with_samples
 from local.servers.memcached import MemcachedServer
 from local.servers.nginx import NginxServer
 from local.servers.postgres import PostgresServer, native_binaries
-from local.servers.process import Command, Process, answers
+from local.servers.process import Command, Process, answers, is_loopback
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
 from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from shared.settings import Settings
@@ -79,6 +79,7 @@ class NativeServices:
         self._environment = environment
         self._ports = ports or Ports()
         self._folder = environment.data_dir / "services"
+        self._host = environment.given.get("HOST", "127.0.0.1")
         self._processes = {
             command: Process(name, self._folder, stays=True)
             for command, name in (
@@ -171,6 +172,8 @@ class NativeServices:
             variables[part.setting] = part.value()
             if part.setting == S3_SETTING:
                 variables = {**S3_LOGIN, **variables}
+        # What is only good enough on this machine is refused once others can reach the service.
+        variables["LOCAL_RUN"] = str(int(is_loopback(self._host)))
         return {
             "TRUSTED_PROXIES": "127.0.0.1/32",
             **variables,
@@ -198,7 +201,7 @@ class NativeServices:
             functions_port=self._ports.functions,
             storage=self._environment.storage,
             max_body_bytes=max_body_bytes,
-            host=self._environment.given.get("HOST", "127.0.0.1"),
+            host=self._host,
             stays=True,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import socket
@@ -239,4 +240,14 @@ def answers(port: int, question: bytes, expected: bytes) -> bool:
             connection.sendall(question)
             return not expected or connection.recv(len(expected)).startswith(expected)
     except OSError:
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Tells whether a server that listens there can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
         return False
