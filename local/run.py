@@ -14,8 +14,8 @@ from rich.console import Console
 from local.client import curl
 from local.preparation import prepare
 from local.servers.bucket import fill_with_samples
+from local.servers.ports import free_port, require_free
 from local.servers.postgres import PostgresServer, embedded_binaries
-from local.servers.process import free_port, require_free
 from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from local.servers.samples import pictures
 from local.supervisor import Supervisor

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local.servers.errors import NotReady
-from local.servers.process import Command, answers
+from local.servers.ports import answers
+from local.servers.process import Command
 
 if TYPE_CHECKING:
     import threading

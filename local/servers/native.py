@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.preparation import prepare
 from local.servers.bucket import fill_with_samples
 from local.servers.memcached import MemcachedServer
 from local.servers.nginx import NginxServer
+from local.servers.ports import answers, is_loopback
 from local.servers.postgres import PostgresServer, native_binaries
-from local.servers.process import Command, Process, answers
+from local.servers.process import Command, Process
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
 from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from local.environment import LocalEnvironment
     from local.servers.server import Server
@@ -79,6 +80,23 @@ class NativeServices:
         self._environment = environment
         self._ports = ports or Ports()
         self._folder = environment.data_dir / "services"
+        self._host = environment.given.get("HOST", "127.0.0.1")
+        own = self._ports
+        self._rabbitmq = RabbitServer(
+            self._folder,
+            RabbitPorts(own.amqp, own.management, own.distribution, own.mapper),
+            stays=True,
+        )
+        self._parts = self._all_parts(native_binaries)
+        self._nginx = NginxServer(
+            self._folder,
+            own.nginx,
+            functions_port=own.functions,
+            storage=environment.storage,
+            max_body_bytes=Settings.from_mapping(environment.given).max_body_bytes,
+            host=self._host,
+            stays=True,
+        )
         self._processes = {
             command: Process(name, self._folder, stays=True)
             for command, name in (
@@ -100,8 +118,7 @@ class NativeServices:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._environment.storage.mkdir(parents=True, exist_ok=True)
         given = set(self._environment.given)
-        binaries = Path() if "DATABASE_URL" in given else native_binaries()
-        parts = [part for part in self._parts(binaries) if not part.elsewhere & given]
+        parts = [part for part in self._parts if not part.elsewhere & given]
         for part in parts:
             part.server.start()
         for part in parts:
@@ -113,12 +130,11 @@ class NativeServices:
             put = fill_with_samples(Settings.from_mapping(variables))
             yield f"sample pictures put: {put}"
         self._start_processes(variables)
-        nginx = self._nginx(Settings.from_mapping(variables).max_body_bytes)
-        nginx.start()
-        nginx.wait_ready()
+        self._nginx.start()
+        self._nginx.wait_ready()
         for process in self._processes.values():
             yield f"{process.name}: process {process.pid}"
-        yield f"nginx: process {nginx.pid}, http://localhost:{self._ports.nginx}"
+        yield f"nginx: process {self._nginx.pid}, http://localhost:{self._ports.nginx}"
 
     def stop(self) -> Iterator[str]:
         """Stops what runs: first those that take requests, last the database.
@@ -139,30 +155,23 @@ class NativeServices:
 
     def rabbitmqctl(self, *arguments: str) -> Command:
         """Gives a `rabbitmqctl` command for the private RabbitMQ."""
-        return self._rabbitmq().control(*arguments)
+        return self._rabbitmq.control(*arguments)
 
     def _all(self) -> list[Server | Process]:
-        # They are stopped by their records alone, so PostgreSQL's programs need not be found.
-        parts = self._parts(Path())
-        return [self._nginx(1), *self._processes.values(), *(part.server for part in parts)]
+        return [self._nginx, *self._processes.values(), *(part.server for part in self._parts)]
 
-    def _parts(self, binaries: Path) -> list[_Part]:
+    def _all_parts(self, binaries: Callable[[], Path]) -> list[_Part]:
         ports, folder = self._ports, self._folder
         postgres = PostgresServer(folder, ports.postgres, binaries, stays=True)
         memcached = MemcachedServer(folder, ports.memcached, stays=True)
         s3 = S3Server(folder, ports.s3, stays=True)
-        rabbitmq = self._rabbitmq()
+        rabbitmq = self._rabbitmq
         return [
             _part("RABBITMQ_URL", rabbitmq, lambda: rabbitmq.url),
             _part("MEMCACHED_URL", memcached, lambda: memcached.address),
             _Part(S3_SETTING, s3, lambda: s3.endpoint, S3_ELSEWHERE),
             _part("DATABASE_URL", postgres, lambda: postgres.url),
         ]
-
-    def _rabbitmq(self) -> RabbitServer:
-        ports = self._ports
-        own = RabbitPorts(ports.amqp, ports.management, ports.distribution, ports.mapper)
-        return RabbitServer(self._folder, own, stays=True)
 
     def _variables(self, parts: Iterable[_Part]) -> dict[str, str]:
         """Gives the environment of our processes once the servers have made their passwords."""
@@ -171,6 +180,8 @@ class NativeServices:
             variables[part.setting] = part.value()
             if part.setting == S3_SETTING:
                 variables = {**S3_LOGIN, **variables}
+        # What is only good enough on this machine is refused once others can reach the service.
+        variables["LOCAL_RUN"] = str(int(is_loopback(self._host)))
         return {
             "TRUSTED_PROXIES": "127.0.0.1/32",
             **variables,
@@ -189,17 +200,6 @@ class NativeServices:
                 )
         self._processes["serve"].wait_until(
             lambda: answers(self._ports.functions, b"", b""), FUNCTIONS_READY_SECONDS
-        )
-
-    def _nginx(self, max_body_bytes: int) -> NginxServer:
-        return NginxServer(
-            self._folder,
-            self._ports.nginx,
-            functions_port=self._ports.functions,
-            storage=self._environment.storage,
-            max_body_bytes=max_body_bytes,
-            host=self._environment.given.get("HOST", "127.0.0.1"),
-            stays=True,
         )
 
 

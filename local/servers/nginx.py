@@ -8,7 +8,8 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.servers.process import Command, Process, answers
+from local.servers.ports import answers
+from local.servers.process import Command, Process
 from local.servers.programs import find
 
 if TYPE_CHECKING:

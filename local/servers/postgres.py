@@ -18,7 +18,7 @@ from local.servers.launch import CANNOT_EXECUTE
 from local.servers.process import Command, Process
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 USER = "sync"  # superuser and owner of the one database
 DATABASE = "sync"
@@ -68,7 +68,7 @@ class PostgresServer:
         self,
         data_dir: Path,
         port: int,
-        binaries: Path,
+        binaries: Path | Callable[[], Path],
         *,
         stays: bool = False,
         options: Mapping[str, str] | None = None,
@@ -78,7 +78,7 @@ class PostgresServer:
         Args:
             data_dir: folder for data, password, log and pid file; made if missing.
             port: TCP port of 127.0.0.1.
-            binaries: folder of initdb and postgres.
+            binaries: folder of initdb and postgres, or what finds it once it is needed.
             stays: see `Process`.
             options: further server settings, such as `{"fsync": "off"}`.
         """
@@ -146,14 +146,18 @@ class PostgresServer:
         return lines[0] == str(self.pid) and lines[STATUS_LINE:][:1] == ["ready   "]
 
     def _command(self, program: str, *arguments: str, data: Path | None = None) -> Command:
-        path = self._binaries / program
+        folder = self._folder_of_programs()
+        path = folder / program
         if not path.exists():
-            raise ProgramMissing(f"{program} in {self._binaries}")
+            raise ProgramMissing(f"{program} in {folder}")
         return Command(
             (str(path), *arguments),
             {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-            unprivileged(data or self._data, (path, self._binaries)),
+            unprivileged(data or self._data, (path, folder)),
         )
+
+    def _folder_of_programs(self) -> Path:
+        return self._binaries if isinstance(self._binaries, Path) else self._binaries()
 
     def _version(self) -> int:
         shown = _run(self._command("postgres", "--version"))
@@ -167,7 +171,7 @@ class PostgresServer:
         if written != self._version():
             raise ForeignData(
                 f"{self._data} was written by PostgreSQL {written}, "
-                f"the one in {self._binaries} is {self._version()}"
+                f"the one in {self._folder_of_programs()} is {self._version()}"
             )
 
     def _initialise(self) -> None:
@@ -176,7 +180,7 @@ class PostgresServer:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         secret = self._secret(draft)
-        account = unprivileged(self._data, (self._binaries,))
+        account = unprivileged(self._data, (self._folder_of_programs(),))
         if account:
             try:
                 for path in (draft, secret):

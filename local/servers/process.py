@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.servers.errors import ForeignData, NotReady, PortInUse
+from local.servers.errors import ForeignData, NotReady
+from local.servers.ports import require_free
 from local.servers.running import Record, Running
 
 if TYPE_CHECKING:
@@ -202,41 +202,3 @@ class Process:
         lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
         said = [line.strip() for line in lines if line.strip()]
         return " | ".join(said[-LOG_LINES_SHOWN:]) or "it wrote nothing"
-
-
-def require_free(port: int, server: str) -> None:
-    """Returns if a server can take a TCP port of 127.0.0.1.
-
-    Raises:
-        PortInUse: something listens there.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise PortInUse(server, port) from None
-
-
-def free_port() -> int:
-    """Gives a TCP port of 127.0.0.1 that nothing uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def answers(port: int, question: bytes, expected: bytes) -> bool:
-    """Tells whether a server on 127.0.0.1 greets as it should.
-
-    Args:
-        port: its TCP port.
-        question: what to send.
-        expected: how its answer begins; empty where the connection is proof enough.
-    """
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
-            connection.sendall(question)
-            return not expected or connection.recv(len(expected)).startswith(expected)
-    except OSError:
-        return False

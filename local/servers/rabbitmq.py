@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from local.servers.process import Command, Process, answers, require_free
+from local.servers.ports import answers, require_free
+from local.servers.process import Command, Process
 from local.servers.programs import find
 
 NODE = "sync@localhost"

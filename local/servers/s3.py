@@ -6,7 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from local.servers.process import Command, Process, answers
+from local.servers.ports import answers
+from local.servers.process import Command, Process
 
 if TYPE_CHECKING:
     from pathlib import Path

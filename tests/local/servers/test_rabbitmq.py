@@ -8,7 +8,7 @@ import pika
 import pika.exceptions
 import pytest
 
-from local.servers.process import require_free
+from local.servers.ports import require_free
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
 from local.servers.running import Record
 from tests.servers import free_port

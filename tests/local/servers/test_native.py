@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.environment import LocalEnvironment
+from local.servers.native import NativeServices, Ports
+from local.servers.packages import missing_packages
+from local.servers.ports import require_free
+from local.servers.samples import pictures
+from shared.signing import sign
+from tests.conftest import missing
+from tests.servers import free_port, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+ROOT = Path(__file__).parents[3]
+KEY = "a key of the tests"
+CREATED = 201
+
+
+@pytest.fixture
+def ports() -> Ports:
+    return Ports(**{field.name: free_port() for field in dataclasses.fields(Ports)})
+
+
+@pytest.fixture
+def services(tmp_path: Path, ports: Ports) -> Iterator[NativeServices]:
+    absent = missing_packages()
+    if absent:
+        missing(", ".join(absent))
+    given = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(tmp_path),
+        "SECRET_KEY": KEY,
+        "RATE_LIMIT_GET": "off",
+        "SCHEDULE_SECONDS": "0.5",
+        "WORKERS": "1",
+    }
+    services = NativeServices(LocalEnvironment(ROOT, given), ports)
+    yield services
+    list(services.stop())
+
+
+def ask(port: int, body: bytes | None = None) -> tuple[int, dict[str, int | str]]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        headers = {"Authorization": sign(KEY.encode(), body)} if body else {}
+        connection.request("POST" if body else "GET", "/sync/", body, headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def test_a_signed_request_becomes_a_file_and_everything_survives_a_restart(
+    services: NativeServices, ports: Ports, tmp_path: Path
+) -> None:
+    picture = next(pictures())
+    body = json.dumps(
+        {"oeid": "1", "ref_id": "2", "file_name": picture.name, "file_type": picture.media_type}
+    ).encode()
+
+    assert "sample pictures put: 36" in list(services.start())
+    first = list(services.status())
+    assert not [line for line in first if "not running" in line]
+    assert ask(ports.nginx, body)[0] == CREATED
+    wait_for(lambda: ask(ports.nginx)[1]["synced_objects_count"] == 1)
+    assert (tmp_path / "storage" / picture.name).read_bytes() == picture.content
+
+    assert "sample pictures put: 0" in list(services.start())
+    assert list(services.status()) == first
+
+    queues = services.rabbitmqctl("--quiet", "list_queues", "name", "type", "durable", "messages")
+    assert ["sync", "quorum", "true", "0"] in [
+        line.split() for line in queues.run().stdout.splitlines()
+    ]
+
+    assert len(list(services.stop())) == len(first)
+    assert all("not running" in line for line in services.status())
+    for port in dataclasses.astuple(ports):
+        require_free(port, "this test")
+
+    list(services.start())
+    assert ask(ports.nginx)[1] == {"synced_objects_count": 1, "queued_objects_count": 0}
+    assert ask(ports.nginx, body)[0] == 409

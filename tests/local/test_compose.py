@@ -1,0 +1,267 @@
+"""What can be said about the containers where no container engine runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local.cli import app
+from local.environment import S3_PORT
+from local.servers.native import Ports
+from local.servers.nginx import TEMPLATE
+from shared.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE_FILE = ROOT / "local" / "docker-compose.yml"
+COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+DOCKERFILE = (ROOT / "local" / "Dockerfile").read_text()
+# Set by AWS, or by the processes themselves.
+NOT_PASSED_ON = {"AWS_LAMBDA_FUNCTION_NAME", "LOCALSTACK_HOST"}
+
+
+def setting_names() -> set[str]:
+    return {field.metadata["name"] for field in dataclasses.fields(Settings)}
+
+
+def published(service: str) -> set[int]:
+    return {int(port.split(":")[-2]) for port in SERVICES[service]["ports"]}
+
+
+def inside(service: str) -> set[int]:
+    return {int(port.split(":")[-1]) for port in SERVICES[service]["ports"]}
+
+
+def test_the_file_is_what_compose_understands() -> None:
+    schema = ["-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run(  # noqa: S603 — the arguments are the tests' own
+        [sys.executable, *schema, str(COMPOSE_FILE)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_port_is_the_documented_one() -> None:
+    ports = Ports()
+    assert published("nginx") == inside("nginx") == {ports.nginx}
+    assert published("functions") == inside("functions") == {ports.functions}
+    assert published("postgres") == {ports.postgres}
+    assert published("rabbitmq") == {ports.management, ports.amqp}
+    assert published("memcached") == {ports.memcached}
+    assert published("s3") == inside("s3") == {ports.s3} == {S3_PORT}
+
+
+def test_only_nginx_can_be_reached_from_elsewhere() -> None:
+    for name, service in SERVICES.items():
+        for port in service.get("ports", ()):
+            host = "${HOST:-127.0.0.1}:" if name == "nginx" else "127.0.0.1:"
+            assert port.startswith(host)
+
+
+def test_every_setting_reaches_the_functions() -> None:
+    wanted = setting_names() - NOT_PASSED_ON
+    for service in OURS.values():
+        assert wanted <= set(service["environment"])
+
+
+def test_every_variable_is_one_that_something_reads() -> None:
+    read = setting_names() | set(re.findall(r"^#?(\w+)=", example(), re.MULTILINE))
+    for service in OURS.values():
+        assert set(service["environment"]) <= read
+
+
+def example() -> str:
+    return (ROOT / ".env.example").read_text()
+
+
+def interpolated(text: str, **variables: str) -> str:
+    """Fills in variables as Compose does, with its defaults for what is not given."""
+    return re.sub(
+        r"\$\{(\w+)(?::?[-?]([^}]*))?\}", lambda match: variables.get(match[1], match[2]), text
+    )
+
+
+def test_the_settings_can_be_read() -> None:
+    secrets = dict.fromkeys(("SECRET_KEY", "POSTGRES_PASSWORD", "RABBITMQ_PASSWORD"), "secret")
+    environment = OURS["functions"]["environment"]
+    given = {n: interpolated(str(v), **secrets) for n, v in environment.items() if v is not None}
+    settings = Settings.from_mapping(given, required=("SECRET_KEY", "DATABASE_URL"))
+    assert settings.database_url == "postgresql://sync:secret@postgres:5432/sync"
+    assert settings.s3_endpoint == f"http://s3:{S3_PORT}"
+    assert not settings.local_run
+    assert settings.storage_path == "/storage"
+    assert settings.memcached_url == ("memcached", 11211)
+    (proxy,) = settings.trusted_proxies
+    nginx = SERVICES["nginx"]["networks"]["default"]["ipv4_address"]
+    assert str(proxy) == f"{nginx}/32"
+
+
+def test_every_address_is_a_service_and_its_port() -> None:
+    environment = OURS["functions"]["environment"]
+    assert re.search(r"@postgres:5432/sync$", environment["DATABASE_URL"])
+    assert re.search(r"@rabbitmq:5672/$", environment["RABBITMQ_URL"])
+    assert 5432 in inside("postgres")
+    assert 5672 in inside("rabbitmq")
+    assert 11211 in inside("memcached")
+    assert environment["AWS_ENDPOINT_URL_S3"] == f"${{AWS_ENDPOINT_URL_S3-http://s3:{S3_PORT}}}"
+    assert SERVICES["nginx"]["environment"]["NGINX_FUNCTIONS"].startswith("functions:27003")
+    assert environment["PORT"] == "27003"
+
+
+def test_each_command_exists() -> None:
+    commands = {
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback
+    }
+    for service in OURS.values():
+        assert service["command"][:3] == ["python", "-m", "local"]
+        assert service["command"][3] in commands
+
+
+def test_no_secret_has_a_default() -> None:
+    text = COMPOSE_FILE.read_text()
+    for name in ("SECRET_KEY", "POSTGRES_PASSWORD", "RABBITMQ_PASSWORD"):
+        assert set(re.findall(rf"\$\{{{name}(.)", text)) == {":"}
+        assert set(re.findall(rf"\$\{{{name}:(.)", text)) == {"?"}
+
+
+def test_every_value_of_the_nginx_template_is_given() -> None:
+    nginx = SERVICES["nginx"]
+    assert set(re.findall(r"\$\{(\w+)\}", TEMPLATE.read_text())) <= set(nginx["environment"])
+    assert f"./{TEMPLATE.relative_to(ROOT)}:" in nginx["volumes"][0]
+    assert nginx["environment"]["STORAGE_PATH"] == "/storage"
+    assert nginx["volumes"][1].endswith(":/storage:ro")
+    assert OURS["trigger"]["volumes"][0].endswith(":/storage")
+
+
+def test_images_are_pinned_and_for_every_processor() -> None:
+    for service in SERVICES.values():
+        assert "platform" not in service
+        if "build" not in service:
+            assert re.fullmatch(r"[a-z/]+:\d+(\.\d+)?(-\w+)?", service["image"])
+
+
+def test_each_service_waits_for_what_it_needs() -> None:
+    for name, service in SERVICES.items():
+        for other, how in service.get("depends_on", {}).items():
+            once = how["condition"] == "service_completed_successfully"
+            assert once or "healthcheck" in SERVICES[other], f"{name} waits for {other}"
+
+
+def test_the_image_gets_what_it_copies() -> None:
+    copied = re.findall(r"^COPY (\S+) (\S+)$", DOCKERFILE, re.MULTILINE)
+    ignored = (ROOT / "local" / "Dockerfile.dockerignore").read_text().split("\n")
+    for source, target in copied:
+        assert (ROOT / source).exists()
+        assert source == target
+        assert f"!{source}" in ignored
+    assert "*" in ignored
+
+
+def test_what_the_image_copies_is_enough_to_run(tmp_path: Path) -> None:
+    for source, target in re.findall(r"^COPY (\S+) (\S+)$", DOCKERFILE, re.MULTILINE):
+        (tmp_path / target).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        copy(ROOT / source, tmp_path / target)
+    for command in (["-m", "compileall", "-q", "functions"], ["-m", "local", "--help"]):
+        done = subprocess.run(  # noqa: S603 — the arguments are the tests' own
+            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of what `make up` runs, with a Docker that says what it was asked."""
+    shutil.copytree(
+        ROOT / "local", tmp_path / "local", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text('#!/bin/sh\n[ "$2" = version ] || { echo "$@"; env; }\n')
+    docker.chmod(0o755)
+    return tmp_path
+
+
+def compose(tree: Path, **variables: str) -> tuple[list[str], dict[str, str]]:
+    environment = {"PATH": f"{tree / 'bin'}{os.pathsep}{os.defpath}", **variables}
+    shown = subprocess.run(
+        ["/bin/sh", "local/compose.sh", "up"],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    return shown[0].split(), dict(line.split("=", 1) for line in shown[1:])
+
+
+def test_secrets_are_made_once_and_kept_to_their_owner(tree: Path) -> None:
+    arguments, first = compose(tree)
+    _, second = compose(tree)
+    secrets = ("SECRET_KEY", "POSTGRES_PASSWORD", "RABBITMQ_PASSWORD")
+    assert arguments[:2] == ["compose", "--file"]
+    assert arguments[2] == "local/docker-compose.yml"
+    assert len({first[name] for name in secrets}) == len(secrets)
+    for name in secrets:
+        assert re.fullmatch(r"[0-9a-f]{64}", first[name])
+        assert second[name] == first[name]
+    files = [tree / ".local" / "secret_key", *(tree / ".local" / "compose").iterdir()]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_what_is_set_in_the_env_file_counts_and_the_environment_more(tree: Path) -> None:
+    (tree / ".env").write_text("SECRET_KEY='from the file'\nSTORAGE_PATH=kept here\nHOST=\n")
+    _, seen = compose(tree)
+    assert seen["SECRET_KEY"] == "from the file"
+    assert seen["STORAGE_FOLDER"] == str(tree / "kept here")
+    assert (tree / "kept here").is_dir()
+    assert compose(tree, SECRET_KEY="from outside")[1]["SECRET_KEY"] == "from outside"
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("", "1"), ("127.0.0.1", "1"), ("localhost", "1"), ("0.0.0.0", "0"), ("10.1.2.3", "0")],
+)
+def test_what_others_can_reach_is_no_local_run(tree: Path, host: str, local: str) -> None:
+    assert compose(tree, HOST=host)[1]["LOCAL_RUN"] == local
+
+
+def test_without_docker_one_line_says_so(tree: Path) -> None:
+    (tree / "bin" / "docker").unlink()
+    for tool in (
+        "sh",
+        "sed",
+        "tail",
+        "id",
+        "mkdir",
+        "od",
+        "tr",
+        "mv",
+        "cat",
+        "printenv",
+        "dirname",
+    ):
+        (tree / "bin" / tool).symlink_to(shutil.which(tool) or f"/bin/{tool}")
+    done = subprocess.run(
+        ["/bin/sh", "local/compose.sh", "up"],
+        cwd=tree,
+        env={"PATH": str(tree / "bin")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "make run or make services" in done.stderr
