@@ -137,7 +137,7 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(  # noqa: PLR0913 - one server each
+def deployment(
     transformed: dict[str, Any],
     tmp_path: Path,
     database_url: str,

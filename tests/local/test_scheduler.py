@@ -4,8 +4,6 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from local.scheduler import DirectQueue, repeat
 from shared import rmq_event
 from shared.errors import LedgerUnavailable
@@ -13,6 +11,8 @@ from shared.messages import SyncMessage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pytest
 
 
 def test_without_a_broker_the_worker_gets_the_same_event_in_batches() -> None:

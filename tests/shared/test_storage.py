@@ -178,7 +178,7 @@ def test_one_blocked_file_does_not_delay_the_others(storage: LocalStorage, root:
     storage.make_durable(list(parts.values()))
     failed = storage.place([(wanted(f"{n}/f", n), part) for n, part in parts.items()])
     assert {n: type(e) for n, e in failed.items()} == {7: errors.TargetBlocked}
-    assert len([p for p in root.glob("*/f")]) == 19
+    assert len(list(root.glob("*/f"))) == 19
 
 
 def test_a_part_that_is_gone_fails_alone(storage: LocalStorage, root: Path) -> None:
@@ -237,13 +237,16 @@ def test_each_error_of_the_system_has_its_type(
     assert "/secret/path" not in str(error)
 
 
-def test_discarding_removes_a_part_and_its_journal_once(storage: LocalStorage, root: Path) -> None:
-    part = storage.part(wanted())
-    part.write_bytes(b"x")
-    part.with_suffix(".journal").write_bytes(b"{}")
-    storage.discard(part)
-    storage.discard(part)
-    assert files_of(root) == {}
+def test_discarding_removes_what_every_attempt_of_a_row_left(
+    storage: LocalStorage, root: Path
+) -> None:
+    for row_id, attempt in ((1, 1), (1, 3), (2, 1)):
+        part = storage.part(wanted("k", row_id, attempt))
+        part.write_bytes(b"x")
+        part.with_suffix(".journal").write_bytes(b"{}")
+    for _ in range(2):
+        storage.discard(wanted("k", 1, 3))
+        assert sorted(files_of(root)) == [".incoming/2.1.journal", ".incoming/2.1.part"]
 
 
 def test_a_sweep_removes_old_parts_only(storage: LocalStorage, root: Path) -> None:
@@ -264,7 +267,7 @@ def test_a_sweep_removes_old_parts_only(storage: LocalStorage, root: Path) -> No
     ]
 
 
-def test_a_sweep_leaves_a_part_that_is_being_written(storage: LocalStorage, root: Path) -> None:
+def test_a_sweep_leaves_a_part_that_is_being_written(storage: LocalStorage) -> None:
     part = storage.part(wanted())
     part.write_bytes(b"x")
     os.utime(part, (0, 0))
