@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -129,6 +130,10 @@ class S3Source:
     def work(self, function: Callable[[], None], then: Callable[[], None]) -> None:
         """See `Host`."""
         self._pool.submit(function).add_done_callback(lambda _: self.soon(then))
+
+    def clock(self) -> float:
+        """See `Host`."""
+        return time.monotonic()
 
     def borrow_stream(self) -> bool:
         """See `Host`."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -77,6 +78,23 @@ class _Resolved:
     credentials: Any
     base: str  # of every object's URL
     region: str
+
+
+def _base_url(made: Any, bucket: str) -> str:
+    """Gives what boto3 would put before "/" and a key, by a request that it never sends."""
+    from botocore.awsrequest import AWSResponse  # noqa: PLC0415
+
+    empty = SimpleNamespace(stream=lambda: iter(()))
+    urls: list[str] = []
+
+    def answer(request: Any, **_: Any) -> Any:
+        urls.append(request.url)
+        return AWSResponse(request.url, 200, {}, empty)
+
+    made.meta.events.register("before-send.s3.HeadObject", answer, unique_id=_PROBE)
+    made.head_object(Bucket=bucket, Key=_PROBE)
+    made.meta.events.unregister("before-send.s3.HeadObject", unique_id=_PROBE)
+    return urls[0].removesuffix(f"/{_PROBE}")
 
 
 class Location:
@@ -164,10 +182,7 @@ class Location:
                     "no AWS credentials were found; set AWS_S3_ACCESS_KEY_ID and "
                     "AWS_S3_SECRET_ACCESS_KEY, or give the worker a role"
                 )
-            probe = made.generate_presigned_url(
-                "get_object", Params={"Bucket": self._bucket, "Key": _PROBE}
-            )
+            base = _base_url(made, self._bucket)
         except (BotoCoreError, ValueError) as error:
             raise SourceUnavailable(f"boto3 refuses the settings, {error}") from error
-        base = probe.partition("?")[0].removesuffix(f"/{_PROBE}")
         return _Resolved(made, credentials, base, made.meta.region_name or DEFAULT_REGION)

@@ -178,7 +178,7 @@ def test_one_blocked_file_does_not_delay_the_others(storage: LocalStorage, root:
     storage.make_durable(list(parts.values()))
     failed = storage.place([(wanted(f"{n}/f", n), part) for n, part in parts.items()])
     assert {n: type(e) for n, e in failed.items()} == {7: errors.TargetBlocked}
-    assert len([p for p in root.glob("*/f")]) == 19
+    assert len(list(root.glob("*/f"))) == 19
 
 
 def test_a_part_that_is_gone_fails_alone(storage: LocalStorage, root: Path) -> None:
@@ -264,7 +264,7 @@ def test_a_sweep_removes_old_parts_only(storage: LocalStorage, root: Path) -> No
     ]
 
 
-def test_a_sweep_leaves_a_part_that_is_being_written(storage: LocalStorage, root: Path) -> None:
+def test_a_sweep_leaves_a_part_that_is_being_written(storage: LocalStorage) -> None:
     part = storage.part(wanted())
     part.write_bytes(b"x")
     os.utime(part, (0, 0))
