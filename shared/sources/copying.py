@@ -59,6 +59,9 @@ slower gets company. S3 gives a connection about 85 MB/s (AWS, "Performance guid
 BREAKS_ALLOWED = 3
 """Connections of one attempt that may break; then the object waits for its next attempt."""
 
+WRITE_BYTES = 256 * 1024
+"""libcurl hands over 16 KiB at a time: so much is collected, per stream, for one write."""
+
 OK, PARTIAL = 200, 206
 
 
@@ -93,7 +96,7 @@ class Host(Protocol):
         """Gives a borrowed connection back."""
         ...
 
-    def part_size(self, key: str, etag: str, number: int) -> tuple[int, int]:
+    def part_size(self, key: str, number: int) -> tuple[int, int]:
         """Gives the size of a numbered part and the number of parts; may block."""
         ...
 
@@ -127,6 +130,8 @@ class _Stream:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.document = b""
+        self.held: list[bytes] = []
+        self.held_bytes = 0
         self.first, self.end = segment or (0, 0)
         self.position = self.first
 
@@ -143,6 +148,13 @@ class _Stream:
             if len(self.document) < answers.MAX_DOCUMENT_BYTES:
                 self.document += data
             return True
+        self.held.append(data)
+        self.held_bytes += len(data)
+        return self.held_bytes < WRITE_BYTES or self._flush()
+
+    def _flush(self) -> bool:
+        data = b"".join(self.held)
+        self.held, self.held_bytes = [], 0
         try:
             return self.copy.on_body(self, data)
         except (OSError, TransferError) as error:
@@ -150,6 +162,8 @@ class _Stream:
             return False
 
     def on_end(self, error: RetryLater | None) -> None:
+        if self.held and not self.stopped:
+            self._flush()
         try:
             self.copy.on_end(self, error)
         except (OSError, TransferError) as failure:
@@ -267,7 +281,7 @@ class Copy:
             self._measured_at = self._host.clock()
 
     def _part_size(self, number: int) -> tuple[int, int]:
-        return self._host.part_size(self.wanted.file_name, self._etag or "", number)
+        return self._host.part_size(self.wanted.file_name, number)
 
     def _check_range(self, stream: _Stream) -> bool:
         if stream.status == OK:

@@ -146,9 +146,9 @@ class S3Source:
         """See `Host`."""
         self._extra -= 1
 
-    def part_size(self, key: str, etag: str, number: int) -> tuple[int, int]:
+    def part_size(self, key: str, number: int) -> tuple[int, int]:
         """See `Host`."""
-        return self._location.part_size(key, etag, number)
+        return self._location.part_size(key, number)
 
     def aim(self, key: str, region: str) -> Aim:
         """See `Host`."""
