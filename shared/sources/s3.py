@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -130,6 +131,10 @@ class S3Source:
         """See `Host`."""
         self._pool.submit(function).add_done_callback(lambda _: self.soon(then))
 
+    def clock(self) -> float:
+        """See `Host`."""
+        return time.monotonic()
+
     def borrow_stream(self) -> bool:
         """See `Host`."""
         if self._extra >= EXTRA_STREAMS:
@@ -141,9 +146,9 @@ class S3Source:
         """See `Host`."""
         self._extra -= 1
 
-    def part_size(self, key: str, etag: str, number: int) -> tuple[int, int]:
+    def part_size(self, key: str, number: int) -> tuple[int, int]:
         """See `Host`."""
-        return self._location.part_size(key, etag, number)
+        return self._location.part_size(key, number)
 
     def aim(self, key: str, region: str) -> Aim:
         """See `Host`."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -79,6 +80,23 @@ class _Resolved:
     region: str
 
 
+def _base_url(made: Any, bucket: str) -> str:
+    """Gives what boto3 would put before "/" and a key, by a request that it never sends."""
+    from botocore.awsrequest import AWSResponse  # noqa: PLC0415
+
+    empty = SimpleNamespace(stream=lambda: iter(()))
+    urls: list[str] = []
+
+    def answer(request: Any, **_: Any) -> Any:
+        urls.append(request.url)
+        return AWSResponse(request.url, 200, {}, empty)
+
+    made.meta.events.register("before-send.s3.HeadObject", answer, unique_id=_PROBE)
+    made.head_object(Bucket=bucket, Key=_PROBE)
+    made.meta.events.unregister("before-send.s3.HeadObject", unique_id=_PROBE)
+    return urls[0].removesuffix(f"/{_PROBE}")
+
+
 class Location:
     """One bucket on one endpoint.
 
@@ -122,12 +140,14 @@ class Location:
             if self._resolved is None or self._resolved.region != region:
                 self._resolved = self._resolve(region)
 
-    def part_size(self, key: str, etag: str, number: int) -> tuple[int, int]:
+    def part_size(self, key: str, number: int) -> tuple[int, int]:
         """Asks for the size of one part of a multipart object, and for how many it has.
+
+        The version is not pinned: servers differ in which ETag they compare here, and sizes of
+        another version can only make the digests differ, never agree.
 
         Args:
             key: the object's key.
-            etag: the version that is asked about.
             number: of the part, from 1.
 
         Returns:
@@ -140,9 +160,7 @@ class Location:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
-            answer = here.client.head_object(
-                Bucket=self._bucket, Key=key, PartNumber=number, IfMatch=f'"{etag}"'
-            )
+            answer = here.client.head_object(Bucket=self._bucket, Key=key, PartNumber=number)
         except (BotoCoreError, ClientError) as error:
             raise SourceUnavailable("the part sizes are not known") from error
         return int(answer["ContentLength"]), int(answer.get("PartsCount", 0))
@@ -164,10 +182,7 @@ class Location:
                     "no AWS credentials were found; set AWS_S3_ACCESS_KEY_ID and "
                     "AWS_S3_SECRET_ACCESS_KEY, or give the worker a role"
                 )
-            probe = made.generate_presigned_url(
-                "get_object", Params={"Bucket": self._bucket, "Key": _PROBE}
-            )
+            base = _base_url(made, self._bucket)
         except (BotoCoreError, ValueError) as error:
             raise SourceUnavailable(f"boto3 refuses the settings, {error}") from error
-        base = probe.partition("?")[0].removesuffix(f"/{_PROBE}")
         return _Resolved(made, credentials, base, made.meta.region_name or DEFAULT_REGION)

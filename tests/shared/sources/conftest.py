@@ -21,7 +21,9 @@ QUEUED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 class NewSource(Protocol):
     """Makes a source; see `new_source`."""
 
-    def __call__(self, endpoint: str, *, seconds_later: float = 0, **settings: str) -> S3Source: ...
+    def __call__(
+        self, endpoint: str = "", *, seconds_later: int = 0, settings: dict[str, str] | None = None
+    ) -> S3Source: ...
 
 
 @pytest.fixture
@@ -35,7 +37,9 @@ def incoming(tmp_path: Path) -> Path:
 def new_source() -> Iterator[NewSource]:
     made: list[S3Source] = []
 
-    def new(endpoint: str, *, seconds_later: float = 0, **settings: str) -> S3Source:
+    def new(
+        endpoint: str = "", *, seconds_later: int = 0, settings: dict[str, str] | None = None
+    ) -> S3Source:
         values = {
             "AWS_S3_BUCKET_NAME": "bucket",
             "AWS_S3_ACCESS_KEY_ID": "AKIDEXAMPLE",
@@ -43,7 +47,7 @@ def new_source() -> Iterator[NewSource]:
             "AWS_S3_REGION_NAME": "us-east-1",
             "AWS_ENDPOINT_URL_S3": endpoint,
             "SOURCE_STALL_SECONDS": "2",
-            **settings,
+            **(settings or {}),
         }
         now = QUEUED_AT + timedelta(seconds=seconds_later)
         made.append(S3Source(Settings.from_mapping(values), now=lambda: now))

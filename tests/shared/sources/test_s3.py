@@ -28,7 +28,7 @@ SECONDS = 30
 
 
 def content(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).randbytes(size)
+    return random.Random(seed).randbytes(size)  # noqa: S311, the same bytes in every run
 
 
 def part_of(incoming: Path, row_id: int = 1, attempt: int = 1) -> Path:
@@ -52,13 +52,34 @@ def test_an_object_of_any_size_is_copied_and_verified(
     assert fetched.verified_by == "md5"
 
 
+def slowed(rule: Callable[[Asked], Answer]) -> Callable[[Asked], Answer]:
+    """Slows the answers to plain GETs to some 30 MB/s, so that company is worth while."""
+
+    def slow(asked: Asked) -> Answer:
+        answer = rule(asked)
+        if asked.span is None:
+            body = answer.body
+            answer.headers["Content-Length"] = str(len(body))
+
+            def send(connection: Any, _: Asked) -> None:
+                for start in range(0, len(body), 300_000):
+                    connection.sendall(body[start : start + 300_000])
+                    time.sleep(0.01)
+
+            answer.send = send
+        return answer
+
+    return slow
+
+
 def test_ranges_of_a_large_object_are_pinned_to_its_version(
     incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted]
 ) -> None:
     body = content(8 * SEGMENT_BYTES)
-    with FaultyServer(s3_object(body)) as server:
-        new_source(server.url).fetch(wanted(), part_of(incoming)).result(SECONDS)
+    with FaultyServer(slowed(s3_object(body))) as server:
+        fetched = new_source(server.url).fetch(wanted(), part_of(incoming)).result(SECONDS)
         first, *others = server.asked
+    assert fetched.sha256 == hashlib.sha256(body).digest()
     assert first.span is None
     assert others
     etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
@@ -178,14 +199,18 @@ def test_a_body_longer_than_announced_is_cut_where_the_object_ends(
     [(0, errors.ObjectNotVisible), (60, errors.ObjectNotVisible), (61, errors.ObjectMissing)],
 )
 def test_a_missing_object_is_given_its_grace_window(
-    seconds_later: float,
+    seconds_later: int,
     expected: type[errors.TransferError],
     incoming: Path,
     new_source: NewSource,
     wanted: Callable[..., Wanted],
 ) -> None:
     with FaultyServer(lambda _: error(404, "NoSuchKey")) as server:
-        source = new_source(server.url, seconds_later=seconds_later, MISSING_OBJECT_SECONDS="60")
+        source = new_source(
+            server.url,
+            seconds_later=seconds_later,
+            settings={"MISSING_OBJECT_SECONDS": "60"},
+        )
         failure = source.fetch(wanted(), part_of(incoming)).exception(SECONDS)
     assert type(failure) is expected
 
@@ -226,7 +251,7 @@ def test_an_object_replaced_while_it_is_copied_is_never_mixed(
     incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted]
 ) -> None:
     old, new = s3_object(content(8 * SEGMENT_BYTES)), s3_object(content(8 * SEGMENT_BYTES, 2))
-    with FaultyServer(lambda a: old(a) if a.span is None else new(a)) as server:
+    with FaultyServer(lambda a: slowed(old)(a) if a.span is None else new(a)) as server:
         failure = new_source(server.url).fetch(wanted(), part_of(incoming)).exception(SECONDS)
     assert isinstance(failure, errors.ObjectChanged)
     assert list(incoming.iterdir()) == []
@@ -257,7 +282,7 @@ def test_a_large_object_survives_broken_connections(
             answer.send = lambda connection, _: connection.sendall(half)
         return answer
 
-    with FaultyServer(rule) as server:
+    with FaultyServer(slowed(rule)) as server:
         fetched = new_source(server.url).fetch(wanted(), part_of(incoming)).result(SECONDS)
     assert fetched.sha256 == hashlib.sha256(body).digest()
     assert hashlib.sha256(part_of(incoming).read_bytes()).digest() == fetched.sha256
@@ -365,7 +390,9 @@ def test_a_running_copy_ends_soon_after_it_is_cancelled(
         server.ended.wait()
 
     with FaultyServer(lambda _: Answer(200, {"Content-Length": "5000"}, send=hang)) as server:
-        source = new_source(server.url, SOURCE_STALL_SECONDS="60", SYNC_CONCURRENCY="1")
+        source = new_source(
+            server.url, settings={"SOURCE_STALL_SECONDS": "60", "SYNC_CONCURRENCY": "1"}
+        )
         running = source.fetch(wanted(), part_of(incoming))
         waiting = source.fetch(wanted("other", 2), part_of(incoming, 2))
         assert begun.wait(SECONDS)
@@ -384,7 +411,9 @@ def test_closing_ends_what_runs_and_what_waits(
         server.ended.wait()
 
     with FaultyServer(lambda _: Answer(200, {"Content-Length": "5"}, send=hang)) as server:
-        source = new_source(server.url, SOURCE_STALL_SECONDS="60", SYNC_CONCURRENCY="2")
+        source = new_source(
+            server.url, settings={"SOURCE_STALL_SECONDS": "60", "SYNC_CONCURRENCY": "2"}
+        )
         futures = [source.fetch(wanted("k", n), part_of(incoming, n)) for n in range(5)]
         wait_for(lambda: len(server.asked) == 2)
         source.close()
@@ -408,7 +437,7 @@ def test_no_more_objects_are_copied_at_once_than_is_set(
         connection.sendall(b"12345")
 
     with FaultyServer(lambda _: Answer(200, {"Content-Length": "5"}, send=slowly)) as server:
-        source = new_source(server.url, SYNC_CONCURRENCY="3")
+        source = new_source(server.url, settings={"SYNC_CONCURRENCY": "3"})
         futures = [source.fetch(wanted("k", n), part_of(incoming, n)) for n in range(20)]
         assert all(f.result(SECONDS).size == 5 for f in futures)
     assert most <= 3
@@ -497,7 +526,7 @@ def test_a_full_storage_is_said_to_be_full(
 def test_outcomes_of_many_objects_are_their_own(
     incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted]
 ) -> None:
-    bodies = {f"k{n}": content(random.Random(n).randrange(200_000), n) for n in range(60)}
+    bodies = {f"k{n}": content(n * 7919 % 200_000, n) for n in range(60)}
 
     def rule(asked: Asked) -> Answer:
         name = asked.path.rpartition("/")[2]
