@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
+import signal
 import urllib.request
 import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,6 +38,8 @@ AnyServer = TypeVar("AnyServer", bound="Server")
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
+        # Ended by SIGTERM it stops its servers, as after Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         config.stash[HOST] = Host()
         os.environ[ADDRESS_VARIABLE] = config.stash[HOST].address
 

@@ -28,6 +28,7 @@ import psycopg2
 from local.servers.errors import ProgramMissing
 from local.servers.postgres import PostgresServer, embedded_binaries
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
+from local.servers.running import Record, Running
 from local.servers.s3 import S3Server
 from shared.ledger.migrate import migrate
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 ADDRESS_VARIABLE = "TEST_SERVERS"
 TEMPLATE = "ledger"
+PREFIX = "sync-tests-"
+OWNER = "owner.pid"
 # Below the ports that connections and bind(0) are given (ip(7): ip_local_port_range), so that no
 # other process comes by one between its choice and its use; and below the service's own.
 PORTS = range(10_240, 26_900)
@@ -147,7 +150,11 @@ class Host:
     """Starts servers on request and stops them all at the end."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="sync-tests-"))
+        _sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        ours = Running.of(os.getpid())
+        if ours:
+            Record(ours, None).save(self._folder / OWNER)
         self._threads = ThreadPoolExecutor(len(STARTERS))
         self._started: dict[str, Future[tuple[Server, dict[str, Any]]]] = {}
         self._lock = threading.Lock()
@@ -183,3 +190,11 @@ class Host:
                 server.stop()
         self._threads.shutdown()
         shutil.rmtree(self._folder)
+
+
+def _sweep() -> None:
+    """Removes the folders of hosts that were killed; their servers ended with them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        record = Record.load(folder / OWNER)
+        if record and not record.server.alive:
+            shutil.rmtree(folder, ignore_errors=True)
