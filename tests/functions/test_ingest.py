@@ -456,15 +456,10 @@ def test_without_a_ledger_nothing_is_accepted(clock: Clock) -> None:
 
 
 @pytest.fixture
-def process(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[Callable[..., Any]]:
-    """The handler of a process of its own, as the platform calls it."""
-    for name in ("RABBITMQ_URL", "MEMCACHED_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("SECRET_KEY", KEY.decode())
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    wiring.ingest.cache_clear()
-    yield functools.partial(module.handler, context=None)
-    wiring.ingest.cache_clear()
+def process(monkeypatch: pytest.MonkeyPatch, service: Service) -> Callable[..., Any]:
+    """The handler as the platform calls it."""
+    monkeypatch.setattr(wiring, "ingest", lambda: service.ingest)
+    return functools.partial(module.handler, context=None)
 
 
 def test_the_handler_answers_an_event_with_an_event(process: Callable[..., Any]) -> None:
