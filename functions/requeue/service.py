@@ -72,7 +72,7 @@ class Requeue:
 
         Raises:
             LedgerUnavailable: the rows cannot be read.
-            QueueUnavailable: the broker is out of reach; the rows stay due.
+            QueueUnavailable: the broker is out of reach; the rows become due again.
         """
         failed = self._ledger.fail_exhausted(self._max_attempts)
         for row_id in failed:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Copy:
     """A claimed object on its way into its part file.
 
@@ -26,16 +26,25 @@ class Copy:
         claim: the row, for this attempt.
         part: the part file; None when the storage would not give one.
         content: the future of the verified content.
+        begun: whether it was broken off with something in its part file.
     """
 
     claim: Claim
     part: Path | None
     content: Future[Fetched]
+    begun: bool = False
 
     @property
     def row_id(self) -> int:
         """The ledger row."""
         return self.claim.wanted.row_id
+
+    def break_off(self) -> None:
+        """Ends the copy soon; one that has ended already is left as it is."""
+        # A source may drop a short part as it ends, so this is the moment to look.
+        if not self.content.done():
+            self.begun = self.part is not None and self.part.exists()
+            self.content.cancel()
 
     @property
     def fetched(self) -> Fetched | None:
@@ -64,10 +73,11 @@ class Copy:
 
 def start(claim: Claim, source: ObjectSource, storage: Storage) -> Copy:
     """Starts copying a claimed object; whatever is wrong ends up in the copy's future."""
+    part = None
     try:
         part = storage.part(claim.wanted)
-    except TransferError as error:
+        return Copy(claim, part, source.fetch(claim.wanted, part))
+    except Exception as error:  # noqa: BLE001 - `Copy.error` tells a fault of ours from the others
         refused: Future[Fetched] = Future()
         refused.set_exception(error)
-        return Copy(claim, None, refused)
-    return Copy(claim, part, source.fetch(claim.wanted, part))
+        return Copy(claim, part, refused)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import concurrent.futures
+import contextlib
 import logging
 import queue
 import threading
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 #: With less time than this left, running copies are broken off, so that their end can still be
 #: recorded before the platform stops the function.
 MARGIN_SECONDS = 10.0
+#: How long copies that were broken off may take to close their files.
+WIND_UP_SECONDS = 2.0
 #: Parts that no attempt has touched for a day belong to nobody: retries come sooner.
 ABANDONED_SECONDS = 86_400.0
 #: Pause between two looks for them.
@@ -133,13 +137,13 @@ class SyncWorker:
     def _attempt(
         self, claims: Sequence[Claim], seconds_left: Callable[[], float]
     ) -> collections.Counter[Outcome]:
+        outcomes: collections.Counter[Outcome] = collections.Counter()
+        if not claims:
+            return outcomes
         batch = _Batch()
         keeper = LeaseKeeper(
             self._ledger, self._limits.lease_seconds, batch.claims, batch.break_off
         )
-        outcomes: collections.Counter[Outcome] = collections.Counter()
-        if not claims:
-            return outcomes
         try:
             with keeper:
                 for claim in claims:
@@ -175,24 +179,27 @@ class _Batch:
             with self._lock:
                 copy = self._copies.get(claim.wanted.row_id)
             if copy:
-                copy.content.cancel()
+                copy.break_off()
 
     def ended(self, seconds: float) -> list[Copy]:
         """Gives the copies that have ended, waiting for one if none has.
 
-        When there is no time left, all the others are broken off and count as ended.
+        When there is no time left, all are broken off and count as ended.
         """
         copies = []
-        try:
-            copies.append(self._ended.get(timeout=max(seconds, 0.001)))
-            while True:
-                copies.append(self._ended.get_nowait())
-        except queue.Empty:
-            pass
-        if not copies:
-            self.break_off(self.claims())
-            with self._lock:
-                copies = list(self._copies.values())
+        if seconds > 0:
+            with contextlib.suppress(queue.Empty):
+                copies.append(self._ended.get(timeout=seconds))
+                while True:
+                    copies.append(self._ended.get_nowait())
+        return copies or self._end()
+
+    def _end(self) -> list[Copy]:
+        self.break_off(self.claims())
+        with self._lock:
+            copies = list(self._copies.values())
+        # Whoever attempts one next must not find its part still being written.
+        concurrent.futures.wait([copy.content for copy in copies], WIND_UP_SECONDS)
         return copies
 
     def remove(self, copies: Iterable[Copy]) -> None:

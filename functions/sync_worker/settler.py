@@ -39,21 +39,24 @@ class Settler:
         policy: when a failed copy is tried again.
         jitter: gives numbers from 0 to 1, evenly spread.
         pause: waits for so many seconds.
+        clock: monotonic seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 — its collaborators, each of them once
         self,
         ledger: Ledger,
         storage: Storage,
         policy: RetryPolicy,
         jitter: Callable[[], float],
         pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._storage = storage
         self._policy = policy
         self._jitter = jitter
         self._pause = pause
+        self._clock = clock
 
     def settle(self, copies: Sequence[Copy]) -> list[Settlement]:
         """Settles copies whose content has come or failed to.
@@ -66,15 +69,16 @@ class Settler:
                 run out.
         """
         errors = {copy.row_id: error for copy in copies if (error := copy.error)}
-        errors |= self._make_durable([c for c in copies if c.row_id not in errors])
+        if complete := [copy for copy in copies if copy.row_id not in errors]:
+            errors |= self._make_durable(complete)
         placed: set[int] = set()
-        patience = time.monotonic() + LEDGER_PATIENCE_SECONDS
+        patience = self._clock() + LEDGER_PATIENCE_SECONDS
         while True:
             try:
                 settlements = self._record(copies, errors, placed)
                 break
             except LedgerUnavailable:
-                if time.monotonic() > patience:
+                if self._clock() > patience:
                     raise
                 self._pause(LEDGER_PAUSE_SECONDS)
         self._clean_up(copies, settlements)
@@ -95,26 +99,29 @@ class Settler:
         self, copies: Sequence[Copy], errors: Mapping[int, TransferError], placed: set[int]
     ) -> list[Settlement]:
         ready = [copy for copy in copies if copy.row_id not in errors]
-        failed = [self._failure(c, errors[c.row_id]) for c in copies if c.row_id in errors]
         if not ready:
-            taken = self._ledger.settle(failed)
-            return [s for s in failed if s.claim.wanted.row_id in taken]
+            settlements = [self._failure(copy, errors[copy.row_id]) for copy in copies]
+            taken = self._ledger.settle(settlements)
+            return [s for s in settlements if s.claim.wanted.row_id in taken]
         with self._ledger.placing() as placing:
-            held = placing.hold([(c.claim, c.fetched.etag if c.fetched else None) for c in ready])
+            # All of them, in one order, so that nobody who locks several waits in a circle.
+            held = placing.hold([(c.claim, c.fetched.etag if c.fetched else None) for c in copies])
             placeable = _one_version_a_name([c for c in ready if held.get(c.row_id) is False])
             refused = self._storage.place(
                 [(c.claim.wanted, c.part) for c in placeable if c.part and c.row_id not in placed]
             )
-            placed |= {c.row_id for c in placeable} - set(refused)
+            in_place = {copy.row_id for copy in placeable} - set(refused)
+            placed |= in_place
+            why_not = {**refused, **errors}
             settlements = [
                 self._success(c)
-                if c in placeable and c.row_id not in refused
-                else self._failure(c, refused.get(c.row_id) or ObjectChanged())
-                for c in ready
+                if c.row_id in in_place
+                else self._failure(c, why_not.get(c.row_id) or ObjectChanged())
+                for c in copies
                 if c.row_id in held
             ]
-            taken = placing.settle(failed + settlements)
-        return [s for s in failed + settlements if s.claim.wanted.row_id in taken]
+            taken = placing.settle(settlements)
+        return [s for s in settlements if s.claim.wanted.row_id in taken]
 
     def _success(self, copy: Copy) -> Settlement:
         return Settlement(copy.claim, Outcome.SYNCED, fetched=copy.fetched)
@@ -123,7 +130,7 @@ class Settler:
         delay = self._policy.delay(error, copy.claim.tries, self._jitter())
         if delay is None:
             return Settlement(copy.claim, Outcome.FAILED, reason=str(error))
-        never_ran = isinstance(error, OutOfTime) and copy.content.cancelled()
+        never_ran = isinstance(error, OutOfTime) and not copy.begun
         return Settlement(
             copy.claim, Outcome.RETRY, reason=str(error), delay=delay, counted=not never_ran
         )

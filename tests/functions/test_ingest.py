@@ -4,8 +4,6 @@ import base64
 import copy
 import functools
 import json
-import subprocess
-import sys
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +17,7 @@ import psycopg2
 import pytest
 
 from functions.ingest import handler as module
+from functions.ingest import wiring
 from functions.ingest.service import Ingest, Policy
 from shared.announcer import Counts
 from shared.http import Request
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from shared.cache import Cache
     from shared.http import Response
 
-ROOT = Path(__file__).parents[2]
 EVENT: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "events" / "function_url.json").read_text()
 )
@@ -457,37 +455,14 @@ def test_without_a_ledger_nothing_is_accepted(clock: Clock) -> None:
     assert service(event(body(), "")).status == 401
 
 
-#: Reads one event a line from its standard input and writes what the handler gives.
-HANDLER = """
-import json, sys
-from functions.ingest.handler import handler
-for line in sys.stdin:
-    print(json.dumps(handler(json.loads(line), None)), flush=True)
-"""
-
-
 @pytest.fixture
-def process(database_url: str) -> Callable[[dict[str, Any]], Any]:
-    """The handler in a process of its own, as the platform calls it."""
-
-    def call(event: dict[str, Any]) -> Any:
-        done = subprocess.run(  # noqa: S603 — the interpreter and the program are our own
-            [sys.executable, "-c", HANDLER],
-            input=json.dumps(event),
-            env={"SECRET_KEY": KEY.decode(), "DATABASE_URL": database_url},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return json.loads(done.stdout)
-
-    return call
+def process(monkeypatch: pytest.MonkeyPatch, service: Service) -> Callable[..., Any]:
+    """The handler as the platform calls it."""
+    monkeypatch.setattr(wiring, "ingest", lambda: service.ingest)
+    return functools.partial(module.handler, context=None)
 
 
-def test_the_handler_answers_an_event_with_an_event(
-    process: Callable[[dict[str, Any]], Any],
-) -> None:
+def test_the_handler_answers_an_event_with_an_event(process: Callable[..., Any]) -> None:
     assert process(event(body())) == {
         "statusCode": 201,
         "headers": {"content-type": "application/json"},
@@ -501,7 +476,7 @@ def test_the_handler_answers_an_event_with_an_event(
     [("GET", "/sync/", 405), ("DELETE", "/sync", 405), ("POST", "/", 404), ("POST", "/x", 404)],
 )
 def test_the_handler_knows_its_routes_only(
-    process: Callable[[dict[str, Any]], Any], method: str, path: str, status: int
+    process: Callable[..., Any], method: str, path: str, status: int
 ) -> None:
     made = event(body())
     made["rawPath"] = path

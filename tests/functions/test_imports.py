@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+#: Each of them would be felt in every cold start of a function that does not need it.
+CLIENTS = {"boto3", "botocore", "awscrt", "requests", "pycurl", "pika", "yoyo", "moto"}
+LOADED = "import sys, {module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+
+
+def loaded(module: str) -> set[str]:
+    """Gives what a fresh interpreter has loaded after one import."""
+    code = LOADED.format(module=module)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("module", "needless"),
+    [
+        ("functions.ingest.handler", CLIENTS | {"local", "jinja2"}),
+        ("functions.stats.handler", CLIENTS | {"local", "jinja2", "pydantic"}),
+        ("functions.requeue.handler", CLIENTS | {"local", "jinja2", "pydantic", "pymemcache"}),
+        ("functions.sync_worker.handler", CLIENTS | {"local", "jinja2", "pydantic", "pymemcache"}),
+    ],
+)
+def test_a_function_loads_no_client_before_it_needs_one(module: str, needless: set[str]) -> None:
+    found = loaded(module)
+    assert module.partition(".")[0] in found
+    assert found & needless == set()

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from functions.ingest import handler as ingest
+from functions.stats import handler as stats
+from shared import errors
+from shared.answers import refusal, unavailable
+from shared.validation import SyncRequest, parse
+
+DOCUMENT: dict[str, Any] = json.loads(stats.OPENAPI.read_text())
+REFUSALS = [
+    errors.BodyTooLarge(),
+    errors.SignatureMissing(),
+    errors.SignatureInvalid(),
+    errors.TooManyRequests(1),
+    errors.MalformedJson(),
+    errors.InvalidFields([{"field": "oeid", "reason": "Field required"}]),
+    errors.ObjectExists(),
+]
+
+
+def resolved(node: Any) -> Any:
+    """Replaces every reference by what it names."""
+    if isinstance(node, list):
+        return [resolved(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" not in node:
+        return {name: resolved(item) for name, item in node.items()}
+    found: Any = DOCUMENT
+    for part in node["$ref"].removeprefix("#/").split("/"):
+        found = found[part]
+    siblings = {name: item for name, item in node.items() if name != "$ref"}
+    return resolved({**found, **siblings})
+
+
+PATHS: dict[str, Any] = resolved(DOCUMENT["paths"])
+POST, GET = PATHS["/sync/"]["post"], PATHS["/sync/"]["get"]
+
+
+def validator(schema: dict[str, Any]) -> OAS31Validator:
+    return OAS31Validator(schema)
+
+
+def test_the_document_is_openapi() -> None:
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_the_documented_routes_are_the_functions_own() -> None:
+    documented = {
+        (path.removesuffix("/"), method.upper())
+        for path, operations in PATHS.items()
+        for method in operations
+    }
+    routed = [*ingest.ROUTES.items(), *stats.ROUTES.items()]
+    assert documented == {(path, method) for path, methods in routed for method in methods}
+
+
+@pytest.mark.parametrize("refused", REFUSALS, ids=lambda refused: type(refused).__name__)
+def test_every_refusal_is_documented_as_it_is_given(refused: errors.RequestRefused) -> None:
+    answer = refusal(refused)
+    documented = POST["responses"][str(answer.status)]
+    schema = documented["content"]["application/json"]["schema"]
+    validator(schema).validate(json.loads(answer.body))
+    for name, header in documented.get("headers", {}).items():
+        value: object = answer.headers[name.lower()]
+        if header["schema"].get("type") == "integer":
+            value = int(str(value))
+        validator(header["schema"]).validate(value)
+
+
+def test_no_refusal_but_these_is_documented() -> None:
+    given = {refusal(refused).status for refused in REFUSALS}
+    given |= {unavailable().status, 201}
+    assert set(POST["responses"]) == {str(status) for status in given}
+    assert set(GET["responses"]) == {"200", "412", "503"}
+
+
+def test_the_words_of_an_answer_are_fixed() -> None:
+    words = [
+        schema["properties"]["detail"]
+        for response in POST["responses"].values()
+        for schema in (
+            response["content"]["application/json"]["schema"].get("oneOf")
+            or [response["content"]["application/json"]["schema"]]
+        )
+    ]
+    documented = {text for word in words for text in word.get("enum", [word.get("const")])}
+    assert documented == {str(r) for r in REFUSALS} | {
+        "Object queued for sync",
+        "Service unavailable",
+    }
+
+
+SCHEMA = POST["requestBody"]["content"]["application/json"]["schema"]
+
+
+def test_the_example_is_a_valid_request() -> None:
+    example = POST["requestBody"]["content"]["application/json"]["example"]
+    validator(SCHEMA).validate(example)
+    assert parse(json.dumps(example).encode()) == SyncRequest(**example)
+
+
+NAMES = st.text(st.sampled_from("a./\\ \n\x7fü"), max_size=12) | st.sampled_from(
+    [".incoming/a", ".INCOMING", "a/.incoming", ".incomings/a"]
+)
+
+
+@given(st.fixed_dictionaries({"oeid": st.text(max_size=300), "file_name": NAMES}))
+def test_the_schema_accepts_what_the_service_accepts(fields: dict[str, str]) -> None:
+    document = {"ref_id": "r", "file_type": "image/jpeg", **fields}
+    try:
+        parse(json.dumps(document).encode())
+    except errors.InvalidFields:
+        accepted = False
+    else:
+        accepted = True
+    assert validator(SCHEMA).is_valid(document) == accepted

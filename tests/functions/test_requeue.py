@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.requeue.service import BATCH, ENOUGH_WAITING, Measures, Report, Requeue
+from shared.errors import QueueUnavailable
+from shared.ledger.ledger import Ledger
+from shared.ledger.rows import NewObject
+from tests.servers import execute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from shared.messages import SyncMessage
+
+MAX_ATTEMPTS = 2
+INSERT_2005 = """
+INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id)
+SELECT 'o', 'r', 'n', 't/t', sha256(n::text::bytea), '' FROM generate_series(1, 2005) AS n
+"""
+
+
+@dataclasses.dataclass
+class FakeQueue:
+    """A `shared.queue.Queue` that remembers."""
+
+    waiting: int = 0
+    confirms: bool = True
+    announced: list[int] = dataclasses.field(default_factory=list)
+    batches: int = 0
+
+    def announce_all(self, messages: Iterable[SyncMessage]) -> set[int]:
+        row_ids = [message.row_id for message in messages]
+        self.announced += row_ids
+        self.batches += 1
+        return set(row_ids) if self.confirms else set()
+
+    def depth(self) -> int:
+        return self.waiting
+
+    def bury(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+
+class LostQueue(FakeQueue):
+    def announce_all(self, messages: Iterable[SyncMessage]) -> set[int]:
+        del messages
+        raise QueueUnavailable
+
+
+@pytest.fixture
+def ledger(database_url: str) -> Iterator[Ledger]:
+    ledger = Ledger.at(database_url)
+    yield ledger
+    ledger.close()
+
+
+def add(ledger: Ledger, number: int, due_in: float = 0) -> int:
+    row_id = ledger.record(
+        NewObject(
+            oeid="o",
+            ref_id="r",
+            file_name=f"{number}",
+            file_type="t/t",
+            payload_checksum=hashlib.sha256(str(number).encode()).digest(),
+            request_id=f"request-{number}",
+        ),
+        due_in,
+    )
+    assert row_id is not None
+    return row_id
+
+
+def requeue(ledger: Ledger, queue: FakeQueue, delivery_seconds: float = 30) -> Requeue:
+    return Requeue(ledger, queue, delivery_seconds, MAX_ATTEMPTS)
+
+
+def test_due_rows_are_announced_once_and_others_not(ledger: Ledger) -> None:
+    due = [add(ledger, number) for number in range(3)]
+    add(ledger, 3, due_in=100)
+    queue = FakeQueue()
+    assert requeue(ledger, queue).run() == Report(announced=3, unconfirmed=0, failed=0)
+    assert sorted(queue.announced) == due
+    assert requeue(ledger, queue).run() == Report(0, 0, 0)
+
+
+def test_a_row_whose_announcement_is_lost_becomes_due_again(
+    ledger: Ledger, database_url: str
+) -> None:
+    row_id = add(ledger, 1)
+    queue = FakeQueue(confirms=False)
+    assert requeue(ledger, queue).run() == Report(announced=0, unconfirmed=1, failed=0)
+    assert requeue(ledger, queue).run() == Report(0, 0, 0)
+    make_due(database_url)
+    with pytest.raises(QueueUnavailable):
+        requeue(ledger, LostQueue()).run()
+    make_due(database_url)
+    queue.confirms = True
+    assert requeue(ledger, queue).run() == Report(announced=1, unconfirmed=0, failed=0)
+    assert queue.announced == [row_id, row_id]
+
+
+def make_due(url: str) -> None:
+    """Lets the delivery time pass."""
+    execute(url, "UPDATE file_sync SET due_at = now()")
+
+
+def test_a_full_queue_is_given_no_more(ledger: Ledger) -> None:
+    for number in range(3):
+        add(ledger, number)
+    queue = FakeQueue(waiting=ENOUGH_WAITING)
+    assert requeue(ledger, queue).run() == Report(0, 0, 0)
+    queue.waiting = ENOUGH_WAITING - 2
+    assert requeue(ledger, queue).run().announced == 2
+    assert requeue(ledger, FakeQueue()).run().announced == 1
+
+
+def test_many_rows_are_announced_in_portions(ledger: Ledger, database_url: str) -> None:
+    execute(database_url, INSERT_2005)
+    queue = FakeQueue()
+    assert requeue(ledger, queue).run().announced == 2005
+    assert queue.batches == -(-2005 // BATCH)
+    assert len(set(queue.announced)) == 2005
+
+
+def test_a_run_ends_even_where_rows_are_due_again_at_once(ledger: Ledger) -> None:
+    add(ledger, 1)
+    queue = FakeQueue(waiting=ENOUGH_WAITING - 5)
+    assert requeue(ledger, queue, delivery_seconds=0).run().announced == 5
+
+
+def test_rows_whose_workers_went_silent_too_often_are_failed(
+    ledger: Ledger, database_url: str
+) -> None:
+    row_id = add(ledger, 1)
+    for suspect in (False, True):
+        ledger.claim([row_id], lease_seconds=60, max_attempts=MAX_ATTEMPTS, suspect=suspect)
+        execute(
+            database_url,
+            "UPDATE file_sync SET leased_until = now() - interval '1 s', due_at = now()",
+        )
+    assert requeue(ledger, FakeQueue()).run() == Report(announced=0, unconfirmed=0, failed=1)
+    assert requeue(ledger, FakeQueue()).measure() == Measures(1, 0, 0.0)
+
+
+def test_what_alarms_watch_is_measured(ledger: Ledger, database_url: str) -> None:
+    add(ledger, 1)
+    execute(database_url, "UPDATE file_sync SET queued_at = now() - interval '1 hour'")
+    measures = requeue(ledger, FakeQueue()).measure()
+    assert (measures.failed_objects, measures.queued_objects) == (0, 1)
+    assert 3600 <= measures.oldest_queued_seconds < 3700

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import copy
+import json
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.stats import handler as module
+from functions.stats import wiring
+from functions.stats.service import Stats
+from shared.http import Request
+from shared.ledger.ledger import Ledger
+from shared.memcached import MemcachedCache
+from shared.memory_cache import MemoryCache
+from shared.settings import RateLimit
+from tests.servers import execute, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shared.http import Response
+
+EVENT: dict[str, Any] = json.loads(
+    (Path(__file__).parents[1] / "events" / "function_url.json").read_text()
+)
+OFF = RateLimit(0, 1)
+NETWORKS = [ip_network("10.0.0.0/8")]
+INSERT = """
+INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, state,
+                       last_error, synced_at, file_path, size_bytes, sha256, queued_at)
+SELECT 'o', 'r', 'n' || n, 't/t', sha256(n::text::bytea), n::text,
+       (CASE WHEN n <= 3 THEN 'synced' WHEN n <= 5 THEN 'queued' ELSE 'failed' END)::sync_state,
+       'no', CASE WHEN n <= 3 THEN now() END, 'n', CASE WHEN n <= 3 THEN 100 END, '',
+       now() - interval '1 hour'
+  FROM generate_series(1, 9) AS n
+"""
+
+
+@pytest.fixture
+def ledger(database_url: str) -> Iterator[Ledger]:
+    ledger = Ledger.at(database_url)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def stats(ledger: Ledger) -> Stats:
+    return Stats(OFF, NETWORKS, MemoryCache(), ledger)
+
+
+@pytest.fixture
+def lost() -> Ledger:
+    return Ledger.at(f"postgresql://sync@127.0.0.1:{free_port()}/sync")
+
+
+def event(path: str = "/sync/", query: str = "", method: str = "GET", **headers: str) -> Any:
+    made = copy.deepcopy(EVENT)
+    made |= {"rawPath": path, "rawQueryString": query, "body": None}
+    made["requestContext"]["http"] |= {"method": method, "sourceIp": "10.0.0.2"}
+    made["headers"] = {name.replace("_", "-"): value for name, value in headers.items()}
+    return made
+
+
+def get(stats: Stats, path: str = "/sync/", query: str = "", **headers: str) -> Response:
+    return module.answer(stats, Request.from_event(event(path, query, **headers)))
+
+
+def test_an_empty_ledger_counts_nothing(stats: Stats) -> None:
+    answer = get(stats)
+    assert (answer.status, answer.body) == (
+        200,
+        b'{"synced_objects_count": 0, "queued_objects_count": 0}',
+    )
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_failed_objects_count_among_the_queued(stats: Stats, database_url: str) -> None:
+    execute(database_url, INSERT)
+    assert json.loads(get(stats).body) == {"synced_objects_count": 3, "queued_objects_count": 6}
+
+
+@pytest.mark.parametrize("query", ["detail=1", "detail=yes"])
+def test_detail_tells_more(stats: Stats, database_url: str, query: str) -> None:
+    assert json.loads(get(stats, query=query).body)["oldest_queued_seconds"] is None
+    execute(database_url, INSERT)
+    document = json.loads(get(stats, query=query).body)
+    assert 3600 <= document.pop("oldest_queued_seconds") < 3700
+    assert document == {
+        "synced_objects_count": 3,
+        "queued_objects_count": 6,
+        "failed_objects_count": 4,
+        "bytes_stored": 300,
+    }
+
+
+@pytest.mark.parametrize("query", ["detail=0", "detail=", "detail", "other=1"])
+def test_without_detail_there_are_exactly_two_keys(stats: Stats, query: str) -> None:
+    assert len(json.loads(get(stats, query=query).body)) == 2
+
+
+def test_gets_from_one_address_are_limited(ledger: Ledger) -> None:
+    stats = Stats(RateLimit(2, 3600), NETWORKS, MemoryCache(), ledger)
+    statuses = [get(stats, x_forwarded_for="1.1.1.1").status for _ in range(3)]
+    assert statuses == [200, 200, 412]
+    answer = get(stats, x_forwarded_for="1.1.1.1")
+    assert answer.body == b'{"detail": "Too many requests"}'
+    assert int(answer.headers["retry-after"]) > 0
+    assert get(stats, x_forwarded_for="2.2.2.2").status == 200
+    assert get(stats, "/status.html", x_forwarded_for="1.1.1.1").status == 200
+
+
+def test_without_a_ledger_there_are_no_counts(lost: Ledger) -> None:
+    answer = get(Stats(OFF, [], MemoryCache(), lost))
+    assert (answer.status, answer.body) == (503, b'{"detail": "Service unavailable"}')
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_the_status_page_is_200_when_all_is_well(stats: Stats) -> None:
+    answer = get(stats, "/status.html")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert b"<h1>Service available</h1>" in answer.body
+
+
+def test_the_status_page_names_what_does_not_answer(ledger: Ledger, lost: Ledger) -> None:
+    dead = MemcachedCache(("127.0.0.1", free_port()))
+    answer = get(Stats(OFF, [], dead, ledger), "/status.html")
+    assert answer.status == 503
+    assert b"<dt>database</dt><dd>ok</dd>" in answer.body
+    assert b"<dt>cache</dt><dd>memcached is out of reach</dd>" in answer.body
+    answer = get(Stats(OFF, [], MemoryCache(), lost), "/status.html")
+    assert answer.status == 503
+    assert b"<dt>database</dt><dd>PostgreSQL is out of reach</dd>" in answer.body
+    assert b"<dt>cache</dt><dd>ok</dd>" in answer.body
+
+
+def test_without_a_cache_the_counts_are_given_all_the_same(ledger: Ledger) -> None:
+    dead = MemcachedCache(("127.0.0.1", free_port()))
+    assert [get(Stats(RateLimit(1, 60), [], dead, ledger)).status for _ in range(3)] == [200] * 3
+
+
+def test_the_handler_answers_an_event_with_an_event(
+    stats: Stats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "stats", lambda: stats)
+    answer = module.handler(event(), None)
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"]) == {"synced_objects_count": 0, "queued_objects_count": 0}
+    assert module.handler(event("/openapi.json"), None)["body"] == module.OPENAPI.read_text()
+    assert module.handler(event("/nothing"), None)["statusCode"] == 404
+    refused = module.handler(event(method="POST"), None)
+    assert (refused["statusCode"], refused["headers"]["allow"]) == (405, "GET")

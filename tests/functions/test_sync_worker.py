@@ -1,0 +1,593 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import threading
+from collections import Counter
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import pytest
+
+from functions.sync_worker import handler as module
+from functions.sync_worker import wiring
+from functions.sync_worker.service import Limits, SyncWorker
+from functions.sync_worker.settler import LEDGER_PATIENCE_SECONDS, Settler
+from shared import rmq_event
+from shared.errors import (
+    BucketMissing,
+    LedgerUnavailable,
+    SourceUnavailable,
+    StorageFull,
+    TransferError,
+    UnreadableMessage,
+)
+from shared.ledger.ledger import Ledger
+from shared.ledger.rows import NewObject, Outcome
+from shared.retry import RetryPolicy
+from shared.rmq_event import Delivery
+from shared.storage import LocalStorage
+from shared.transfer import Fetched
+from tests.gate import Gate
+from tests.servers import execute
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from shared.transfer import Wanted
+
+LEASE = 60.0
+MAX_ATTEMPTS = 3
+PLENTY = 800.0
+NO_TIME = 5.0
+
+
+class FakeSource:
+    """A `shared.transfer.ObjectSource` whose objects a test lays down.
+
+    An object is its bytes, the error that its copy ends with, `HANGS` for a copy that waits until
+    it is cancelled, or a callable that gives one of these.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Any] = {}
+        self.fetched: list[tuple[str, int]] = []
+        self.cancelled: list[str] = []
+
+    def fetch(self, wanted: Wanted, part: Path) -> Future[Fetched]:
+        self.fetched.append((wanted.file_name, wanted.attempt))
+        future: Future[Fetched] = Future()
+        found = self.objects[wanted.file_name]
+        content = found() if callable(found) else found
+        if isinstance(content, Hangs):
+            if content.begun:
+                part.write_bytes(b"the first bytes")
+            future.add_done_callback(lambda _: self._end(wanted, future))
+        elif isinstance(content, BaseException):
+            future.set_exception(content)
+        else:
+            part.write_bytes(content)
+            digest = hashlib.sha256(content).digest()
+            future.set_result(Fetched(len(content), digest, digest.hex()[:32], "md5"))
+        return future
+
+    def _end(self, wanted: Wanted, future: Future[Fetched]) -> None:
+        if future.cancelled():
+            self.cancelled.append(wanted.file_name)
+            future.set_running_or_notify_cancel()
+
+    def close(self) -> None:
+        pass
+
+
+@dataclasses.dataclass
+class Hangs:
+    begun: bool = False
+
+
+class Faulty:
+    """A storage that fails where a test says so, and is the real one otherwise."""
+
+    def __init__(self, storage: LocalStorage) -> None:
+        self._storage = storage
+        self.full: set[int] = set()
+        self.unplaceable: set[int] = set()
+        self.before_place: Callable[[], None] = lambda: None
+        self.swept = 0
+
+    def part(self, wanted: Wanted) -> Path:
+        return self._storage.part(wanted)
+
+    def make_durable(self, parts: Sequence[Path]) -> None:
+        if any(int(part.name.partition(".")[0]) in self.full for part in parts):
+            raise StorageFull
+        self._storage.make_durable(parts)
+
+    def place(self, files: Iterable[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
+        files = list(files)
+        refused = {w.row_id: StorageFull() for w, _ in files if w.row_id in self.unplaceable}
+        self.before_place()
+        return {
+            **self._storage.place([(w, p) for w, p in files if w.row_id not in refused]),
+            **refused,
+        }
+
+    def discard(self, wanted: Wanted) -> None:
+        self._storage.discard(wanted)
+
+    def sweep(self, older_than: float) -> int:
+        self.swept += 1
+        return self._storage.sweep(older_than)
+
+
+class Bench:
+    """A worker over a real ledger and a real folder, with a source that a test lays down."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        self.ledger = Ledger.at(url)
+        self.source = FakeSource()
+        self.storage = Faulty(LocalStorage(folder))
+        self.now = 0.0
+        self.pauses: list[float] = []
+        self.during_pause: Callable[[], None] = lambda: None
+        self.lease = LEASE
+        self._number = 0
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+        self.during_pause()
+
+    def add(self, name: str, content: Any = b"content") -> int:
+        self._number += 1
+        self.source.objects[name] = content
+        row_id = self.ledger.record(
+            NewObject(
+                oeid="o",
+                ref_id="r",
+                file_name=name,
+                file_type="image/jpeg",
+                payload_checksum=hashlib.sha256(str(self._number).encode()).digest(),
+                request_id=f"request-{self._number}",
+            ),
+            0,
+        )
+        assert row_id is not None
+        return row_id
+
+    def worker(self, ledger: Ledger | None = None) -> SyncWorker:
+        settler = Settler(
+            ledger or self.ledger,
+            self.storage,
+            RetryPolicy(MAX_ATTEMPTS),
+            jitter=lambda: 0.0,
+            pause=self.pause,
+            clock=lambda: self.now,
+        )
+        limits = Limits(self.lease, MAX_ATTEMPTS)
+        return SyncWorker(limits, ledger or self.ledger, self.source, self.storage, settler)
+
+    def work(self, *row_ids: int, seconds_left: float = PLENTY) -> dict[Outcome, int]:
+        return dict(self.worker().work(row_ids, lambda: seconds_left))
+
+    def sql(self, statement: str) -> None:
+        execute(self.url, statement)
+
+    def row(self, row_id: int, columns: str = "state") -> Any:
+        statement = f"SELECT {columns} FROM file_sync WHERE id = {row_id}"  # noqa: S608 - ours
+        found = self.query(statement)[0]
+        return found if "," in columns else found[0]
+
+    def history(self, row_id: int) -> list[Any]:
+        columns = "file_sync_id, attempt, outcome"
+        rows = self.query(f"SELECT {columns} FROM sync_attempt ORDER BY attempt")  # noqa: S608
+        return [(attempt, outcome) for of_row, attempt, outcome in rows if of_row == row_id]
+
+    def query(self, statement: str) -> list[Any]:
+        connection = psycopg2.connect(self.url)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+    def files(self) -> dict[str, bytes]:
+        return {
+            str(p.relative_to(self.folder)): p.read_bytes()
+            for p in self.folder.rglob("*")
+            if p.is_file()
+        }
+
+
+@pytest.fixture
+def bench(database_url: str, tmp_path: Path) -> Iterator[Bench]:
+    folder = tmp_path / "storage"
+    folder.mkdir()
+    bench = Bench(database_url, folder)
+    yield bench
+    bench.ledger.close()
+
+
+def test_an_object_becomes_a_file_and_its_row_says_so(bench: Bench) -> None:
+    row_id = bench.add("folder/a b.jpg", b"the bytes")
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert bench.files() == {"folder/a b.jpg": b"the bytes"}
+    digest = hashlib.sha256(b"the bytes").hexdigest()
+    assert bench.row(row_id, "state, file_path, size_bytes, encode(sha256, 'hex'), etag") == (
+        "synced",
+        "folder/a b.jpg",
+        9,
+        digest,
+        digest[:32],
+    )
+    assert bench.history(row_id) == [(1, "synced")]
+
+
+def test_a_batch_is_worked_off_and_counted_by_outcome(bench: Bench) -> None:
+    rows = [bench.add(f"{n}.jpg") for n in range(20)]
+    lost = bench.add("lost", BucketMissing("b"))
+    later = bench.add("later", SourceUnavailable("timeout"))
+    assert bench.work(*rows, lost, later, rows[0], 10**12) == {
+        Outcome.SYNCED: 20,
+        Outcome.FAILED: 1,
+        Outcome.RETRY: 1,
+    }
+    assert len(bench.files()) == 20
+
+
+def test_what_is_done_already_is_passed_over(bench: Bench) -> None:
+    row_id = bench.add("a")
+    bench.work(row_id)
+    assert bench.work(row_id) == {}
+    assert bench.source.fetched == [("a", 1)]
+
+
+def test_giving_up_fails_the_row_with_its_reason(bench: Bench) -> None:
+    row_id = bench.add("a", BucketMissing("uploads"))
+    assert bench.work(row_id) == {Outcome.FAILED: 1}
+    assert bench.row(row_id, "state, last_error") == (
+        "failed",
+        "The bucket does not exist: uploads",
+    )
+    assert bench.history(row_id) == [(1, "failed")]
+
+
+def test_an_error_that_may_pass_is_tried_again_after_its_delay(bench: Bench) -> None:
+    row_id = bench.add("a", SourceUnavailable("timeout"))
+    assert bench.work(row_id) == {Outcome.RETRY: 1}
+    assert bench.row(
+        row_id,
+        "state, last_error, attempts, leased_until IS NULL,"
+        " next_attempt_at - now() BETWEEN interval '2 s' AND interval '3 s'",
+    ) == ("queued", "The object store could not be read: timeout", 1, True, True)
+    assert bench.work(row_id) == {}
+
+
+def test_the_last_attempt_fails_the_row(bench: Bench) -> None:
+    row_id = bench.add("a", SourceUnavailable("timeout"))
+    for _ in range(MAX_ATTEMPTS):
+        bench.sql("UPDATE file_sync SET next_attempt_at = now()")
+        bench.work(row_id)
+    assert bench.row(row_id, "state, attempts") == ("failed", MAX_ATTEMPTS)
+    assert [outcome for _, outcome in bench.history(row_id)] == ["retry", "retry", "failed"]
+
+
+def raises(error: BaseException) -> Callable[[], Any]:
+    def fail() -> Any:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("secret"), raises(RuntimeError("secret"))])
+def test_a_fault_in_one_copy_does_not_hurt_the_others(bench: Bench, fault: Any) -> None:
+    row_id = bench.add("a", fault)
+    others = [bench.add(f"{n}") for n in range(3)]
+    assert bench.work(row_id, *others) == {Outcome.SYNCED: 3, Outcome.RETRY: 1}
+    assert bench.row(row_id, "last_error") == (
+        "The object store could not be read: unexpected RuntimeError"
+    )
+
+
+def test_what_the_storage_refuses_is_never_fetched(bench: Bench) -> None:
+    row_id = bench.add("a")
+    bench.sql("UPDATE file_sync SET file_name = '../a'")
+    assert bench.work(row_id) == {Outcome.FAILED: 1}
+    assert bench.source.fetched == []
+    assert not (bench.folder.parent / "a").exists()
+
+
+def test_one_part_that_cannot_be_made_durable_does_not_hurt_the_others(bench: Bench) -> None:
+    rows = [bench.add(f"{n}") for n in range(4)]
+    bench.storage.full.add(rows[1])
+    assert bench.work(*rows) == {Outcome.SYNCED: 3, Outcome.RETRY: 1}
+    assert bench.row(rows[1], "last_error") == "The local storage is full"
+    assert sorted(n for n in bench.files() if not n.startswith(".incoming")) == ["0", "2", "3"]
+
+
+def test_one_file_that_cannot_be_placed_does_not_hurt_the_others(bench: Bench) -> None:
+    rows = [bench.add(f"{n}") for n in range(4)]
+    bench.storage.unplaceable.add(rows[1])
+    assert bench.work(*rows) == {Outcome.SYNCED: 3, Outcome.RETRY: 1}
+    assert bench.row(rows[1], "state, synced_at") == ("queued", None)
+
+
+def test_of_two_versions_under_one_name_one_is_fetched_again(bench: Bench) -> None:
+    versions = iter([b"old", b"new", b"new"])
+    first = bench.add("same", lambda: next(versions))
+    second = bench.add("same", bench.source.objects["same"])
+    assert bench.work(first, second) == {Outcome.SYNCED: 1, Outcome.RETRY: 1}
+    assert bench.work(first, second) == {Outcome.SYNCED: 1}
+    assert bench.files() == {"same": b"new"}
+    assert {bench.row(first), bench.row(second)} == {"synced"}
+
+
+def test_two_rows_of_one_version_are_both_synced(bench: Bench) -> None:
+    rows = [bench.add("same"), bench.add("same")]
+    assert bench.work(*rows) == {Outcome.SYNCED: 2}
+    assert bench.files() == {"same": b"content"}
+
+
+def test_a_copy_that_has_become_old_is_not_placed(bench: Bench) -> None:
+    slow = bench.add("same", b"old")
+
+    def overtake() -> bytes:
+        fast = bench.add("same", b"new")
+        other = Bench(bench.url, bench.folder)
+        other.source.objects["same"] = b"new"
+        assert other.work(fast) == {Outcome.SYNCED: 1}
+        other.ledger.close()
+        return b"old"
+
+    bench.source.objects["same"] = overtake
+    assert bench.work(slow) == {Outcome.RETRY: 1}
+    assert bench.files()["same"] == b"new"
+
+
+def test_out_of_time_hands_back_what_has_not_begun_without_counting_it(bench: Bench) -> None:
+    begun, waiting = bench.add("begun", Hangs(begun=True)), bench.add("waiting", Hangs())
+    done = bench.add("done", b"done")
+    left = iter([PLENTY])
+    outcomes = bench.worker().work([begun, waiting, done], lambda: next(left, NO_TIME))
+    assert outcomes == Counter({Outcome.RETRY: 2, Outcome.SYNCED: 1})
+    assert sorted(bench.source.cancelled) == ["begun", "waiting"]
+    tried = "state, attempts - attempts_forgiven, next_attempt_at <= now(), leased_until IS NULL"
+    assert bench.row(begun, tried) == ("queued", 1, True, True)
+    assert bench.row(waiting, tried) == ("queued", 0, True, True)
+
+
+def test_an_object_that_never_fits_into_the_time_fails_at_last(bench: Bench) -> None:
+    row_id = bench.add("huge", Hangs(begun=True))
+    for _ in range(MAX_ATTEMPTS):
+        bench.work(row_id, seconds_left=NO_TIME)
+    assert bench.row(row_id, "state, last_error") == (
+        "failed",
+        "The worker had no time left for the object",
+    )
+
+
+def test_what_ended_just_in_time_is_not_thrown_away(bench: Bench) -> None:
+    rows = [bench.add(f"{n}") for n in range(3)]
+    assert bench.work(*rows, seconds_left=NO_TIME) == {Outcome.SYNCED: 3}
+
+
+EXPIRE = "UPDATE file_sync SET leased_until = now() - interval '1 s' WHERE leased_until IS NOT NULL"
+
+
+def test_rows_whose_worker_went_silent_are_attempted_alone(bench: Bench) -> None:
+    rows = [bench.add(f"{n}") for n in range(3)]
+    bench.ledger.claim(rows, lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS)
+    fresh = bench.add("fresh")
+    bench.sql(EXPIRE)
+    running: list[int] = []
+
+    def alone() -> bytes:
+        leased = bench.query("SELECT count(*) FROM file_sync WHERE leased_until > now()")
+        running.append(leased[0][0])
+        return b"content"
+
+    for n in range(3):
+        bench.source.objects[f"{n}"] = alone
+    assert bench.work(*rows, fresh) == {Outcome.SYNCED: 4}
+    assert running == [1, 1, 1]
+    assert bench.source.fetched[0] == ("fresh", 1)
+    assert bench.history(rows[0]) == [(1, "lost"), (2, "synced")]
+
+
+def test_suspects_wait_when_there_is_no_time(bench: Bench) -> None:
+    row_id = bench.add("a")
+    bench.ledger.claim([row_id], lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS)
+    bench.sql(EXPIRE)
+    assert bench.work(row_id, seconds_left=NO_TIME) == {}
+    assert bench.row(row_id, "attempts") == 1
+
+
+def test_a_copy_whose_row_was_taken_over_is_broken_off(bench: Bench) -> None:
+    bench.lease = 0.3
+    row_id = bench.add("a", Hangs(begun=True))
+    other = Ledger.at(bench.url)
+    outcomes: list[dict[Outcome, int]] = []
+    thread = threading.Thread(target=lambda: outcomes.append(bench.work(row_id)), daemon=True)
+    thread.start()
+    until(lambda: bench.source.fetched)
+    bench.sql("UPDATE file_sync SET attempts = attempts + 1")
+    thread.join(30)
+    assert not thread.is_alive()
+    assert outcomes == [{}]
+    assert bench.source.cancelled == ["a"]
+    assert bench.row(row_id, "state, attempts") == ("queued", 2)
+    assert bench.history(row_id) == []
+    other.close()
+
+
+def test_a_lease_is_kept_for_as_long_as_the_worker_lives(bench: Bench) -> None:
+    bench.lease = 0.6
+    row_id = bench.add("slow", Hangs())
+    thread = threading.Thread(
+        target=lambda: bench.worker().work([row_id], lambda: PLENTY), daemon=True
+    )
+    first = [bench.row(row_id, "leased_until")]
+    thread.start()
+
+    def prolonged() -> bool:
+        seen = bench.row(row_id, "leased_until")
+        if seen is not None and seen != first[-1]:
+            first.append(seen)
+        return len(first) > 3
+
+    until(prolonged)
+    assert bench.source.cancelled == []
+    bench.sql("UPDATE file_sync SET attempts = attempts + 1")
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def cutting(gate: Gate) -> Callable[[], bytes]:
+    def cut() -> bytes:
+        gate.cut()
+        return b"content"
+
+    return cut
+
+
+def test_a_short_outage_of_the_ledger_delays_the_outcome_only(bench: Bench) -> None:
+    with Gate(bench.url) as gate:
+        ledger = Ledger.at(gate.url)
+        row_id = bench.add("a", cutting(gate))
+        bench.during_pause = lambda: gate.open() if len(bench.pauses) == 3 else None
+        outcomes = bench.worker(ledger).work([row_id], lambda: PLENTY)
+        assert outcomes == {Outcome.SYNCED: 1}
+        ledger.close()
+    assert len(bench.pauses) >= 3
+    assert bench.files() == {"a": b"content"}
+
+
+def test_a_connection_lost_between_placing_and_the_commit_loses_nothing(bench: Bench) -> None:
+    with Gate(bench.url) as gate:
+        ledger = Ledger.at(gate.url)
+        row_id = bench.add("a")
+        cuts = iter([gate.cut])
+
+        def cut_once() -> None:
+            for cut in cuts:
+                cut()
+
+        bench.storage.before_place = cut_once
+        bench.during_pause = lambda: gate.open() if len(bench.pauses) == 1 else None
+        outcomes = bench.worker(ledger).work([row_id], lambda: PLENTY)
+        assert outcomes == {Outcome.SYNCED: 1}
+        ledger.close()
+    assert bench.row(row_id) == "synced"
+    assert bench.history(row_id) == [(1, "synced")]
+    assert bench.files() == {"a": b"content"}
+
+
+def test_a_long_outage_of_the_ledger_is_raised_and_ends_every_copy(bench: Bench) -> None:
+    with Gate(bench.url) as gate:
+        ledger = Ledger.at(gate.url)
+        row_id = bench.add("a", cutting(gate))
+        hanging = bench.add("hangs", Hangs())
+        with pytest.raises(LedgerUnavailable):
+            bench.worker(ledger).work([hanging, row_id], lambda: PLENTY)
+        ledger.close()
+    assert sum(bench.pauses) >= LEDGER_PATIENCE_SECONDS
+    assert bench.source.cancelled == ["hangs"]
+    assert bench.row(row_id, "state, leased_until IS NULL") == ("queued", False)
+    bench.sql(EXPIRE)
+    bench.source.objects["a"] = b"content"
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+
+
+def test_without_a_ledger_nothing_is_begun(bench: Bench) -> None:
+    with Gate(bench.url) as gate:
+        gate.cut()
+        with pytest.raises(LedgerUnavailable):
+            bench.worker(Ledger.at(gate.url)).work([bench.add("a")], lambda: PLENTY)
+        gate.open()
+    assert bench.source.fetched == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_whatever_ends_the_worker_ends_its_copies(bench: Bench, error: type[BaseException]) -> None:
+    row_id, hanging = bench.add("a"), bench.add("hangs", Hangs())
+    bench.storage.before_place = raises(error())
+    with pytest.raises(error):
+        bench.work(hanging, row_id)
+    assert bench.source.cancelled == ["hangs"]
+    assert not [t for t in threading.enumerate() if t.name == "lease keeper"]
+
+
+def test_parts_of_settled_objects_are_gone_and_those_of_retries_stay(bench: Bench) -> None:
+    kept, lost = bench.add("kept", Hangs(begun=True)), bench.add("a", b"content")
+    bench.storage.full.add(lost)
+    bench.work(kept, lost, seconds_left=NO_TIME)
+    assert sorted(bench.files()) == [f".incoming/{kept}.1.part", f".incoming/{lost}.1.part"]
+    bench.storage.full.clear()
+    bench.source.objects["kept"] = BucketMissing()
+    bench.sql("UPDATE file_sync SET next_attempt_at = now()")
+    assert bench.work(kept, lost) == {Outcome.SYNCED: 1, Outcome.FAILED: 1}
+    assert bench.files() == {"a": b"content"}
+
+
+def test_abandoned_parts_are_swept_now_and_then(bench: Bench) -> None:
+    worker = bench.worker()
+    for _ in range(3):
+        worker.work([], lambda: PLENTY)
+    assert bench.storage.swept == 1
+
+
+class Context:
+    """What the platform tells of an invocation."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 800_000
+
+
+@dataclasses.dataclass
+class Buried:
+    """A queue that remembers what was buried."""
+
+    letters: list[tuple[bytes, str]] = dataclasses.field(default_factory=list)
+
+    def bury(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
+        del headers
+        self.letters.append((data, reason))
+
+
+EVENT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "events" / "rmq.json").read_text())
+
+
+def test_the_published_event_is_understood(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "worker", bench.worker)
+    bench.add("a")
+    bench.sql("ALTER TABLE file_sync ALTER id DROP IDENTITY; UPDATE file_sync SET id = 42")
+    assert module.handler(EVENT, Context()) == {"synced": 1}
+
+
+def test_unreadable_messages_are_buried_and_hold_up_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buried = Buried()
+    monkeypatch.setattr(wiring, "worker", bench.worker)
+    monkeypatch.setattr(wiring, "queue", lambda: buried)
+    row_id = bench.add("a")
+    bodies = [b"not json", b'{"id": %d}' % row_id, b'{"id": "1"}']
+    assert module.handler(rmq_event.build([Delivery(body=b) for b in bodies]), Context()) == {
+        "synced": 1
+    }
+    assert buried.letters == [
+        (b"not json", "not JSON"),
+        (b'{"id": "1"}', "the id is not a whole number"),
+    ]
+
+
+def test_what_is_no_event_of_a_queue_is_raised() -> None:
+    with pytest.raises(UnreadableMessage):
+        module.handler({"Records": []}, Context())
