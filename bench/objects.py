@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.servers.process import Command, Process, answers, free_port
+from local.servers.ports import answers, free_port
+from local.servers.process import Command, Process
 from local.servers.programs import find
 from shared.settings import Settings
 from shared.sources.s3_session import client

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench import load
 from bench.figure import Figure, Target
 from bench.stack import running
-from local.servers.process import free_port
+from local.servers.ports import free_port
 from local.servers.programs import find
 
 if TYPE_CHECKING:

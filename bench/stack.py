@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.servers.memcached import MemcachedServer
+from local.servers.ports import answers, free_port
 from local.servers.postgres import PostgresServer, native_binaries
-from local.servers.process import Command, Process, answers, free_port
+from local.servers.process import Command, Process
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
 from shared.rabbitmq.broker_queue import BrokerQueue, declare
 
