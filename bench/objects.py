@@ -128,7 +128,8 @@ def seaweedfs(folder: Path) -> Iterator[ObjectServer]:
     command += ["-volume.max=100", "-master.volumeSizeLimitMB=1024", "-master.telemetry=false"]
     for part in ("master", "volume", "filer"):
         command += [f"-{part}.port={free_port()}", f"-{part}.port.grpc={free_port()}"]
-    command += [f"-s3.port.grpc={free_port()}"]
+    command += [f"-s3.port.grpc={free_port()}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    command += [f"-filer.localSocket={home}/filer.sock", f"-s3.localSocket={home}/s3.sock"]
     process = Process("seaweedfs", home)
     variables = {"PATH": os.defpath, "HOME": str(home)}
     process.start(Command(command, variables), server.port)

@@ -48,8 +48,8 @@ class Listener:
         host: address to listen on.
         port: TCP port.
         workers: processes.
-        threads: threads of each process in which functions run. Few do best: more only fight for
-            the interpreter lock, and each has its own connection to PostgreSQL.
+        threads: threads of each process in which functions run. Requests that wait for a server
+            at the same time share a round trip, so as many as clients come at once do best.
         max_body_bytes: what is longer reaches no function whole.
     """
 
@@ -70,7 +70,7 @@ class Listener:
             host=variables.get("HOST", "127.0.0.1"),
             port=port,
             workers=_count(variables, "WORKERS", 1),
-            threads=_count(variables, "THREADS", 8),
+            threads=_count(variables, "THREADS", 32),
             max_body_bytes=Settings.from_mapping(variables).max_body_bytes,
         )
 

@@ -11,7 +11,7 @@ LOCAL = (
     ("PORT", "port of the functions", "27000"),
     ("HOST", "address that they listen on", "127.0.0.1"),
     ("WORKERS", "processes that answer HTTP", "1"),
-    ("THREADS", "threads of each that run functions", "8"),
+    ("THREADS", "threads of each that run functions", "32"),
     ("DATA_DIR", "everything that a local run keeps", ".local"),
     ("SCHEDULE_SECONDS", "pause between two runs of requeue", "5"),
     ("S3_PORT", "port of the embedded S3", "27006"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from functools import cache, wraps
-from typing import TYPE_CHECKING, TypeVar
+from functools import cache, update_wrapper
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,18 +12,26 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def once(make: Callable[[], T]) -> Callable[[], T]:
+class once(Generic[T]):  # noqa: N801 - a decorator
     """Makes a function keep what it gave first; one that raises is called again next time.
 
     `functools.cache` alone lets every thread that comes before the first result make its own:
     in a server whose first requests come side by side, a service and a publisher for each thread.
+
+    Args:
+        make: the function.
     """
-    lock = threading.Lock()
-    kept = cache(make)
 
-    @wraps(make)
-    def get() -> T:
-        with lock:
-            return kept()
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._lock = threading.Lock()
+        self._kept = cache(make)
+        update_wrapper(self, make)
 
-    return get
+    def __call__(self) -> T:
+        """Gives what there is, making it first where there is nothing yet."""
+        with self._lock:
+            return self._kept()
+
+    def cache_clear(self) -> None:
+        """Forgets what was made, as a new process would."""
+        self._kept.cache_clear()

@@ -72,4 +72,3 @@ class LeaseKeeper:
             lost = [claim for claim in claims if claim.wanted.row_id not in kept]
             if lost:
                 self._lost(lost)
-        self._ledger.close()

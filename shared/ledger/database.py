@@ -1,7 +1,8 @@
 """The one adapter of PostgreSQL: connections, timeouts, transactions, and psycopg2's errors.
 
-Each thread keeps one connection in autocommit mode, so that no transaction outlives a call and a
-frozen Lambda sandbox holds no lock. Nothing is SET on a connection: RDS Proxy would pin it.
+Connections are in autocommit mode, so that no transaction outlives a call and a frozen Lambda
+sandbox holds no lock. There are as many as statements ever ran at the same time; whoever comes
+takes the one that was used last. Nothing is SET on a connection: RDS Proxy would pin it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import logging
 import math
 import select
-import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -74,7 +74,7 @@ class Database:
         self._url = url
         self._queries = aiosql.from_path(queries, "psycopg2")
         self._seconds = statement_seconds
-        self._local = threading.local()
+        self._idle: list[extensions.connection] = []
 
     def run(self, name: str, **parameters: object) -> list[Row]:
         """Runs one named statement in a transaction of its own and gives its rows.
@@ -86,17 +86,19 @@ class Database:
         Raises:
             LedgerUnavailable: PostgreSQL is out of reach.
         """
-        return self._perform(lambda connection: self._rows(connection, name, parameters))
+        connection, rows = self._perform(lambda c: self._rows(c, name, parameters))
+        self._give_back(connection)
+        return rows
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Runs the statements of its block in one transaction, in this thread.
+        """Runs the statements of its block in one transaction.
 
         Raises:
             LedgerUnavailable: PostgreSQL is out of reach; whether the commit took place is then
                 unknown.
         """
-        connection = self._perform(_begin)
+        connection, _ = self._perform(_begin)
 
         def step(name: str, **parameters: object) -> list[Row]:
             # Never on a new connection: half of the transaction would be missing there.
@@ -108,33 +110,53 @@ class Database:
         except BaseException:
             self._roll_back(connection)
             raise
-        with self._translated(connection):
-            _commit(connection)
+        else:
+            with self._translated(connection):
+                _commit(connection)
+        finally:
+            self._give_back(connection)
 
     def close(self) -> None:
-        """Closes this thread's connection."""
-        connection = self._kept()
-        if connection is not None:
+        """Closes the connections that nobody uses just now."""
+        while (connection := self._take()) is not None:
             connection.close()
 
-    def _perform(self, operation: Callable[[extensions.connection], T]) -> T:
-        kept = self._kept()
+    def _perform(
+        self, operation: Callable[[extensions.connection], T]
+    ) -> tuple[extensions.connection, T]:
+        """Performs an operation; its connection is the caller's to give back."""
+        kept = self._take()
         if kept is not None:
             try:
-                with self._translated(kept):
-                    return operation(kept)
+                return kept, self._attempt(kept, operation)
             except LedgerUnavailable as error:
                 # A server that did not answer once will not do so at once.
                 if isinstance(error.__cause__, StatementTimeout):
                     raise
+                self.close()  # what broke one has broken those that are as old
         with self._translated(None):
             connection = self._connect()
-        with self._translated(connection):
-            return operation(connection)
+        return connection, self._attempt(connection, operation)
 
-    def _kept(self) -> extensions.connection | None:
-        connection: extensions.connection | None = getattr(self._local, "connection", None)
-        return None if connection is None or connection.closed else connection
+    def _attempt(
+        self, connection: extensions.connection, operation: Callable[[extensions.connection], T]
+    ) -> T:
+        try:
+            with self._translated(connection):
+                return operation(connection)
+        except BaseException:
+            self._give_back(connection)
+            raise
+
+    def _take(self) -> extensions.connection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _give_back(self, connection: extensions.connection) -> None:
+        if not connection.closed:
+            self._idle.append(connection)
 
     def _connect(self) -> extensions.connection:
         extensions.set_wait_callback(wait_for_answer)
@@ -145,7 +167,6 @@ class Database:
         )
         connection.autocommit = True
         connection.seconds = self._seconds
-        self._local.connection = connection
         return connection
 
     def _rows(

@@ -202,7 +202,7 @@ class Ledger:
         self._database.run("ping")
 
     def close(self) -> None:
-        """Closes this thread's connection."""
+        """Closes the connections that nobody uses just now."""
         self._database.close()
 
 

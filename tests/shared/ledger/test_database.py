@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import logging
 import socket
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -98,18 +98,29 @@ def test_nothing_connects_before_the_first_statement(queries: Path) -> None:
     Database("postgresql://nobody@127.0.0.1:1/nothing", queries).close()
 
 
-def test_a_thread_keeps_its_connection(database: Database) -> None:
-    assert pid(database) == pid(database)
-    others: list[int] = []
+def test_a_connection_is_kept_for_whichever_thread_comes_next(database: Database) -> None:
+    kept = pid(database)
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(pid, database).result() == kept
+    assert pid(database) == kept
 
-    def other() -> None:
-        others.append(pid(database))
-        database.close()
 
-    thread = threading.Thread(target=other)
-    thread.start()
-    thread.join()
-    assert others != [pid(database)]
+def test_threads_have_connections_of_their_own_while_they_use_them(database: Database) -> None:
+    with database.transaction() as step, ThreadPoolExecutor(1) as other:
+        mine = step("pid")[0][0]
+        assert other.submit(pid, database).result() != mine
+        assert step("pid")[0][0] == mine
+
+
+def test_connections_that_broke_together_cost_one_retry_together(
+    database: Database, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database.transaction() as one, database.transaction() as other:
+        old = {one("pid")[0][0], other("pid")[0][0]}
+    for backend in old:
+        kill(url, backend)
+    assert pid(database) not in old
+    assert len(caplog.records) == 1
 
 
 def test_a_statement_is_committed_when_it_returns(database: Database, url: str) -> None:
