@@ -86,6 +86,21 @@ def sign(
 
 
 @app.command()
+def hash_password() -> None:
+    """Print the ADMIN_PASSWORD_HASH of a password, which is asked for or read from a pipe."""
+    from shared.passwords import hash_password as hashed  # noqa: PLC0415
+
+    if sys.stdin.isatty():
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        typer.echo("A password is needed", err=True)
+        raise typer.Exit(1)
+    typer.echo(hashed(password))
+
+
+@app.command()
 def settings() -> None:
     """Print every setting with its meaning and default."""
     from local.settings_table import table  # noqa: PLC0415

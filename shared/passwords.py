@@ -14,6 +14,7 @@ import secrets
 
 #: Cost parameters that OWASP's password storage cheat sheet lists for scrypt: 32 MiB, three times.
 COST, BLOCK, PARALLEL = 2**15, 8, 3
+SCHEME = "scrypt$"
 SALT_BYTES = 16
 #: No real hash is dearer than this; a mistyped one must not take the machine's memory.
 MEMORY_BYTES = 256 * 1024 * 1024
@@ -24,7 +25,7 @@ def hash_password(password: str) -> str:
     salt = secrets.token_bytes(SALT_BYTES)
     digest = _scrypt(password, salt, COST, BLOCK, PARALLEL)
     fields = (base64.b64encode(part).decode() for part in (salt, digest))
-    return "$".join(("scrypt", str(COST), str(BLOCK), str(PARALLEL), *fields))
+    return SCHEME + "$".join((str(COST), str(BLOCK), str(PARALLEL), *fields))
 
 
 def verify(password: str, encoded: str) -> bool:
@@ -34,9 +35,7 @@ def verify(password: str, encoded: str) -> bool:
         ValueError: `encoded` is no hash that `hash_password` could have made.
     """
     try:
-        scheme, cost, block, parallel, salt, digest = encoded.split("$")
-        if scheme != "scrypt":
-            raise ValueError(scheme)
+        cost, block, parallel, salt, digest = encoded.removeprefix(SCHEME).split("$")
         expected = base64.b64decode(digest, validate=True)
         actual = _scrypt(
             password, base64.b64decode(salt, validate=True), int(cost), int(block), int(parallel)

@@ -45,6 +45,7 @@ class FilePages:
 
     def __init__(  # noqa: PLR0913  # collaborators
         self,
+        *,
         pages: Pages,
         objects: Objects,
         ledger: Ledger,
@@ -106,6 +107,7 @@ class FilePages:
             text=self._text(detail) if how.preview == "text" else None,
             text_bytes=TEXT_BYTES,
             piece=self._piece,
+            place=self._files.path(detail.file_path) if detail.file_path else None,
             message=SyncMessage(row_id, detail.request_id).body.decode(),
             report=report,
         )

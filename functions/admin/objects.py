@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from functions.admin.listing import PAGE_ROWS, Cursor, Listing, Order
 from functions.admin.search import CANDIDATES, LARGEST_ID, Term
@@ -14,7 +14,7 @@ from shared.ledger.rows import State
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.ledger.database import Database
+    from shared.ledger.database import Database, Row
 
 QUERIES = Path(__file__).with_name("queries.sql")
 
@@ -165,7 +165,7 @@ class Objects:
             cursor_moment=keyed.moment if keyed else None,
             most=PAGE_ROWS + 1,
         )
-        rows = [Summary(*row) for row in found]
+        rows = [Summary(*_typed(row, 3)) for row in found]
         more = len(rows) > PAGE_ROWS
         rows = rows[:PAGE_ROWS]
         if listing.backward:
@@ -186,7 +186,7 @@ class Objects:
     def object(self, row_id: int) -> Detail | None:
         """Gives one object, None when there is none."""
         rows = self._database.run("object", row_id=row_id)
-        return Detail(*rows[0]) if rows else None
+        return Detail(*_typed(rows[0], 7)) if rows else None
 
     def attempts(self, row_id: int) -> list[Attempt]:
         """Gives an object's history, the newest entries first."""
@@ -195,12 +195,12 @@ class Objects:
     def recorded(self, row_ids: Sequence[int]) -> list[Recorded]:
         """Gives what is recorded of the files of some objects."""
         rows = self._database.run("recorded", row_ids=list(row_ids))
-        return [Recorded(*row) for row in rows]
+        return [Recorded(*_typed(row, 3)) for row in rows]
 
     def newest_file(self, file_name: str) -> Recorded | None:
         """Gives the object whose file has this name now, None when there is none."""
         rows = self._database.run("newest_file", file_name=file_name)
-        return Recorded(*rows[0]) if rows else None
+        return Recorded(*_typed(rows[0], 3)) if rows else None
 
     def rates(self, since: datetime, step: timedelta) -> list[Rate]:
         """Gives what ended since a moment, by steps of time."""
@@ -233,6 +233,13 @@ class Objects:
             return None
         rows = self._database.run("id_at", moment=moment + allowance)
         return int(rows[0][0])
+
+
+def _typed(row: Row, state: int) -> Row:
+    """Gives a row whose state, in that column, is a `State`, and whose digests are bytes."""
+    values: list[Any] = [bytes(v) if isinstance(v, memoryview) else v for v in row]
+    values[state] = State(values[state])
+    return tuple(values)
 
 
 def _cursor(order: Order, row: Summary) -> Cursor:

@@ -11,12 +11,13 @@ from functions.admin import texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functions.admin.rates import Period, Step
+    from functions.admin.rates import Period
 
 #: The drawing's own units; it is scaled to the width of its card.
 WIDTH, HEIGHT = 600.0, 150.0
 #: Part of a step's width that its bar fills.
 FILLED = 0.72
+TEN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def rate_plot(period: Period) -> Plot:
     return Plot(
         bars=bars,
         lines=(),
-        scale=[(0.0, texts.count(top)), (HEIGHT / 2, texts.count(top // 2) if top > 1 else "")],
+        scale=[(0.0, texts.count(top)), (HEIGHT / 2, texts.count(top // 2))],
         times=_times(period),
         summary=f"{texts.count(total.synced)} synced, {texts.count(total.retried)} attempts to be "
         f"repeated, {texts.count(total.failed)} failed in the {period.name}",
@@ -129,7 +130,7 @@ def _path(values: Sequence[float | None], top: float) -> str:
 
 
 def _times(period: Period) -> list[tuple[float, str]]:
-    steps: Sequence[Step] = period.steps
+    steps = period.steps
     every = len(steps) // 4
     return [
         (_short(n * WIDTH / len(steps)), f"{steps[n].begins:%H:%M}")
@@ -138,11 +139,11 @@ def _times(period: Period) -> list[tuple[float, str]]:
 
 
 def _round_up(number: int) -> int:
-    """Gives the next 1, 2 or 5 times a power of ten, 2 at least."""
-    if number <= 2:  # noqa: PLR2004
-        return 2
-    power = 10 ** (len(str(number)) - 1)
-    return next(n * power for n in (1, 2, 5, 10) if n * power >= number)
+    """Gives the next even number that people count by: 2, 4, 6, 8, 10, 20, 30, 40, 50, 60, 80."""
+    if number <= TEN:
+        return max(2, number + number % 2)
+    power = int(f"1{'0' * (len(str(number)) - 1)}")
+    return next(n * power for n in (1, 2, 3, 4, 5, 6, 8, TEN) if n * power >= number)
 
 
 def _short(number: float) -> float:

@@ -73,5 +73,5 @@ def unchanged(if_none_match: str | None, etag: str) -> bool:
 
 
 def range_counts(if_range: str | None, etag: str) -> bool:
-    """Tells whether a Range is to be heeded (section 13.1.5): dates never match, for we send none."""
+    """Tells whether to heed a Range (section 13.1.5): dates never match, for we send none."""
     return if_range is None or if_range.strip() == etag

@@ -118,6 +118,10 @@ class Admin:
 
     def _get(self, visit: Visit) -> Response:
         path = visit.request.path
+        if path.startswith(media.PREFIX):
+            return self._media.answer(visit.request)
+        if path.startswith(PICTURE):
+            return self._picture(path.removeprefix(PICTURE))
         match path:
             case "/admin":
                 return _redirect(HOME)
@@ -125,16 +129,16 @@ class Admin:
                 return self._pages.render("dashboard.html", visit, **self._dashboard.values())
             case "/admin/live/":
                 return self._pages.render("live.html", visit, **self._dashboard.values())
-        if path == PATH:
-            return self._files.list(visit)
-        if path.startswith(media.PREFIX):
-            return self._media.answer(visit.request)
-        if path.startswith(PICTURE):
-            size, _, row_id = path.removeprefix(PICTURE).partition("/")
-            if size not in SIDES:
-                raise NotFound
-            return self._pictures.answer(row_id_of(f"{PATH}{row_id}/change/"), size)
-        return self._files.object(visit, row_id_of(path))
+        return self._files.list(visit) if path == PATH else self._object(visit)
+
+    def _object(self, visit: Visit) -> Response:
+        return self._files.object(visit, row_id_of(visit.request.path))
+
+    def _picture(self, name: str) -> Response:
+        size, _, row_id = name.partition("/")
+        if size not in SIDES:
+            raise NotFound
+        return self._pictures.answer(row_id_of(f"{PATH}{row_id}/change/"), size)
 
     def _post(self, visit: Visit, form: Mapping[str, Sequence[str]]) -> Response:
         path = visit.request.path

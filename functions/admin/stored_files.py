@@ -77,6 +77,10 @@ class StoredFiles:
     def __init__(self, root: str) -> None:
         self._root = root
 
+    def path(self, file_name: str) -> str:
+        """Gives where a file is, for a person to read."""
+        return f"{self._root.rstrip('/')}/{file_name}"
+
     @contextmanager
     def open(self, file_name: str) -> Iterator[StoredFile]:
         """Opens a file for the block.
@@ -93,10 +97,11 @@ class StoredFiles:
             if error.errno in _NOT_THERE:
                 raise FileMissing from error
             raise FileUnreadable(os.strerror(error.errno or 0)) from error
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            raise FileUnreadable("it is not a plain file")
         with os.fdopen(descriptor, "rb") as stream:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise FileUnreadable("it is not a plain file")
             yield StoredFile(stream, status.st_size, status.st_mtime_ns)
 
     def verify(

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 KILO = 1000
+UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def size(number: float) -> str:
     """Words a number of bytes: 999 B, 1.5 kB, 12 MB, 3.4 TB (powers of ten)."""
-    value = float(number)
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < KILO - 0.5:
-            break
+    value, power = float(number), 0
+    while value >= KILO - 0.5 and power < len(UNITS) - 1:
         value /= KILO
-    else:
-        unit = "PB"
-    digits = 0 if unit == "B" or value >= 99.5 else 1  # noqa: PLR2004  # three digits at most
+        power += 1
+    digits = 0 if power == 0 or value >= 99.95 else 1  # noqa: PLR2004  # three digits at most
     text = f"{value:.{digits}f}"
-    return f"{text.removesuffix('.0')} {unit}"
+    return f"{text.removesuffix('.0')} {UNITS[power]}"
 
 
 def count(number: int) -> str:
@@ -30,7 +28,7 @@ def span(seconds: float) -> str:
         return f"{seconds:.2f}".rstrip("0").rstrip(".") + " s"
     whole = round(seconds)
     units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    parts = []
+    parts: list[tuple[int, str]] = []
     for name, length in units:
         number, whole = divmod(whole, length)
         if number or parts:
@@ -40,8 +38,8 @@ def span(seconds: float) -> str:
 
 def kind(file_type: str, file_name: str) -> str:
     """Gives up to four letters that tell what a file is: JPG, PDF, MP4."""
-    ending = file_name.rpartition("/")[2].rpartition(".")[2]
-    if "." in file_name and ending.isalnum() and ending.isascii() and len(ending) <= 4:  # noqa: PLR2004
+    _, dot, ending = file_name.rpartition("/")[2].rpartition(".")
+    if dot and ending.isalnum() and ending.isascii() and len(ending) <= 4:  # noqa: PLR2004
         return ending.upper()
     return "".join(c for c in file_type.rpartition("/")[2] if c.isalnum())[:4].upper() or "FILE"
 

@@ -73,7 +73,14 @@ def build(settings: Settings) -> Admin:
         sessions=Sessions(session_key(settings), SESSION_SECONDS, time.time),
         login=Login(settings.admin_user, hashed, RateLimiter(counters), settings.rate_limit_login),
         pages=pages,
-        files=FilePages(pages, recorded, ledger, Actions(recorded, ledger, files), files, piece),
+        files=FilePages(
+            pages=pages,
+            objects=recorded,
+            ledger=ledger,
+            actions=Actions(recorded, ledger, files),
+            files=files,
+            piece=piece,
+        ),
         dashboard=Dashboard(
             ledger, recorded, files, Probes(probes(settings, ledger, counters)), _now
         ),

@@ -73,6 +73,8 @@ BEGIN
          count(*)
     FROM added a JOIN file_sync f ON f.id = a.file_sync_id
    WHERE a.outcome <> 'redriven'
+         -- Never two minutes of one statement in the same place of the ring.
+     AND a.finished_at BETWEEN now() - interval '1 day' AND now() + interval '1 hour'
    GROUP BY 1, 2, 3, 4
    ORDER BY 2, 3, 4
   ON CONFLICT (ring, outcome, bucket, slot) DO UPDATE

@@ -1,0 +1,6 @@
+# The admin's pictures, for the README.
+
+.PHONY: screenshots
+
+screenshots: $(VENV)/.dev ## Take the admin's screenshots anew into docs/images (needs Chromium)
+	$(BIN)/python -m tests.browser.screenshots docs/images

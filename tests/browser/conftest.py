@@ -1,0 +1,109 @@
+"""A whole running service with its admin, and a real browser in front of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.blackbox.service import Service
+from tests.conftest import missing
+from tests.servers import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: A machine that runs all tests at once is slow; nothing waits for so long otherwise.
+PATIENCE_SECONDS = 60
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium; `CHROMIUM` names another one."""
+    program = shutil.which(os.environ.get("CHROMIUM", "chromium"))
+    if program is None:
+        missing("chromium")
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def running(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Service, str]]:
+    """A running service and the URL of its S3; started once, for nothing in it is shared state."""
+    del chromium  # without it there is nothing to start a service for
+    s3_port = str(free_port())
+    variables = {
+        "S3_PORT": s3_port,
+        "SCHEDULE_SECONDS": "0.3",
+        "MISSING_OBJECT_SECONDS": "0",
+        "RATE_LIMIT_LOGIN": "off",
+    }
+    service = Service(tmp_path_factory.mktemp("browser"), free_port(), variables)
+    service.start()
+    yield service, f"http://127.0.0.1:{s3_port}"
+    assert service.stop() == 0, service.log
+    assert "Traceback" not in service.log
+
+
+@pytest.fixture
+def base(running: tuple[Service, str]) -> str:
+    return f"http://127.0.0.1:{running[0].port}"
+
+
+@pytest.fixture
+def service(running: tuple[Service, str]) -> Service:
+    return running[0]
+
+
+@pytest.fixture
+def s3_url(running: tuple[Service, str]) -> str:
+    return running[1]
+
+
+@pytest.fixture
+def stranger(chromium: Browser, base: str) -> Iterator[Page]:
+    """A page of a browser that is not logged in; what the page's console complains of fails."""
+    context = chromium.new_context(base_url=base)
+    context.set_default_timeout(PATIENCE_SECONDS * 1000)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda told: complaints.append(told.text) if "Content Security" in told.text else None,
+    )
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(stranger: Page) -> Page:
+    """A page of a browser that is logged in."""
+    log_in(stranger)
+    return stranger
+
+
+def log_in(page: Page, password: str = "admin") -> None:  # noqa: S107  # a local run's own
+    page.goto("/admin/")
+    page.get_by_label("User").fill("root")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from local.environment import BUCKET
+from local.servers.s3 import S3_LOGIN
+from local.servers.samples import pictures
+from tests.blackbox.service import payload
+from tests.browser.conftest import PATIENCE_SECONDS, log_in
+from tests.waiting import until as until_in_time
+
+if TYPE_CHECKING:
+    from tests.blackbox.service import Service
+
+LIST = "/admin/sync/filesync/"
+HEAVIEST = 100_000
+
+until = partial(until_in_time, seconds=PATIENCE_SECONDS)
+
+
+def put(s3_url: str, key: str, content: bytes, file_type: str) -> None:
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3_url,
+        region_name="us-east-1",
+        aws_access_key_id=S3_LOGIN["AWS_S3_ACCESS_KEY_ID"],
+        aws_secret_access_key=S3_LOGIN["AWS_S3_SECRET_ACCESS_KEY"],
+    )
+    client.put_object(Bucket=BUCKET, Key=key, Body=content, ContentType=file_type)
+
+
+def sync(service: Service, name: str, file_type: str = "image/jpeg") -> None:
+    assert service.post(payload(name, file_type)).status == 201
+    until((service.storage / name).is_file)
+
+
+def open_object(page: Page, name: str, state: str = "synced") -> None:
+    def shown() -> bool:
+        page.goto(LIST)
+        page.get_by_label("Search").fill(name)
+        page.get_by_role("button", name="Show").click()
+        return rows.count() > 0
+
+    rows = page.locator("tbody tr").filter(has_text=name.rpartition("/")[2])
+    rows = rows.filter(has_text=state)
+    until(shown)
+    rows.first.get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+def test_nobody_gets_in_with_a_wrong_password(stranger: Page) -> None:
+    log_in(stranger, "wrong")
+    expect(stranger.get_by_role("alert")).to_have_text("Wrong user or password.")
+    stranger.goto(LIST)
+    expect(stranger.get_by_role("heading", level=1)).to_have_text("Log in")
+
+
+def test_a_login_leads_to_the_page_asked_for_and_a_logout_ends_it(stranger: Page) -> None:
+    stranger.goto(LIST)
+    stranger.get_by_label("User").fill("root")
+    stranger.get_by_label("Password").fill("admin")
+    stranger.keyboard.press("Enter")
+    expect(stranger.get_by_role("heading", level=1)).to_have_text("Files")
+    stranger.get_by_role("button", name="Log out").click()
+    expect(stranger.get_by_role("heading", level=1)).to_have_text("Log in")
+    stranger.goto(LIST)
+    expect(stranger.get_by_role("heading", level=1)).to_have_text("Log in")
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(page: Page) -> None:
+    (cookie,) = page.context.cookies()
+    assert cookie["httpOnly"]
+    assert cookie["sameSite"] == "Strict"
+    assert page.evaluate("document.cookie") == ""
+
+
+def test_the_list_shows_searches_and_filters(page: Page, service: Service) -> None:
+    sync(service, "picture-01.jpg")
+    sync(service, "picture-03.png", "image/png")
+    page.goto(LIST)
+    row = page.get_by_role("row").filter(has_text="picture-01.jpg").first
+    thumbnail = row.locator("img")
+    until(lambda: thumbnail.evaluate("image => image.complete && image.naturalWidth") == 80)
+    page.get_by_label("Search").fill("picture-0")
+    page.get_by_label("Type").select_option("image/png")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("tbody tr").filter(has_text="picture-03.png")).not_to_have_count(0)
+    expect(page.locator("tbody tr").filter(has_text="picture-01.jpg")).to_have_count(0)
+    page.get_by_role("navigation", name="State").get_by_role("link", name="Failed").click()
+    expect(page.get_by_role("cell", name="No object matches")).to_be_visible()
+
+
+def test_a_preview_is_the_very_file(page: Page, service: Service) -> None:
+    for name in ("Höhenweg-日の出.jpg", "2026/11/field trip/first stop.jpg"):
+        content = next(p.content for p in pictures() if p.name == name)
+        sync(service, name)
+        open_object(page, name)
+        image = page.get_by_role("img", name="Preview of")
+        until(partial(image.evaluate, "i => i.complete && i.naturalWidth > 0"))
+        href = page.get_by_role("link", name="Download").get_attribute("href")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download").click()
+        assert download.value.path().read_bytes() == content
+        assert page.request.get(href or "").body() == content
+        expect(page.get_by_text(hashlib.sha256(content).hexdigest()).first).to_be_visible()
+
+
+def test_a_failed_object_is_redriven_until_it_is_synced(
+    page: Page, service: Service, s3_url: str
+) -> None:
+    name, content = "late/arrival.txt", b"here at last"
+    assert service.post(payload(name, "text/plain")).status == 201
+    open_object(page, name, "failed")
+    expect(page.get_by_text("File not synced")).to_be_visible()
+    expect(page.get_by_text("The object does not exist").first).to_be_visible()
+    put(s3_url, name, content, "text/plain")
+    page.get_by_role("button", name="Redrive").click()
+    expect(page.get_by_role("status")).to_contain_text("1 of 1 put back in the queue")
+    until((service.storage / name).is_file)
+    open_object(page, name)
+    expect(page.locator("pre")).to_have_text(content.decode())
+    expect(page.locator("table").get_by_text("redriven")).to_be_visible()
+
+
+def test_verify_tells_a_changed_file_from_an_unchanged_one(page: Page, service: Service) -> None:
+    sync(service, "picture-04.jpg")
+    sync(service, "picture-05.jpg")
+    open_object(page, "picture-04.jpg")
+    page.get_by_role("button", name="Verify now").click()
+    expect(page.get_by_role("status")).to_contain_text("1 of 1 match")
+    (service.storage / "picture-05.jpg").write_bytes(b"something else")
+    page.goto(f"{LIST}?q=picture-0")
+    for name in ("picture-04.jpg", "picture-05.jpg"):
+        page.get_by_role("checkbox", name=f"Select {name}").first.check()
+    page.get_by_role("button", name="Verify now").click()
+    report = page.get_by_role("status")
+    expect(report).to_contain_text("1 of 2 match")
+    expect(report.get_by_role("listitem").filter(has_text="picture-05.jpg")).to_contain_text(
+        "differs"
+    )
+
+
+def test_a_form_of_another_site_is_refused(page: Page) -> None:
+    answer = page.request.post(LIST, form={"action": "redrive", "id": "1", "csrf": "0" * 64})
+    assert answer.status == 403
+    assert page.request.post("/admin/logout/", form={}).status == 403
+    page.goto(LIST)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Files")
+
+
+@pytest.mark.parametrize(
+    ("name", "file_type"),
+    [
+        ("<script>document.title='run'&.jpg", "image/jpeg"),
+        ("\"><img src=x onerror=document.title='run'>.jpg", "image/jpeg"),
+        ("{{ 7*7 }}' onmouseover='document.title=1.jpg", "x/y"),
+    ],
+)
+def test_a_name_never_runs(page: Page, service: Service, name: str, file_type: str) -> None:
+    assert service.post(payload(name, file_type)).status == 201
+    open_object(page, name, "failed")
+    assert "run" not in page.title().split("·")[1]
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.goto(f"{LIST}?state=failed")
+    expect(page.get_by_role("link", name=name).first).to_be_visible()
+    assert page.title() == "Files · External storage sync"
+    assert page.locator("main script").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "file_type", "content"),
+    [
+        ("drawing.svg", "image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
+        ("page.html", "text/html", b"<script>alert(1)</script>"),
+    ],
+)
+def test_what_could_run_is_only_saved(
+    page: Page, service: Service, s3_url: str, name: str, file_type: str, content: bytes
+) -> None:
+    put(s3_url, name, content, file_type)
+    sync(service, name, file_type)
+    open_object(page, name)
+    assert page.locator(".preview img, .preview iframe").count() == 0
+    answer = page.request.get(f"/media/{name}")
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    with page.expect_download() as download:
+        page.evaluate("name => { location.href = '/media/' + name }", name)
+    assert download.value.path().read_bytes() == content
+
+
+def test_media_is_for_the_logged_in_alone(stranger: Page, service: Service) -> None:
+    sync(service, "picture-06.png", "image/png")
+    assert stranger.request.get("/media/picture-06.png").status == 401
+    stranger.goto("/media/picture-06.png")
+    expect(stranger.get_by_role("heading", level=1)).to_have_text("Log in")
+
+
+PAGES = ("/admin/", LIST, f"{LIST}1/change/")
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+def test_pages_are_accessible(page: Page, service: Service, look: str) -> None:
+    sync(service, "picture-07.jpg")
+    if look == "dark":
+        page.emulate_media(color_scheme="dark")
+    if look == "phone":
+        page.set_viewport_size({"width": 360, "height": 740})
+    for path in PAGES:
+        page.goto(path)
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, path
+    page.context.clear_cookies()
+    page.goto("/admin/")
+    assert Axe().run(page).violations_count == 0
+
+
+def test_the_keyboard_reaches_everything(page: Page) -> None:
+    page.goto(LIST)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name=re.compile("^All"))).to_be_focused()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_pages_are_light_and_do_not_jump(page: Page, service: Service) -> None:
+    for number, picture in enumerate(pictures()):
+        assert service.post(payload(picture.name, picture.media_type)).status == 201, number
+    names = [p.name for p in pictures()]
+    until(lambda: all((service.storage / name).is_file() for name in names))
+    for path in (*PAGES, f"{LIST}3/change/"):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        # Whether from the cache or not: what somebody loads who comes for the first time.
+        weight = page.evaluate(
+            "[...performance.getEntriesByType('navigation'),"
+            " ...performance.getEntriesByType('resource')]"
+            ".reduce((sum, entry) => sum + entry.encodedBodySize, 0)"
+        )
+        assert 5_000 < weight < HEAVIEST, (path, weight)
+        shift = page.evaluate(
+            "new Promise(done => new PerformanceObserver(list => done(list.getEntries()"
+            ".reduce((sum, entry) => sum + entry.value, 0)))"
+            ".observe({type: 'layout-shift', buffered: true}) ?? setTimeout(() => done(0), 500))"
+        )
+        assert shift < 0.02, path
+
+
+def test_the_dashboard_refreshes_itself_until_paused(page: Page) -> None:
+    page.clock.install()
+    page.goto("/admin/")
+    with page.expect_response("**/admin/live/"):
+        page.clock.run_for(10_500)
+    page.get_by_role("button", name="Pause refresh").click()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(60_000)
+    assert asked == []
+    page.get_by_role("button", name="Resume refresh").click()
+    with page.expect_response("**/admin/live/"):
+        page.clock.run_for(10_500)
+
+
+def test_without_scripts_everything_but_the_refresh_works(page: Page, service: Service) -> None:
+    sync(service, "picture-08.jpg")
+    browser = page.context.browser
+    assert browser is not None
+    plain = browser.new_context(base_url=page.url, java_script_enabled=False)
+    quiet = plain.new_page()
+    log_in(quiet)
+    quiet.goto(f"{LIST}?q=picture-08")
+    quiet.get_by_role("checkbox", name="Select picture-08.jpg").first.check()
+    quiet.get_by_role("button", name="Verify now").click()
+    expect(quiet.get_by_role("status")).to_contain_text("1 of 1 match")
+    plain.close()
