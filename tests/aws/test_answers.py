@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -53,7 +54,7 @@ def event_of(request: dict[str, Any]) -> dict[str, Any]:
         headers=list(request["headers"].items()),
         body=body_of(request),
         peer="127.0.0.1",
-        request_id="6b1f0a6e-1f0e-4b52-9a43-3f6f0a8f9d11",
+        request_id=str(uuid.uuid4()),
         now=1_795_428_000.0,
     )
 
