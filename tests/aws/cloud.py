@@ -8,7 +8,6 @@ from __future__ import annotations
 import queue
 import signal
 import threading
-import time
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -113,9 +112,7 @@ class Cloud(Service):
     def _pool(self, handler: str, count: int) -> Pool:
         name = handler.split(".")[1].title().replace("_", "") + "Function"
         return Pool(
-            lambda: self._sandboxes.enter_context(
-                self._deployment.sandbox(name, **self._changes)
-            ),
+            lambda: self._sandboxes.enter_context(self._deployment.sandbox(name, **self._changes)),
             count,
         )
 

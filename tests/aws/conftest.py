@@ -152,7 +152,7 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(  # noqa: PLR0913, PLR0917 - one server each
+def deployment(
     transformed: dict[str, Any],
     tmp_path: Path,
     database_url: str,

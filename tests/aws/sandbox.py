@@ -92,9 +92,7 @@ class Sandbox:
     def pid(self) -> int:
         return self._process.pid
 
-    def invoke(
-        self, event: object, seconds: float = 30.0, ended_after: float | None = None
-    ) -> Any:
+    def invoke(self, event: object, seconds: float = 30.0, ended_after: float | None = None) -> Any:
         """Thaws the sandbox, has one event answered, and freezes it.
 
         Args:

@@ -44,7 +44,9 @@ def drop(migrated: Deployment, memcached_server: MemcachedServer) -> Callable[[]
     return everything
 
 
-def test_a_thawed_ingest_accepts_and_announces(migrated: Deployment, drop: Callable[[], None]) -> None:
+def test_a_thawed_ingest_accepts_and_announces(
+    migrated: Deployment, drop: Callable[[], None]
+) -> None:
     ingest = migrated.sandbox("IngestFunction")
     for n in range(3):
         assert post(ingest, f"{n}.jpg")["statusCode"] == 201
@@ -90,7 +92,7 @@ class StalledServer:
         self._accepted: list[socket.socket] = []
         self._thread = threading.Thread(target=self._accept)
         self._thread.start()
-        self.url = "http://127.0.0.1:{}".format(self._listening.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
     def _accept(self) -> None:
         while True:
