@@ -85,13 +85,12 @@ lint-aws: aws-tools ## Validate the template
 	$(AWS_TOOLS)/cfn-lint template.yaml
 
 # Everything that can be proven without an account: see docs/deploy.md.
-test-aws: PYTHON ?= .venv/bin/python
-test-aws: lint-aws ## Run the built packages under AWS's runtime client, against real servers
+test-aws: $(VENV)/.dev lint-aws ## Run the built packages under AWS's runtime client, against real servers
 	$(MAKE) --no-print-directory package PACKAGES=.aws-sam/test \
 	  ARCHITECTURE=$$(uname -m | sed s/aarch64/arm64/) \
-	  LAMBDA_PYTHON=$$($(PYTHON) -c 'import platform; print(platform.python_version())')
+	  LAMBDA_PYTHON=$$($(BIN)/python -c 'import platform; print(platform.python_version())')
 	$(AWS_TOOLS)/uv pip install --quiet --target .aws-sam/runtime --require-hashes --only-binary :all: \
-	  --python-version $$($(PYTHON) -c 'import platform; print(platform.python_version())') \
+	  --python-version $$($(BIN)/python -c 'import platform; print(platform.python_version())') \
 	  -r tests/aws/runtime.txt
 	AWS_PACKAGES=.aws-sam/test AWS_RUNTIME=.aws-sam/runtime AWS_TOOLS=$(AWS_TOOLS) \
-	  $(PYTHON) -m pytest tests/aws
+	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/aws

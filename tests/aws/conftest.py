@@ -12,20 +12,28 @@ import uuid
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
 
-from tests.aws.exchange import SECRET_KEY
+from tests.aws.proxy import Proxy
 from tests.aws.sandbox import Sandbox
 from tests.aws.stack import Stack
+from tests.blackbox.service import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-NEED_PACKAGES = ("test_answers.py", "test_functions.py", "test_freeze.py", "test_template.py")
-collect_ignore = [] if os.environ.get("AWS_PACKAGES") else list(NEED_PACKAGES)
+NEED_PACKAGES = [
+    "test_answers.py",
+    "test_blackbox.py",
+    "test_freeze.py",
+    "test_functions.py",
+    "test_template.py",
+]
+collect_ignore = [] if os.environ.get("AWS_PACKAGES") else NEED_PACKAGES
 
 
 REGION = "eu-west-1"
@@ -54,10 +62,12 @@ class Deployment:
     """The stack as far as it runs here: its functions, with real servers behind them.
 
     Attributes:
+        folder: everything that is kept.
         storage: the folder that stands for the file system.
         bucket: name of the client's bucket.
         database_url: of the ledger.
         rabbitmq_url: of the broker.
+        broker: what the functions' connections to it go through.
         s3: a client of the bucket's server.
     """
 
@@ -67,29 +77,34 @@ class Deployment:
         folder: Path,
         urls: dict[str, str],
         sandboxes: ExitStack,
+        parameters: dict[str, str],
     ) -> None:
         self.bucket = f"client-{uuid.uuid4().hex[:12]}"
         self.storage = folder / "storage"
         self.storage.mkdir()
         self.database_url, self.rabbitmq_url = urls["database"], urls["rabbitmq"]
+        broker = urlsplit(self.rabbitmq_url)
+        self.broker = Proxy(broker.hostname or "", broker.port or 0)
+        sandboxes.callback(self.broker.close)
+        through = broker.netloc.rpartition(":")[0] + f":{self.broker.port}"
         self._endpoint = urls["aws"]
-        self._folder = folder
+        self.folder = folder
         self._sandboxes = sandboxes
         self.s3 = self._client("s3")
         self.s3.create_bucket(
             Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
         host, _, port = urls["memcached"].partition(":")
-        keys = {"current": SECRET_KEY, "previous": ""}
+        keys = {"current": KEY, "previous": ""}
         self.stack = Stack(
             transformed,
-            {"SourceBucketName": self.bucket},
+            {"SourceBucketName": self.bucket, **parameters},
             {
                 "SigningKeysSecret": self._secret(json.dumps(keys)),
                 "AdminSecret": self._secret(json.dumps(urls.get("admin", {}))),
                 "NasaApiKeySecret": self._secret("DEMO_KEY"),
                 "DatabaseUrlSecret": self._secret(self.database_url),
-                "RabbitmqUrlSecret": self._secret(self.rabbitmq_url),
+                "RabbitmqUrlSecret": self._secret(broker._replace(netloc=through).geturl()),
                 "Cache.ConfigurationEndpoint.Address": host,
                 "Cache.ConfigurationEndpoint.Port": port,
             },
@@ -114,7 +129,7 @@ class Deployment:
                 ROOT / os.environ["AWS_RUNTIME"],
                 function["Handler"],
                 environment | changes,
-                self._folder / f"{name}.log",
+                self.folder / f"{name}-{len(list(self.folder.glob('*.log')))}.log",
             )
         )
 
@@ -153,7 +168,7 @@ def deployment(
         "aws": s3_endpoint,
     }
     with ExitStack() as sandboxes:
-        yield Deployment(transformed, tmp_path, urls, sandboxes)
+        yield Deployment(transformed, tmp_path, urls, sandboxes, {})
 
 
 @pytest.fixture

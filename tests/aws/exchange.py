@@ -14,13 +14,13 @@ import pika
 from local import function_url
 from shared.rmq_event import Delivery, build
 from shared.signing import sign
+from tests.blackbox.service import KEY
 
 if TYPE_CHECKING:
     from tests.aws.sandbox import Sandbox
 
 EVENTS = Path(__file__).parents[1] / "events"
 SCHEDULE: dict[str, Any] = json.loads((EVENTS / "schedule.json").read_text())
-SECRET_KEY = "a key that only tests know"
 
 
 def http_event(
@@ -59,7 +59,7 @@ def signed(body: bytes) -> dict[str, str]:
     """Gives the headers of a signed request."""
     return {
         "content-type": "application/json",
-        "authorization": sign(SECRET_KEY.encode(), body),
+        "authorization": sign(KEY.encode(), body),
     }
 
 
@@ -70,21 +70,24 @@ def post(ingest: Sandbox, file_name: str) -> dict[str, Any]:
     return answer
 
 
-def waiting(rabbitmq_url: str, queue: str = "sync", within: float = 0.0) -> list[Delivery]:
-    """Takes every message out of a queue.
+def waiting(
+    rabbitmq_url: str, queue: str = "sync", within: float = 0.0, most: int = 1_000
+) -> list[Delivery]:
+    """Takes the messages out of a queue.
 
     Args:
         rabbitmq_url: of the broker.
         queue: the queue's name.
         within: seconds to wait for the first, where one must come.
+        most: messages to take.
     """
     found: list[Delivery] = []
     deadline = time.monotonic() + within
     with contextlib.closing(pika.BlockingConnection(pika.URLParameters(rabbitmq_url))) as broker:
         channel = broker.channel()
-        while True:
+        while len(found) < most:
             method, properties, body = channel.basic_get(queue, auto_ack=True)
-            if method is not None:
+            if method is not None and properties is not None and body is not None:
                 found.append(
                     Delivery(
                         body=body,
@@ -97,6 +100,7 @@ def waiting(rabbitmq_url: str, queue: str = "sync", within: float = 0.0) -> list
                 return found
             else:
                 broker.sleep(0.02)
+    return found
 
 
 def batch(rabbitmq_url: str) -> dict[str, Any]:

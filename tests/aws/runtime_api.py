@@ -119,6 +119,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     api: RuntimeApi
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing: a sandbox that is ended takes its connection with it."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server

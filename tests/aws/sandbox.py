@@ -92,12 +92,13 @@ class Sandbox:
     def pid(self) -> int:
         return self._process.pid
 
-    def invoke(self, event: object, seconds: float = 30.0) -> Any:
+    def invoke(self, event: object, seconds: float = 30.0, ended_after: float | None = None) -> Any:
         """Thaws the sandbox, has one event answered, and freezes it.
 
         Args:
             event: the event.
-            seconds: how long the function may take, as the template's `Timeout`.
+            seconds: how long the function is told that it may take, the template's `Timeout`.
+            ended_after: when its sandbox is ended in fact, where that comes earlier.
 
         Raises:
             FunctionError: the function raised an error.
@@ -106,7 +107,7 @@ class Sandbox:
         invocation = self._api.send(event, seconds)
         os.kill(self.pid, signal.SIGCONT)
         try:
-            answer = invocation.answer.result(seconds)
+            answer = invocation.answer.result(ended_after or seconds)
         except FutureTimeout as error:
             self.stop()
             raise TimedOut(self.written()) from error

@@ -1,4 +1,4 @@
-"""The transformed template as a stack would have it: parameters, conditions, references resolved."""
+"""The transformed template as a stack has it: parameters, conditions, references resolved."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Stack:
         """Gives the types of the resources that the stack makes."""
         return {r["Type"] for r in self._document["Resources"].values() if self._made(r)}
 
-    def resolve(self, value: Any) -> Any:
+    def resolve(self, value: Any) -> Any:  # noqa: C901, PLR0911 - one case for each function
         """Resolves a value."""
         match value:
             case {"Ref": name}:
@@ -114,7 +114,9 @@ class Stack:
         return self._attribute(name)
 
     def _attribute(self, name: str) -> Any:
-        return self._attributes.get(name, f"<{name}>")
+        stand_in = f"<{name}>"
+        given = self._attributes.get(name, stand_in)
+        return [f"amqps://{given}"] if name.endswith(".AmqpEndpoints") else given
 
     def _substitute(self, text: str, names: Mapping[str, Any]) -> str:
         def value(found: re.Match[str]) -> str:

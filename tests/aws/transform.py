@@ -1,4 +1,4 @@
-"""Prints a SAM template as CloudFormation gets it. Run by the Python that has SAM's own packages."""
+"""Prints a SAM template as CloudFormation gets it. Run by the Python that SAM is installed for."""
 
 from __future__ import annotations
 

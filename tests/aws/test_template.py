@@ -1,0 +1,313 @@
+"""The template after the SAM transform: routes, permissions, policies, secrets, alarms."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shared.settings import Settings
+from tests.aws.conftest import REGION, ROOT, tool
+from tests.aws.stack import Stack, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+OWN_SERVERS: dict[str, str] = {
+    "VpcId": "vpc-0123456789abcdef0",
+    "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    "FunctionSecurityGroupId": "sg-0123456789abcdef0",
+    "DatabaseUrlSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf",
+    "BrokerArn": "arn:aws:mq:eu-west-1:123456789012:broker:b:b-1",
+    "BrokerCredentialsSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mq-AbCdEf",
+    "RabbitmqUrlSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:url-AbCdEf",
+    "MemcachedAddress": "cache.internal:11211",
+    "FileSystemId": "fs-0123456789abcdef0",
+    "AccessPointArn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-1",
+}
+FUNCTIONS = ("admin", "ingest", "migrate", "requeue", "stats", "sync_worker")
+SERVERS = {
+    "AWS::EC2::VPC",
+    "AWS::RDS::DBInstance",
+    "AWS::AmazonMQ::Broker",
+    "AWS::ElastiCache::CacheCluster",
+    "AWS::EFS::FileSystem",
+}
+
+
+@pytest.fixture(params=["made", "existing"])
+def stack(request: pytest.FixtureRequest, transformed: dict[str, Any]) -> Stack:
+    parameters = {"SourceBucketName": "client-bucket"}
+    if request.param == "existing":
+        parameters |= OWN_SERVERS
+    return Stack(transformed, parameters)
+
+
+def variables(function: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = function["Environment"]["Variables"]
+    return found
+
+
+def test_every_server_is_made_unless_it_is_given(transformed: dict[str, Any]) -> None:
+    made = Stack(transformed, {"SourceBucketName": "client-bucket"})
+    given = Stack(transformed, {"SourceBucketName": "client-bucket", **OWN_SERVERS})
+    assert made.kinds() >= SERVERS
+    assert given.kinds() & SERVERS == set()
+    ingest = given.resources("AWS::Lambda::Function")["IngestFunction"]
+    assert variables(ingest)["DATABASE_URL_ARN"] == OWN_SERVERS["DatabaseUrlSecretArn"]
+    assert variables(ingest)["MEMCACHED_URL"] == OWN_SERVERS["MemcachedAddress"]
+    assert ingest["VpcConfig"]["SubnetIds"] == OWN_SERVERS["SubnetIds"].split(",")
+
+
+def test_what_a_stack_refers_to_is_in_it(stack: Stack, transformed: dict[str, Any]) -> None:
+    made = {name for kind in stack.kinds() for name in stack.resources(kind)}
+    asked = {
+        name
+        for kind in stack.kinds()
+        for name in re.findall(r"<([A-Za-z0-9]+)[.>]", json.dumps(stack.resources(kind)))
+    }
+    assert asked <= made
+    outputs = json.dumps(stack.resolve(transformed["Outputs"]))
+    assert set(re.findall(r"<([A-Za-z0-9]+)[.>]", outputs)) <= made
+
+
+def test_each_function_runs_its_own_handler(stack: Stack) -> None:
+    handlers = {f["Handler"] for f in stack.resources("AWS::Lambda::Function").values()}
+    assert handlers == {f"functions.{name}.handler.handler" for name in FUNCTIONS}
+
+
+def test_the_environment_holds_settings_only_and_no_secret(stack: Stack) -> None:
+    settings = {f.metadata["name"]: f.metadata for f in Settings.__dataclass_fields__.values()}
+    for name, function in stack.resources("AWS::Lambda::Function").items():
+        for variable, value in variables(function).items():
+            setting = settings.get(variable.removesuffix("_ARN"))
+            if variable == "SECRETS_REVISION":
+                continue
+            assert setting, f"{name} sets {variable}, which is no setting"
+            if setting["secret"]:
+                assert variable.endswith("_ARN"), f"{name} holds the secret {variable}"
+            assert "{{resolve" not in str(value)
+
+
+def test_a_function_may_read_the_secrets_that_it_is_told_of_and_no_others(stack: Stack) -> None:
+    allowed: dict[str, set[str]] = {}
+    for role, statement in statements(stack):
+        if "secretsmanager:GetSecretValue" in str(statement["Action"]):
+            resources = statement["Resource"]
+            listed = resources if isinstance(resources, list) else [resources]
+            allowed.setdefault(role.removesuffix("Role"), set()).update(listed)
+    for name, function in stack.resources("AWS::Lambda::Function").items():
+        told = {
+            str(value).partition("#")[0]
+            for variable, value in variables(function).items()
+            if variable.endswith("_ARN")
+        }
+        mapping = {
+            source["URI"]
+            for event in stack.resources("AWS::Lambda::EventSourceMapping").values()
+            if event["FunctionName"] == f"<{name}>"
+            for source in event["SourceAccessConfigurations"]
+            if source["Type"] == "BASIC_AUTH"
+        }
+        assert allowed.get(name, set()) == told | mapping
+
+
+def test_no_policy_allows_everything_and_every_wide_one_says_why(
+    stack: Stack, transformed: dict[str, Any]
+) -> None:
+    for role, statement in statements(stack):
+        actions = statement["Action"]
+        actions = [actions] if isinstance(actions, str) else actions
+        assert statement["Effect"] == "Allow"
+        assert not [a for a in actions if a.endswith("*")], f"{role}: {actions}"
+        if statement["Resource"] == "*":
+            function = role.removesuffix("Role")
+            reason = transformed["Resources"][function].get("Metadata", {}).get("Reason", "")
+            assert len(reason) > 40, f"{role} gives no reason for {actions} on everything"
+
+
+def test_the_worker_may_make_the_mappings_network_interfaces(stack: Stack) -> None:
+    [actions] = [
+        s["Action"]
+        for role, s in statements(stack)
+        if role == "SyncWorkerFunctionRole" and "ec2" in str(s["Action"])
+    ]
+    assert sorted(actions) == [
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+    ]
+
+
+def test_only_the_worker_writes_the_storage(stack: Stack) -> None:
+    granted = {role: s["Action"] for role, s in statements(stack) if "elasticfilesystem" in str(s)}
+    assert granted == {
+        "AdminFunctionRole": "elasticfilesystem:ClientMount",
+        "SyncWorkerFunctionRole": [
+            "elasticfilesystem:ClientMount",
+            "elasticfilesystem:ClientWrite",
+        ],
+    }
+
+
+def test_the_public_function_url_has_both_permissions(stack: Stack) -> None:
+    public = [
+        p for p in stack.resources("AWS::Lambda::Permission").values() if p["Principal"] == "*"
+    ]
+    assert {(p["FunctionName"], p["Action"]) for p in public} == {
+        ("<IngestFunction>", "lambda:InvokeFunctionUrl"),
+        ("<IngestFunction>", "lambda:InvokeFunction"),
+    }
+    [direct] = [p for p in public if p["Action"] == "lambda:InvokeFunction"]
+    assert direct["InvokedViaFunctionUrl"] is True
+
+
+def test_every_route_is_one_that_api_gateway_takes(stack: Stack) -> None:
+    [api] = stack.resources("AWS::ApiGatewayV2::Api").values()
+    paths = api["Body"]["paths"]
+    assert not [p for p in paths if p.endswith("/")]
+    methods = {(m, p) for p, of in paths.items() for m in of}
+    assert methods == {
+        ("post", "/sync"),
+        ("post", "/sync/{proxy+}"),
+        ("get", "/sync"),
+        ("get", "/sync/{proxy+}"),
+        ("get", "/status.html"),
+        ("get", "/openapi.json"),
+        ("x-amazon-apigateway-any-method", "/admin"),
+        ("x-amazon-apigateway-any-method", "/admin/{proxy+}"),
+        ("get", "/media/{proxy+}"),
+        ("x-amazon-apigateway-any-method", "$default"),
+    }
+
+
+def test_the_mapping_hands_over_batches_within_lambdas_limits(stack: Stack) -> None:
+    [mapping] = stack.resources("AWS::Lambda::EventSourceMapping").values()
+    worker = stack.resources("AWS::Lambda::Function")["SyncWorkerFunction"]
+    assert mapping["Queues"] == ["sync"]
+    assert 1 <= mapping["BatchSize"] <= 10_000
+    assert 0 <= mapping["MaximumBatchingWindowInSeconds"] <= 300
+    assert worker["Timeout"] <= 840
+    assert {s["Type"] for s in mapping["SourceAccessConfigurations"]} == {
+        "BASIC_AUTH",
+        "VIRTUAL_HOST",
+    }
+
+
+def test_every_function_logs_to_a_group_that_forgets(stack: Stack) -> None:
+    groups = stack.resources("AWS::Logs::LogGroup")
+    for function in stack.resources("AWS::Lambda::Function").values():
+        group = groups[function["LoggingConfig"]["LogGroup"].strip("<>")]
+        assert group["RetentionInDays"] == 30
+        assert group["LogGroupName"] == f"/aws/lambda/{function['FunctionName']}"
+        assert function["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_alarms_watch_what_the_filters_and_functions_give(stack: Stack) -> None:
+    made = {
+        (t["MetricNamespace"], t["MetricName"])
+        for f in stack.resources("AWS::Logs::MetricFilter").values()
+        for t in f["MetricTransformations"]
+    }
+    alarms = stack.resources("AWS::CloudWatch::Alarm")
+    watched = {
+        (a["Namespace"], a["MetricName"])
+        for a in alarms.values()
+        if a.get("Namespace", "AWS/Lambda") != "AWS/Lambda"
+    }
+    assert watched < made
+    functions = {
+        m["MetricStat"]["Metric"]["Dimensions"][0]["Value"]
+        for m in alarms["FunctionErrorsAlarm"]["Metrics"]
+        if "MetricStat" in m
+    }
+    assert functions == {
+        f"<{name}>"
+        for name in stack.resources("AWS::Lambda::Function")
+        if name != "MigrateFunction"
+    }
+
+
+def test_alarms_send_mail_where_an_address_is_given(transformed: dict[str, Any]) -> None:
+    parameters = {"SourceBucketName": "client-bucket", "AlarmEmail": "ops@example.org"}
+    silent, loud = (
+        Stack(transformed, parameters | {"AlarmEmail": ""}),
+        Stack(transformed, parameters),
+    )
+    assert all("AlarmActions" not in a for a in silent.resources("AWS::CloudWatch::Alarm").values())
+    for alarm in loud.resources("AWS::CloudWatch::Alarm").values():
+        assert alarm["AlarmActions"] == ["<AlarmTopic>"]
+
+
+def test_nothing_is_open_to_the_internet_or_unencrypted(stack: Stack) -> None:
+    for group in stack.resources("AWS::EC2::SecurityGroup").values():
+        for rule in group.get("SecurityGroupIngress", ()):
+            assert "CidrIp" not in rule
+    for database in stack.resources("AWS::RDS::DBInstance").values():
+        assert (database["PubliclyAccessible"], database["StorageEncrypted"]) == (False, True)
+    for broker in stack.resources("AWS::AmazonMQ::Broker").values():
+        assert broker["PubliclyAccessible"] is False
+    for storage in stack.resources("AWS::EFS::FileSystem").values():
+        assert storage["Encrypted"] is True
+
+
+def test_passwords_are_generated_and_only_referred_to(stack: Stack) -> None:
+    for name, secret in stack.resources("AWS::SecretsManager::Secret").items():
+        if "GenerateSecretString" in secret:
+            assert secret["GenerateSecretString"]["PasswordLength"] >= 48
+        elif name != "NasaApiKeySecret":  # NASA's public demonstration key
+            assert "{{resolve:secretsmanager:" in secret["SecretString"]
+
+
+def test_packages_are_small_and_hold_one_function_each() -> None:
+    packages = ROOT / os.environ["AWS_PACKAGES"]
+    for name in FUNCTIONS:
+        package = packages / f"{name.title().replace('_', '')}Function"
+        files = [p for p in package.rglob("*") if p.is_file()]
+        size = sum(p.stat().st_size for p in files)
+        assert size < (25e6 if name in ("ingest", "stats") else 100e6), f"{name}: {size}"
+        inside = {p.relative_to(package).parts for p in files}
+        assert {p[1] for p in inside if p[0] == "functions"} == {"__init__.py", name}
+        foreign = {"local", "tests", "pytest", "moto"} & {p[0] for p in inside}
+        assert not foreign
+        if name in ("ingest", "stats"):
+            assert not {"boto3", "botocore", "awscrt"} & {p[0] for p in inside}
+
+
+def test_no_lock_file_names_where_packages_come_from() -> None:
+    locks = [*ROOT.glob("functions/*/requirements.txt"), *ROOT.glob("requirements/*.txt")]
+    assert len(locks) >= len(FUNCTIONS)
+    for lock in locks:
+        assert not re.search(r"://|--(extra-)?index|--find-links", lock.read_text()), lock
+
+
+def test_motos_cloudformation_makes_the_stack_as_far_as_it_goes(
+    transformed: dict[str, Any], tmp_path: Path
+) -> None:
+    source = tmp_path / "template.json"
+    source.write_text(json.dumps(transformed))
+    printed = subprocess.run(  # noqa: S603 - our own script
+        [tool("python"), str(ROOT / "tests/aws/cloudformation.py"), str(source)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": REGION, "HOME": str(tmp_path)},
+        timeout=300,
+    )
+    report = json.loads(printed.stdout)
+    assert report["status"] == "CREATE_COMPLETE"
+    assert sorted(report["functions"].values()) == [
+        f"functions.{name}.handler.handler" for name in FUNCTIONS
+    ]
+    assert {"Database", "SyncWorkerFunctionRole", "RequeueFunctionEveryMinute"} <= set(
+        report["made"]
+    )
+    assert "MigrateFunctionName" in report["outputs"]
