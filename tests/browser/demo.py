@@ -101,7 +101,7 @@ def age(url: str) -> None:
 
 
 def _past() -> list[str]:
-    chance = random.Random(6)  # noqa: S311  # the same plots every time
+    chance = random.Random(6)  # the same plots every time
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     statements = []
     for back in range(24 * 60):

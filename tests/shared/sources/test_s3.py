@@ -28,7 +28,7 @@ SECONDS = 30
 
 
 def content(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).randbytes(size)  # noqa: S311, the same bytes in every run
+    return random.Random(seed).randbytes(size)
 
 
 def part_of(incoming: Path, row_id: int = 1, attempt: int = 1) -> Path:
