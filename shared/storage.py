@@ -7,7 +7,6 @@ must not be taken for an empty storage.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import threading
 import time
@@ -19,8 +18,9 @@ from shared.disk_errors import from_os_error
 from shared.durable import can_sync_all, sync, sync_all
 from shared.errors import NameUnsafe, StorageUnavailable, TransferError
 from shared.folders import check_target, opened
-from shared.incoming import FOLDER, is_ours, journal_of, part_name
+from shared.incoming import FOLDER, journal_of, part_name
 from shared.object_key import check_key
+from shared.orphans import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -106,16 +106,11 @@ class LocalStorage:
 
     def sweep(self, older_than: float) -> int:
         """See `Storage.sweep`; a part that a process is writing is locked, and stays."""
-        swept = 0
         try:
             with opened(self._open(), [FOLDER], create=True) as folder:
-                for name in filter(is_ours, os.listdir(folder)):  # noqa: PTH208, by descriptor
-                    age = self._now() - os.stat(name, dir_fd=folder).st_mtime
-                    if age > older_than and _remove_unlocked(folder, name):
-                        swept += name.endswith(".part")
+                return sweep(folder, self._now() - older_than)
         except OSError as error:
             raise from_os_error(error) from error
-        return swept
 
     def _open(self) -> int:
         """Gives the root's descriptor, kept open so that syncfs reports what went wrong since."""
@@ -200,18 +195,3 @@ def _sync_part(part: Path) -> None:
         sync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _remove_unlocked(folder: int, name: str) -> bool:
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=folder)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(name, dir_fd=folder)
-    except (BlockingIOError, FileNotFoundError):
-        return False
-    finally:
-        os.close(descriptor)
-    return True

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
 from shared.incoming import journal_of, part_name
-from shared.sources.checksums import Check
+from shared.sources.checksums import ALGORITHMS, Check
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,9 +54,16 @@ class Journal:
         try:
             fields = json.loads(data)
             check = fields.pop("check")
-            return cls(**fields, check=Check(**check) if check else None)
+            journal = cls(**fields, check=Check(**check) if check else None)
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
+        sound = (
+            all(isinstance(n, int) for n in (journal.size, journal.proven))
+            and 0 < journal.proven < journal.size
+            and all(isinstance(t, str) for t in (journal.etag, journal.sha256))
+            and (journal.check is None or journal.check.algorithm in ALGORITHMS)
+        )
+        return journal if sound else None
 
 
 class PartFile:
@@ -81,7 +88,11 @@ class PartFile:
             OSError: the storage refuses.
         """
         descriptor = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise
         return cls(path, descriptor)
 
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
     from shared.sources.aim import Aim
-    from shared.sources.transport import Receiver
+    from shared.sources.receiver import Receiver
     from shared.transfer import Wanted
 
 EXTRA_STREAMS = 8
 """Connections for further ranges of large objects, beside the one that each object has."""
 
-POOL_LIMIT = 4
-"""Threads that digest large objects; more than processors gain nothing."""
+POOL_THREADS = 4
+"""They digest large objects, and now and then one waits for the answer about a part's size."""
 
 
 def _now() -> datetime:
@@ -55,12 +54,15 @@ class S3Source:
         self._extra = 0
         self._closing = False
         self._idle = threading.Event()
-        self._pool = ThreadPoolExecutor(min(POOL_LIMIT, os.cpu_count() or 1), "digest")
+        self._pool = ThreadPoolExecutor(POOL_THREADS, "digest")
         self._transport = Transport(self._limit + EXTRA_STREAMS, settings.source_stall_seconds)
 
     def fetch(self, wanted: Wanted, part: Path) -> Future[Fetched]:
         """See `ObjectSource.fetch`; the first one also loads boto3, which takes a while."""
         future: Future[Fetched] = Future()
+        if self._closing:
+            future.set_exception(OutOfTime("the worker is ending"))
+            return future
         try:
             aim = self._location.aim(wanted.file_name)
         except TransferError as error:
@@ -73,6 +75,7 @@ class S3Source:
 
     def close(self) -> None:
         """Ends running copies, keeping what can be continued, and frees connections."""
+        self._closing = True
         self.soon(self._close)
         self._idle.wait()
         self._pool.shutdown()
@@ -103,7 +106,6 @@ class S3Source:
             self.ended(copy, OutOfTime("it was cancelled"))
 
     def _close(self) -> None:
-        self._closing = True
         for copy in [*self._waiting, *self._running]:
             if copy in self._waiting:
                 self._waiting.remove(copy)
@@ -113,7 +115,7 @@ class S3Source:
         if not self._futures:
             self._idle.set()
 
-    # What a copy needs: `shared.sources.copying.Host`
+    # What a copy needs: `shared.sources.host.Host`
 
     def get(self, aim: Aim, headers: list[str], receiver: Receiver) -> None:
         """See `Host`."""

@@ -51,8 +51,9 @@ def client(settings: Settings, region: str | None = None) -> Any:
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path" if settings.s3_endpoint or localstack else "auto"},
-        connect_timeout=10,
-        read_timeout=20,
+        connect_timeout=5,
+        read_timeout=10,
+        retries={"total_max_attempts": 2},
     )
     if localstack:
         from localstack_client.session import Session as LocalStackSession  # noqa: PLC0415

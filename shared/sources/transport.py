@@ -12,7 +12,8 @@ import selectors
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pycurl
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from shared.errors import RetryLater
     from shared.sources.aim import Aim, Signing
+    from shared.sources.receiver import Receiver
 
 logger = logging.getLogger(__name__)
 
@@ -32,22 +34,6 @@ MINIMUM_SPEED = 1024
 
 BUFFER_BYTES = 131_072
 """Per connection: measured, larger ones gain nothing."""
-
-
-class Receiver(Protocol):
-    """Who gets an answer; every method is called on the transport's thread."""
-
-    def on_head(self, status: int, headers: dict[str, str]) -> bool:
-        """Takes the status and the headers (names lower-case); False ends the transfer."""
-        ...
-
-    def on_body(self, data: bytes) -> bool:
-        """Takes the next bytes of the body; False ends the transfer."""
-        ...
-
-    def on_end(self, error: RetryLater | None) -> None:
-        """The transfer has ended; `error` says what cut it short, None that it is complete."""
-        ...
 
 
 class _Easy:
@@ -123,7 +109,8 @@ class Transport:
         self._active: dict[pycurl.Curl, _Easy] = {}
         self._calls: deque[Callable[[], None]] = deque()
         self._deadline: float | None = None
-        self._closing = False
+        self._closing = self._ended = False
+        self._wake_lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
@@ -139,13 +126,12 @@ class Transport:
 
     def call(self, function: Callable[[], None]) -> None:
         """Has a function run on the transport's thread soon; may be called from any thread."""
-        self._calls.append(function)
-        try:
-            os.write(self._wake_write, b"\0")
-        except BlockingIOError:
-            pass  # the pipe is full of wake-ups already
-        except OSError:
-            logger.debug("call after close")
+        with self._wake_lock:
+            if self._ended:
+                return
+            self._calls.append(function)
+            with suppress(BlockingIOError):  # the pipe is full of wake-ups already
+                os.write(self._wake_write, b"\0")
 
     def get(self, aim: Aim, headers: list[str], receiver: Receiver) -> None:
         """Starts a GET; on the transport's thread only."""
@@ -213,8 +199,10 @@ class Transport:
             easy.curl.close()
         self._multi.close()
         self._selector.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        with self._wake_lock:
+            self._ended = True
+            os.close(self._wake_read)
+            os.close(self._wake_write)
 
     def _finish(self) -> None:
         waiting = 1

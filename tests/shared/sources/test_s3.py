@@ -12,7 +12,8 @@ import pytest
 from awscrt.checksums import crc32c, crc64nvme
 
 from shared import errors
-from shared.sources.copying import INLINE_BYTES, JOURNAL_BYTES, PUMP_BYTES
+from shared.sources.copying import INLINE_BYTES, PUMP_BYTES
+from shared.sources.follower import JOURNAL_BYTES
 from shared.sources.ranges import SEGMENT_BYTES
 from tests.servers import wait_for
 from tests.shared.sources.faulty_server import Answer, Asked, FaultyServer, b64, error, s3_object
@@ -367,7 +368,12 @@ def test_a_part_that_somebody_still_writes_is_left_alone(
     assert part_of(incoming).exists()
 
 
-@pytest.mark.parametrize("journal", [b"", b"[]", b"{}", b'{"etag": 1, "check": 2}', b"\xff\x00"])
+WRONG_TYPES = b'{"etag": 1, "size": "9", "proven": "3", "sha256": null, "check": null}'
+
+
+@pytest.mark.parametrize(
+    "journal", [b"", b"[]", b"{}", b'{"etag": 1, "check": 2}', b"\xff\x00", WRONG_TYPES]
+)
 def test_an_unreadable_journal_is_as_good_as_none(
     journal: bytes, incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted]
 ) -> None:
