@@ -114,17 +114,20 @@ class Settler:
             placed |= in_place
             why_not = {**refused, **errors}
             settlements = [
-                self._success(c)
-                if c.row_id in in_place
-                else self._failure(c, why_not.get(c.row_id) or ObjectChanged())
+                self._settlement(c, why_not.get(c.row_id), in_place=c.row_id in in_place)
                 for c in copies
                 if c.row_id in held
             ]
             taken = placing.settle(settlements)
         return [s for s in settlements if s.claim.wanted.row_id in taken]
 
-    def _success(self, copy: Copy) -> Settlement:
-        return Settlement(copy.claim, Outcome.SYNCED, fetched=copy.fetched)
+    def _settlement(self, copy: Copy, error: TransferError | None, *, in_place: bool) -> Settlement:
+        if in_place:
+            return Settlement(copy.claim, Outcome.SYNCED, fetched=copy.fetched)
+        if error:
+            return self._failure(copy, error)
+        # Another version of its name came first. Nothing is wrong with it, so it costs no attempt.
+        return Settlement(copy.claim, Outcome.RETRY, reason=str(ObjectChanged()), counted=False)
 
     def _failure(self, copy: Copy, error: TransferError) -> Settlement:
         delay = self._policy.delay(error, copy.claim.tries, self._jitter())
