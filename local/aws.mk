@@ -22,9 +22,9 @@ $(AWS_TOOLS)/.installed: requirements/aws.txt
 	$(AWS_TOOLS)/python -m pip install --quiet --no-deps --require-hashes -r requirements/aws.txt
 	touch $@
 
-lock: aws-tools ## Lock every function's dependencies and the AWS tools anew
+lock: aws-tools ## Lock all dependencies anew: each function's, and those of each set of tools
 	$(foreach name,$(FUNCTION_NAMES),$(call compile,functions/$(name)/requirements.in,functions/$(name)/requirements.txt)$(newline))
-	$(call compile,requirements/aws.in,requirements/aws.txt)
+	$(foreach set,run dev bench aws,$(call compile,requirements/$(set).in,requirements/$(set).txt)$(newline))
 
 # Names, versions and hashes only, for every platform, whatever index they came from.
 define compile
