@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -72,6 +73,36 @@ def migrate() -> None:
     from local.preparation import prepare  # noqa: PLC0415
 
     for line in prepare(_adopted().given):
+        typer.echo(line)
+
+
+@app.command()
+def redrive(
+    row_id: Annotated[
+        list[int] | None,
+        typer.Option("--id", min=1, max=2**63 - 1, help="This object; may be repeated."),
+    ] = None,
+    failed_since: Annotated[
+        str | None,
+        typer.Option(help="All that failed since then: 2026-01-31T12:00, or 90m, 36h, 7d ago."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that failed.")] = False,  # noqa: FBT002 - typer reads the default
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what, and do nothing.")] = False,  # noqa: FBT002 - as above
+) -> None:
+    """Put failed objects back in the queue, with all their attempts before them."""
+    from local.redrive import all_failed, failed_of, moment  # noqa: PLC0415
+    from local.redrive import redrive as put_back  # noqa: PLC0415
+    from shared.ledger.ledger import Ledger  # noqa: PLC0415
+    from shared.settings import needed  # noqa: PLC0415
+    from shared.startup import start  # noqa: PLC0415
+
+    if [bool(row_id), failed_since is not None, everything].count(True) != 1:
+        raise typer.BadParameter("give one of --id, --failed-since and --all")
+    _adopted()
+    ledger = Ledger.at(needed(start(required=("DATABASE_URL",)).database_url, "DATABASE_URL"))
+    since = moment(failed_since, datetime.now(UTC)) if failed_since else None
+    portions = failed_of(ledger, row_id) if row_id else all_failed(ledger, since)
+    for line in put_back(ledger, portions, dry_run=dry_run):
         typer.echo(line)
 
 

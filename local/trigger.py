@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from local.context import Context
 from local.router import imported
 from local.template import load
+from shared.crash import CrashPoint, reached
 from shared.errors import Unavailable
 from shared.rabbitmq.backoff import pause
 from shared.rabbitmq.consumer import Consumer
@@ -143,6 +144,7 @@ class Trigger:
         error = done.exception()
         if error is None:
             self._failures = 0
+            reached(CrashPoint.BEFORE_ACKNOWLEDGEMENT)
             self._consumer.ack(last)
             logger.debug("batch done", extra={"messages": count})
         else:

@@ -28,6 +28,11 @@ class RetryPolicy:
     least_seconds: float = 3.0
     most_seconds: float = 60.0
 
+    @property
+    def longest_seconds(self) -> float:
+        """The longest delay that there can be."""
+        return self.most_seconds * max(1, self.max_attempts - 1)
+
     def delay(self, error: TransferError, tries: int, jitter: float) -> float | None:
         """Tells how long to wait after an error.
 

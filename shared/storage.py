@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.crash import CrashPoint, reached
 from shared.disk_errors import from_os_error
 from shared.durable import can_sync_all, sync, sync_all
 from shared.errors import NameUnsafe, StorageUnavailable, TransferError
@@ -136,6 +137,7 @@ class LocalStorage:
         ):
             check_target(folder, segments[-1], wanted.file_name)
             os.rename(part.name, segments[-1], src_dir_fd=incoming, dst_dir_fd=folder)
+            reached(CrashPoint.AFTER_RENAME)
             with suppress(FileNotFoundError):  # only long parts have one
                 os.unlink(journal_of(part).name, dir_fd=incoming)
         return tuple(segments[:-1])

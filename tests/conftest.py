@@ -6,6 +6,7 @@ A missing server skips the test with its reason; with CI=true it fails instead.
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import signal
 import urllib.request
@@ -13,11 +14,11 @@ import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-import hypothesis
 import pytest
 
 from local.servers.errors import ProgramMissing
 from local.servers.memcached import MemcachedServer
+from tests.faults.report import pytest_terminal_summary
 from tests.servers import ADDRESS_VARIABLE, TEMPLATE, Host, ask, execute, free_port
 
 if TYPE_CHECKING:
@@ -26,11 +27,7 @@ if TYPE_CHECKING:
 
     from local.servers.server import Server
 
-# How long an example takes says nothing on a machine that runs four tests and five servers at once.
-hypothesis.settings.register_profile(
-    "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("tests")
+__all__ = ["pytest_terminal_summary"]  # a hook: pytest finds it here
 
 HOST = pytest.StashKey[Host]()
 AnyServer = TypeVar("AnyServer", bound="Server")
@@ -106,7 +103,13 @@ def database_url() -> Iterator[str]:
 @pytest.fixture
 def rabbitmq_url() -> Iterator[str]:
     """The URL of an empty virtual host of the test's own."""
-    details = _shared("rabbitmq")
+    with virtual_host(_shared("rabbitmq")) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def virtual_host(details: dict[str, Any]) -> Iterator[str]:
+    """Makes a virtual host on the shared RabbitMQ and gives its URL; removes it afterwards."""
     url = urlsplit(details["url"])
     vhost = f"test_{uuid.uuid4().hex}"
     login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()

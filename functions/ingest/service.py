@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared import signing, validation
 from shared.client_address import client_address
+from shared.crash import CrashPoint, reached
 from shared.errors import BodyTooLarge, ObjectExists, SignatureInvalid, SignatureMissing
 from shared.ledger.rows import NewObject
 from shared.rate_limit import Limited, RateLimiter
@@ -90,6 +91,7 @@ class Ingest:
         wanted = validation.parse(request.body)
         # The ledger knows a request that it records twice by its id: no two may share one.
         request_id = request.request_id or secrets.token_hex(16)
+        reached(CrashPoint.BEFORE_RECORD)
         row_id = self._ledger.record(
             NewObject(
                 oeid=wanted.oeid,
@@ -103,7 +105,9 @@ class Ingest:
         )
         if row_id is None:
             raise ObjectExists
+        reached(CrashPoint.AFTER_RECORD)
         self._announcer.announce(row_id, request_id)
+        reached(CrashPoint.AFTER_ANNOUNCE)
         return row_id
 
     def close(self, timeout: float) -> None:

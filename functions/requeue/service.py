@@ -6,6 +6,9 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.crash import CrashPoint, reached
+from shared.retry import RetryPolicy
+
 if TYPE_CHECKING:
     from shared.ledger.ledger import Ledger
     from shared.queue import Queue
@@ -17,6 +20,9 @@ BATCH = 1_000
 #: With so many messages waiting, the workers have enough to do. What is announced on top would
 #: only lie twice in the queue, so the rest is left for when the queue has drained.
 ENOUGH_WAITING = 10_000
+#: A row is due after a retry's delay, a message's way or a lease. What lies further ahead than the
+#: longest of them, and this for good measure, was written by a clock that has gone back since.
+HORIZON_MARGIN_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class Requeue:
         self._queue = queue
         self._delivery_seconds = delivery_seconds
         self._max_attempts = max_attempts
+        longest = RetryPolicy(max_attempts).longest_seconds
+        self._horizon = longest + delivery_seconds + HORIZON_MARGIN_SECONDS
 
     def run(self) -> Report:
         """Announces every due row, as far as the queue has room.
@@ -74,6 +82,9 @@ class Requeue:
             LedgerUnavailable: the rows cannot be read.
             QueueUnavailable: the broker is out of reach; the rows become due again.
         """
+        early = self._ledger.bring_forward(self._horizon)
+        if early:
+            logger.warning("PostgreSQL's clock has gone back", extra={"rows": len(early)})
         failed = self._ledger.fail_exhausted(self._max_attempts)
         for row_id in failed:
             logger.error("object failed, its workers went silent", extra={"row_id": row_id})
@@ -83,6 +94,7 @@ class Requeue:
             rows = self._ledger.take_due(min(BATCH, room), self._delivery_seconds)
             if not rows:
                 break
+            reached(CrashPoint.AFTER_TAKE_DUE)
             confirmed = len(self._queue.announce_all(rows))
             announced += confirmed
             unconfirmed += len(rows) - confirmed

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from functions.sync_worker.copy import Copy, start
 from functions.sync_worker.lease import LeaseKeeper
+from shared.crash import CrashPoint, reached
 from shared.errors import TransferError
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ class SyncWorker:
         keeper = LeaseKeeper(
             self._ledger, self._limits.lease_seconds, batch.claims, batch.break_off
         )
+        reached(CrashPoint.AFTER_CLAIM)
         try:
             with keeper:
                 for claim in claims:

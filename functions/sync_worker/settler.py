@@ -11,6 +11,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from shared.crash import CrashPoint, reached
 from shared.errors import LedgerUnavailable, ObjectChanged, OutOfTime, TransferError
 from shared.ledger.rows import Outcome, Settlement
 
@@ -71,6 +72,7 @@ class Settler:
         errors = {copy.row_id: error for copy in copies if (error := copy.error)}
         if complete := [copy for copy in copies if copy.row_id not in errors]:
             errors |= self._make_durable(complete)
+        reached(CrashPoint.AFTER_DURABLE)
         placed: set[int] = set()
         patience = self._clock() + LEDGER_PATIENCE_SECONDS
         while True:
@@ -81,6 +83,7 @@ class Settler:
                 if self._clock() > patience:
                     raise
                 self._pause(LEDGER_PAUSE_SECONDS)
+        reached(CrashPoint.AFTER_UPDATE)
         self._clean_up(copies, settlements)
         return settlements
 
@@ -118,6 +121,7 @@ class Settler:
                 for c in copies
                 if c.row_id in held
             ]
+            reached(CrashPoint.BEFORE_UPDATE)
             taken = placing.settle(settlements)
         return [s for s in settlements if s.claim.wanted.row_id in taken]
 

@@ -148,6 +148,10 @@ class Ledger:
         rows = self._database.run("take_due", most=most, delivery_seconds=delivery_seconds)
         return [SyncMessage(row_id, request_id) for row_id, request_id in rows]
 
+    def bring_forward(self, horizon: float) -> list[int]:
+        """Makes rows due that are due later than in `horizon` seconds; gives their ids."""
+        return [row[0] for row in self._database.run("bring_forward", horizon=horizon)]
+
     def fail_exhausted(self, max_attempts: int) -> list[int]:
         """Fails the rows whose workers went silent once too often; gives their ids."""
         return [row[0] for row in self._database.run("fail_exhausted", max_attempts=max_attempts)]

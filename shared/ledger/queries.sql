@@ -69,8 +69,10 @@ UPDATE file_sync AS f
 RETURNING f.id;
 
 -- name: lock_names(file_names)
--- Makes all who place a file of one of these names wait for each other, until the commit.
-SELECT pg_advisory_xact_lock(name_key)
+-- Makes all who place a file of one of these names wait for each other, until the commit. A worker
+-- that freezes while it holds the lock is thrown out: the server rolls back and its rows are free.
+SELECT pg_advisory_xact_lock(name_key),
+       set_config('idle_in_transaction_session_timeout', '10s', true)
   FROM (SELECT DISTINCT hashtextextended(name, 0) AS name_key
           FROM unnest(:file_names::text[]) AS name
          ORDER BY name_key) AS ordered;
@@ -145,6 +147,16 @@ UPDATE file_sync AS f
   FROM due
  WHERE f.id = due.id
 RETURNING f.id, f.request_id;
+
+-- name: bring_forward(horizon)
+-- Makes due at once what is due later than anything can be: PostgreSQL's clock has gone back. A
+-- worker that is alive prolongs its lease before anybody else gets the message.
+UPDATE file_sync
+   SET due_at = now(),
+       next_attempt_at = least(next_attempt_at, now()),
+       leased_until = CASE WHEN leased_until > now() THEN now() ELSE leased_until END
+ WHERE state = 'queued' AND due_at > now() + make_interval(secs => :horizon)
+RETURNING id;
 
 -- name: fail_exhausted(max_attempts)
 -- Fails the rows whose attempts are used up although none of them ever gave an answer.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pika.adapters.select_connection import IOLoop
 
 from shared.announcer import Counts
+from shared.crash import CrashPoint, reached
 from shared.messages import SyncMessage
 from shared.rabbitmq.backoff import pause
 from shared.rabbitmq.confirms import Confirms
@@ -181,6 +182,7 @@ class BackgroundAnnouncer:
         count = min(len(self._waiting), self._backlog - len(self._confirms))
         if count:
             now = self._wall_clock()
+            reached(CrashPoint.BEFORE_PUBLISH)
             try:
                 with self._link.one_write():
                     for _ in range(count):
@@ -189,6 +191,7 @@ class BackgroundAnnouncer:
             except FAILURES:  # the channel is closing: `on_lost` comes next
                 self._lose("connection lost", 1)
                 return
+            reached(CrashPoint.AFTER_PUBLISH)
         if self._closing:
             self._finish_if_done()
         if count or self._waiting:

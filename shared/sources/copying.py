@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from shared.crash import CrashPoint, reached
 from shared.disk_errors import from_os_error
 from shared.errors import (
     ContentMismatch,
@@ -130,6 +131,7 @@ class Copy:
         if self._ranges is None:
             self._follower.take(data)
             stream.position += len(data)
+            reached(CrashPoint.MID_DOWNLOAD)
             return True
         self._undigested += len(data)
         if self._undigested >= PUMP_BYTES:
@@ -187,6 +189,7 @@ class Copy:
             follower.write(stream.position, piece)
             stream.position += len(piece)
             ranges.fill(stream.first, stream.position)
+            reached(CrashPoint.MID_DOWNLOAD)
             if stream.position == stream.end and stream.end < ranges.size and stream.plain:
                 following = ranges.take_at(stream.end)
                 if following is None:  # another stream has it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.crash import CrashPoint, reached
 from shared.errors import ContentMismatch
 from shared.sources.part_file import Journal, PartFile
 from shared.sources.verifying import BUFFER_BYTES, Verifier
@@ -109,6 +110,7 @@ class Follower:
             raise ContentMismatch(f"{self.position} of {self.size} bytes came")
         room = memoryview(b"") if buffer is None else buffer
         verified_by = self._verifier.finish(self._part, room)
+        reached(CrashPoint.AFTER_LAST_BYTE)
         return Fetched(self.size, self._verifier.sha256(), self.etag, verified_by)
 
     def close(self, *, complete: bool, worth: bool) -> None:

@@ -1,0 +1,87 @@
+"""The fault suite's two forms, and its one stack a process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.servers.errors import ProgramMissing
+from tests.conftest import missing, virtual_host
+from tests.faults.harness.arena import Arena
+from tests.faults.harness.stack import Stack
+from tests.faults.report import attach
+from tests.servers import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.faults.harness.table import Line
+
+LONG = os.environ.get("FAULTS") == "long"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what only the long form does."""
+    if not LONG:
+        kept = [item for item in items if item.get_closest_marker("faults") is None]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """Decides everything that chance decides; `make faults SEED=…`."""
+    return int(os.environ.get("SEED", "1"))
+
+
+@pytest.fixture(scope="session")
+def long() -> bool:
+    """Whether this is the long form, `make faults`."""
+    return LONG
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The service, for all tests of this process.
+
+    The long form has a RabbitMQ of its own, to be stopped and killed. The short one takes a
+    virtual host of the tests' shared server, which starts once instead of once a process.
+    """
+    with tempfile.TemporaryDirectory(prefix="sync-faults-") as folder:
+        # PostgreSQL has an account of its own when we are root, and must find its data.
+        Path(folder).chmod(0o755)
+        try:
+            broker = contextlib.nullcontext() if LONG else virtual_host(ask("rabbitmq"))
+            with broker as url:
+                stack = Stack(Path(folder), url)
+                try:
+                    yield stack
+                finally:
+                    stack.close()
+        except ProgramMissing as error:
+            missing(error.about)
+
+
+@pytest.fixture
+def arena(stack: Stack, seed: int, request: pytest.FixtureRequest) -> Iterator[Arena]:
+    """Where faults are tried."""
+    stack.start()
+    lines: list[Line] = []
+    yield Arena(stack, lines, seed)
+    attach(request, lines)
+
+
+@pytest.fixture
+def unlimited(arena: Arena) -> Iterator[Arena]:
+    """The service without its limit on wrong signatures, which would answer most of a fuzzing."""
+    arena.stack.serve.change(RATE_LIMIT_UNSIGNED="off")
+    arena.stack.serve.restart()
+    arena.stack.start()
+    yield arena
+    arena.stack.serve.change(RATE_LIMIT_UNSIGNED="")
+    arena.stack.serve.restart()

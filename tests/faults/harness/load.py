@@ -1,0 +1,183 @@
+"""Clients that know what they were promised."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from shared.signing import sign
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+TIMEOUT_SECONDS = 15.0
+CREATED, CONFLICT = 201, 409
+#: Sizes of ordinary objects: none, a byte, below and above what is copied in one go.
+SIZES = (0, 1, 1_000, 20_000, 65_536, 300_000, 1_500_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request.
+
+    Attributes:
+        key: the object.
+        body: as it was signed.
+        signature: of the body, hexadecimal; the ledger's key.
+    """
+
+    key: str
+    body: bytes
+    signature: str
+
+
+@dataclass
+class Promises:
+    """What clients were told.
+
+    Attributes:
+        accepted: requests answered 201, by signature.
+        known: requests answered 409 after an answer that was lost: they were recorded.
+        unknown: requests that never got an answer, so that either may be true.
+        answers: how many answers of each status there were.
+    """
+
+    accepted: dict[str, Asked] = field(default_factory=dict)
+    known: dict[str, Asked] = field(default_factory=dict)
+    unknown: dict[str, Asked] = field(default_factory=dict)
+    answers: dict[int, int] = field(default_factory=dict)
+
+
+class Client:
+    """Sends signed requests, again and again until one is answered for good.
+
+    Args:
+        port: of the service.
+        key: the HMAC key.
+        promises: where answers are noted.
+    """
+
+    def __init__(self, port: int, key: str, promises: Promises) -> None:
+        self._port = port
+        self._key = key.encode()
+        self._promises = promises
+        self._lock = threading.Lock()
+
+    def asked(self, key: str, **more: str) -> Asked:
+        """Signs a request for an object."""
+        fields = {
+            "oeid": key[:200],
+            "ref_id": str(len(key)),
+            "file_name": key,
+            "file_type": "application/octet-stream",
+            **more,
+        }
+        body = json.dumps(fields).encode()
+        return Asked(key, body, sign(self._key, body))
+
+    def send(self, asked: Asked, seconds: float = 60.0) -> int | None:
+        """Sends a request until it is accepted; gives the last status, None for no answer."""
+        deadline = time.monotonic() + seconds
+        doubtful = False
+        while True:
+            status = self._once(asked)
+            with self._lock:
+                if status is not None:
+                    self._promises.answers[status] = self._promises.answers.get(status, 0) + 1
+                if status == CREATED:
+                    self._promises.accepted[asked.signature] = asked
+                    self._promises.unknown.pop(asked.signature, None)
+                    return status
+                if status == CONFLICT:
+                    if doubtful:
+                        self._promises.known[asked.signature] = asked
+                        self._promises.unknown.pop(asked.signature, None)
+                    return status
+                if status not in (None, 503):
+                    return status
+                # The service may have recorded it before it, or its connection, died.
+                doubtful = True
+                self._promises.unknown[asked.signature] = asked
+            if time.monotonic() > deadline:
+                return status
+            time.sleep(0.1)
+
+    def counts(self) -> dict[str, int]:
+        """Gives the answer of `GET /sync/?detail=1`."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)
+        try:
+            connection.request("GET", "/sync/?detail=1")
+            counts: dict[str, int] = json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+        return counts
+
+    def _once(self, asked: Asked) -> int | None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)
+        try:
+            connection.request(
+                "POST",
+                "/sync/",
+                asked.body,
+                {"Content-Type": "application/json", "Authorization": asked.signature},
+            )
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException):
+            return None
+        else:
+            return answer.status
+        finally:
+            connection.close()
+
+
+class Load:
+    """Several clients at work in the background while its block runs.
+
+    Args:
+        client: sends.
+        prefix: begins the name of every object.
+        seed: decides sizes and order.
+        rate: requests a second, all clients together.
+        clients: threads.
+    """
+
+    def __init__(
+        self, client: Client, prefix: str, seed: int, rate: float = 40.0, clients: int = 6
+    ) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._pause = clients / rate
+        self._done = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(n, random.Random(f"{seed} {n}")))  # noqa: S311
+            for n in range(clients)
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, number: int, chance: random.Random) -> None:
+        count = 0
+        while not self._done.is_set():
+            count += 1
+            size = chance.choice(SIZES)
+            self._client.send(self._client.asked(f"plain/{size}/{self._prefix}/{number}-{count}"))
+            self._done.wait(self._pause * chance.uniform(0.5, 1.5))

@@ -1,0 +1,200 @@
+"""The private servers of one stack, each behind a proxy."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from local.servers.memcached import MemcachedServer
+from local.servers.ports import answers
+from local.servers.postgres import PostgresServer, embedded_binaries
+from local.servers.process import Command, Process
+from local.servers.rabbitmq import RabbitPorts, RabbitServer
+from tests.faults.harness import object_store
+from tests.faults.harness.proxy import Proxy
+from tests.servers import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.servers.server import Server
+
+
+class ObjectStore:
+    """The misbehaving S3 as a process."""
+
+    name = "S3"
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self._port = port
+        self._process = Process("store", folder)
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None while it does not run."""
+        return self._process.pid
+
+    def start(self) -> None:
+        """Starts it; its objects are the same each time."""
+        if not self._process.take_over():
+            program = (sys.executable, str(Path(object_store.__file__)), str(self._port))
+            self._process.start(Command(program, {"PATH": os.defpath}), self._port)
+
+    def wait_ready(self, timeout: float = 20.0) -> None:
+        """Returns when it answers."""
+        self._process.wait_until(lambda: answers(self._port, b"", b""), timeout)
+
+    def stop(self) -> None:
+        """Stops it."""
+        self._process.stop()
+
+
+class Faulty:
+    """A server, the proxy before it, and the ways to hurt it.
+
+    Args:
+        server: may be None where it is shared with others, and only its proxy may be touched.
+        target: its port.
+    """
+
+    def __init__(self, name: str, server: Server | None, target: int) -> None:
+        self.name = name
+        self.proxy = Proxy(free_port(), target)
+        self._server = server
+
+    @property
+    def port(self) -> int:
+        """Where the service finds it."""
+        return self.proxy.port
+
+    @property
+    def server(self) -> Server:
+        """The server itself.
+
+        Raises:
+            RuntimeError: it is shared with others.
+        """
+        if self._server is None:
+            msg = f"{self.name} is shared: only its proxy may be touched"
+            raise RuntimeError(msg)
+        return self._server
+
+    def stop(self) -> None:
+        """Stops it in order."""
+        self.server.stop()
+
+    def kill(self) -> None:
+        """Kills it and its children with SIGKILL."""
+        if pid := self.server.pid:
+            os.killpg(pid, signal.SIGKILL)
+        self.server.stop()
+
+    def start(self) -> None:
+        """Starts it with the data that it had, and waits until it answers."""
+        self.server.start()
+        self.server.wait_ready(120.0)
+
+    def freeze(self) -> Callable[[], None]:
+        """Stops all its processes from running; gives what lets them go on."""
+        group = _group(self.server.pid or 0)
+        for pid in group:
+            os.kill(pid, signal.SIGSTOP)
+
+        def go_on() -> None:
+            for pid in group:
+                try:
+                    os.kill(pid, signal.SIGCONT)
+                except ProcessLookupError:
+                    continue
+
+        return go_on
+
+    def close(self) -> None:
+        """Ends proxy and server."""
+        self.proxy.close()
+        if self._server is not None:
+            self._server.stop()
+
+
+def _group(leader: int) -> list[int]:
+    """Gives a process and its descendants: PostgreSQL's lead process groups of their own."""
+    found, last = [leader], [leader]
+    while last:
+        children = [
+            int(child)
+            for pid in last
+            for task in Path(f"/proc/{pid}/task").glob("*")
+            for child in (task / "children").read_text().split()
+        ]
+        found += children
+        last = children
+    return found
+
+
+class Servers:
+    """PostgreSQL, memcached and S3 of the stack's own, RabbitMQ its own or a shared one.
+
+    Args:
+        folder: of data and logs.
+        rabbitmq_url: a virtual host of a shared RabbitMQ; without it one is started.
+    """
+
+    def __init__(self, folder: Path, rabbitmq_url: str | None = None) -> None:
+        self._postgres = PostgresServer(folder, free_port(), embedded_binaries())
+        memcached = MemcachedServer(folder, free_port())
+        store_port = free_port()
+        store = ObjectStore(folder, store_port)
+        ports = RabbitPorts(*(free_port() for _ in range(4)))
+        rabbitmq = None if rabbitmq_url else RabbitServer(folder, ports)
+        own = [server for server in (rabbitmq, self._postgres, memcached, store) if server]
+        try:
+            for server in own:
+                server.start()
+            for server in own:
+                server.wait_ready(120.0)
+        except BaseException:
+            for server in own:
+                server.stop()
+            raise
+        self._rabbitmq_url = rabbitmq_url or (rabbitmq.url if rabbitmq else "")
+        self.postgres = Faulty("PostgreSQL", self._postgres, _port(self._postgres.url))
+        self.memcached = Faulty("memcached", memcached, int(memcached.address.split(":")[1]))
+        self.store = Faulty("S3", store, store_port)
+        self.rabbitmq = Faulty("RabbitMQ", rabbitmq, _port(self._rabbitmq_url))
+        self.all = [self.postgres, self.memcached, self.store, self.rabbitmq]
+
+    @property
+    def database_url(self) -> str:
+        """The ledger's URL, past the proxy."""
+        return self._postgres.url
+
+    @property
+    def broker_url(self) -> str:
+        """The broker's URL, past the proxy."""
+        return self._rabbitmq_url
+
+    def variables(self) -> dict[str, str]:
+        """Gives the settings that lead the service through the proxies."""
+        return {
+            "DATABASE_URL": _moved(self.database_url, self.postgres.port),
+            "RABBITMQ_URL": _moved(self.broker_url, self.rabbitmq.port),
+            "MEMCACHED_URL": f"127.0.0.1:{self.memcached.port}",
+            "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.store.port}",
+        }
+
+    def close(self) -> None:
+        """Ends all of them."""
+        for faulty in self.all:
+            faulty.close()
+
+
+def _port(url: str) -> int:
+    return urlsplit(url).port or 0
+
+
+def _moved(url: str, port: int) -> str:
+    return url.replace(f":{_port(url)}/", f":{port}/")

@@ -1,0 +1,42 @@
+"""Brings the lines of the table from the tests, whichever process they ran in, to its reader."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.faults.harness import table
+from tests.faults.harness.table import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pytest
+    from _pytest.terminal import TerminalReporter
+
+PROPERTY = "fault"
+
+
+def attach(request: pytest.FixtureRequest, lines: Iterable[Line]) -> None:
+    """Adds lines to a test's report; under xdist that is what crosses to the controller."""
+    request.node.user_properties += [(PROPERTY, asdict(line)) for line in lines]
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Prints the table, and writes it where `GUARANTEES` says."""
+    lines = table.merged(
+        Line(**value)
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        if getattr(report, "when", "") == "teardown" or report.failed
+        for name, value in report.user_properties
+        if name == PROPERTY
+    )
+    if not lines:
+        return
+    title = f"Faults, seed {os.environ.get('SEED', '1')}"
+    table.show(lines, title)
+    if document := os.environ.get("GUARANTEES"):
+        table.write(lines, title, Path(document))

@@ -1,0 +1,72 @@
+"""Kill -9 at every step of an object's way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.crash import VARIABLE, CrashPoint
+from tests.faults.harness.waiting import until
+
+if TYPE_CHECKING:
+    from tests.faults.harness.arena import Arena
+    from tests.faults.harness.services import Service
+    from tests.faults.harness.stack import Stack
+
+INGEST = {
+    CrashPoint.BEFORE_RECORD,
+    CrashPoint.AFTER_RECORD,
+    CrashPoint.AFTER_ANNOUNCE,
+    CrashPoint.BEFORE_PUBLISH,
+    CrashPoint.AFTER_PUBLISH,
+}
+#: So likely that some work is done between two deaths, by how often a point is passed.
+CHANCE = {
+    CrashPoint.MID_DOWNLOAD: 0.02,
+    CrashPoint.AFTER_LAST_BYTE: 0.05,
+    CrashPoint.AFTER_RENAME: 0.05,
+    CrashPoint.BEFORE_RECORD: 0.1,
+    CrashPoint.AFTER_RECORD: 0.1,
+    CrashPoint.AFTER_ANNOUNCE: 0.1,
+    CrashPoint.BEFORE_PUBLISH: 0.1,
+    CrashPoint.AFTER_PUBLISH: 0.1,
+}
+KILLS_IN_A_ROUND = 5
+#: A busy machine takes a while to start a process.
+DEATH_SECONDS = 60.0
+
+
+def victim(stack: Stack, point: CrashPoint) -> Service:
+    if point in INGEST:
+        return stack.serve
+    return stack.scheduler if point is CrashPoint.AFTER_TAKE_DUE else stack.trigger
+
+
+def kill(arena: Arena, point: CrashPoint, kills: int) -> None:
+    with arena.trial(f"killed {point.value}") as trial:
+        service = victim(arena.stack, point)
+        service.stop()
+        before = service.deaths
+        service.change(**{VARIABLE: f"{point.value}:{CHANCE.get(point, 0.3)}:{arena.seed}"})
+        if point is CrashPoint.AFTER_TAKE_DUE:
+            arena.stack.trigger.stop()  # so that rows become due
+        with trial.load():
+            service.start()
+            until(
+                lambda: service.deaths - before >= kills,
+                f"{kills} deaths at {point.value}",
+                DEATH_SECONDS * kills,
+            )
+        trial.times = service.deaths - before
+        service.change(**{VARIABLE: ""})
+        service.restart()
+        arena.stack.start()
+
+
+@pytest.mark.parametrize("point", CrashPoint)
+def test_nothing_is_lost_when_a_process_dies(
+    point: CrashPoint, arena: Arena, *, long: bool
+) -> None:
+    for kills in [KILLS_IN_A_ROUND] * 4 if long else [2]:
+        kill(arena, point, kills)

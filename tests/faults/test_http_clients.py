@@ -1,0 +1,121 @@
+"""Clients that dawdle, hold on, break off and cheat: the service goes on serving the others."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import resource
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.faults.harness.arena import Arena, Trial
+
+#: A request that shares the service with such clients is answered within so many seconds.
+PATIENCE_SECONDS = 5.0
+POST = b"POST /sync/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
+
+@contextlib.contextmanager
+def connections(port: int, count: int) -> Iterator[list[socket.socket]]:
+    with contextlib.ExitStack() as opened:
+        yield [
+            opened.enter_context(socket.create_connection(("127.0.0.1", port), 30.0))
+            for _ in range(count)
+        ]
+
+
+def serves_others(trial: Trial, times: int = 5) -> None:
+    for number in range(times):
+        began = time.monotonic()
+        name = f"other-{began}-{number}"
+        trial.send("plain", name=name)
+        assert time.monotonic() - began < PATIENCE_SECONDS
+
+
+def test_slow_senders_of_headers_hold_nobody_up(arena: Arena, *, long: bool) -> None:
+    with (
+        arena.trial("slow-loris clients") as trial,
+        connections(arena.stack.port, 500 if long else 100) as slow,
+    ):
+        trial.times = len(slow)
+        for beginning in (b"POST /sync/ HT", b"TP/1.1\r\nHo", b"st: loc", b"alhost\r\nX-"):
+            for connection in slow:
+                connection.sendall(beginning)
+            serves_others(trial)
+
+
+def test_half_sent_bodies_hold_nobody_up(arena: Arena, *, long: bool) -> None:
+    with (
+        arena.trial("half-sent bodies") as trial,
+        connections(arena.stack.port, 500 if long else 100) as halves,
+    ):
+        trial.times = len(halves)
+        for connection in halves:
+            connection.sendall(POST + b"Content-Length: 1000\r\n\r\n" + b"x" * 500)
+        serves_others(trial)
+
+
+def test_idle_connections_hold_nobody_up(arena: Arena, *, long: bool) -> None:
+    wanted = 10_000 if long else 500
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2 * wanted:
+        pytest.skip(f"needs {2 * wanted} open files, the system allows {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * wanted), hard))
+    arena.stack.serve.restart()  # with the same limit
+    arena.stack.start()
+    try:
+        with (
+            arena.trial("idle connections") as trial,
+            connections(arena.stack.port, wanted) as idle,
+        ):
+            trial.times = len(idle)
+            serves_others(trial)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_pipelined_requests_are_answered_in_order(arena: Arena) -> None:
+    with arena.trial("pipelining") as trial, connections(arena.stack.port, 1) as (link,):
+        one = b"GET /sync/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        other = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        link.sendall((one + other) * 20)
+        link.settimeout(10.0)
+        answers = b""
+        while answers.count(b"HTTP/1.1 ") < 40:
+            received = link.recv(65_536)
+            assert received, answers
+            answers += received
+        statuses = [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]]
+        assert statuses == [b"200", b"404"] * 20
+        serves_others(trial)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Content-Length: 5\r\nContent-Length: 6\r\n",
+        b"Content-Length: -1\r\n",
+        b"Content-Length: x\r\n",
+        b"Content-Length: 99999999999999999999\r\n",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: chunked, identity\r\n",
+        b"Content-Length: 2\r\n",
+        b"Content-Length: 2000000000\r\n",
+    ],
+)
+def test_a_wrong_length_is_never_taken_for_a_request(headers: bytes, arena: Arena) -> None:
+    with arena.trial("wrong Content-Length") as trial, connections(arena.stack.port, 1) as (link,):
+        link.settimeout(30.0)
+        with contextlib.suppress(OSError):
+            link.sendall(POST + headers + b"\r\n" + b'{"not": "signed"}')
+            link.shutdown(socket.SHUT_WR)
+            answer = http.client.HTTPResponse(link)
+            answer.begin()
+            assert 400 <= answer.status < 500
+        serves_others(trial, 1)
