@@ -33,7 +33,7 @@ def kill_at_random(arena: Arena, seconds: float, chance: random.Random) -> int:
 
 
 def test_nothing_is_lost_whatever_dies_whenever(arena: Arena, *, long: bool) -> None:
-    chance = random.Random(arena.seed)  # noqa: S311
+    chance = random.Random(arena.seed)
     minutes = float(os.environ.get("MINUTES", "5"))
     rounds = max(1, round(minutes * 60 / ROUND_SECONDS)) if long else 1
     for _ in range(rounds):

@@ -88,7 +88,7 @@ def test_a_nearly_right_signature_takes_no_longer_than_a_wrong_one(seed: int) ->
     right = signing.sign(keys[0], BODY)
     flipped = "0" if right[0] != "0" else "1"
     early, late = flipped + right[1:], right[:-1] + ("0" if right[-1] != "0" else "1")
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
 
     def measure() -> float:
         times: dict[str, list[int]] = {early: [], late: []}

@@ -155,7 +155,7 @@ class Load:
         self._pause = clients / rate
         self._done = threading.Event()
         self._threads = [
-            threading.Thread(target=self._run, args=(n, random.Random(f"{seed} {n}")))  # noqa: S311
+            threading.Thread(target=self._run, args=(n, random.Random(f"{seed} {n}")))
             for n in range(clients)
         ]
 
