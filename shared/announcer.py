@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.settings import Settings
-
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -64,21 +62,3 @@ class SilentAnnouncer:
     def counts(self) -> Counts:
         """Gives zeros."""
         return Counts()
-
-
-def announcer(settings: Settings) -> Announcer:
-    """Gives the announcer that fits: none without a broker, a blocking one on Lambda.
-
-    A Lambda sandbox freezes as soon as its function returns, so there the message must be out by
-    then. Elsewhere one background publisher serves all threads of the process.
-    """
-    if settings.rabbitmq_url is None:
-        return SilentAnnouncer()
-    # The driver is imported only where there is a broker to talk to: a cold start pays for it.
-    if settings.on_lambda:
-        from shared.rabbitmq.blocking import BlockingAnnouncer  # noqa: PLC0415
-
-        return BlockingAnnouncer(settings.rabbitmq_url)
-    from shared.rabbitmq.background import BackgroundAnnouncer  # noqa: PLC0415
-
-    return BackgroundAnnouncer(settings.rabbitmq_url)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.settings import Settings
-
 
 @dataclass(frozen=True, slots=True)
 class Counter:
@@ -55,15 +53,3 @@ class Cache(Protocol):
             CacheUnavailable: as `count`.
         """
         ...
-
-
-def connect(settings: Settings) -> Cache:
-    """Gives memcached when `MEMCACHED_URL` is set, this process's own memory otherwise."""
-    # Each is loaded only where it is used: imports are most of a cold start.
-    if settings.memcached_url is None:
-        from shared.memory_cache import MemoryCache  # noqa: PLC0415
-
-        return MemoryCache()
-    from shared.memcached import MemcachedCache  # noqa: PLC0415
-
-    return MemcachedCache(settings.memcached_url)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.settings import IpNetwork
+    from shared.setting_kinds import IpNetwork
 
 
 def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IpNetwork]) -> str:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from shared.messages import SyncMessage
-    from shared.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -74,13 +73,3 @@ class NoQueue:
 
     def close(self) -> None:
         """Does nothing: nothing is open."""
-
-
-def queue(settings: Settings) -> Queue:
-    """Gives the queue that `RABBITMQ_URL` names; without one, the queue that is not there."""
-    if settings.rabbitmq_url is None:
-        return NoQueue()
-    # The driver is imported only where there is a broker to talk to: a cold start pays for it.
-    from shared.rabbitmq.broker_queue import BrokerQueue  # noqa: PLC0415
-
-    return BrokerQueue(settings.rabbitmq_url)

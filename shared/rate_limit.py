@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shared.cache import Cache
-    from shared.settings import RateLimit
+    from shared.setting_kinds import RateLimit
 
 
 @dataclass(frozen=True, slots=True)

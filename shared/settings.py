@@ -7,96 +7,19 @@ may be given as the ARN of an AWS Secrets Manager secret instead (`SECRET_KEY_AR
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from shared.errors import SettingError
+from shared.setting_kinds import RateLimit, flag, host_port, key, networks, one_of, url, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+    from shared.setting_kinds import IpNetwork
+
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """At most `count` requests in any `seconds` seconds; a count of 0 means no limit."""
-
-    count: int
-    seconds: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Reads `50/m`, `5/s`, `1000/h` or `off`.
-
-        Raises:
-            ValueError: it is none of these.
-        """
-        if text.strip().lower() == "off":
-            return cls(0, 1)
-        match = re.fullmatch(r"\s*([1-9][0-9]{0,8})/([smh])\s*", text)
-        if match is None:
-            msg = "expected a count a second, minute or hour such as 50/m, or off"
-            raise ValueError(msg)
-        return cls(int(match[1]), {"s": 1, "m": 60, "h": 3600}[match[2]])
-
-
-def _whole(minimum: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < minimum:
-            msg = f"expected a whole number of at least {minimum}"
-            raise ValueError(msg)
-        return int(text)
-
-    return parse
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in allowed:
-            msg = f"expected one of {', '.join(allowed)}"
-            raise ValueError(msg)
-        return text
-
-    return parse
-
-
-def _flag(text: str) -> bool:
-    return _one_of("0", "1")(text) == "1"
-
-
-def _key(text: str) -> bytes:
-    return text.encode()
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.partition("://")[0] not in schemes or not text.partition("://")[2]:
-            msg = f"expected a URL that begins with {' or '.join(f'{s}://' for s in schemes)}"
-            raise ValueError(msg)
-        return text
-
-    return parse
-
-
-def _host_port(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
-        msg = "expected host:port"
-        raise ValueError(msg)
-    return host.strip("[]"), int(port)
-
-
-def _networks(text: str) -> tuple[IpNetwork, ...]:
-    try:
-        return tuple(ipaddress.ip_network(n.strip()) for n in text.split(",") if n.strip())
-    except ValueError as error:
-        msg = "expected addresses or networks separated by commas, such as 10.0.0.0/8"
-        raise ValueError(msg) from error
 
 
 def _setting(  # noqa: PLR0913
@@ -117,29 +40,29 @@ class Settings:
     """All settings; what is optional and not given is None or its default."""
 
     secret_key: bytes | None = _setting(
-        "SECRET_KEY", "key of the HMAC that signs requests", _key, None, secret=True
+        "SECRET_KEY", "key of the HMAC that signs requests", key, None, secret=True
     )
     secret_key_previous: bytes | None = _setting(
-        "SECRET_KEY_PREVIOUS", "the key before it, accepted too", _key, None, secret=True
+        "SECRET_KEY_PREVIOUS", "the key before it, accepted too", key, None, secret=True
     )
     database_url: str | None = _setting(
         "DATABASE_URL",
         "PostgreSQL, the ledger",
-        _url("postgresql", "postgres"),
+        url("postgresql", "postgres"),
         None,
         secret=True,
     )
     rabbitmq_url: str | None = _setting(
-        "RABBITMQ_URL", "RabbitMQ, the queue", _url("amqp", "amqps"), None, secret=True
+        "RABBITMQ_URL", "RabbitMQ, the queue", url("amqp", "amqps"), None, secret=True
     )
     memcached_url: tuple[str, int] | None = _setting(
-        "MEMCACHED_URL", "memcached as host:port, for rate limits", _host_port, None
+        "MEMCACHED_URL", "memcached as host:port, for rate limits", host_port, None
     )
     storage_path: str | None = _setting(
         "STORAGE_PATH", "folder in which the files end", default=None
     )
     source: str = _setting(
-        "SOURCE", "where objects come from: s3 or nasa", _one_of("s3", "nasa"), "s3"
+        "SOURCE", "where objects come from: s3 or nasa", one_of("s3", "nasa"), "s3"
     )
     bucket: str | None = _setting("AWS_S3_BUCKET_NAME", "the client's bucket", default=None)
     s3_access_key_id: str | None = _setting(
@@ -150,7 +73,7 @@ class Settings:
     )
     s3_region: str | None = _setting("AWS_S3_REGION_NAME", "the bucket's region", default=None)
     s3_endpoint: str | None = _setting(
-        "AWS_ENDPOINT_URL_S3", "an S3 server other than AWS", _url("http", "https"), None
+        "AWS_ENDPOINT_URL_S3", "an S3 server other than AWS", url("http", "https"), None
     )
     localstack_host: str | None = _setting(
         "LOCALSTACK_HOST", "LocalStack, used where no endpoint is given", default=None
@@ -158,12 +81,12 @@ class Settings:
     nasa_api_url: str = _setting(
         "NASA_API_URL",
         "Mars photos API of the demo source",
-        _url("http", "https"),
+        url("http", "https"),
         "https://api.nasa.gov/mars-photos/api/v1/rovers/curiosity/photos",
     )
     nasa_api_key: str = _setting("NASA_API_KEY", "its key", default="DEMO_KEY", secret=True)
     max_body_bytes: int = _setting(
-        "MAX_BODY_BYTES", "largest request body", _whole(1), 65_536, shown="65536"
+        "MAX_BODY_BYTES", "largest request body", whole(1), 65_536, shown="65536"
     )
     rate_limit_post: RateLimit = _setting(
         "RATE_LIMIT_POST",
@@ -201,53 +124,53 @@ class Settings:
         shown="10/m",
     )
     trusted_proxies: tuple[IpNetwork, ...] = _setting(
-        "TRUSTED_PROXIES", "proxies whose X-Forwarded-For counts", _networks, ()
+        "TRUSTED_PROXIES", "proxies whose X-Forwarded-For counts", networks, ()
     )
     max_attempts: int = _setting(
-        "MAX_ATTEMPTS", "attempts before an object is failed", _whole(1), 8, shown="8"
+        "MAX_ATTEMPTS", "attempts before an object is failed", whole(1), 8, shown="8"
     )
     lease_seconds: int = _setting(
         "LEASE_SECONDS",
         "a worker that is silent for so long has died",
-        _whole(1),
+        whole(1),
         60,
         shown="60",
     )
     delivery_seconds: int = _setting(
         "DELIVERY_SECONDS",
         "a row whose message did not arrive for so long is announced again",
-        _whole(0),
+        whole(0),
         30,
         shown="30",
     )
     missing_object_seconds: int = _setting(
         "MISSING_OBJECT_SECONDS",
         "an object may become visible for so long after its request",
-        _whole(0),
+        whole(0),
         300,
         shown="300",
     )
     sync_concurrency: int = _setting(
-        "SYNC_CONCURRENCY", "objects copied at once by one worker", _whole(1), 32, shown="32"
+        "SYNC_CONCURRENCY", "objects copied at once by one worker", whole(1), 32, shown="32"
     )
     prefetch: int = _setting(
         "PREFETCH",
         "messages that one trigger takes ahead; 0 for two batches",
-        _whole(0),
+        whole(0),
         0,
         shown="0",
     )
     source_stall_seconds: int = _setting(
         "SOURCE_STALL_SECONDS",
         "a download that brings less than 1 KiB a second for so long is ended",
-        _whole(1),
+        whole(1),
         20,
         shown="20",
     )
     queue_type: str = _setting(
         "QUEUE_TYPE",
         "RabbitMQ queue type, quorum or classic",
-        _one_of("quorum", "classic"),
+        one_of("quorum", "classic"),
         "quorum",
     )
     admin_user: str = _setting("ADMIN_USER", "login name of the admin", default="root")
@@ -260,28 +183,28 @@ class Settings:
     admin_session_key: bytes | None = _setting(
         "ADMIN_SESSION_KEY",
         "secret that signs the admin's sessions; without it SECRET_KEY does",
-        _key,
+        key,
         None,
         secret=True,
     )
     media_accel: bool = _setting(
         "MEDIA_ACCEL",
         "1 where nginx sends the admin's files (X-Accel-Redirect)",
-        _flag,
+        flag,
         default=False,
         shown="0",
     )
     local_run: bool = _setting(
         "LOCAL_RUN",
         "1 in a local run, set by its commands: the default password will do",
-        _flag,
+        flag,
         default=False,
         shown="0",
     )
     log_level: str = _setting(
         "LOG_LEVEL",
         "DEBUG, INFO, WARNING or ERROR",
-        _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        one_of("DEBUG", "INFO", "WARNING", "ERROR"),
         "INFO",
     )
     on_lambda: bool = _setting(

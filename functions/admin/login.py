@@ -12,7 +12,7 @@ from shared.rate_limit import Limited
 
 if TYPE_CHECKING:
     from shared.rate_limit import RateLimiter
-    from shared.settings import RateLimit
+    from shared.setting_kinds import RateLimit
 
 logger = logging.getLogger(__name__)
 

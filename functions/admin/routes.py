@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from functions.admin.rendering import Pages
     from functions.admin.sessions import Session, Sessions
     from shared.http import Request
-    from shared.settings import IpNetwork
+    from shared.setting_kinds import IpNetwork
 
 logger = logging.getLogger(__name__)
 

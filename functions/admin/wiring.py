@@ -22,11 +22,10 @@ from functions.admin.rendering import Pages
 from functions.admin.routes import Admin
 from functions.admin.sessions import Sessions
 from functions.admin.stored_files import StoredFiles
-from shared import cache as caches
+from shared import chosen
 from shared.ledger.database import Database
 from shared.ledger.ledger import Ledger
 from shared.once import once
-from shared.queue import queue
 from shared.rate_limit import RateLimiter
 from shared.settings import Settings, needed
 from shared.startup import start
@@ -63,7 +62,7 @@ def build(settings: Settings) -> Admin:
     hashed = password_hash(settings.admin_password_hash, local_run=settings.local_run)
     url = needed(settings.database_url, "DATABASE_URL")
     files = StoredFiles(needed(settings.storage_path, "STORAGE_PATH"))
-    counters = caches.connect(settings)
+    counters = chosen.cache(settings)
     ledger = Ledger.at(url)
     recorded = Objects(Database(url, objects.QUERIES))
     static = Assets()
@@ -117,7 +116,7 @@ def probes(settings: Settings, ledger: Ledger, counters: Cache) -> dict[str, Cal
 
     found = {"Database": database, "Cache": cached}
     if settings.rabbitmq_url:
-        broker = queue(settings)
+        broker = chosen.queue(settings)
 
         def queued() -> str:
             depth = broker.depth()

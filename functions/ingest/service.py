@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shared.announcer import Announcer
     from shared.http import Request
     from shared.ledger.ledger import Ledger
-    from shared.settings import IpNetwork, RateLimit
+    from shared.setting_kinds import IpNetwork, RateLimit
 
 
 @dataclass(frozen=True, slots=True)

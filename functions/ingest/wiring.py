@@ -5,8 +5,7 @@ from __future__ import annotations
 import atexit
 
 from functions.ingest.service import Ingest, Policy
-from shared import cache as caches
-from shared.announcer import announcer
+from shared import chosen
 from shared.ledger.ledger import Ledger
 from shared.once import once
 from shared.rate_limit import RateLimiter
@@ -36,9 +35,9 @@ def ingest() -> Ingest:
             # Without a broker nothing announces the row: it is due for the scheduler at once.
             delivery_seconds=settings.delivery_seconds if settings.rabbitmq_url else 0,
         ),
-        RateLimiter(caches.connect(settings)),
+        RateLimiter(chosen.cache(settings)),
         Ledger.at(needed(settings.database_url, "DATABASE_URL")),
-        announcer(settings),
+        chosen.announcer(settings),
     )
     atexit.register(service.close, FLUSH_SECONDS)
     return service

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functions.requeue.service import Requeue
+from shared import chosen
 from shared.ledger.ledger import Ledger
 from shared.once import once
-from shared.queue import queue
 from shared.settings import Settings, needed
 from shared.startup import start
 
@@ -27,10 +27,10 @@ def requeue() -> Requeue:
     Raises:
         SettingError: a setting is missing or wrong.
     """
-    chosen = settings()
+    ours = settings()
     return Requeue(
-        Ledger.at(needed(chosen.database_url, "DATABASE_URL")),
-        queue(chosen),
-        chosen.delivery_seconds,
-        chosen.max_attempts,
+        Ledger.at(needed(ours.database_url, "DATABASE_URL")),
+        chosen.queue(ours),
+        ours.delivery_seconds,
+        ours.max_attempts,
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shared.cache import Cache
     from shared.http import Request
     from shared.ledger.ledger import Ledger
-    from shared.settings import IpNetwork, RateLimit
+    from shared.setting_kinds import IpNetwork, RateLimit
 
 
 class Stats:

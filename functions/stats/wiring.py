@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functions.stats.service import Stats
-from shared import cache as caches
+from shared import chosen
 from shared.ledger.ledger import Ledger
 from shared.once import once
 from shared.settings import needed
@@ -21,6 +21,6 @@ def stats() -> Stats:
     return Stats(
         settings.rate_limit_get,
         settings.trusted_proxies,
-        caches.connect(settings),
+        chosen.cache(settings),
         Ledger.at(needed(settings.database_url, "DATABASE_URL")),
     )

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from functions.sync_worker.service import Limits, SyncWorker
 from functions.sync_worker.settler import Settler
-from shared import queue as queues
+from shared import chosen
 from shared.ledger.ledger import Ledger
 from shared.once import once
 from shared.retry import RetryPolicy
 from shared.settings import Settings, needed
-from shared.sources.chosen import source
 from shared.startup import start
 from shared.storage import LocalStorage
 
@@ -37,16 +36,16 @@ def worker() -> SyncWorker:
     Raises:
         SettingError: a setting is missing or wrong.
     """
-    chosen = settings()
-    ledger = Ledger.at(needed(chosen.database_url, "DATABASE_URL"))
-    storage = LocalStorage(needed(chosen.storage_path, "STORAGE_PATH"))
-    policy = RetryPolicy(chosen.max_attempts)
+    ours = settings()
+    ledger = Ledger.at(needed(ours.database_url, "DATABASE_URL"))
+    storage = LocalStorage(needed(ours.storage_path, "STORAGE_PATH"))
+    policy = RetryPolicy(ours.max_attempts)
     # Spreading retries is no secret's business.
     jitter = random.Random().random  # noqa: S311
     return SyncWorker(
-        Limits(chosen.lease_seconds, chosen.max_attempts),
+        Limits(ours.lease_seconds, ours.max_attempts),
         ledger,
-        source(chosen),
+        chosen.source(ours),
         storage,
         Settler(ledger, storage, policy, jitter),
     )
@@ -55,4 +54,4 @@ def worker() -> SyncWorker:
 @once
 def queue() -> Queue:
     """Gives the queue, which has a place for unreadable messages."""
-    return queues.queue(settings())
+    return chosen.queue(settings())

@@ -25,7 +25,7 @@ from shared.ledger.ledger import Ledger
 from shared.memcached import MemcachedCache
 from shared.memory_cache import MemoryCache
 from shared.rate_limit import RateLimiter
-from shared.settings import RateLimit
+from shared.setting_kinds import RateLimit
 from shared.signing import sign
 from tests.servers import free_port
 from tests.waiting import answers, until

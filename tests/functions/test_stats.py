@@ -15,7 +15,7 @@ from shared.http import Request
 from shared.ledger.ledger import Ledger
 from shared.memcached import MemcachedCache
 from shared.memory_cache import MemoryCache
-from shared.settings import RateLimit
+from shared.setting_kinds import RateLimit
 from tests.servers import execute, free_port
 
 if TYPE_CHECKING:

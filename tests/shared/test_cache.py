@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared import cache as caches
+from shared import chosen
 from shared.cache import Cache, Counter
 from shared.memcached import MemcachedCache
 from shared.memory_cache import MemoryCache
@@ -122,6 +122,6 @@ def test_memory_stays_bounded() -> None:
 
 
 def test_the_settings_choose_the_cache() -> None:
-    assert isinstance(caches.connect(Settings()), MemoryCache)
-    chosen = caches.connect(Settings(memcached_url=("127.0.0.1", 1)))
-    assert isinstance(chosen, MemcachedCache)
+    assert isinstance(chosen.cache(Settings()), MemoryCache)
+    memcached = chosen.cache(Settings(memcached_url=("127.0.0.1", 1)))
+    assert isinstance(memcached, MemcachedCache)

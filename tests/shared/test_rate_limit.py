@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.errors import CacheUnavailable, TooManyRequests
 from shared.memory_cache import MemoryCache
 from shared.rate_limit import Limited, RateLimiter, retry_after
-from shared.settings import RateLimit
+from shared.setting_kinds import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

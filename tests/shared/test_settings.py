@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.errors import SettingError
-from shared.settings import RateLimit, Settings, environment, needed
+from shared.setting_kinds import RateLimit
+from shared.settings import Settings, environment, needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from shared.errors import SettingError, TooManyRequests
 from shared.memory_cache import MemoryCache
 from shared.passwords import verify
 from shared.rate_limit import RateLimiter
-from shared.settings import RateLimit
+from shared.setting_kinds import RateLimit
 from tests.functions.admin.hashes import cheap_hash
 
 HASH = cheap_hash("correct")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.announcer import Announcer, SilentAnnouncer, announcer
+from shared.announcer import Announcer, SilentAnnouncer
+from shared.chosen import announcer
 from shared.rabbitmq.background import BackgroundAnnouncer
 from shared.rabbitmq.blocking import BlockingAnnouncer
 from shared.rabbitmq.broker_queue import BrokerQueue, declare

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shared import errors
+from shared.chosen import source as chosen
 from shared.settings import Settings
-from shared.sources.chosen import source as chosen
 from shared.sources.nasa import LIST_SECONDS, NasaSource
 from tests.shared.sources.faulty_server import Answer, Asked, FaultyServer
 
