@@ -27,8 +27,9 @@ class Wanted:
         attempt: the number of this attempt, from 1; with `row_id` it is unique for ever.
         file_name: the object's key, and the file's path under the storage.
         file_type: the media type that the client announced.
-        queued_at: when the row became queued (aware, the database's clock); a missing object
-            is given the grace window from here.
+        queued_at: when the row became queued (aware, the database's clock).
+        claimed_at: when this attempt began, by the same clock: a missing object is given a grace
+            window from the one to the other, whatever this machine's own clock says.
     """
 
     row_id: int
@@ -36,6 +37,7 @@ class Wanted:
     file_name: str
     file_type: str
     queued_at: datetime
+    claimed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

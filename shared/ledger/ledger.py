@@ -94,6 +94,7 @@ class Ledger:
                     file_name=file_name,
                     file_type=file_type,
                     queued_at=queued_at,
+                    claimed_at=claimed_at,
                 ),
                 tries=tries,
                 request_id=request_id,

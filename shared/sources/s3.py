@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from shared.errors import OutOfTime, TransferError
@@ -31,22 +31,16 @@ POOL_THREADS = 4
 """They digest large objects, and now and then one waits for the answer about a part's size."""
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class S3Source:
     """Copies objects of one bucket; see `shared.sources.copying` for how.
 
     Args:
         settings: the bucket, how it is reached, and the limits.
-        now: the clock, for the grace window of missing objects.
     """
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime] = _now) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._location = Location(settings)
         self._grace = timedelta(seconds=settings.missing_object_seconds)
-        self._now = now
         self._limit = settings.sync_concurrency
         self._waiting: deque[Copy] = deque()
         self._running: set[Copy] = set()
@@ -159,7 +153,7 @@ class S3Source:
 
     def within_grace(self, wanted: Wanted) -> bool:
         """See `Host`."""
-        return self._now() - wanted.queued_at <= self._grace
+        return wanted.claimed_at - wanted.queued_at <= self._grace
 
     def ended(self, copy: Copy, outcome: Fetched | BaseException) -> None:
         """See `Host`."""

@@ -67,12 +67,12 @@ def test_our_clock_may_jump_by_an_hour(hours: int, arena: Arena, tmp_path: Path)
             clock.write_text(f"{hours * HOUR:+}")
             trial.back()
             trial.send("late", count=3)
-            time.sleep(1)
+            trial.rest()
+            assert {row.state for row in arena.stack.rows()} <= {"synced", "queued"}
     finally:
         for service in arena.stack.services:
             service.change(LD_PRELOAD="")
             service.restart()
-    assert not [row for row in arena.stack.rows() if row.state == "failed"]
 
 
 @pytest.mark.parametrize("step", [STEP_BACK, STEP_FORWARD], ids=["back", "forward"])

@@ -36,7 +36,8 @@ def storage(root: Path) -> LocalStorage:
 
 
 def wanted(name: str = "a.jpg", row_id: int = 1, attempt: int = 1) -> Wanted:
-    return Wanted(row_id, attempt, name, "image/jpeg", datetime(2026, 1, 1, tzinfo=UTC))
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Wanted(row_id, attempt, name, "image/jpeg", now, now)
 
 
 def store(

@@ -22,7 +22,7 @@ class NewSource(Protocol):
     """Makes a source; see `new_source`."""
 
     def __call__(
-        self, endpoint: str = "", *, seconds_later: int = 0, settings: dict[str, str] | None = None
+        self, endpoint: str = "", *, settings: dict[str, str] | None = None
     ) -> S3Source: ...
 
 
@@ -37,9 +37,7 @@ def incoming(tmp_path: Path) -> Path:
 def new_source() -> Iterator[NewSource]:
     made: list[S3Source] = []
 
-    def new(
-        endpoint: str = "", *, seconds_later: int = 0, settings: dict[str, str] | None = None
-    ) -> S3Source:
+    def new(endpoint: str = "", *, settings: dict[str, str] | None = None) -> S3Source:
         values = {
             "AWS_S3_BUCKET_NAME": "bucket",
             "AWS_S3_ACCESS_KEY_ID": "AKIDEXAMPLE",
@@ -49,8 +47,7 @@ def new_source() -> Iterator[NewSource]:
             "SOURCE_STALL_SECONDS": "2",
             **(settings or {}),
         }
-        now = QUEUED_AT + timedelta(seconds=seconds_later)
-        made.append(S3Source(Settings.from_mapping(values), now=lambda: now))
+        made.append(S3Source(Settings.from_mapping(values)))
         return made[-1]
 
     yield new
@@ -60,7 +57,10 @@ def new_source() -> Iterator[NewSource]:
 
 @pytest.fixture
 def wanted() -> Callable[..., Wanted]:
-    def make(key: str = "key", row_id: int = 1, attempt: int = 1) -> Wanted:
-        return Wanted(row_id, attempt, key, "image/jpeg", QUEUED_AT)
+    def make(
+        key: str = "key", row_id: int = 1, attempt: int = 1, *, seconds_later: int = 0
+    ) -> Wanted:
+        claimed_at = QUEUED_AT + timedelta(seconds=seconds_later)
+        return Wanted(row_id, attempt, key, "image/jpeg", QUEUED_AT, claimed_at)
 
     return make

@@ -207,12 +207,9 @@ def test_a_missing_object_is_given_its_grace_window(
     wanted: Callable[..., Wanted],
 ) -> None:
     with FaultyServer(lambda _: error(404, "NoSuchKey")) as server:
-        source = new_source(
-            server.url,
-            seconds_later=seconds_later,
-            settings={"MISSING_OBJECT_SECONDS": "60"},
-        )
-        failure = source.fetch(wanted(), part_of(incoming)).exception(SECONDS)
+        source = new_source(server.url, settings={"MISSING_OBJECT_SECONDS": "60"})
+        late = wanted(seconds_later=seconds_later)
+        failure = source.fetch(late, part_of(incoming)).exception(SECONDS)
     assert type(failure) is expected
 
 
