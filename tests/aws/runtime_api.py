@@ -58,6 +58,7 @@ class RuntimeApi:
         self.failed_start: FunctionError | None = None
         self._waiting: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
         self._taken: dict[str, Invocation] = {}
+        self._sent: list[Invocation] = []
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.api = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -77,6 +78,7 @@ class RuntimeApi:
         """
         payload = json.dumps(event).encode()
         invocation = Invocation(payload, time.time() + seconds)
+        self._sent = [i for i in self._sent if not i.answer.done()] + [invocation]
         self._waiting.put(invocation)
         return invocation
 
@@ -109,6 +111,10 @@ class RuntimeApi:
 
     def close(self) -> None:
         """Ends the server and everything that waits for it."""
+        ended = FunctionError({"errorType": "Runtime.ExitError", "errorMessage": "ended"})
+        for invocation in self._sent:
+            if not invocation.answer.done():
+                invocation.answer.set_exception(ended)
         self._waiting.put(None)
         self._server.shutdown()
         self._thread.join()

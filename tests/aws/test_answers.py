@@ -92,6 +92,7 @@ def environment(migrated: Deployment, memcached_server: MemcachedServer) -> dict
         "DATABASE_URL": migrated.database_url,
         "RABBITMQ_URL": migrated.rabbitmq_url,
         "MEMCACHED_URL": memcached_server.address,
+        "STORAGE_PATH": str(migrated.storage),
         **OFF,
     }
 
