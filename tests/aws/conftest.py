@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
+from shared.passwords import hash_password
 from tests.aws.proxy import Proxy
 from tests.aws.sandbox import Sandbox
 from tests.aws.stack import Stack
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 NEED_PACKAGES = [
+    "test_admin.py",
     "test_answers.py",
     "test_blackbox.py",
     "test_freeze.py",
@@ -37,6 +39,7 @@ collect_ignore = [] if os.environ.get("AWS_PACKAGES") else NEED_PACKAGES
 
 
 REGION = "eu-west-1"
+PASSWORD = "correct horse battery staple"
 CREDENTIALS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
 
@@ -96,12 +99,13 @@ class Deployment:
         )
         host, _, port = urls["memcached"].partition(":")
         keys = {"current": KEY, "previous": ""}
+        admin = {"password_hash": hash_password(PASSWORD), "session_key": "any text" * 8}
         self.stack = Stack(
             transformed,
             {"SourceBucketName": self.bucket, **parameters},
             {
                 "SigningKeysSecret": self._secret(json.dumps(keys)),
-                "AdminSecret": self._secret(json.dumps(urls.get("admin", {}))),
+                "AdminSecret": self._secret(json.dumps(admin)),
                 "NasaApiKeySecret": self._secret("DEMO_KEY"),
                 "DatabaseUrlSecret": self._secret(self.database_url),
                 "RabbitmqUrlSecret": self._secret(broker._replace(netloc=through).geturl()),

@@ -93,6 +93,7 @@ def environment(migrated: Deployment, memcached_server: MemcachedServer) -> dict
         "RABBITMQ_URL": migrated.rabbitmq_url,
         "MEMCACHED_URL": memcached_server.address,
         "STORAGE_PATH": str(migrated.storage),
+        "LOCAL_RUN": "1",
         **OFF,
     }
 
