@@ -15,6 +15,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from local.invocation import Invoker
+from local.orphan import end_with_parent
 from local.router import Router, imported, prepare
 from local.rsgi_app import RsgiApp
 from local.template import load
@@ -121,6 +122,7 @@ class _Loader:
         self._routes = routes
 
     def __call__(self) -> Any:
+        end_with_parent(STOP_SECONDS)
         invoker = Invoker(Router(self._routes, imported))
         return RsgiApp(
             invoker,

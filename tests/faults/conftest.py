@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,6 @@ from tests.servers import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tests.faults.harness.table import Line
 
 LONG = os.environ.get("FAULTS") == "long"
 
@@ -68,12 +67,10 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture
-def arena(stack: Stack, seed: int, request: pytest.FixtureRequest) -> Iterator[Arena]:
+def arena(stack: Stack, seed: int, request: pytest.FixtureRequest) -> Arena:
     """Where faults are tried."""
     stack.start()
-    lines: list[Line] = []
-    yield Arena(stack, lines, seed)
-    attach(request, lines)
+    return Arena(stack, partial(attach, request), seed)
 
 
 @pytest.fixture

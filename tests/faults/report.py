@@ -11,17 +11,15 @@ from tests.faults.harness import table
 from tests.faults.harness.table import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pytest
     from _pytest.terminal import TerminalReporter
 
 PROPERTY = "fault"
 
 
-def attach(request: pytest.FixtureRequest, lines: Iterable[Line]) -> None:
-    """Adds lines to a test's report; under xdist that is what crosses to the controller."""
-    request.node.user_properties += [(PROPERTY, asdict(line)) for line in lines]
+def attach(request: pytest.FixtureRequest, line: Line) -> None:
+    """Adds a line to a test's report; under xdist that is what crosses to the controller."""
+    request.node.user_properties.append((PROPERTY, asdict(line)))
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
@@ -30,7 +28,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
         Line(**value)
         for outcome in ("passed", "failed")
         for report in terminalreporter.stats.get(outcome, [])
-        if getattr(report, "when", "") == "teardown" or report.failed
+        if getattr(report, "when", "") == "call"
         for name, value in report.user_properties
         if name == PROPERTY
     )

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.servers.running import Running
 from shared.crash import VARIABLE, CrashPoint
+from tests.faults.harness.servers import descendants
 from tests.faults.harness.waiting import until
 
 if TYPE_CHECKING:
@@ -70,3 +72,16 @@ def test_nothing_is_lost_when_a_process_dies(
 ) -> None:
     for kills in [KILLS_IN_A_ROUND] * 4 if long else [2]:
         kill(arena, point, kills)
+
+
+def test_no_part_of_the_shim_outlives_its_first_process(arena: Arena) -> None:
+    with arena.trial("shim's first process killed") as trial, trial.load():
+        family = descendants(arena.stack.serve.pid or 0)
+        assert len(family) > 1
+        arena.stack.serve.kill()
+        until(lambda: not any(alive(pid) for pid in family), "all of the shim to end")
+
+
+def alive(pid: int) -> bool:
+    running = Running.of(pid)
+    return running is not None and running.alive

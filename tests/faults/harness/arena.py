@@ -13,7 +13,7 @@ from tests.faults.harness.table import Line
 from tests.faults.harness.waiting import NotInTime, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.faults.harness.stack import Stack
 
@@ -87,14 +87,14 @@ class Arena:
 
     Args:
         stack: the service.
-        lines: the table, which grows.
+        note: takes a line of the table.
         seed: decides names, sizes and chances.
     """
 
-    def __init__(self, stack: Stack, lines: list[Line], seed: int) -> None:
+    def __init__(self, stack: Stack, note: Callable[[Line], None], seed: int) -> None:
         self.stack = stack
         self.seed = seed
-        self._lines = lines
+        self._tell = note
         self._tries = 0
 
     @contextmanager
@@ -125,7 +125,7 @@ class Arena:
         verdict = judge(
             trial.promises, found, self.stack.storage, dead=trial.dead, foreign=trial.foreign
         )
-        self._lines.append(
+        self._tell(
             Line(
                 fault,
                 trial.times,

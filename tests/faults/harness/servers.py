@@ -100,7 +100,7 @@ class Faulty:
 
     def freeze(self) -> Callable[[], None]:
         """Stops all its processes from running; gives what lets them go on."""
-        group = _group(self.server.pid or 0)
+        group = descendants(self.server.pid or 0)
         for pid in group:
             os.kill(pid, signal.SIGSTOP)
 
@@ -120,7 +120,7 @@ class Faulty:
             self._server.stop()
 
 
-def _group(leader: int) -> list[int]:
+def descendants(leader: int) -> list[int]:
     """Gives a process and its descendants: PostgreSQL's lead process groups of their own."""
     found, last = [leader], [leader]
     while last:

@@ -168,7 +168,7 @@ class Stack:
             "DELIVERY_SECONDS": "2",
             "LEASE_SECONDS": "2",
             "SCHEDULE_SECONDS": "0.5",
-            "MISSING_OBJECT_SECONDS": "5",
+            "MISSING_OBJECT_SECONDS": "30",
             "SOURCE_STALL_SECONDS": "3",
             # Enough for every kill of a round; what a poison row meets has its own test.
             "MAX_ATTEMPTS": "30",
