@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import collections
-import concurrent.futures
-import contextlib
 import logging
-import queue
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.sync_worker.copy import Copy, start
+from functions.sync_worker.batch import Batch
+from functions.sync_worker.copy import start
 from functions.sync_worker.lease import LeaseKeeper
 from shared.crash import CrashPoint, reached
 from shared.errors import TransferError
@@ -30,8 +27,6 @@ logger = logging.getLogger(__name__)
 #: With less time than this left, running copies are broken off, so that their end can still be
 #: recorded before the platform stops the function.
 MARGIN_SECONDS = 10.0
-#: How long copies that were broken off may take to close their files.
-WIND_UP_SECONDS = 2.0
 #: Parts that no attempt has touched for a day belong to nobody: retries come sooner.
 ABANDONED_SECONDS = 86_400.0
 #: Pause between two looks for them.
@@ -141,7 +136,7 @@ class SyncWorker:
         outcomes: collections.Counter[Outcome] = collections.Counter()
         if not claims:
             return outcomes
-        batch = _Batch()
+        batch = Batch()
         keeper = LeaseKeeper(
             self._ledger, self._limits.lease_seconds, batch.claims, batch.break_off
         )
@@ -157,54 +152,3 @@ class SyncWorker:
         finally:
             batch.break_off(batch.claims())
         return outcomes
-
-
-class _Batch:
-    """The copies that are not settled yet."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._copies: dict[int, Copy] = {}
-        self._ended: queue.SimpleQueue[Copy] = queue.SimpleQueue()
-
-    def add(self, copy: Copy) -> None:
-        with self._lock:
-            self._copies[copy.row_id] = copy
-        copy.content.add_done_callback(lambda _: self._ended.put(copy))
-
-    def claims(self) -> list[Claim]:
-        with self._lock:
-            return [copy.claim for copy in self._copies.values()]
-
-    def break_off(self, claims: Iterable[Claim]) -> None:
-        for claim in claims:
-            with self._lock:
-                copy = self._copies.get(claim.wanted.row_id)
-            if copy:
-                copy.break_off()
-
-    def ended(self, seconds: float) -> list[Copy]:
-        """Gives the copies that have ended, waiting for one if none has.
-
-        When there is no time left, all are broken off and count as ended.
-        """
-        copies = []
-        if seconds > 0:
-            with contextlib.suppress(queue.Empty):
-                copies.append(self._ended.get(timeout=seconds))
-                while True:
-                    copies.append(self._ended.get_nowait())
-        return copies or self._end()
-
-    def _end(self) -> list[Copy]:
-        self.break_off(self.claims())
-        with self._lock:
-            copies = list(self._copies.values())
-        # Whoever attempts one next must not find its part still being written.
-        concurrent.futures.wait([copy.content for copy in copies], WIND_UP_SECONDS)
-        return copies
-
-    def remove(self, copies: Iterable[Copy]) -> None:
-        with self._lock:
-            for copy in copies:
-                self._copies.pop(copy.row_id, None)
