@@ -17,7 +17,7 @@ from granian.log import LogLevels
 from local.invocation import Invoker
 from local.orphan import end_with_parent
 from local.router import Router, imported, prepare
-from local.rsgi_app import RsgiApp
+from local.rsgi_app import STOP_SECONDS, RsgiApp
 from local.template import load
 from shared import log
 from shared.errors import SettingError
