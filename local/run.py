@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import signal
-import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -18,6 +16,7 @@ from local.servers.ports import free_port, require_free
 from local.servers.postgres import PostgresServer, embedded_binaries
 from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from local.servers.samples import pictures
+from local.stopping import Stop
 from local.supervisor import Supervisor
 from shared import log
 from shared.settings import Settings
@@ -38,9 +37,7 @@ def run(environment: LocalEnvironment) -> None:
         SettingError, ServerError: something cannot be started; the text says what to do.
     """
     log.configure()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop.on_signals()
     require_free(environment.port, "the service")
     variables = environment.local_variables()
     environment.storage.mkdir(parents=True, exist_ok=True)

@@ -12,9 +12,9 @@ from shared.errors import Unavailable
 from shared.rmq_event import Delivery
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Iterable, Mapping
 
+    from local.stopping import Stop
     from shared.messages import SyncMessage
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class DirectQueue:
         """Does nothing: nothing is open."""
 
 
-def repeat(tick: Callable[[], object], seconds: float, stop: threading.Event, name: str) -> None:
+def repeat(tick: Callable[[], object], seconds: float, stop: Stop, name: str) -> None:
     """Calls `tick` again and again until told to stop.
 
     A server that is out of reach is said once, when it goes and when it is back.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from typing import TYPE_CHECKING
 
 from functions.requeue import handler as requeue_handler
@@ -11,6 +9,7 @@ from functions.requeue.service import Requeue
 from functions.sync_worker import handler as worker_handler
 from local.context import Context
 from local.scheduler import DIRECT_SECONDS, DirectQueue, repeat
+from local.stopping import Stop
 from local.template import load
 from shared.ledger.ledger import Ledger
 from shared.settings import needed
@@ -28,9 +27,7 @@ def main(environment: LocalEnvironment) -> None:
     Raises:
         SettingError: a setting is missing or wrong.
     """
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop.on_signals()
     with_broker = "RABBITMQ_URL" in environment.given or "RABBITMQ_URL_ARN" in environment.given
     if with_broker:
         repeat(_scheduled, environment.schedule_seconds, stop, "requeue")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from typing import TYPE_CHECKING
 
 from local.servers.bucket import fill_with_samples
 from local.servers.errors import NotReady
 from local.servers.s3 import S3_LOGIN, S3_SETTING, S3Server
+from local.stopping import Stop
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,9 +23,7 @@ def serve(environment: LocalEnvironment) -> None:
     Raises:
         ServerError: it cannot be started, or it ended by itself.
     """
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop.on_signals()
     variables = environment.local_variables()
     host = variables.get("HOST", "127.0.0.1")
     server = S3Server(environment.data_dir, environment.s3_port, host=host)

@@ -16,8 +16,9 @@ from local.servers.ports import answers
 from local.servers.process import Command
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Mapping, Sequence
+
+    from local.stopping import Stop
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class Supervisor:
                 raise NotReady(f"{' and '.join(ended) or 'the service'}, see the lines above")
             time.sleep(WATCH_SECONDS)
 
-    def watch(self, stop: threading.Event) -> None:
+    def watch(self, stop: Stop) -> None:
         """Starts ended processes again until `stop` is set."""
         while not stop.wait(WATCH_SECONDS):
             for child in self._children:

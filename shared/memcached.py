@@ -7,7 +7,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from pymemcache.client.base import PooledClient
+from pymemcache.client.base import Client, PooledClient
 from pymemcache.exceptions import MemcacheError, MemcacheUnexpectedCloseError
 
 from shared.combining import Combiner
@@ -27,6 +27,9 @@ PAUSE_SECONDS = 5.0
 #: Requests whose counters share a round trip: some 200 bytes each there and 20 back.
 MOST_AT_ONCE = 64
 
+#: Bytes taken from the connection at a time.
+_PIECE = 4_096
+
 _ANSWERS = re.compile(rb"^(?:VA \d+\r\n(\d{1,20}) *|EN)\r$", re.MULTILINE)
 
 
@@ -44,7 +47,7 @@ class MemcachedCache:
     def __init__(
         self, address: tuple[str, int], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._client = PooledClient(
+        self._client = _PooledClient(
             address,
             connect_timeout=TIMEOUT_SECONDS,
             timeout=TIMEOUT_SECONDS,
@@ -110,6 +113,39 @@ class MemcachedCache:
     def _raw(self, command: str) -> bytes:
         answer: bytes = self._client.raw_command(command, b"MN\r\n")
         return answer
+
+
+class _Client(Client):  # type: ignore[misc] # without types
+    """A connection whose `raw_command` takes an answer in any number of pieces.
+
+    That of pymemcache 4.0.0 forgets the pieces before the one with the end in it, and waits in
+    vain for an end that comes in two.
+    """
+
+    def raw_command(self, command: str, end_tokens: bytes) -> bytes:
+        if self.sock is None:
+            self._connect()
+        try:
+            self.sock.sendall(command.encode() + b"\r\n")
+            return self._answer(end_tokens)
+        except Exception:
+            self.close()
+            raise
+
+    def _answer(self, end: bytes) -> bytes:
+        answer = bytearray()
+        while not answer.endswith(end):
+            piece = self.sock.recv(_PIECE)
+            if not piece:
+                raise MemcacheUnexpectedCloseError
+            answer += piece
+        return bytes(answer.removesuffix(end))
+
+
+class _PooledClient(PooledClient):  # type: ignore[misc] # as above
+    """A pool of such connections."""
+
+    client_class = _Client
 
 
 def _numbers(answer: bytes, expected: int) -> list[int]:

@@ -40,6 +40,7 @@ def put(s3_url: str, key: str, content: bytes, file_type: str) -> None:
 def sync(service: Service, name: str, file_type: str = "image/jpeg") -> None:
     assert service.post(payload(name, file_type)).status == 201
     until((service.storage / name).is_file)
+    until(lambda: service.counts()[1] == 0)  # the ledger follows the file
 
 
 def open_object(page: Page, name: str, state: str = "synced") -> None:
@@ -125,6 +126,7 @@ def test_a_failed_object_is_redriven_until_it_is_synced(
     page.get_by_role("button", name="Redrive").click()
     expect(page.get_by_role("status")).to_contain_text("1 of 1 put back in the queue")
     until((service.storage / name).is_file)
+    until(lambda: service.counts()[1] == 0)  # the ledger follows the file
     open_object(page, name)
     expect(page.locator("pre")).to_have_text(content.decode())
     expect(page.locator("table").get_by_text("redriven")).to_be_visible()

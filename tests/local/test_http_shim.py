@@ -255,7 +255,7 @@ def test_a_port_in_use_is_one_clear_line(shim: Shim) -> None:
 
 
 def test_the_listener_has_its_defaults() -> None:
-    assert Listener.of({}, 27_003) == Listener("127.0.0.1", 27_003, 1, 8, 65_536)
+    assert Listener.of({}, 27_003) == Listener("127.0.0.1", 27_003, 1, 32, 65_536)
 
 
 @pytest.mark.parametrize("name", ["WORKERS", "THREADS"])

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 from typing import TYPE_CHECKING, Any
 
 from local.scheduler import DirectQueue, repeat
+from local.stopping import Stop
 from shared import rmq_event
 from shared.errors import LedgerUnavailable
 from shared.messages import SyncMessage
@@ -28,7 +28,7 @@ class Ticks:
 
     def __init__(self, *results: Exception | None) -> None:
         self._results = list(results)
-        self.stop = threading.Event()
+        self.stop = Stop()
 
     @property
     def left(self) -> int:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import fcntl
 import logging
 import socket
+import sys
+import termios
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -111,11 +115,33 @@ def test_a_server_that_speaks_otherwise_is_no_cache(clock: Clock, answer: bytes)
         cache.close()
 
 
-def answer_once(server: socket.socket, answer: bytes) -> None:
+@pytest.mark.parametrize("cut", [1, 5, 16, 17])
+def test_an_answer_may_come_in_pieces(clock: Clock, cut: int) -> None:
+    answer = b"VA 1\r\n7\r\nEN\r\nMN\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        cache = MemcachedCache(server.getsockname(), clock)
+        with ThreadPoolExecutor(1) as thread:
+            told = thread.submit(answer_once, server, answer[:cut], answer[cut:])
+            assert cache.count([COUNTER]) == [(7, 0)]
+            told.result()
+        cache.close()
+
+
+def answer_once(server: socket.socket, *pieces: bytes) -> None:
     connection, _ = server.accept()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection:
         connection.recv(1000)
-        connection.sendall(answer)
+        for piece in pieces:
+            connection.sendall(piece)
+            until(partial(all_received, connection))
+
+
+def all_received(connection: socket.socket) -> bool:
+    """Tells whether the other side's kernel has acknowledged everything that was sent."""
+    unsent = fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0" * 4)
+    return int.from_bytes(unsent, sys.byteorder) == 0
 
 
 def test_a_restart_is_noticed_by_nobody(
