@@ -16,11 +16,11 @@ INTERRUPTED = """
 import signal
 from local.stopping import Stop
 
-stops = [Stop() for _ in range(2_000)]
 signal.signal(signal.SIGALRM, lambda *_: current.set())
-for current in stops:
-    signal.setitimer(signal.ITIMER_REAL, 0.000_05)
-    while not current.wait(0.000_001):
+for number in range(3_000):
+    current = Stop()
+    signal.setitimer(signal.ITIMER_REAL, 0.000_05 + number % 100 * 0.000_001)
+    while not current.wait(0):
         pass
 """
 
