@@ -29,8 +29,8 @@ sign: $(VENV)/.run ## Print the Authorization header of BODY='…'
 	@$(BIN)/python -m local sign "$$BODY"
 sign: export BODY := $(value BODY)
 
-install-servers: $(VENV)/.run ## Install the servers and the browser that the tests use, by apt
-	@$(BIN)/python -m local services install --browser
+install-servers: $(VENV)/.run ## Install the servers and tools that tests and benchmarks use, by apt
+	@$(BIN)/python -m local services install --tools
 
 test: $(VENV)/.dev $(TEST_NEEDS) ## Run every test
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal

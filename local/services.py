@@ -19,12 +19,12 @@ app = typer.Typer(help="The service on servers installed on this machine.", no_a
 @app.command()
 def install(
     *,
-    browser: Annotated[bool, typer.Option(help="Also the browser of the tests.")] = False,
+    tools: Annotated[bool, typer.Option(help="Also what tests and benchmarks use.")] = False,
 ) -> None:
     """Install the servers that are missing, by apt; none of their own services starts."""
     from local.servers.packages import install_missing  # noqa: PLC0415
 
-    for line in install_missing(browser=browser):
+    for line in install_missing(tools=tools):
         typer.echo(line)
 
 

@@ -11,7 +11,7 @@ import os
 import signal
 import urllib.request
 import uuid
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -47,7 +47,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         host.close()
 
 
-def missing(reason: str) -> None:
+def missing(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(f"not installed: {reason}")
     pytest.skip(f"not installed: {reason}")

@@ -18,31 +18,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 PROGRAMS = (("rabbitmq-server", "rabbitmq-server"), ("memcached", "memcached"), ("nginx", "nginx"))
-BROWSER = ("chromium", "chromium")
+#: What tests and benchmarks use beside the servers: a browser, the languages of the clients in the
+#: documentation, a clock that can be moved, a load generator.
+TOOLS = (
+    ("chromium", "chromium"),
+    ("node", "nodejs"),
+    ("php", "php-cli"),
+    ("faketime", "faketime"),
+    ("wrk", "wrk"),
+)
 # What invoke-rc.d asks before it starts a service; 101 forbids it (policy-rc.d(8)).
 POLICY = Path("/usr/sbin/policy-rc.d")
 FORBID = "#!/bin/sh\nexit 101\n"
 
 
-def missing_packages(*, browser: bool = False) -> list[str]:
+def missing_packages(*, tools: bool = False) -> list[str]:
     """Gives the Debian packages of the servers that are not installed.
 
     Args:
-        browser: look for the browser of the tests, too.
+        tools: look for what tests and benchmarks use, too.
     """
-    programs = (*PROGRAMS, *([BROWSER] if browser else []))
+    programs = (*PROGRAMS, *(TOOLS if tools else ()))
     lookups: list[tuple[str, Callable[[], object]]] = [("postgresql", native_binaries)]
     lookups += [(package, partial(find, program, package)) for program, package in programs]
+    if tools:
+        lookups.append(("php-curl", _php_curl))
     return [package for package, lookup in lookups if _fails(lookup)]
 
 
-def install_missing(*, browser: bool = False) -> Iterator[str]:
+def install_missing(*, tools: bool = False) -> Iterator[str]:
     """Installs what is missing by apt, as root or by sudo without a password.
 
     The packages' own services neither start nor are they enabled.
 
     Args:
-        browser: install the browser of the tests, too.
+        tools: install what tests and benchmarks use, too.
 
     Yields:
         What is done, a line each.
@@ -50,7 +60,7 @@ def install_missing(*, browser: bool = False) -> Iterator[str]:
     Raises:
         ProgramMissing: something is missing that cannot be installed here.
     """
-    packages = missing_packages(browser=browser)
+    packages = missing_packages(tools=tools)
     if not packages:
         return
     prefix = _prefix()
@@ -61,11 +71,20 @@ def install_missing(*, browser: bool = False) -> Iterator[str]:
         _run(prefix, "apt-get", "update", "--quiet")
         _run(prefix, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages)
     if Path("/run/systemd/system").exists():
-        services = [package for package in packages if package != BROWSER[1]]
-        _run(prefix, "systemctl", "disable", "--quiet", *services)
-    left = missing_packages(browser=browser)
+        no_services = {*(package for _, package in TOOLS), "php-curl"}
+        services = [package for package in packages if package not in no_services]
+        if services:
+            _run(prefix, "systemctl", "disable", "--quiet", *services)
+    left = missing_packages(tools=tools)
     if left:
         raise ProgramMissing(f"{', '.join(left)}, although apt installed them; use `make up`")
+
+
+def _php_curl() -> None:
+    """Raises `ProgramMissing` where PHP has no curl."""
+    command = [find("php", "php-cli"), "-r", "exit((int) !extension_loaded('curl'));"]
+    if subprocess.run(command, check=False).returncode != 0:  # noqa: S603  # our own command
+        raise ProgramMissing("PHP's extension curl (Debian package: php-curl)")
 
 
 def _fails(lookup: Callable[[], object]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.servers.packages import missing_packages
 from shared.signing import verify
+from tests.conftest import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,7 @@ COMMANDS = {
     "javascript": (["node"], "client.mjs"),
     "php": (["php"], "client.php"),
 }
+PACKAGES = {"python": set[str](), "javascript": {"nodejs"}, "php": {"php-cli", "php-curl"}}
 
 
 class Service(ThreadingHTTPServer):
@@ -79,8 +81,9 @@ def service() -> Iterator[Service]:
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     language = request.param
     command, name = COMMANDS[language]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"not installed: {command[0]}")
+    absent = PACKAGES[language] & set(missing_packages(tools=True))
+    if absent:
+        missing(", ".join(sorted(absent)))
     [source] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     document = json.dumps(DOCUMENT, ensure_ascii=False)
     values = {"key": json.dumps(KEY, ensure_ascii=False), "document": document}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.crash import VARIABLE, CrashPoint
+from tests.conftest import missing
 from tests.faults.harness.services import Service
 from tests.faults.harness.waiting import until
 
@@ -49,7 +50,7 @@ def no_parts(arena: Arena) -> bool:
 def test_our_clock_may_jump_by_an_hour(hours: int, arena: Arena, tmp_path: Path) -> None:
     library = next((path for path in LIBRARIES if Path(path).exists()), None)
     if library is None:
-        pytest.skip("not installed: libfaketime (Debian package: faketime)")
+        missing("libfaketime (Debian package: faketime)")
     clock = tmp_path / "clock"
     clock.write_text("+0")
     for service in arena.stack.services:
