@@ -87,12 +87,10 @@ def dead_letter(data: bytes, reason: str, headers: Mapping[str, object], now: fl
     Args:
         data: the body as it came.
         reason: why nobody could read it.
-        headers: its headers; a value that is no string or number goes as text.
+        headers: its headers; a value that is no string or whole number goes as text.
         now: seconds since 1970.
     """
-    kept = {
-        k: v if isinstance(v, str | int | float) else header_text(v) for k, v in headers.items()
-    }
+    kept = {k: _kept(v) for k, v in headers.items()}
     properties = pika.BasicProperties(
         delivery_mode=_PERSISTENT,
         headers={**kept, REASON: reason},
@@ -100,3 +98,14 @@ def dead_letter(data: bytes, reason: str, headers: Mapping[str, object], now: fl
         timestamp=int(now),
     )
     return Publication(DEAD, data, properties)
+
+
+def _kept(value: object) -> str | int:
+    """Gives a header's value as pika can write it: it knows no float, and 64 bits of a number."""
+    match value:
+        case int() if -(2**63) <= value < 2**63:
+            return value
+        case int() | float():
+            return str(value)
+        case _:
+            return header_text(value)

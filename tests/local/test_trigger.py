@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
+import pika
 import pytest
 
 from local.trigger import Trigger
@@ -198,6 +199,40 @@ def test_stopping_finishes_the_batch_and_gives_back_the_rest(
     assert not thread.is_alive()
     assert len(worker.batches) == 1
     assert queue.depth() == 40 - len(worker.seen())
+
+
+def test_a_message_of_a_stranger_stops_nobody(url: str, queue: BrokerQueue, start: Any) -> None:
+    with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
+        odd = pika.BasicProperties(timestamp=1_795_557_600_000)  # in milliseconds
+        connection.channel().basic_publish("", "sync", b"hello", odd)
+    announce(queue, 1)
+    worker = Worker()
+    start(url, worker)
+
+    until(lambda: worker.seen() == [1])
+
+
+def test_what_is_stopping_takes_nothing_from_a_broker_that_comes_back(
+    url: str, queue: BrokerQueue, start: Any
+) -> None:
+    worker = Worker()
+    worker.go_on.clear()
+    announce(queue, 20)
+    with Gate(url) as gate:
+        trigger, thread = start(gate.url, worker)
+        worker.at_work.acquire()
+        until(lambda: queue.depth() == 0)  # all in hand
+        trigger.stop()
+        until(queue.depth)  # what waited comes back: it is stopping
+        gate.cut()
+        until(lambda: queue.depth() == 20)
+        gate.open()
+        with pytest.raises(AssertionError):  # the pause before a second try is 0.1 s
+            until(lambda: gate.connections > 1, 1.0)
+        worker.go_on.set()
+        thread.join(20)
+        assert not thread.is_alive()
+    assert queue.depth() == 20
 
 
 def test_several_triggers_share_the_work(url: str, queue: BrokerQueue, start: Any) -> None:

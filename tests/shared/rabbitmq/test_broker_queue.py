@@ -81,6 +81,21 @@ def test_a_buried_message_keeps_its_data_headers_and_reason(queue: BrokerQueue, 
     assert queue.depth() == 0
 
 
+def test_headers_that_amqp_has_no_place_for_are_buried_as_text(
+    queue: BrokerQueue, url: str
+) -> None:
+    queue.bury(b"hello", "not JSON", {"ratio": 1.5, "big": 2**70, "flag": True, "list": [1]})
+
+    properties, _ = fetch(url, "sync.dead")
+    assert properties.headers == {
+        "ratio": "1.5",
+        "big": str(2**70),
+        "flag": True,
+        "list": "",
+        "reason": "not JSON",
+    }
+
+
 def test_a_message_that_cannot_be_buried_is_an_error(rabbitmq_url: str) -> None:
     with closing(BrokerQueue(rabbitmq_url)) as queue, pytest.raises(QueueUnavailable, match="dead"):
         queue.bury(b"hello", "not JSON", {})
