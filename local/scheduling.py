@@ -39,7 +39,7 @@ def _scheduled() -> None:
     requeue_handler.handler({"source": "aws.events"}, None)
 
 
-def _direct(stop: threading.Event) -> Callable[[], object]:
+def _direct(stop: Stop) -> Callable[[], object]:
     settings = start(required=("DATABASE_URL", "STORAGE_PATH"))
     template = load()
     queue = DirectQueue(
