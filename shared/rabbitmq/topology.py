@@ -24,8 +24,8 @@ DEAD = "sync.dead"
 #: Header of a dead letter: why it is one.
 REASON = "reason"
 #: RabbitMQ 4 drops a message of a quorum queue after 20 redeliveries unless told otherwise. A
-#: batch that meets a database that is down is handed back about once a minute, so 10,000 are a
-#: week; what reaches them is dead-lettered, not dropped, and its row is announced again.
+#: batch that meets a database that is down is handed back every 8 s at most, so 10,000 are nearly a
+#: day; what reaches them is dead-lettered, not dropped, and its row is announced again.
 DELIVERY_LIMIT = 10_000
 _PERSISTENT = 2
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pika
 import pytest
 
-from local.trigger import Trigger
+from local.trigger import Trigger, rest
 from shared.errors import LedgerUnavailable
 from shared.messages import SyncMessage
 from shared.rabbitmq.broker_queue import BrokerQueue, declare
@@ -165,6 +165,17 @@ def test_a_failed_batch_comes_again_after_a_pause(
     failures = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert [r.getMessage() for r in failures] == ["batch failed, it goes back to the queue"] * 2
     assert not [r for r in failures if r.exc_info]
+
+
+@pytest.mark.parametrize(
+    ("failures", "least", "most"),
+    [(0, 0.5, 1.0), (1, 1.0, 2.0), (3, 4.0, 8.0), (4, 8.0, 8.0), (10_000, 8.0, 8.0)],
+)
+def test_the_rest_after_a_failed_batch_grows_to_what_work_may_take_to_resume(
+    failures: int, least: float, most: float
+) -> None:
+    assert rest(failures, 0.0) == pytest.approx(least)
+    assert rest(failures, 1.0) == pytest.approx(most)
 
 
 def test_a_fault_of_the_program_is_logged_with_its_traceback(
