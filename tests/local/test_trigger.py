@@ -297,6 +297,13 @@ def test_a_missing_queue_is_waited_for(rabbitmq_url: str, start: Any) -> None:
     until(lambda: worker.seen() == [1])
 
 
+def test_stopping_while_the_broker_says_nothing_ends_at_once(silent_url: str, start: Any) -> None:
+    trigger, thread = start(silent_url, Worker())
+    trigger.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
 def test_stopping_while_the_broker_is_away_ends_at_once(url: str, start: Any) -> None:
     with Gate(url) as gate:
         gate.cut()

@@ -121,6 +121,13 @@ def test_a_broker_out_of_reach_is_an_error_soon() -> None:
     assert time.monotonic() - started < 3
 
 
+def test_a_broker_that_says_nothing_is_an_error_in_time(silent_url: str) -> None:
+    with closing(BrokerQueue(silent_url, timeout=0.5)) as queue:
+        for _ in range(2):
+            with pytest.raises(QueueUnavailable):
+                queue.depth()
+
+
 def test_a_wrong_password_is_told_without_it(url: str) -> None:
     wrong = url.replace("//", "//nobody:hunter2@", 1)
     wrong = f"amqp://nobody:hunter2@{wrong.rpartition('@')[2]}"
