@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import resource
 import socket
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from functions.ingest.wiring import FLUSH_SECONDS
 from local.invocation import Invoker
 from local.orphan import end_with_parent
 from local.router import Router, imported, prepare
@@ -39,6 +41,9 @@ HEADER_BYTES = 65_536
 BACKLOG = 4_096
 #: Connections that one worker serves at once, idle ones included.
 CONNECTIONS = 20_000
+#: Seconds that a worker without its first process gets to end in order: functions finish, then
+#: what they announced is sent, and some for the rest.
+ORPHAN_SECONDS = STOP_SECONDS + FLUSH_SECONDS + 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +125,10 @@ class _Loader:
     def __init__(self, listener: Listener, routes: tuple[Route, ...]) -> None:
         self._listener = listener
         self._routes = routes
+        self._parent = os.getpid()
 
     def __call__(self) -> Any:
-        end_with_parent(STOP_SECONDS)
+        end_with_parent(self._parent, ORPHAN_SECONDS)
         invoker = Invoker(Router(self._routes, imported))
         return RsgiApp(
             invoker,

@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 WATCH_SECONDS = 0.5
 
 
-def end_with_parent(grace_seconds: float, parent: Callable[[], int] = os.getppid) -> None:
+def end_with_parent(
+    parent: int, grace_seconds: float, found: Callable[[], int] = os.getppid
+) -> None:
     """Watches the parent from a thread of its own; once it is gone, this process ends.
 
     Args:
+        parent: its process id, as it gave it itself. Asked for here, it would be whoever takes in
+            orphans where the parent died before this.
         grace_seconds: what is in flight may take so long to finish.
-        parent: gives the parent's process id, which changes when it dies.
+        found: gives the parent's process id, which changes when it dies.
     """
-    first = parent()
 
     def watch() -> None:
-        while parent() == first:
+        while found() == parent:
             time.sleep(WATCH_SECONDS)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(grace_seconds)

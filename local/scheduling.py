@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.requeue import handler as requeue_handler
-from functions.requeue.service import Requeue
+from functions.requeue.service import Requeue, Times
 from functions.sync_worker import handler as worker_handler
 from local.context import Context
 from local.scheduler import DIRECT_SECONDS, DirectQueue, repeat
@@ -32,19 +32,20 @@ def main(environment: LocalEnvironment) -> None:
     if with_broker:
         repeat(_scheduled, environment.schedule_seconds, stop, "requeue")
     else:
-        repeat(_direct(), DIRECT_SECONDS, stop, "delivery")
+        repeat(_direct(stop), DIRECT_SECONDS, stop, "delivery")
 
 
 def _scheduled() -> None:
     requeue_handler.handler({"source": "aws.events"}, None)
 
 
-def _direct() -> Callable[[], object]:
+def _direct(stop: Stop) -> Callable[[], object]:
     settings = start(required=("DATABASE_URL", "STORAGE_PATH"))
     template = load()
     queue = DirectQueue(
         worker_handler.handler, template.batch_size, lambda: Context(template.worker_seconds)
     )
     ledger = Ledger.at(needed(settings.database_url, "DATABASE_URL"))
-    requeue = Requeue(ledger, queue, settings.delivery_seconds, settings.max_attempts)
-    return requeue.run
+    times = Times(settings.delivery_seconds, settings.lease_seconds)
+    requeue = Requeue(ledger, queue, times, settings.max_attempts)
+    return lambda: requeue.run(going=lambda: not stop.is_set())

@@ -39,8 +39,10 @@ logger = logging.getLogger(__name__)
 PREFETCH_BATCHES = 2
 #: AMQP counts a prefetch in 16 bits.
 MOST_PREFETCH = 65_535
-#: After a failed batch, this many times as long as before connecting again: 1 s to 50 s.
+#: After a failed batch, this many times as long as before connecting again.
 _PATIENCE = 5
+#: But no longer: once PostgreSQL is back, work is to go on within 10 s.
+_LONGEST_REST = 8.0
 
 
 class Trigger:
@@ -158,7 +160,7 @@ class Trigger:
 
     def _fail(self, error: BaseException, last: Tag, count: int) -> None:
         self._consumer.requeue(last, multiple=True)
-        seconds = _PATIENCE * pause(self._failures, self._chance())
+        seconds = rest(self._failures, self._chance())
         self._failures += 1
         # Why a server is out of reach needs no traceback; a fault of this program does.
         logger.error(
@@ -184,6 +186,25 @@ class Trigger:
         self._waiting.clear()
         if not self._at_work:
             self._consumer.stop()
+
+
+def rest(failures: int, chance: float) -> float:
+    """Gives the seconds that the worker is left alone after a failed batch.
+
+    ========  ============
+    failures  seconds
+    ========  ============
+    0         0.5 to 1
+    1         1 to 2
+    3         4 to 8
+    4 and up  8
+    ========  ============
+
+    Args:
+        failures: batches that failed in a row before it.
+        chance: evenly spread from 0 to 1.
+    """
+    return min(_LONGEST_REST, _PATIENCE * pause(failures, chance))
 
 
 def main() -> None:

@@ -140,7 +140,7 @@ def _message(delivery: Delivery) -> dict[str, Any]:
             "replyTo": delivery.reply_to,
             "expiration": delivery.expiration,
             "messageId": delivery.message_id,
-            "timestamp": None if delivery.timestamp is None else _java_date(delivery.timestamp),
+            "timestamp": _timestamp(delivery.timestamp),
             "type": delivery.type,
             "userId": delivery.user_id,
             "appId": delivery.app_id,
@@ -167,6 +167,17 @@ def _plain(value: object) -> Any:
             return _java_date(int(value.replace(tzinfo=value.tzinfo or UTC).timestamp()))
         case _:
             return str(value)
+
+
+def _timestamp(seconds: int | None) -> str | None:
+    """Writes a time; one that no calendar has, such as a sender's milliseconds, is left out.
+
+    A message that could not be shown could not be put aside either, and would come for ever.
+    """
+    try:
+        return None if seconds is None else _java_date(seconds)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _java_date(seconds: int) -> str:

@@ -69,8 +69,9 @@ class LocalStorage:
     def make_durable(self, parts: Sequence[Path]) -> None:
         """See `Storage.make_durable`; a part that is gone is left to `place` to report."""
         try:
-            if len(parts) >= SYNC_ALL_FROM and can_sync_all():
-                sync_all(self._open())
+            root = self._open()
+            if len(parts) >= SYNC_ALL_FROM and can_sync_all(root):
+                sync_all(root)
                 return
             for part in parts:
                 _sync_part(part)
@@ -152,14 +153,16 @@ class LocalStorage:
         """
         needed = {folder[:depth] for folder in folders for depth in range(len(folder) + 1)}
         failed: dict[tuple[str, ...], TransferError] = {}
-        if len(needed) >= SYNC_ALL_FROM and can_sync_all():
+        if len(needed) >= SYNC_ALL_FROM:
             try:
-                sync_all(self._open())
+                root = self._open()
+                if can_sync_all(root):
+                    sync_all(root)
+                    return {}
             except OSError as error:
                 return dict.fromkeys(folders, from_os_error(error))
             except TransferError as error:
                 return dict.fromkeys(folders, error)
-            return {}
         for folder in needed:
             try:
                 with opened(self._open(), folder, create=False) as descriptor:

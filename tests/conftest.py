@@ -9,6 +9,7 @@ import base64
 import contextlib
 import os
 import signal
+import socket
 import urllib.request
 import uuid
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -105,6 +106,13 @@ def rabbitmq_url() -> Iterator[str]:
     """The URL of an empty virtual host of the test's own."""
     with virtual_host(_shared("rabbitmq")) as url:
         yield url
+
+
+@pytest.fixture
+def silent_url() -> Iterator[str]:
+    """The URL of a broker that takes connections and says nothing, as a frozen one does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"amqp://guest:guest@127.0.0.1:{server.getsockname()[1]}/"
 
 
 @contextlib.contextmanager

@@ -10,13 +10,18 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 class Gate:
-    """Forwards connections on a port of its own to the server of a URL."""
+    """Forwards connections on a port of its own to the server of a URL.
+
+    Attributes:
+        connections: how many it has forwarded so far.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._server = (parts.hostname or "", parts.port or 0)
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self.connections = 0
         self._listener = self._listen(0)
         self._port = self._listener.getsockname()[1]
         login = parts.netloc.rpartition("@")[0]
@@ -66,6 +71,7 @@ class Gate:
                 client.close()
                 continue
             with self._lock:
+                self.connections += 1
                 self._sockets |= {client, server}
             for one, other in ((client, server), (server, client)):
                 threading.Thread(target=self._pump, args=(one, other), daemon=True).start()

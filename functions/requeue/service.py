@@ -10,6 +10,8 @@ from shared.crash import CrashPoint, reached
 from shared.retry import RetryPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.ledger.ledger import Ledger
     from shared.queue import Queue
 
@@ -55,28 +57,44 @@ class Measures:
     oldest_queued_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What a queued row may wait for, beside its next attempt.
+
+    Attributes:
+        delivery_seconds: how long a message may take.
+        lease_seconds: how long a worker may be silent.
+    """
+
+    delivery_seconds: float
+    lease_seconds: float
+
+
 class Requeue:
     """Delivers the rows that no message delivers.
 
     Args:
         ledger: where they are.
         queue: where they are announced.
-        delivery_seconds: how long a message may take.
+        times: what rows wait for.
         max_attempts: attempts that a row has.
     """
 
-    def __init__(
-        self, ledger: Ledger, queue: Queue, delivery_seconds: float, max_attempts: int
-    ) -> None:
+    def __init__(self, ledger: Ledger, queue: Queue, times: Times, max_attempts: int) -> None:
         self._ledger = ledger
         self._queue = queue
-        self._delivery_seconds = delivery_seconds
+        self._delivery_seconds = times.delivery_seconds
         self._max_attempts = max_attempts
-        longest = RetryPolicy(max_attempts).longest_seconds
-        self._horizon = longest + delivery_seconds + HORIZON_MARGIN_SECONDS
+        longest = max(
+            RetryPolicy(max_attempts).longest_seconds, times.delivery_seconds, times.lease_seconds
+        )
+        self._horizon = longest + HORIZON_MARGIN_SECONDS
 
-    def run(self) -> Report:
+    def run(self, going: Callable[[], bool] = lambda: True) -> Report:
         """Announces every due row, as far as the queue has room.
+
+        Args:
+            going: asked before each portion; False ends the run.
 
         Raises:
             LedgerUnavailable: the rows cannot be read.
@@ -90,7 +108,7 @@ class Requeue:
             logger.error("object failed, its workers went silent", extra={"row_id": row_id})
         announced = unconfirmed = 0
         room = ENOUGH_WAITING - self._queue.depth()
-        while room > 0:
+        while room > 0 and going():
             rows = self._ledger.take_due(min(BATCH, room), self._delivery_seconds)
             if not rows:
                 break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.requeue.service import Requeue
+from functions.requeue.service import Requeue, Times
 from shared import chosen
 from shared.ledger.ledger import Ledger
 from shared.once import once
@@ -31,6 +31,6 @@ def requeue() -> Requeue:
     return Requeue(
         Ledger.at(needed(ours.database_url, "DATABASE_URL")),
         chosen.queue(ours),
-        ours.delivery_seconds,
+        Times(ours.delivery_seconds, ours.lease_seconds),
         ours.max_attempts,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FIRST_SECONDS = 0.2
-LONGEST_SECONDS = 10.0
+LONGEST_SECONDS = 5.0
 
 
 def pause(failures: int, chance: float) -> float:
@@ -15,7 +15,7 @@ def pause(failures: int, chance: float) -> float:
     0         0.1 to 0.2
     1         0.2 to 0.4
     3         0.8 to 1.6
-    6 and up  5 to 10
+    5 and up  2.5 to 5
     ========  ===============
 
     Args:

@@ -96,6 +96,7 @@ class Consumer:
         self._connections = 0
         self._failures = 0
         self._away = False
+        self._cancelled = False
         self._stopping = False
 
     @property
@@ -126,7 +127,11 @@ class Consumer:
         self._settle(tag, lambda c: c.basic_nack(tag.number, multiple=multiple, requeue=True))
 
     def cancel(self) -> None:
-        """Asks the broker for no more messages; some may still be under way."""
+        """Asks the broker for no more messages; some may still be under way.
+
+        From now on a lost connection is not made anew: nothing could be settled on it.
+        """
+        self._cancelled = True
         if self._channel:
             channel, consumer_tag = self._channel, self._consumer_tag
             self._guarded(lambda: channel.basic_cancel(consumer_tag))
@@ -144,7 +149,10 @@ class Consumer:
     def on_ready(self, channel: Channel) -> None:
         """The channel is open: set the prefetch, then consume."""
         channel.add_on_cancel_callback(self._on_cancelled)
-        channel.basic_qos(prefetch_count=self._prefetch, callback=lambda _: self._consume(channel))
+        channel.basic_qos(
+            prefetch_count=self._prefetch,
+            callback=lambda _: self._guarded(lambda: self._consume(channel)),
+        )
 
     def on_lost(self, error: QueueUnavailable) -> None:
         """The link is gone: say it once, and try again until it is back."""
@@ -157,15 +165,19 @@ class Consumer:
             self._away = True
             logger.warning("RabbitMQ is away", extra={"why": str(error)})
         self._receiver.on_reset()
+        if self._cancelled:
+            return
         self._loop.call_later(pause(self._failures, self._chance()), self._connect)
         self._failures += 1
 
     def _connect(self) -> None:
-        if not self._stopping:
+        if not self._stopping and not self._cancelled:
             self._connections += 1
             self._link = Link(self._parameters, self._loop, self)
 
     def _consume(self, channel: Channel) -> None:
+        if self._cancelled:  # while the channel opened
+            return
         connection = self._connections
 
         def on_message(_: Channel, method: Any, properties: BasicProperties, body: bytes) -> None:

@@ -70,7 +70,7 @@ def parameters(
 
 
 class _Connection(pika.SelectConnection):
-    """A connection that can send many frames in one system call.
+    """A connection that can send many frames in one system call, and be closed at any time.
 
     pika calls `send` for each frame, three a message. Each call also gives up the interpreter
     lock, which the threads that answer requests then keep for a while. One call for all frames of
@@ -78,6 +78,12 @@ class _Connection(pika.SelectConnection):
     """
 
     _held: list[bytes] | None = None
+
+    def _on_connection_workflow_done(self, conn_or_exc: Any) -> None:
+        # Closed while a broker does not answer its handshake, pika 1.4.4 passes the class of the
+        # error instead of one, takes it for a connection and fails an assertion of its own.
+        aborted = isinstance(conn_or_exc, type)
+        super()._on_connection_workflow_done(conn_or_exc() if aborted else conn_or_exc)
 
     def _adapter_emit_data(self, data: bytes) -> None:
         if self._held is None:

@@ -42,7 +42,9 @@ class Session:
     def __init__(
         self, url: str, *, timeout: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._parameters = parameters(url, heartbeat=HEARTBEAT, timeout=timeout)
+        # pika's own limit comes later than ours: of two that give up at once, one would leave the
+        # socket to the other.
+        self._parameters = parameters(url, heartbeat=HEARTBEAT, timeout=timeout + GOODBYE)
         self._timeout = timeout
         self._clock = clock
         self._loop: IOLoop | None = None

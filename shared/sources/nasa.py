@@ -36,6 +36,9 @@ LIST_SECONDS = 1800
 """The list of photos is kept for half an hour, as in the original: DEMO_KEY allows 30 requests
 an hour (NASA, api.nasa.gov, rate limits)."""
 
+PAUSE_SECONDS = 60
+"""An API that refuses, or is away, is asked again after this, however many objects wait for it."""
+
 SOL = 1000
 """The Martian day that the original takes its photos from."""
 
@@ -64,6 +67,8 @@ class NasaSource:
         self._lock = threading.Lock()
         self._photos: list[str] = []
         self._listed_at = 0.0
+        self._refusal: TransferError | None = None
+        self._refused_at = 0.0
         self._closing = threading.Event()
         # At DEBUG urllib3 logs every URL, and the API's holds the key.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
@@ -139,14 +144,24 @@ class NasaSource:
 
     def _list(self) -> list[str]:
         with self._lock:  # one request for all who wait
-            if not self._photos or self._clock() - self._listed_at > LIST_SECONDS:
+            if self._photos and self._clock() - self._listed_at <= LIST_SECONDS:
+                return self._photos
+            if self._refusal and self._clock() - self._refused_at <= PAUSE_SECONDS:
+                raise type(self._refusal)(self._refusal.about)
+            try:
                 self._photos = self._ask()
-                self._listed_at = self._clock()
+            except TransferError as error:
+                self._refusal, self._refused_at = error, self._clock()
+                raise
+            self._listed_at = self._clock()
             return self._photos
 
     def _ask(self) -> list[str]:
         query = {"sol": str(SOL), "page": "1", "api_key": self._key}
-        answer = self._session.get(self._url, params=query, timeout=self._timeout)
+        try:
+            answer = self._session.get(self._url, params=query, timeout=self._timeout)
+        except requests.RequestException as error:
+            raise _translated(error) from error
         _check_status(answer)
         try:
             photos = _urls(answer.json())

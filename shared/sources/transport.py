@@ -32,6 +32,10 @@ CONNECT_SECONDS = 10
 MINIMUM_SPEED = 1024
 """Bytes a second; a connection that stays below is as good as dead."""
 
+SUPPRESS_CONNECT_HEADERS = 265
+"""CURLOPT_SUPPRESS_CONNECT_HEADERS, which pycurl has no name for: a proxy's answer to CONNECT is
+not handed over as if it were the store's."""
+
 BUFFER_BYTES = 131_072
 """Per connection: measured, larger ones gain nothing."""
 
@@ -50,6 +54,7 @@ class _Easy:
             (pycurl.NETRC, pycurl.NETRC_IGNORED),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.FOLLOWLOCATION, 0),
+            (SUPPRESS_CONNECT_HEADERS, 1),
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),  # S3 speaks nothing newer
             (pycurl.CONNECTTIMEOUT, CONNECT_SECONDS),
             (pycurl.LOW_SPEED_LIMIT, MINIMUM_SPEED),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.requeue.service import BATCH, ENOUGH_WAITING, Measures, Report, Requeue
+from functions.requeue.service import BATCH, ENOUGH_WAITING, Measures, Report, Requeue, Times
 from shared.errors import QueueUnavailable
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import NewObject
@@ -78,8 +78,10 @@ def add(ledger: Ledger, number: int, due_in: float = 0) -> int:
     return row_id
 
 
-def requeue(ledger: Ledger, queue: FakeQueue, delivery_seconds: float = 30) -> Requeue:
-    return Requeue(ledger, queue, delivery_seconds, MAX_ATTEMPTS)
+def requeue(
+    ledger: Ledger, queue: FakeQueue, delivery_seconds: float = 30, lease_seconds: float = 60
+) -> Requeue:
+    return Requeue(ledger, queue, Times(delivery_seconds, lease_seconds), MAX_ATTEMPTS)
 
 
 def test_due_rows_are_announced_once_and_others_not(ledger: Ledger) -> None:
@@ -105,6 +107,21 @@ def test_a_row_whose_announcement_is_lost_becomes_due_again(
     queue.confirms = True
     assert requeue(ledger, queue).run() == Report(announced=1, unconfirmed=0, failed=0)
     assert queue.announced == [row_id, row_id]
+
+
+def test_a_long_lease_is_its_workers_until_it_ends(ledger: Ledger) -> None:
+    row_id = add(ledger, 1)
+    (claim,) = ledger.claim([row_id], lease_seconds=7200, max_attempts=MAX_ATTEMPTS)
+    assert requeue(ledger, FakeQueue(), lease_seconds=7200).run() == Report(0, 0, 0)
+    assert not ledger.claim([row_id], lease_seconds=60, max_attempts=MAX_ATTEMPTS, suspect=True)
+    assert ledger.extend([claim], 7200) == {row_id}
+
+
+def test_a_run_that_is_to_stop_takes_no_further_portion(ledger: Ledger, database_url: str) -> None:
+    execute(database_url, INSERT_2005)
+    queue = FakeQueue()
+    assert requeue(ledger, queue).run(going=lambda: queue.batches < 1).announced == BATCH
+    assert requeue(ledger, queue).run().announced == 2005 - BATCH
 
 
 def make_due(url: str) -> None:

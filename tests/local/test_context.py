@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import uuid
 
 from local.context import Context, request_id
@@ -30,3 +31,20 @@ def test_ids_are_uuids_of_version_4_and_differ() -> None:
 def test_an_id_that_is_given_is_kept() -> None:
     assert Context(1.0, "mine").aws_request_id == "mine"
     assert Context(1.0).aws_request_id != Context(1.0).aws_request_id
+
+
+def test_processes_that_share_their_beginning_make_different_ids() -> None:
+    read, write = os.pipe()
+    children = []
+    for _ in range(2):
+        child = os.fork()
+        if not child:
+            os.write(write, f"{request_id()}\n".encode())
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    os.close(write)
+    with os.fdopen(read) as lines:
+        first, second = lines
+    assert first != second

@@ -248,6 +248,20 @@ def test_stopping_answers_what_is_in_flight_and_runs_exit_hooks(
     assert len(list(shim.started.parent.glob("started.*"))) == 2
 
 
+def test_a_worker_whose_first_process_is_killed_answers_and_ends(shim: Shim) -> None:
+    found: list[Answer] = []
+    thread = threading.Thread(target=lambda: found.append(ask(shim.port, "GET", "/slow")))
+    thread.start()
+    until(shim.started.exists)
+
+    shim.process.kill()
+    thread.join(20)
+
+    assert found[0].status == 200
+    until(lambda: list(shim.started.parent.glob("started.*")))  # its exit hooks have run
+    until(lambda: not answers(shim.port))
+
+
 def test_a_port_in_use_is_one_clear_line(shim: Shim) -> None:
     with pytest.raises(SettingError, match=f"port {shim.port} .* is in use") as caught:
         require_free("127.0.0.1", shim.port)

@@ -6,9 +6,10 @@ import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
+import pika
 import pytest
 
-from local.trigger import Trigger
+from local.trigger import Trigger, rest
 from shared.errors import LedgerUnavailable
 from shared.messages import SyncMessage
 from shared.rabbitmq.broker_queue import BrokerQueue, declare
@@ -166,6 +167,17 @@ def test_a_failed_batch_comes_again_after_a_pause(
     assert not [r for r in failures if r.exc_info]
 
 
+@pytest.mark.parametrize(
+    ("failures", "least", "most"),
+    [(0, 0.5, 1.0), (1, 1.0, 2.0), (3, 4.0, 8.0), (4, 8.0, 8.0), (10_000, 8.0, 8.0)],
+)
+def test_the_rest_after_a_failed_batch_grows_to_what_work_may_take_to_resume(
+    failures: int, least: float, most: float
+) -> None:
+    assert rest(failures, 0.0) == pytest.approx(least)
+    assert rest(failures, 1.0) == pytest.approx(most)
+
+
 def test_a_fault_of_the_program_is_logged_with_its_traceback(
     url: str, queue: BrokerQueue, start: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -198,6 +210,40 @@ def test_stopping_finishes_the_batch_and_gives_back_the_rest(
     assert not thread.is_alive()
     assert len(worker.batches) == 1
     assert queue.depth() == 40 - len(worker.seen())
+
+
+def test_a_message_of_a_stranger_stops_nobody(url: str, queue: BrokerQueue, start: Any) -> None:
+    with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
+        odd = pika.BasicProperties(timestamp=1_795_557_600_000)  # in milliseconds
+        connection.channel().basic_publish("", "sync", b"hello", odd)
+    announce(queue, 1)
+    worker = Worker()
+    start(url, worker)
+
+    until(lambda: worker.seen() == [1])
+
+
+def test_what_is_stopping_takes_nothing_from_a_broker_that_comes_back(
+    url: str, queue: BrokerQueue, start: Any
+) -> None:
+    worker = Worker()
+    worker.go_on.clear()
+    announce(queue, 20)
+    with Gate(url) as gate:
+        trigger, thread = start(gate.url, worker)
+        worker.at_work.acquire()
+        until(lambda: queue.depth() == 0)  # all in hand
+        trigger.stop()
+        until(queue.depth)  # what waited comes back: it is stopping
+        gate.cut()
+        until(lambda: queue.depth() == 20)
+        gate.open()
+        with pytest.raises(AssertionError):  # the pause before a second try is 0.1 s
+            until(lambda: gate.connections > 1, 1.0)
+        worker.go_on.set()
+        thread.join(20)
+        assert not thread.is_alive()
+    assert queue.depth() == 20
 
 
 def test_several_triggers_share_the_work(url: str, queue: BrokerQueue, start: Any) -> None:
@@ -249,6 +295,13 @@ def test_a_missing_queue_is_waited_for(rabbitmq_url: str, start: Any) -> None:
         queue.announce_all([SyncMessage(1)])
 
     until(lambda: worker.seen() == [1])
+
+
+def test_stopping_while_the_broker_says_nothing_ends_at_once(silent_url: str, start: Any) -> None:
+    trigger, thread = start(silent_url, Worker())
+    trigger.stop()
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_stopping_while_the_broker_is_away_ends_at_once(url: str, start: Any) -> None:

@@ -112,6 +112,13 @@ def test_a_time_is_written_as_the_mapping_writes_it(moment: datetime, text: str)
     assert message["basicProperties"]["timestamp"] == text
 
 
+@pytest.mark.parametrize("seconds", [253_402_300_800, 1_795_557_600_000, 2**64 - 1])
+def test_a_time_that_no_calendar_has_is_left_out(seconds: int) -> None:
+    message = only_message(build([Delivery(body=b"", timestamp=seconds)]))
+
+    assert message["basicProperties"]["timestamp"] is None
+
+
 def test_headers_of_every_kind_become_json() -> None:
     headers = {
         "text": "é",

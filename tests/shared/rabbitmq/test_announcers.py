@@ -83,6 +83,17 @@ def test_without_a_broker_nothing_is_raised_and_nobody_waits_long(make: Make) ->
     assert sum(counts.lost.values()) == 50
 
 
+def test_a_broker_that_says_nothing_is_as_good_as_none(make: Make, silent_url: str) -> None:
+    announcer = make(silent_url)
+    started = time.monotonic()
+    announcer.announce(1, "r")
+    announcer.close(1)
+
+    assert time.monotonic() - started < 4
+    assert (announcer.counts().announced, announcer.counts().confirmed) == (1, 0)
+    assert sum(announcer.counts().lost.values()) == 1
+
+
 def test_what_is_announced_after_closing_is_never_an_error(make: Make, url: str) -> None:
     announcer = make(url)
     announcer.announce(1, "r")

@@ -7,7 +7,7 @@ from shared.rabbitmq.backoff import LONGEST_SECONDS, pause
 
 @pytest.mark.parametrize(
     ("failures", "least", "most"),
-    [(0, 0.1, 0.2), (1, 0.2, 0.4), (3, 0.8, 1.6), (6, 5.0, 10.0), (10_000, 5.0, 10.0)],
+    [(0, 0.1, 0.2), (1, 0.2, 0.4), (3, 0.8, 1.6), (5, 2.5, 5.0), (10_000, 2.5, 5.0)],
 )
 def test_the_pause_grows_and_is_spread(failures: int, least: float, most: float) -> None:
     assert pause(failures, 0.0) == pytest.approx(least)

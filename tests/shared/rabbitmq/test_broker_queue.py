@@ -81,6 +81,21 @@ def test_a_buried_message_keeps_its_data_headers_and_reason(queue: BrokerQueue, 
     assert queue.depth() == 0
 
 
+def test_headers_that_amqp_has_no_place_for_are_buried_as_text(
+    queue: BrokerQueue, url: str
+) -> None:
+    queue.bury(b"hello", "not JSON", {"ratio": 1.5, "big": 2**70, "flag": True, "list": [1]})
+
+    properties, _ = fetch(url, "sync.dead")
+    assert properties.headers == {
+        "ratio": "1.5",
+        "big": str(2**70),
+        "flag": True,
+        "list": "",
+        "reason": "not JSON",
+    }
+
+
 def test_a_message_that_cannot_be_buried_is_an_error(rabbitmq_url: str) -> None:
     with closing(BrokerQueue(rabbitmq_url)) as queue, pytest.raises(QueueUnavailable, match="dead"):
         queue.bury(b"hello", "not JSON", {})
@@ -104,6 +119,13 @@ def test_a_broker_out_of_reach_is_an_error_soon() -> None:
     ):
         queue.announce_all([SyncMessage(1)])
     assert time.monotonic() - started < 3
+
+
+def test_a_broker_that_says_nothing_is_an_error_in_time(silent_url: str) -> None:
+    with closing(BrokerQueue(silent_url, timeout=0.5)) as queue:
+        for _ in range(2):
+            with pytest.raises(QueueUnavailable):
+                queue.depth()
 
 
 def test_a_wrong_password_is_told_without_it(url: str) -> None:

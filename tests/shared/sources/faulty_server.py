@@ -31,7 +31,7 @@ class Asked:
 
 @dataclass
 class Answer:
-    """An answer; `send` replaces what is sent after the headers."""
+    """An answer; empty headers are left out, `send` replaces what is sent after them."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class FaultyServer:
         answer = self.answer(asked)
         lines = [f"HTTP/1.1 {answer.status} X"]
         announced = {"Content-Length": str(len(answer.body)), **answer.headers}
-        lines += [f"{n}: {v}" for n, v in announced.items()]
+        lines += [f"{n}: {v}" for n, v in announced.items() if v]
         handler.wfile.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
         if answer.send is not None:
             answer.send(handler.connection, asked)

@@ -11,7 +11,7 @@ import pytest
 from shared import errors
 from shared.chosen import source as chosen
 from shared.settings import Settings
-from shared.sources.nasa import LIST_SECONDS, NasaSource
+from shared.sources.nasa import LIST_SECONDS, PAUSE_SECONDS, NasaSource
 from tests.shared.sources.faulty_server import Answer, Asked, FaultyServer
 
 if TYPE_CHECKING:
@@ -79,6 +79,20 @@ def test_the_list_is_asked_for_once_in_half_an_hour(
     assert all(f.result(SECONDS).size == len(PHOTO) for f in futures)
     assert api.lists == 1
     api.clock = LIST_SECONDS + 1
+    source.fetch(wanted("k", 99), incoming / "99.1.part").result(SECONDS)
+    source.close()
+    assert api.lists == 2
+
+
+def test_an_api_that_refuses_is_asked_once_a_minute_whoever_waits(
+    api: Api, incoming: Path, wanted: Callable[..., Wanted]
+) -> None:
+    api.list_answer = Answer(429)
+    source = api.source()
+    futures = [source.fetch(wanted("k", n), incoming / f"{n}.1.part") for n in range(20)]
+    said = {str(future.exception(SECONDS)) for future in futures}
+    assert (api.lists, said) == (1, {"The object store could not be read: it answered 429"})
+    api.list_answer, api.clock = None, PAUSE_SECONDS + 1
     source.fetch(wanted("k", 99), incoming / "99.1.part").result(SECONDS)
     source.close()
     assert api.lists == 2

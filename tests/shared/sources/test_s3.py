@@ -407,6 +407,24 @@ def test_a_running_copy_ends_soon_after_it_is_cancelled(
             running.result()
 
 
+def test_the_answer_of_a_proxy_is_not_taken_for_the_stores(
+    incoming: Path,
+    new_source: NewSource,
+    wanted: Callable[..., Wanted],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A proxy opens the tunnel to a store behind HTTPS with a 200 of its own."""
+    opened = Answer(200, {"Content-Length": ""}, send=lambda *_: None)
+    with FaultyServer(lambda _: opened) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        source = new_source("https://store.example")
+        failure = source.fetch(wanted(), part_of(incoming)).exception(SECONDS)
+        assert proxy.asked[0].path == "store.example:443"
+    assert isinstance(failure, errors.SourceUnavailable)
+    assert "curl error 35" in str(failure)  # of TLS, which the tunnel's end did not speak
+    assert list(incoming.iterdir()) == []
+
+
 def test_closing_ends_what_runs_and_what_waits(
     incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted]
 ) -> None:

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+#: Watches its parent, given by its id, and prints when it was told to end; then it goes, or not.
+CHILD = """
+import signal, sys, threading
+from local.orphan import end_with_parent
+
+told = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: told.set())
+end_with_parent(int(sys.argv[1]), float(sys.argv[2]))
+print("watching", flush=True)
+told.wait()
+print("told", flush=True)
+if sys.argv[3] == "stay":
+    threading.Event().wait()
+"""
+#: Starts such a child, whose output it shares, and stays.
+PARENT = """
+import os, subprocess, sys, threading
+subprocess.Popen([sys.executable, "-c", sys.argv[1], str(os.getpid()), *sys.argv[2:]])
+threading.Event().wait()
+"""
+
+
+def start(program: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - our own programs
+        [sys.executable, "-c", program, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_process_whose_parent_is_killed_is_told_to_end() -> None:
+    with start(PARENT, CHILD, "30", "go") as parent:
+        assert parent.stdout
+        assert parent.stdout.readline() == "watching\n"
+
+        parent.kill()
+
+        assert parent.stdout.readline() == "told\n"
+        assert not parent.stdout.readline()  # and it ended by itself
+
+
+def test_a_parent_that_died_before_the_watch_began_is_missed_all_the_same() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    with start(CHILD, str(gone.pid), "30", "go") as child:
+        assert child.wait(20) == 0
+
+
+def test_a_process_that_does_not_end_in_time_is_ended() -> None:
+    with start(CHILD, "-1", "0.2", "stay") as child:
+        assert child.wait(20) == 1
+
+
+def test_a_process_goes_on_for_as_long_as_its_parent_lives() -> None:
+    looks = """
+import signal, threading
+from local.orphan import end_with_parent
+
+answers = [7, 7, 7, 1]
+told = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: told.set())
+end_with_parent(7, 30, lambda: answers.pop(0))
+told.wait()
+print(answers)
+"""
+    with start(looks) as child:
+        assert child.communicate(timeout=20)[0] == "[]\n"
