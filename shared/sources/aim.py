@@ -21,7 +21,15 @@ class Signing:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """An object's URL and the signing of its requests."""
+    """Where one object is.
+
+    Attributes:
+        url: of the object.
+        signing: of its requests.
+        trust: whose certificates are believed: True for those that the system believes, a file of
+            certificates (`AWS_CA_BUNDLE`), or False for any.
+    """
 
     url: str
     signing: Signing
+    trust: bool | str = True

@@ -79,6 +79,7 @@ class _Resolved:
     credentials: Any
     base: str  # of every object's URL
     region: str
+    trust: bool | str  # see `Aim`
 
 
 def _base_url(made: Any, bucket: str) -> str:
@@ -129,7 +130,7 @@ class Location:
         except (BotoCoreError, RuntimeError) as error:
             raise SourceUnavailable("the AWS credentials could not be refreshed") from error
         signing = Signing(here.region, keys.access_key, keys.secret_key, keys.token)
-        return Aim(f"{here.base}/{quote(key, safe='/~')}", signing)
+        return Aim(f"{here.base}/{quote(key, safe='/~')}", signing, here.trust)
 
     def move(self, region: str) -> None:
         """Goes to the region that the server says the bucket is in.
@@ -177,7 +178,9 @@ class Location:
 
         try:
             made = client(self._settings, region)
-            credentials = made._request_signer._credentials  # noqa: SLF001, no public way
+            # No public way leads to either; the latter is what AWS_CA_BUNDLE and its like come to.
+            credentials = made._request_signer._credentials  # noqa: SLF001
+            trust = made._endpoint.http_session._verify  # noqa: SLF001
             if credentials is None:
                 raise SourceUnavailable(
                     "no AWS credentials were found; set AWS_S3_ACCESS_KEY_ID and "
@@ -186,4 +189,4 @@ class Location:
             base = _base_url(made, self._bucket)
         except (BotoCoreError, ValueError) as error:
             raise SourceUnavailable(f"boto3 refuses the settings, {error}") from error
-        return _Resolved(made, credentials, base, made.meta.region_name or DEFAULT_REGION)
+        return _Resolved(made, credentials, base, made.meta.region_name or DEFAULT_REGION, trust)

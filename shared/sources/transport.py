@@ -78,6 +78,11 @@ class _Easy:
             self.curl.setopt(pycurl.USERNAME, signing.access_key)
             self.curl.setopt(pycurl.PASSWORD, signing.secret_key)
             self._signing = signing
+        if isinstance(aim.trust, str):
+            self.curl.setopt(pycurl.CAINFO, aim.trust)
+        elif not aim.trust:
+            self.curl.setopt(pycurl.SSL_VERIFYPEER, 0)
+            self.curl.setopt(pycurl.SSL_VERIFYHOST, 0)
 
     def _on_header(self, line: bytes) -> int | None:
         line = line.strip()
