@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from functions.admin.disposition import treatment
 from functions.admin.errors import FileUnreadable, FormRefused, NotFound
-from functions.admin.listing import CHOSEN, PATH, Listing
+from functions.admin.listing import PATH, Listing
 from functions.admin.pictures import shown
 from functions.admin.search import CANDIDATES, LARGEST_ID
 from shared.ledger.rows import State
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from functions.admin.actions import Actions, Report
     from functions.admin.objects import Detail, Objects
+    from functions.admin.paging import Paging
     from functions.admin.rendering import Pages
     from functions.admin.stored_files import StoredFiles
     from functions.admin.visit import Visit
@@ -36,6 +37,7 @@ class FilePages:
 
     Args:
         pages: renders.
+        paging: pages of the list.
         objects: what is recorded.
         ledger: counts.
         actions: redrive and verify.
@@ -47,6 +49,7 @@ class FilePages:
         self,
         *,
         pages: Pages,
+        paging: Paging,
         objects: Objects,
         ledger: Ledger,
         actions: Actions,
@@ -54,6 +57,7 @@ class FilePages:
         piece: int,
     ) -> None:
         self._pages = pages
+        self._paging = paging
         self._objects = objects
         self._ledger = ledger
         self._actions = actions
@@ -67,11 +71,10 @@ class FilePages:
             "list.html",
             visit,
             listing=listing,
-            page=self._objects.page(listing),
+            page=self._paging.page(listing),
             counts=self._ledger.counts(),
             file_types=self._objects.file_types(),
             states=list(State),
-            orders=CHOSEN,
             cut_at=CANDIDATES,
             shown=shown,
             report=report,

@@ -17,6 +17,7 @@ from functions.admin.health import Probes
 from functions.admin.login import Login, password_hash
 from functions.admin.media import Media
 from functions.admin.objects import Objects
+from functions.admin.paging import Paging
 from functions.admin.pictures import Pictures
 from functions.admin.rendering import Pages
 from functions.admin.routes import Admin
@@ -64,7 +65,8 @@ def build(settings: Settings) -> Admin:
     files = StoredFiles(needed(settings.storage_path, "STORAGE_PATH"))
     counters = chosen.cache(settings)
     ledger = Ledger.at(url)
-    recorded = Objects(Database(url, objects.QUERIES))
+    database = Database(url, objects.QUERIES)
+    recorded = Objects(database)
     static = Assets()
     pages = Pages(static, _now)
     piece = LARGEST_ON_LAMBDA if settings.on_lambda else LARGEST
@@ -74,6 +76,7 @@ def build(settings: Settings) -> Admin:
         pages=pages,
         files=FilePages(
             pages=pages,
+            paging=Paging(database),
             objects=recorded,
             ledger=ledger,
             actions=Actions(recorded, ledger, files),
