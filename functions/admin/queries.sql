@@ -140,3 +140,14 @@ SELECT split_part(last_error, ': ', 1) AS reason, count(*)
   FROM (SELECT last_error FROM file_sync
          WHERE state = 'failed' ORDER BY queued_at DESC LIMIT 1000) AS newest
  GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8;
+
+-- name: end_session(sid, expires)
+-- Ends a session before its time; forgets those whose time has come.
+WITH over AS (DELETE FROM admin_logout WHERE expires < now())
+INSERT INTO admin_logout (sid, expires) VALUES (:sid, to_timestamp(:expires))
+ON CONFLICT (sid) DO NOTHING
+RETURNING sid;
+
+-- name: session_ended(sid)
+-- Whether somebody ended this session.
+SELECT EXISTS (SELECT FROM admin_logout WHERE sid = :sid);

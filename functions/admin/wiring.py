@@ -15,6 +15,7 @@ from functions.admin.dashboard import Dashboard
 from functions.admin.files import FilePages
 from functions.admin.health import Probes
 from functions.admin.login import Login, password_hash
+from functions.admin.logouts import Logouts
 from functions.admin.media import Media
 from functions.admin.objects import Objects
 from functions.admin.paging import Paging
@@ -72,6 +73,7 @@ def build(settings: Settings) -> Admin:
     piece = LARGEST_ON_LAMBDA if settings.on_lambda else LARGEST
     return Admin(
         sessions=Sessions(session_key(settings), SESSION_SECONDS, time.time),
+        logouts=Logouts(database),
         login=Login(settings.admin_user, hashed, RateLimiter(counters), settings.rate_limit_login),
         pages=pages,
         files=FilePages(
