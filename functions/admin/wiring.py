@@ -20,6 +20,7 @@ from functions.admin.media import Media
 from functions.admin.objects import Objects
 from functions.admin.paging import Paging
 from functions.admin.pictures import Pictures
+from functions.admin.reach import reaches, source_server
 from functions.admin.rendering import Pages
 from functions.admin.routes import Admin
 from functions.admin.sessions import Sessions
@@ -128,6 +129,9 @@ def probes(settings: Settings, ledger: Ledger, counters: Cache) -> dict[str, Cal
             return f"{depth} message{'' if depth == 1 else 's'} waiting"
 
         found["Queue"] = queued
+    if source := source_server(settings):
+        name, url = source
+        found[name] = reaches(url)
     return found
 
 
