@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from functions.admin.disposition import treatment
 from functions.admin.errors import FileUnreadable, FormRefused, NotFound
 from functions.admin.listing import PATH, Listing
-from functions.admin.pictures import shown
+from functions.admin.pictures import shown, shown_as_it_is
 from functions.admin.search import CANDIDATES, LARGEST_ID
 from shared.ledger.rows import State
 from shared.messages import SyncMessage
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 #: Bytes of a text file that its page shows.
 TEXT_BYTES = 16_384
-#: A picture up to so many bytes is its own preview.
-PICTURE_BYTES = 60_000
 #: A page has 50 rows; nobody selects more by its form.
 MOST_SELECTED = 500
 
@@ -42,7 +40,7 @@ class FilePages:
         ledger: counts.
         actions: redrive and verify.
         files: the storage, for text previews.
-        piece: bytes of one answer of `/media/`.
+        piece: bytes of one answer of `/media/`, None where they are not limited.
     """
 
     def __init__(  # noqa: PLR0913  # collaborators
@@ -54,7 +52,7 @@ class FilePages:
         ledger: Ledger,
         actions: Actions,
         files: StoredFiles,
-        piece: int,
+        piece: int | None,
     ) -> None:
         self._pages = pages
         self._paging = paging
@@ -106,7 +104,7 @@ class FilePages:
             attempts=self._objects.attempts(row_id),
             replaced_by=newest.id if newest and newest.id != row_id else None,
             how=how,
-            small=(detail.size_bytes or 0) <= PICTURE_BYTES,
+            itself=shown_as_it_is(detail.file_type, detail.size_bytes or 0),
             text=self._text(detail) if how.preview == "text" else None,
             text_bytes=TEXT_BYTES,
             piece=self._piece,

@@ -119,11 +119,9 @@ class _Reading:
         self._ids, self.cut = self._candidates(listing.term)
         self._first_id = self._id_at(listing.begins, -DISORDER) or 0
         self._last_id = self._id_at(listing.ends, DISORDER) or LARGEST_ID
-        self._few = (
-            self._ids is not None
-            or self._last_id - self._first_id <= few_ids
-            or self._of_few(listing, few_of_type)
-        )
+        self._few = self._ids is not None or self._last_id - self._first_id <= few_ids
+        self._few_of_type = few_of_type
+        self._rare: dict[State | None, bool] = {}
 
     def rows(self, part: Part, cursor: Cursor | None, most: int) -> list[Summary]:
         """Gives the rows of a part behind a place of it."""
@@ -160,14 +158,22 @@ class _Reading:
     def _fetched(self, part: Part) -> bool:
         if part.order is Order.CREATED:
             return self._ids is not None
-        unsynced = part.state is not None and part.state is not State.SYNCED
-        return self._few or (part.order is Order.NAME and unsynced)
+        # The queue has no index by name: every request would pay for it.
+        queued_by_name = part.order is Order.NAME and part.state is State.QUEUED
+        return self._few or queued_by_name or self._of_rare_type(part)
 
-    def _of_few(self, listing: Listing, most: int) -> bool:
-        if listing.file_type is None or (listing.sort is Order.CREATED and listing.state is None):
+    def _of_rare_type(self, part: Part) -> bool:
+        if self._listing.file_type is None:
             return False
-        rows = self._database.run("type_count", file_type=listing.file_type, most=most + 1)
-        return int(rows[0][0]) <= most
+        # Only failed objects have an index by type of their own.
+        state = part.state if part.state is State.FAILED else None
+        if state not in self._rare:
+            most = self._few_of_type
+            rows = self._database.run(
+                "type_count", state=state, file_type=self._listing.file_type, most=most + 1
+            )
+            self._rare[state] = int(rows[0][0]) <= most
+        return self._rare[state]
 
     def _candidates(self, term: Term | None) -> tuple[Sequence[int] | None, bool]:
         if term is None:

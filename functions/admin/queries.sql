@@ -57,10 +57,13 @@ SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_
           CASE WHEN NOT :descending THEN id END
  LIMIT :most;
 
--- name: type_count(file_type, most)
--- How many objects are of a type, counted up to `most`.
+-- name: type_count(state, file_type, most)
+-- How many objects are of a type, and of a state if one is given, counted up to `most`.
 SELECT count(*) FROM (
-  SELECT FROM file_sync WHERE file_type = :file_type ORDER BY id LIMIT :most) AS first_ones;
+  SELECT FROM file_sync
+   WHERE file_type = :file_type AND (:state::sync_state IS NULL OR state = :state::sync_state)
+   ORDER BY CASE WHEN :state::sync_state IS NOT NULL THEN queued_at END, id
+   LIMIT :most) AS first_ones;
 
 -- name: search(text, pattern, low, high, number, most)
 -- Finds the objects that a text may mean; each way in is one index, read no further than `most`.

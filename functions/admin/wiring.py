@@ -84,7 +84,7 @@ def build(settings: Settings) -> Admin:
             ledger=ledger,
             actions=Actions(recorded, ledger, files),
             files=files,
-            piece=piece,
+            piece=None if settings.media_accel else piece,
         ),
         dashboard=Dashboard(
             ledger, recorded, files, Probes(probes(settings, ledger, counters)), _now
