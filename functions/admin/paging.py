@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import heapq
+import itertools
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -125,8 +127,33 @@ class _Reading:
 
     def rows(self, part: Part, cursor: Cursor | None, most: int) -> list[Summary]:
         """Gives the rows of a part behind a place of it."""
+        if (
+            part.order is not Order.NAME
+            or part.state is not None
+            or self._listing.file_type is None
+            or self._fetched(part)
+        ):
+            return self._select(part, cursor, most)
+        # The index by type and name holds what is settled; the queue is read beside it.
+        settled = self._select(part, cursor, most, settled=True)
+        queued = self._select(replace(part, state=State.QUEUED), cursor, most)
+        both = heapq.merge(
+            settled,
+            queued,
+            key=lambda row: (row.file_name.encode(), row.id),
+            reverse=self._descending,
+        )
+        return list(itertools.islice(both, most))
+
+    @property
+    def _descending(self) -> bool:
+        return self._listing.descending != self._listing.backward
+
+    def _select(
+        self, part: Part, cursor: Cursor | None, most: int, *, settled: bool = False
+    ) -> list[Summary]:
         listing = self._listing
-        descending = listing.descending != listing.backward
+        descending = self._descending
         first_id, last_id = self._first_id, self._last_id
         if cursor and part.order is Order.CREATED:
             # In the order of the ids the place is one more bound of them.
@@ -136,6 +163,7 @@ class _Reading:
         found = self._database.run(
             "page",
             state=part.state,
+            settled=settled,
             file_type=listing.file_type,
             first_id=first_id,
             last_id=last_id,

@@ -1,10 +1,11 @@
--- name: page(state, file_type, first_id, last_id, begins, ends, ids, least, most_attempts, fetched, sort, descending, cursor_id, cursor_text, cursor_number, cursor_moment, most)
+-- name: page(state, settled, file_type, first_id, last_id, begins, ends, ids, least, most_attempts, fetched, sort, descending, cursor_id, cursor_text, cursor_number, cursor_moment, most)
 -- A part of a page of the list. Every parameter arrives as a literal, so the planner removes what
 -- the page does not ask for and finds the one index that gives the rest in order.
 SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_at, size_bytes,
        sha256, last_error
   FROM file_sync
  WHERE (:state::sync_state IS NULL OR state = :state::sync_state)
+   AND (NOT :settled OR state <> 'queued')
    -- A range of one type and of ids leaves the planner only the index on both: it takes ids and
    -- types for unrelated, and would walk through all newer rows of other types.
    AND (:file_type::text IS NULL OR CASE WHEN :sort = 'created' AND NOT :fetched

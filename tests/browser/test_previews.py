@@ -49,6 +49,9 @@ def test_a_film_plays_in_its_place(page: Page, service: Service, s3_url: str) ->
     until(lambda: film.evaluate("film => film.videoWidth") == 64)
     film.evaluate("film => film.play()")
     until(lambda: film.evaluate("film => film.ended || film.currentTime > 0.2"))
+    page.get_by_role("link", name="Open the full file").click()
+    page.wait_for_url("**/media/**")
+    until(lambda: film.evaluate("film => film.videoWidth") == 64)
 
 
 def test_a_pdf_is_shown_and_can_be_opened(page: Page, service: Service, s3_url: str) -> None:
