@@ -20,6 +20,10 @@ _TEXT = frozenset({"text/plain", "text/csv", "text/markdown", "application/json"
 _TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
 
 SANDBOX = "sandbox; default-src 'none'"
+#: Browsers show a picture, a film or a sound by itself in a page of their own making, which has
+#: styles. In a sandbox it would ask for the film without the session's cookie.
+PICTURE_POLICY = f"{SANDBOX}; style-src 'unsafe-inline'"
+PLAYED_POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'"
 #: A browser's PDF viewer does not work in a sandbox; the admin may show it in a frame.
 PDF_POLICY = (
     "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'"
@@ -54,6 +58,7 @@ def treatment(file_type: str) -> Treatment:
     video/…, audio/…                     same       yes      video, audio
     application/pdf                      same       yes      pdf
     text/plain, csv, markdown, json      text/plain yes      text
+    video/…+xml, a document               same       no       (none)
     text/html, everything else           same       no       (none)
     not a media type                     octets     no       (none)
     ===================================  =========  =======  =======
@@ -62,9 +67,10 @@ def treatment(file_type: str) -> Treatment:
     if not _TYPE.fullmatch(kind):
         return Treatment("application/octet-stream", inline=False, policy=SANDBOX, preview="")
     if kind in _IMAGES:
-        return Treatment(kind, inline=True, policy=SANDBOX, preview="picture")
-    if kind.startswith(_PLAYED):
-        return Treatment(kind, inline=True, policy=SANDBOX, preview=kind.partition("/")[0])
+        return Treatment(kind, inline=True, policy=PICTURE_POLICY, preview="picture")
+    if kind.startswith(_PLAYED) and not kind.endswith("+xml"):
+        played = kind.partition("/")[0]
+        return Treatment(kind, inline=True, policy=PLAYED_POLICY, preview=played)
     if kind == _PDF:
         return Treatment(kind, inline=True, policy=PDF_POLICY, preview="pdf")
     if kind in _TEXT:

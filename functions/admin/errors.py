@@ -23,3 +23,7 @@ class FileUnreadable(PageError):
 
 class FileMissing(FileUnreadable):
     """The file is not there."""
+
+
+class NoAnswer(ServiceError):
+    """No answer."""

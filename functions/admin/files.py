@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from functions.admin.disposition import treatment
 from functions.admin.errors import FileUnreadable, FormRefused, NotFound
-from functions.admin.listing import CHOSEN, PATH, Listing
-from functions.admin.pictures import shown
+from functions.admin.listing import PATH, Listing
+from functions.admin.pictures import shown, shown_as_it_is
 from functions.admin.search import CANDIDATES, LARGEST_ID
 from shared.ledger.rows import State
 from shared.messages import SyncMessage
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from functions.admin.actions import Actions, Report
     from functions.admin.objects import Detail, Objects
+    from functions.admin.paging import Paging
     from functions.admin.rendering import Pages
     from functions.admin.stored_files import StoredFiles
     from functions.admin.visit import Visit
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 #: Bytes of a text file that its page shows.
 TEXT_BYTES = 16_384
-#: A picture up to so many bytes is its own preview.
-PICTURE_BYTES = 60_000
 #: A page has 50 rows; nobody selects more by its form.
 MOST_SELECTED = 500
 
@@ -36,24 +35,27 @@ class FilePages:
 
     Args:
         pages: renders.
+        paging: pages of the list.
         objects: what is recorded.
         ledger: counts.
         actions: redrive and verify.
         files: the storage, for text previews.
-        piece: bytes of one answer of `/media/`.
+        piece: bytes of one answer of `/media/`, None where they are not limited.
     """
 
     def __init__(  # noqa: PLR0913  # collaborators
         self,
         *,
         pages: Pages,
+        paging: Paging,
         objects: Objects,
         ledger: Ledger,
         actions: Actions,
         files: StoredFiles,
-        piece: int,
+        piece: int | None,
     ) -> None:
         self._pages = pages
+        self._paging = paging
         self._objects = objects
         self._ledger = ledger
         self._actions = actions
@@ -67,11 +69,10 @@ class FilePages:
             "list.html",
             visit,
             listing=listing,
-            page=self._objects.page(listing),
+            page=self._paging.page(listing),
             counts=self._ledger.counts(),
             file_types=self._objects.file_types(),
             states=list(State),
-            orders=CHOSEN,
             cut_at=CANDIDATES,
             shown=shown,
             report=report,
@@ -103,7 +104,7 @@ class FilePages:
             attempts=self._objects.attempts(row_id),
             replaced_by=newest.id if newest and newest.id != row_id else None,
             how=how,
-            small=(detail.size_bytes or 0) <= PICTURE_BYTES,
+            itself=shown_as_it_is(detail.file_type, detail.size_bytes or 0),
             text=self._text(detail) if how.preview == "text" else None,
             text_bytes=TEXT_BYTES,
             piece=self._piece,

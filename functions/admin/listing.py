@@ -6,15 +6,12 @@ the first one does and rows that arrive meanwhile shift nothing.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import enum
-import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
+from functions.admin.orders import CHOSEN, Cursor, Order, Part, parts
 from functions.admin.search import Term
 from shared.ledger.rows import State
 
@@ -22,75 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PATH = "/admin/sync/filesync/"
-PAGE_ROWS = 50
 MAX_TEXT = 1024
-
-
-class Order(enum.StrEnum):
-    """What the list is sorted by."""
-
-    CREATED = "created"
-    """The order in which requests were accepted, that of the ids."""
-    NAME = "name"
-    """The file name, by its bytes."""
-    SIZE = "size"
-    """The file's size; only synced objects have one."""
-    SYNCED = "synced"
-    """When the file was in place; only synced objects."""
-    ATTEMPTS = "attempts"
-    """How often it was tried; only objects tried more than once."""
-    QUEUED = "queued"
-    """Since when it waits: `CREATED` where the list shows one unsynced state only."""
-
-
-#: What a click on a column's head may ask for.
-CHOSEN = (Order.CREATED, Order.NAME, Order.SIZE, Order.SYNCED, Order.ATTEMPTS)
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place between two rows: an id and the value that the list is sorted by."""
-
-    id: int
-    text: str | None = None
-    number: int | None = None
-    moment: datetime | None = None
-
-    def encode(self) -> str:
-        """Gives it as a URL parameter."""
-        moment = self.moment.isoformat() if self.moment else None
-        document = json.dumps([self.id, self.text, self.number, moment], separators=(",", ":"))
-        return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
-
-    @classmethod
-    def decode(cls, text: str, order: Order) -> Self | None:
-        """Reads a URL parameter; None when it is no place in this order."""
-        try:
-            document = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            row_id, name, number, moment = document
-            cursor = cls(
-                _whole(row_id),
-                name.encode().decode() if isinstance(name, str) else None,
-                None if number is None else _whole(number),
-                datetime.fromisoformat(moment) if moment else None,
-            )
-        except (ValueError, TypeError, binascii.Error):
-            return None
-        needed: Any = {
-            Order.CREATED: row_id,
-            Order.NAME: cursor.text,
-            Order.SIZE: cursor.number,
-            Order.ATTEMPTS: cursor.number,
-            Order.SYNCED: cursor.moment,
-            Order.QUEUED: cursor.moment,
-        }[order]
-        return None if needed is None or "\0" in (cursor.text or "") else cursor
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or not -(2**63) < value < 2**63:
-        raise ValueError(value)
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +67,7 @@ class Listing:
             **listing.filters(),
             sort=listing.sort,
             descending=listing.descending,
-            cursor=Cursor.decode(place, listing.order) if place else None,
+            cursor=Cursor.decode(place, listing.parts) if place else None,
             backward="after" not in query and "before" in query,
         )
 
@@ -163,12 +92,14 @@ class Listing:
         return Term.parse(self.text)
 
     @property
-    def order(self) -> Order:
-        """What the rows are really sorted by: the order for which there is an index."""
-        if self.sort is not Order.CREATED or self.state is None:
-            return self.sort
-        # A rare state may be far from the newest ids: each has an index in its own order.
-        return Order.SYNCED if self.state is State.SYNCED else Order.QUEUED
+    def parts(self) -> tuple[Part, ...]:
+        """The stretches that it consists of."""
+        return parts(
+            self.sort,
+            self.state,
+            descending=self.descending,
+            dated=bool(self.first_day or self.last_day),
+        )
 
     @property
     def begins(self) -> datetime | None:

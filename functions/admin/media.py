@@ -70,7 +70,6 @@ class Media:
             "content-disposition": name,
             "content-security-policy": how.policy,
             "cache-control": "private, no-cache",
-            "accept-ranges": "bytes",
         }
         if how.preview == "pdf":
             headers["x-frame-options"] = "SAMEORIGIN"
@@ -79,6 +78,7 @@ class Media:
     def _read(
         self, request: Request, sha256: bytes, file: StoredFile, headers: dict[str, str]
     ) -> Response:
+        headers["accept-ranges"] = "bytes"
         # The time is part of it: whatever was changed behind the ledger's back is another file.
         etag = headers["etag"] = f'"{sha256.hex()}-{file.changed:x}"'
         if unchanged(request.headers.get("if-none-match"), etag):

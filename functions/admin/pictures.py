@@ -15,10 +15,15 @@ from functions.admin.rendering import SAFE_HEADERS
 from shared.http import Response
 
 if TYPE_CHECKING:
-    from functions.admin.objects import Objects, Recorded
+    from functions.admin.objects import Objects
     from functions.admin.stored_files import StoredFiles
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+TYPES = frozenset(f"image/{name.lower()}" for name in FORMATS)
+#: Browsers do not show these, or not all do.
+ONLY_CONVERTED = "image/tiff"
+#: A picture up to so many bytes is its own preview.
+SMALL_BYTES = 60_000
 #: Sides in pixels by the name in the URL: twice those of the list for sharp screens, and the
 #: object's page.
 SIDES = {"thumb": 80, "preview": 600}
@@ -52,7 +57,7 @@ class Pictures:
             FileUnreadable: its file is missing or is no picture that can be made smaller.
         """
         rows = self._objects.recorded([row_id])
-        if not rows or rows[0].sha256 is None or not shown(rows[0]):
+        if not rows or rows[0].sha256 is None or not shown(rows[0].file_type):
             raise NotFound
         headers = {
             **SAFE_HEADERS,
@@ -79,9 +84,15 @@ class Pictures:
         return made
 
 
-def shown(recorded: Recorded) -> bool:
-    """Tells whether an object may have a small picture."""
-    return treatment(recorded.file_type).preview == "picture"
+def shown(file_type: str) -> bool:
+    """Tells whether there may be a small picture of a file of this type."""
+    return treatment(file_type).content_type in TYPES
+
+
+def shown_as_it_is(file_type: str, size: int) -> bool:
+    """Tells whether a picture is its own preview: it is small, or cannot be made smaller here."""
+    kind = treatment(file_type).content_type
+    return kind not in TYPES or (size <= SMALL_BYTES and kind != ONLY_CONVERTED)
 
 
 def shrink(stream: BinaryIO, side: int, quality: int) -> bytes:

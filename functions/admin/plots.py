@@ -105,8 +105,8 @@ def latency_plot(period: Period) -> Plot:
     return Plot(
         bars=(),
         lines=[
-            ("p95", _path([s.slowest for s in period.steps], top)),
-            ("p50", _path([s.median for s in period.steps], top)),
+            *_lines("p95", [s.slowest for s in period.steps], top),
+            *_lines("p50", [s.median for s in period.steps], top),
         ],
         scale=[(0.0, texts.span(top)), (HEIGHT / 2, texts.span(top / 2))],
         times=_times(period),
@@ -114,19 +114,25 @@ def latency_plot(period: Period) -> Plot:
     )
 
 
-def _path(values: Sequence[float | None], top: float) -> str:
-    """Gives an SVG path through the known values, broken where there is none."""
+def _lines(name: str, values: Sequence[float | None], top: float) -> list[tuple[str, str]]:
+    """Gives SVG paths: through the known values, broken where there is none, and lonely ones."""
     width = WIDTH / len(values)
-    parts, drawing = [], False
+    line, lonely, drawing = [], [], False
     for number, value in enumerate(values):
         if value is None:
             drawing = False
             continue
         point = f"{_short((number + 0.5) * width)},{_short(HEIGHT * (1 - value / top))}"
-        # A line to itself: with round ends a lonely value is seen as a dot.
-        parts.append(f"L{point}" if drawing else f"M{point}L{point}")
+        followed = number + 1 < len(values) and values[number + 1] is not None
+        if drawing:
+            line.append(f"L{point}")
+        elif followed:
+            line.append(f"M{point}")
+        else:
+            # A line to itself: with round ends it is seen as a dot.
+            lonely.append(f"M{point}L{point}")
         drawing = True
-    return "".join(parts)
+    return [(name, "".join(line)), (f"{name} dot", "".join(lonely))]
 
 
 def _times(period: Period) -> list[tuple[float, str]]:

@@ -1,13 +1,14 @@
--- name: page(state, file_type, first_id, last_id, begins, ends, ids, sort, descending, cursor_id, cursor_text, cursor_number, cursor_moment, most)
--- One page of the list. Every parameter arrives as a literal, so the planner removes what the page
--- does not ask for and finds the one index that gives the rest in order.
+-- name: page(state, settled, file_type, first_id, last_id, begins, ends, ids, least, most_attempts, fetched, sort, descending, cursor_id, cursor_text, cursor_number, cursor_moment, most)
+-- A part of a page of the list. Every parameter arrives as a literal, so the planner removes what
+-- the page does not ask for and finds the one index that gives the rest in order.
 SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_at, size_bytes,
        sha256, last_error
   FROM file_sync
  WHERE (:state::sync_state IS NULL OR state = :state::sync_state)
+   AND (NOT :settled OR state <> 'queued')
    -- A range of one type and of ids leaves the planner only the index on both: it takes ids and
    -- types for unrelated, and would walk through all newer rows of other types.
-   AND (:file_type::text IS NULL OR CASE WHEN :sort = 'created'
+   AND (:file_type::text IS NULL OR CASE WHEN :sort = 'created' AND NOT :fetched
          THEN (file_type, id) >= (:file_type::text, :first_id::bigint)
               AND (file_type, id) < (:file_type::text, :last_id::bigint)
          ELSE file_type = :file_type::text END)
@@ -18,7 +19,8 @@ SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_
    AND (:ids::bigint[] IS NULL OR id = ANY(:ids::bigint[]))
    AND (:sort <> 'synced' OR state = 'synced')
    AND (:sort <> 'size' OR state = 'synced')
-   AND (:sort <> 'attempts' OR attempts > 1)
+   AND (:least::integer IS NULL OR attempts >= :least::integer)
+   AND (:most_attempts::integer IS NULL OR attempts <= :most_attempts::integer)
    AND (:cursor_id::bigint IS NULL OR CASE
          WHEN :sort = 'name' AND :descending THEN file_name ~<=~ :cursor_text::text
          WHEN :sort = 'name' THEN file_name ~>=~ :cursor_text::text
@@ -36,7 +38,9 @@ SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_
        END)
    AND (:cursor_id::bigint IS NULL OR :sort <> 'name' OR file_name <> :cursor_text::text
         OR CASE WHEN :descending THEN id < :cursor_id::bigint ELSE id > :cursor_id::bigint END)
- ORDER BY CASE WHEN :sort = 'name' AND :descending THEN file_name END USING ~>~,
+ -- No index is in this first order, which is none: the rows are few, all of them are fetched.
+ ORDER BY CASE WHEN :fetched THEN id - id END,
+          CASE WHEN :sort = 'name' AND :descending THEN file_name END USING ~>~,
           CASE WHEN :sort = 'name' AND NOT :descending THEN file_name END USING ~<~,
           CASE WHEN :sort = 'size' AND :descending THEN size_bytes END DESC,
           CASE WHEN :sort = 'size' AND NOT :descending THEN size_bytes END,
@@ -53,6 +57,14 @@ SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_
           CASE WHEN :descending THEN id END DESC,
           CASE WHEN NOT :descending THEN id END
  LIMIT :most;
+
+-- name: type_count(state, file_type, most)
+-- How many objects are of a type, and of a state if one is given, counted up to `most`.
+SELECT count(*) FROM (
+  SELECT FROM file_sync
+   WHERE file_type = :file_type AND (:state::sync_state IS NULL OR state = :state::sync_state)
+   ORDER BY CASE WHEN :state::sync_state IS NOT NULL THEN queued_at END, id
+   LIMIT :most) AS first_ones;
 
 -- name: search(text, pattern, low, high, number, most)
 -- Finds the objects that a text may mean; each way in is one index, read no further than `most`.
@@ -132,3 +144,14 @@ SELECT split_part(last_error, ': ', 1) AS reason, count(*)
   FROM (SELECT last_error FROM file_sync
          WHERE state = 'failed' ORDER BY queued_at DESC LIMIT 1000) AS newest
  GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8;
+
+-- name: end_session(sid, expires)
+-- Ends a session before its time; forgets those whose time has come.
+WITH over AS (DELETE FROM admin_logout WHERE expires < now())
+INSERT INTO admin_logout (sid, expires) VALUES (:sid, to_timestamp(:expires))
+ON CONFLICT (sid) DO NOTHING
+RETURNING sid;
+
+-- name: session_ended(sid)
+-- Whether somebody ended this session.
+SELECT EXISTS (SELECT FROM admin_logout WHERE sid = :sid);

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from functions.admin import assets, media
+from functions.admin.addresses import HOME, LOGIN, LOGOUT, PICTURE, SHORT, methods
 from functions.admin.errors import FileUnreadable, FormRefused, NotFound, PageError
 from functions.admin.files import row_id_of
 from functions.admin.listing import PATH
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from functions.admin.dashboard import Dashboard
     from functions.admin.files import FilePages
     from functions.admin.login import Login
+    from functions.admin.logouts import Logouts
     from functions.admin.media import Media
     from functions.admin.pictures import Pictures
     from functions.admin.rendering import Pages
@@ -33,18 +35,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-HOME = "/admin/"
-LOGIN = "/admin/login/"
-LOGOUT = "/admin/logout/"
-LIVE = "/admin/live/"
-PICTURE = "/admin/picture/"
-
 
 class Admin:
     """The admin's pages.
 
     Args:
         sessions: who is logged in.
+        logouts: who is not any more.
         login: who may.
         pages: renders.
         files: the list and one object.
@@ -60,6 +57,7 @@ class Admin:
         self,
         *,
         sessions: Sessions,
+        logouts: Logouts,
         login: Login,
         pages: Pages,
         files: FilePages,
@@ -71,6 +69,7 @@ class Admin:
         always_secure: bool,
     ) -> None:
         self._sessions = sessions
+        self._logouts = logouts
         self._login = login
         self._pages = pages
         self._files = files
@@ -102,7 +101,7 @@ class Admin:
 
     def _answer(self, visit: Visit) -> Response:
         request = visit.request
-        allowed = _methods(request.path)
+        allowed = methods(request.path)
         if not allowed:
             raise NotFound
         if request.method not in allowed:
@@ -110,6 +109,10 @@ class Admin:
             return _with(answer, {"allow": ", ".join(allowed)})
         if request.path.startswith(assets.PREFIX):
             return self._static.answer(request)
+        if request.path == LOGOUT:
+            return self._log_out(visit)
+        if visit.session.user and self._logouts.ended(visit.session):
+            visit = self._visit_of(request, self._sessions.start())
         if request.method == "POST":
             return self._post(visit, self._form(visit))
         if request.path == LOGIN:
@@ -122,9 +125,9 @@ class Admin:
             return self._media.answer(visit.request)
         if path.startswith(PICTURE):
             return self._picture(path.removeprefix(PICTURE))
+        if path in SHORT:
+            return _redirect(SHORT[path])
         match path:
-            case "/admin":
-                return _redirect(HOME)
             case "/admin/":
                 return self._pages.render("dashboard.html", visit, **self._dashboard.values())
             case "/admin/live/":
@@ -144,9 +147,6 @@ class Admin:
         path = visit.request.path
         if path == LOGIN:
             return self._log_in(visit, form)
-        if path == LOGOUT:
-            cookie = self._sessions.ended(secure=visit.secure)
-            return _with(_redirect(LOGIN), {}, cookie)
         if not visit.session.user:
             raise FormRefused("you are not logged in any more")
         if path == PATH:
@@ -176,11 +176,24 @@ class Admin:
         cookie = self._sessions.cookie(session, secure=visit.secure)
         return _with(_redirect(_local(_field(form, "next"))), {}, cookie)
 
+    def _log_out(self, visit: Visit) -> Response:
+        self._form(visit)
+        try:
+            self._logouts.end(visit.session)
+        except LedgerUnavailable as error:
+            # The browser forgets its cookie all the same.
+            logger.warning("logout not recorded", extra={"why": error})
+        cookie = self._sessions.ended(secure=visit.secure)
+        return _with(_redirect(LOGIN), {}, cookie)
+
     def _problem(self, visit: Visit, status: int, told: str) -> Response:
         return self._pages.render("problem.html", visit, status, told=told)
 
     def _visit(self, request: Request) -> Visit:
-        session: Session = self._sessions.read(request.cookies) or self._sessions.start()
+        session = self._sessions.read(request.cookies) or self._sessions.start()
+        return self._visit_of(request, session)
+
+    def _visit_of(self, request: Request, session: Session) -> Visit:
         return Visit(
             request=request,
             session=session,
@@ -197,19 +210,6 @@ class Admin:
         stand_in = "192.0.2.1"
         trusted = client_address(request.peer, stand_in, self._trusted_proxies) == stand_in
         return trusted and request.headers.get("x-forwarded-proto", "").lower() == "https"
-
-
-def _methods(path: str) -> tuple[str, ...]:
-    if path == LOGIN:
-        return ("GET", "HEAD", "POST")
-    if path == LOGOUT:
-        return ("POST",)
-    if path.startswith(PATH):
-        return ("GET", "HEAD", "POST")
-    known = path in {"/admin", HOME, LIVE} or path.startswith(
-        (assets.PREFIX, media.PREFIX, PICTURE)
-    )
-    return ("GET", "HEAD") if known else ()
 
 
 def _to_login(request: Request) -> Response:

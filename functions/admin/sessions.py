@@ -1,7 +1,7 @@
 """Sessions: who is logged in, kept in one signed cookie, and the CSRF token bound to it.
 
-The cookie holds user, a random id and the time it ends, signed by HMAC-SHA256; nothing is kept on
-the server, so that any instance of the function can read it. Before a login there is a session
+The cookie holds user, a random id and the time it ends, signed by HMAC-SHA256, so that any instance
+of the function can read it; only logouts are kept. Before a login there is a session
 too, without a user: the login form needs a CSRF token as well.
 """
 

@@ -15,9 +15,12 @@ from functions.admin.dashboard import Dashboard
 from functions.admin.files import FilePages
 from functions.admin.health import Probes
 from functions.admin.login import Login, password_hash
+from functions.admin.logouts import Logouts
 from functions.admin.media import Media
 from functions.admin.objects import Objects
+from functions.admin.paging import Paging
 from functions.admin.pictures import Pictures
+from functions.admin.reach import reaches, source_server
 from functions.admin.rendering import Pages
 from functions.admin.routes import Admin
 from functions.admin.sessions import Sessions
@@ -64,21 +67,24 @@ def build(settings: Settings) -> Admin:
     files = StoredFiles(needed(settings.storage_path, "STORAGE_PATH"))
     counters = chosen.cache(settings)
     ledger = Ledger.at(url)
-    recorded = Objects(Database(url, objects.QUERIES))
+    database = Database(url, objects.QUERIES)
+    recorded = Objects(database)
     static = Assets()
     pages = Pages(static, _now)
     piece = LARGEST_ON_LAMBDA if settings.on_lambda else LARGEST
     return Admin(
         sessions=Sessions(session_key(settings), SESSION_SECONDS, time.time),
+        logouts=Logouts(database),
         login=Login(settings.admin_user, hashed, RateLimiter(counters), settings.rate_limit_login),
         pages=pages,
         files=FilePages(
             pages=pages,
+            paging=Paging(database),
             objects=recorded,
             ledger=ledger,
             actions=Actions(recorded, ledger, files),
             files=files,
-            piece=piece,
+            piece=None if settings.media_accel else piece,
         ),
         dashboard=Dashboard(
             ledger, recorded, files, Probes(probes(settings, ledger, counters)), _now
@@ -123,6 +129,9 @@ def probes(settings: Settings, ledger: Ledger, counters: Cache) -> dict[str, Cal
             return f"{depth} message{'' if depth == 1 else 's'} waiting"
 
         found["Queue"] = queued
+    if source := source_server(settings):
+        name, url = source
+        found[name] = reaches(url)
     return found
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from PIL import Image
 
 from local.servers.samples import pictures
 from shared.ledger.ledger import Ledger
@@ -53,6 +56,13 @@ def contents() -> list[Content]:
         Content("page.html", "text/html", HTML),
         Content("archive.zip", "application/zip", b"PK\x05\x06" + bytes(18)),
     ]
+
+
+def wide_picture() -> bytes:
+    """Gives a picture three times as wide as previews are."""
+    made = io.BytesIO()
+    Image.effect_noise((1800, 900), 60).convert("RGB").save(made, "JPEG")
+    return made.getvalue()
 
 
 def fill(url: str, storage: Path) -> None:

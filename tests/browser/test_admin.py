@@ -5,56 +5,19 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from local.environment import BUCKET
-from local.servers.s3 import S3_LOGIN
 from local.servers.samples import pictures
 from tests.blackbox.service import payload
-from tests.browser.conftest import PATIENCE_SECONDS, log_in
-from tests.waiting import until as until_in_time
+from tests.browser.conftest import log_in
+from tests.browser.steps import LIST, open_object, put, sync, until
 
 if TYPE_CHECKING:
     from tests.blackbox.service import Service
 
-LIST = "/admin/sync/filesync/"
 HEAVIEST = 100_000
-
-until = partial(until_in_time, seconds=PATIENCE_SECONDS)
-
-
-def put(s3_url: str, key: str, content: bytes, file_type: str) -> None:
-    client = boto3.client(
-        "s3",
-        endpoint_url=s3_url,
-        region_name="us-east-1",
-        aws_access_key_id=S3_LOGIN["AWS_S3_ACCESS_KEY_ID"],
-        aws_secret_access_key=S3_LOGIN["AWS_S3_SECRET_ACCESS_KEY"],
-    )
-    client.put_object(Bucket=BUCKET, Key=key, Body=content, ContentType=file_type)
-
-
-def sync(service: Service, name: str, file_type: str = "image/jpeg") -> None:
-    assert service.post(payload(name, file_type)).status == 201
-    until((service.storage / name).is_file)
-    until(lambda: service.counts()[1] == 0)  # the ledger follows the file
-
-
-def open_object(page: Page, name: str, state: str = "synced") -> None:
-    def shown() -> bool:
-        page.goto(LIST)
-        page.get_by_label("Search").fill(name)
-        page.get_by_role("button", name="Show").click()
-        return rows.count() > 0
-
-    rows = page.locator("tbody tr").filter(has_text=name.rpartition("/")[2])
-    rows = rows.filter(has_text=state)
-    until(shown)
-    rows.first.get_by_role("link").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
 
 def test_nobody_gets_in_with_a_wrong_password(stranger: Page) -> None:
@@ -130,6 +93,46 @@ def test_a_failed_object_is_redriven_until_it_is_synced(
     open_object(page, name)
     expect(page.locator("pre")).to_have_text(content.decode())
     expect(page.locator("table").get_by_text("redriven")).to_be_visible()
+
+
+def test_a_reload_does_not_act_again(page: Page, service: Service) -> None:
+    name = "never/there.jpg"
+    assert service.post(payload(name)).status == 201
+    open_object(page, name, "failed")
+    page.get_by_role("button", name="Redrive").click()
+    expect(page.get_by_role("status")).to_contain_text("1 of 1 put back in the queue")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    page.reload()
+    expect(page.get_by_role("status")).to_have_count(0)
+    assert set(asked) == {"GET"}
+
+
+def test_sorting_leaves_nobody_out(page: Page, service: Service) -> None:
+    sync(service, "picture-02.jpg")
+    assert service.post(payload("sorted/nowhere.jpg")).status == 201
+    open_object(page, "sorted/nowhere.jpg", "failed")
+    page.goto(LIST)
+    everything = page.locator("tbody tr").count()
+    for column in ("Size", "Synced", "Tries", "File name", "Created"):
+        for direction in ("descending", "ascending"):
+            page.get_by_role("columnheader", name=column).get_by_role("link").click()
+            header = page.get_by_role("columnheader", name=column)
+            if column != "Created":
+                expect(header).to_have_attribute("aria-sort", direction)
+            assert page.locator("tbody tr").count() >= everything
+    page.get_by_role("navigation", name="State").get_by_role("link", name="Failed").click()
+    page.get_by_role("columnheader", name="Size").get_by_role("link").click()
+    expect(page.get_by_role("link", name="sorted/nowhere.jpg").first).to_be_visible()
+
+
+def test_the_dashboard_names_every_server(page: Page) -> None:
+    page.goto("/admin/")
+    servers = page.get_by_role("region", name="Servers")
+    for name in ("Database", "Cache", "S3"):
+        line = servers.get_by_role("listitem").filter(has_text=name)
+        expect(line).not_to_contain_text("down")
+        expect(line).to_contain_text("ms")
 
 
 def test_verify_tells_a_changed_file_from_an_unchanged_one(page: Page, service: Service) -> None:

@@ -17,10 +17,26 @@ for (const link of document.querySelectorAll("a[data-piece]")) {
   }
 }
 
-// A picture that cannot be made small leaves the letters of its type to be seen.
+// What an action did is told once: a reload shows the page, and does not act again.
+if (document.querySelector(".report")) history.replaceState(null, "", location.href);
+
+// A picture that cannot be made small leaves the letters of its type to be seen, and a preview
+// that cannot be shown its type and size.
+for (const image of document.images) {
+  if (image.complete && image.currentSrc && !image.naturalWidth) without(image);
+}
 addEventListener("error", (event) => {
-  if (event.target instanceof HTMLImageElement && event.target.closest(".thumb")) event.target.remove();
+  if (event.target instanceof HTMLImageElement) without(event.target);
 }, true);
+
+/** Takes away a picture that cannot be shown. */
+function without(image) {
+  if (image.closest(".thumb")) image.remove();
+  if (image.matches(".shot")) {
+    image.parentElement.nextElementSibling.hidden = false;
+    image.parentElement.remove();
+  }
+}
 
 /** Fetches the dashboard again and again, unless it is paused or out of sight. */
 function keepLive(section, button) {

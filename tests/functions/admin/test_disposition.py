@@ -12,6 +12,7 @@ from functions.admin.disposition import SANDBOX, content_disposition, treatment
         ("IMAGE/PNG; x=y", "image/png", True, "picture"),
         ("image/svg+xml", "image/svg+xml", False, ""),
         ("video/mp4", "video/mp4", True, "video"),
+        ("video/x+xml", "video/x+xml", False, ""),
         ("audio/ogg", "audio/ogg", True, "audio"),
         ("application/pdf", "application/pdf", True, "pdf"),
         ("text/markdown", "text/plain; charset=utf-8", True, "text"),
@@ -31,7 +32,10 @@ def test_only_what_cannot_run_is_shown(
 ) -> None:
     how = treatment(file_type)
     assert (how.content_type, how.inline, how.preview) == (sent, inline, preview)
-    assert how.policy == SANDBOX or preview == "pdf"
+    assert "default-src 'none'" in how.policy
+    assert "script" not in how.policy
+    assert how.policy.startswith(SANDBOX) or preview in {"pdf", "video", "audio"}
+    assert how.policy == SANDBOX or inline
 
 
 @pytest.mark.parametrize(

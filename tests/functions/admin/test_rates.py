@@ -49,10 +49,19 @@ def test_plots_stay_within_their_frame() -> None:
     assert len(drawn.bars) == 29
     assert all(bar.y >= 0 and bar.y + bar.height <= HEIGHT + 0.1 for bar in drawn.bars)
     assert drawn.scale[0][1] == "500"
-    lines = dict(latency_plot(found).lines)
-    points = [float(p.split(",")[1]) for p in lines["p95"].replace("M", "L").split("L") if p]
-    assert points
-    assert all(0 <= y <= HEIGHT for y in points)
+    for drawn in (latency_plot(found), latency_plot(period("", rates[:9:8], begins, MINUTE, 60))):
+        points = [p for _, path in drawn.lines for p in path.replace("M", "L").split("L") if p]
+        assert points
+        assert all(0 <= float(p.split(",")[1]) <= HEIGHT for p in points)
+
+
+def test_a_lonely_value_is_a_dot_and_neighbours_are_a_line() -> None:
+    begins = begin(NOW, MINUTE, 60)
+    rates = [Rate(begins + n * MINUTE, "synced", 3, 1) for n in (4, 5, 9)]
+    lines = dict(latency_plot(period("last hour", rates, begins, MINUTE, 60)).lines)
+    assert [name for name, path in lines.items() if path] == ["p95", "p95 dot", "p50", "p50 dot"]
+    assert (lines["p50"].count("M"), lines["p50"].count("L")) == (1, 1)
+    assert (lines["p50 dot"].count("M"), lines["p50 dot"].count("L")) == (1, 1)
 
 
 def test_nothing_at_all_can_be_drawn() -> None:

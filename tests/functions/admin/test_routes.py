@@ -169,6 +169,36 @@ def test_a_login_never_leads_to_another_site(admin: Admin, target: str, place: s
     assert answer.headers["location"] == place
 
 
+def test_a_logout_ends_the_session_for_every_copy_of_its_cookie(
+    variables: dict[str, str], browser: Browser
+) -> None:
+    csrf, copied = browser.csrf("/admin/"), dict(browser.cookies)
+    assert browser.post("/admin/logout/", csrf).status == 303
+    assert browser.cookies[COOKIE] == ""
+    for admin in (browser.admin, wiring.build(Settings.from_mapping(variables))):
+        thief = Browser(admin)
+        thief.cookies = dict(copied)
+        assert thief.get("/admin/").headers["location"] == "/admin/login/"
+        assert thief.post(LIST, csrf, action="redrive", id=1).status == 403
+        assert Browser(admin).log_in().get("/admin/").status == 200
+
+
+def test_a_logout_succeeds_without_the_ledger(variables: dict[str, str], admin: Admin) -> None:
+    browser = Browser(admin).log_in()
+    csrf = browser.csrf("/admin/")
+    away = {**variables, "DATABASE_URL": "postgresql://127.0.0.1:1/none"}
+    browser.admin = wiring.build(Settings.from_mapping(away))
+    assert browser.post("/admin/logout/", csrf).status == 303
+    assert browser.cookies[COOKIE] == ""
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/sync/filesync", "/admin/sync/"])
+def test_an_address_may_lack_its_last_part(browser: Browser, path: str) -> None:
+    answer = browser.get(path)
+    assert answer.status == 303
+    assert answer.headers["location"] == ("/admin/" if path == "/admin" else LIST)
+
+
 def test_a_cookie_is_secure_behind_tls_alone(admin: Admin) -> None:
     plain, secure = Browser(admin), Browser(admin, **{"x-forwarded-proto": "https"})
     for browser, expected in ((plain, False), (secure, True)):

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BODY_BYTES = 1_000
+OF_A_FILE = {
+    "Content-Security-Policy": "sandbox",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 class Functions(http.server.BaseHTTPRequestHandler):
@@ -29,7 +35,8 @@ class Functions(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/media/"):
             self.send_header("X-Accel-Redirect", "/protected-media/" + self.path[7:])
             self.send_header("Content-Type", "image/x-own")
-            self.send_header("Content-Security-Policy", "sandbox")
+            for name, value in OF_A_FILE.items():
+                self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body.encode())
@@ -141,7 +148,7 @@ def test_a_function_hands_over_a_file(nginx: tuple[NginxServer, int]) -> None:
     status, headers, body = ask(nginx[1], "/media/a%20b/%C3%BC.png")
     assert (status, body) == (200, "picture")
     assert headers["Content-Type"] == "image/x-own"
-    assert headers["Content-Security-Policy"] == "sandbox"
+    assert {name: headers[name] for name in OF_A_FILE} == OF_A_FILE
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
