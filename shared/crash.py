@@ -51,7 +51,7 @@ class CrashPoint(enum.StrEnum):
     BEFORE_UPDATE = "before-update"
     """worker: files are in place, the ledger does not know."""
     AFTER_UPDATE = "after-update"
-    """worker: the ledger knows, parts are not cleaned up."""
+    """worker: the ledger knows, the rest of the batch is still to come."""
     BEFORE_ACKNOWLEDGEMENT = "before-acknowledgement"
     """trigger: a batch is done, the broker does not know."""
 

@@ -84,7 +84,8 @@ class Settler:
                     raise
                 self._pause(LEDGER_PAUSE_SECONDS)
         reached(CrashPoint.AFTER_UPDATE)
-        self._clean_up(copies, settlements)
+        for settlement in settlements:
+            log_settlement(settlement)
         return settlements
 
     def _make_durable(self, copies: Sequence[Copy]) -> dict[int, TransferError]:
@@ -104,6 +105,7 @@ class Settler:
         ready = [copy for copy in copies if copy.row_id not in errors]
         if not ready:
             settlements = [self._failure(copy, errors[copy.row_id]) for copy in copies]
+            self._discard(settlements)
             taken = self._ledger.settle(settlements)
             return [s for s in settlements if s.claim.wanted.row_id in taken]
         with self._ledger.placing() as placing:
@@ -122,6 +124,7 @@ class Settler:
                 if c.row_id in held
             ]
             reached(CrashPoint.BEFORE_UPDATE)
+            self._discard(settlements)
             taken = placing.settle(settlements)
         return [s for s in settlements if s.claim.wanted.row_id in taken]
 
@@ -142,13 +145,14 @@ class Settler:
             copy.claim, Outcome.RETRY, reason=str(error), delay=delay, counted=not never_ran
         )
 
-    def _clean_up(self, copies: Sequence[Copy], settlements: Sequence[Settlement]) -> None:
-        """Removes parts that nobody will continue, now that the outcome is recorded."""
+    def _discard(self, settlements: Sequence[Settlement]) -> None:
+        """Removes the parts that nobody will continue, before the ledger says so.
+
+        Nobody looks again at a row that has come to its end. A worker that died in between would
+        leave its parts for good the other way round; this way the row is attempted once more.
+        """
         for settlement in settlements:
-            log_settlement(settlement)
-        outcomes = {s.claim.wanted.row_id: s.outcome for s in settlements}
-        for copy in copies:
-            wanted, outcome = copy.claim.wanted, outcomes.get(copy.row_id)
+            wanted, outcome = settlement.claim.wanted, settlement.outcome
             # What is retried may be continued; a first attempt that succeeded has left nothing.
             if outcome is Outcome.RETRY or (outcome is Outcome.SYNCED and wanted.attempt == 1):
                 continue
@@ -157,7 +161,7 @@ class Settler:
             except TransferError as error:
                 logger.warning(
                     "part not removed, it will be swept",
-                    extra={"row_id": copy.row_id, "why": str(error)},
+                    extra={"row_id": wanted.row_id, "why": str(error)},
                 )
 
 

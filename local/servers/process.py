@@ -123,6 +123,8 @@ class Process:
         """
         if port is not None:
             require_free(port, self.name)
+        if self._child is not None:
+            self._child.wait()  # it ended after the last look at it, and is still to be reaped
         ending = ["--parent", str(os.getpid()), "--signal", str(int(self._stop_signal))]
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(  # noqa: S603  # the arguments are this package's own

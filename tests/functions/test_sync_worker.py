@@ -97,6 +97,7 @@ class Faulty:
         self.full: set[int] = set()
         self.unplaceable: set[int] = set()
         self.before_place: Callable[[], None] = lambda: None
+        self.after_discard: Callable[[Wanted], None] = lambda _: None
         self.swept = 0
 
     def part(self, wanted: Wanted) -> Path:
@@ -118,6 +119,7 @@ class Faulty:
 
     def discard(self, wanted: Wanted) -> None:
         self._storage.discard(wanted)
+        self.after_discard(wanted)
 
     def sweep(self, older_than: float) -> int:
         self.swept += 1
@@ -533,6 +535,27 @@ def test_parts_of_settled_objects_are_gone_and_those_of_retries_stay(bench: Benc
     bench.source.objects["kept"] = BucketMissing()
     bench.sql("UPDATE file_sync SET next_attempt_at = now()")
     assert bench.work(kept, lost) == {Outcome.SYNCED: 1, Outcome.FAILED: 1}
+    assert bench.files() == {"a": b"content"}
+
+
+def test_parts_are_gone_before_the_ledger_says_that_nobody_needs_them(bench: Bench) -> None:
+    """A worker that dies right after the commit leaves none behind."""
+    states = {}
+
+    def look(wanted: Wanted) -> None:
+        states[wanted.file_name] = bench.row(wanted.row_id)
+
+    bench.storage.after_discard = look
+    lost, refused = bench.add("a"), bench.add("refused", SourceUnavailable())
+    bench.storage.full.add(lost)
+    bench.work(lost, refused)
+    bench.storage.full.clear()
+    bench.source.objects["refused"] = BucketMissing()
+    for row_id in (lost, refused):  # settled together, and by itself
+        bench.sql("UPDATE file_sync SET next_attempt_at = now()")
+        bench.work(row_id)
+    assert states == {"a": "queued", "refused": "queued"}
+    assert (bench.row(lost), bench.row(refused)) == ("synced", "failed")
     assert bench.files() == {"a": b"content"}
 
 

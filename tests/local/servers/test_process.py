@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from local.servers.process import Command, Process
+from local.servers.running import Running
+from tests.servers import wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SLEEPING = Command((sys.executable, "-c", "import time; time.sleep(600)"), {})
+
+
+def test_one_that_has_just_died_is_reaped_when_it_is_started_again(tmp_path: Path) -> None:
+    process = Process("sleeper", tmp_path)
+    process.start(SLEEPING, None)
+    first = process.pid
+    assert first
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: Running.of(first) is None)
+    process.start(SLEEPING, None)
+    gc.collect()  # an unreaped child would be complained of here
+    assert process.pid not in {None, first}
+    process.stop()
+    assert process.pid is None
