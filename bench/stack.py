@@ -15,6 +15,7 @@ from local.servers.ports import answers, free_port
 from local.servers.postgres import PostgresServer, native_binaries
 from local.servers.process import Command, Process
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
+from shared.passwords import hash_password
 from shared.rabbitmq.broker_queue import BrokerQueue, declare
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Stack:
             "RATE_LIMIT_CLIENT": NO_LIMIT,
             "RATE_LIMIT_GET": NO_LIMIT,
             "DATA_DIR": str(self.folder / "data"),
+            "STORAGE_PATH": str(self.folder / "storage"),
+            "ADMIN_PASSWORD_HASH": hash_password(secrets.token_hex(16)),
             **(more or {}),
         }
 
