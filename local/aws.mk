@@ -7,6 +7,7 @@ LAMBDA_PYTHON ?= 3.12
 ARCHITECTURE ?= arm64
 PACKAGES ?= .aws-sam/build
 STACK ?= external-storage-sync
+SAM_CONFIG ?= samconfig.toml
 FUNCTION_NAMES := admin ingest migrate requeue stats sync_worker
 
 # Lambda's Amazon Linux 2023 has glibc 2.34.
@@ -41,10 +42,18 @@ package: aws-tools ## Build one package for each function (ARCHITECTURE=arm64 or
 	$(AWS_TOOLS)/sam build --build-dir $(PACKAGES) --parameter-overrides Architecture=$(ARCHITECTURE)
 	@$(MAKE) --no-print-directory package-sizes
 
-package-sizes: ## Print the unzipped size of every package
+# A request waits while a sandbox unpacks these two.
+package-sizes: ## Print the unzipped size of every package; ingest and stats stay under 25 MB
 	@for package in $(PACKAGES)/*Function; do \
 	  find $$package -type f -printf '%s\n' | \
-	  awk -v name=$$(basename $$package) '{ n += $$1 } END { printf "%-20s %6.1f MB\n", name, n / 1e6 }'; \
+	  awk -v name=$$(basename $$package) ' \
+	    { n += $$1 } \
+	    END { \
+	      printf "%-20s %6.1f MB\n", name, n / 1e6; \
+	      if (name ~ /^(Ingest|Stats)/ && n >= 25e6) { \
+	        print name " is too large" > "/dev/stderr"; exit 1 \
+	      } \
+	    }' || exit 1; \
 	done
 
 .SILENT: $(addprefix build-,AdminFunction IngestFunction MigrateFunction RequeueFunction \
@@ -62,7 +71,7 @@ define pack
 $(AWS_TOOLS)/uv pip install --quiet --target "$(ARTIFACTS_DIR)" --require-hashes --only-binary :all: \
   --python-version $(LAMBDA_PYTHON) --python-platform $(PLATFORM) -r functions/$(1)/requirements.txt
 rm -rf "$(ARTIFACTS_DIR)"/bin "$(ARTIFACTS_DIR)"/*/test "$(ARTIFACTS_DIR)"/*/tests \
-  "$(ARTIFACTS_DIR)"/*.dist-info/sboms
+  "$(ARTIFACTS_DIR)"/*.dist-info/sboms "$(ARTIFACTS_DIR)"/pydantic/v1
 find "$(ARTIFACTS_DIR)" \( -name '*.pyi' -o -name .lock \) -delete
 mkdir -p "$(ARTIFACTS_DIR)/functions"
 cp -R shared "$(ARTIFACTS_DIR)/"
@@ -72,13 +81,23 @@ find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 rm -f "$(ARTIFACTS_DIR)"/functions/$(1)/requirements.*
 endef
 
+# What is given on the command line stands in for everything that --guided saved before, so the
+# saved answers are given again, and the processor that was built for after them.
 deploy: package ## Build, deploy to your AWS account (asks), then bring ledger and queues up to date
 	$(AWS_TOOLS)/sam deploy --guided --stack-name $(STACK) \
-	  --parameter-overrides Architecture=$(ARCHITECTURE)
+	  --template-file $(PACKAGES)/template.yaml --config-file $(abspath $(SAM_CONFIG)) \
+	  --parameter-overrides "$$($(SAVED_ANSWERS) $(SAM_CONFIG)) Architecture=$(ARCHITECTURE)"
 	@$(MAKE) --no-print-directory migrate-aws
 
 migrate-aws: ## Bring the deployed stack's ledger and queues up to date
-	$(AWS_TOOLS)/sam remote invoke MigrateFunction --stack-name $(STACK) --event '{}'
+	$(AWS_TOOLS)/sam remote invoke MigrateFunction --stack-name $(STACK) --event '{}' \
+	  --config-file $(abspath $(SAM_CONFIG))
+
+define SAVED_ANSWERS
+$(AWS_TOOLS)/python -c 'import sys, tomllib; \
+  config = tomllib.load(open(sys.argv[1], "rb")); \
+  print(config["default"]["deploy"]["parameters"].get("parameter_overrides", ""))'
+endef
 
 lint-aws: aws-tools ## Validate the template
 	$(AWS_TOOLS)/sam validate --lint --region eu-west-1

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _GREEDY = "{proxy+}"
 _ANY = "ANY"
+_DEFAULT = "$default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,9 @@ class Router:
     """Finds the target of a request, as an HTTP API does.
 
     A route whose path is equal goes before one that ends in `{proxy+}`, a longer one of these
-    before a shorter, a route of the very method before `ANY` (API Gateway guide, "Create routes
-    for HTTP APIs"). Beyond that, HEAD is answered where GET is (RFC 9110, section 9.3.2).
+    before a shorter, a route of the very method before `ANY`, and `$default` takes what no route
+    takes (API Gateway guide, "Create routes for HTTP APIs"). Beyond that, HEAD is answered where
+    GET is (RFC 9110, section 9.3.2).
 
     Args:
         routes: from the template.
@@ -56,6 +58,7 @@ class Router:
             prefix, is_greedy, _ = route.path.partition(_GREEDY)
             table = greedy if is_greedy else self._exact
             table.setdefault(prefix, {})[route.method] = target
+        self._default = self._exact.pop(_DEFAULT, {})
         self._greedy = sorted(greedy.items(), key=lambda item: -len(item[0]))
 
     def find(self, method: str, path: str) -> Target | tuple[str, ...]:
@@ -77,6 +80,9 @@ class Router:
                 found = table.get("GET")
             if found is not None:
                 return found
+        otherwise = self._default.get(method) or self._default.get(_ANY)
+        if otherwise is not None:
+            return otherwise
         allowed = {m for table in tables for m in table}
         if "GET" in allowed:
             allowed.add("HEAD")

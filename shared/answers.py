@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from shared import errors
@@ -47,21 +48,29 @@ def unavailable() -> Response:
     return Response.json(503, {"detail": "Service unavailable"}, headers)
 
 
-def misrouted(request: Request, routes: Mapping[str, Sequence[str]]) -> Response | None:
+def misrouted(
+    request: Request,
+    routes: Mapping[str, Sequence[str]],
+    elsewhere: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Response | None:
     """Answers a request that a function has no route for.
 
-    Behind an HTTP API such requests never arrive; a Function URL passes everything on.
+    A Function URL passes everything on, and an HTTP API passes what has no route to the function
+    of `$default`.
 
     Args:
         request: the request.
-        routes: path without a trailing slash to the methods allowed there.
+        routes: path without a trailing slash to the methods that the function answers there.
+        elsewhere: the same of other functions, which `Allow` names too.
 
     Returns:
         404 or 405 with `Allow` (RFC 9110, section 15.5.6), or None when there is a route.
     """
-    methods = routes.get(request.path.removesuffix("/"))
+    path = request.path.removesuffix("/")
+    methods = routes.get(path)
     if methods is None:
         return Response.json(404, {"detail": "Not found"})
     if request.method not in methods:
-        return Response.json(405, {"detail": "Method not allowed"}, {"allow": ", ".join(methods)})
+        allowed = ", ".join([*methods, *elsewhere.get(path, ())])
+        return Response.json(405, {"detail": "Method not allowed"}, {"allow": allowed})
     return None

@@ -1,4 +1,8 @@
-"""`GET /sync/`, `/status.html` and `/openapi.json`: the Lambda handler."""
+"""`GET /sync/`, `/status.html` and `/openapi.json`: the Lambda handler.
+
+It is the API's `$default` as well: what no route takes gets the contract's 404 or 405 here, and
+HEAD, which has no routes of its own, is answered like GET (RFC 9110, section 9.3.2).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ROUTES = {"/sync": ("GET",), "/status.html": ("GET",), "/openapi.json": ("GET",)}
+READ = ("GET", "HEAD")
+ROUTES = {"/sync": READ, "/status.html": READ, "/openapi.json": READ}
+INGEST = {"/sync": ("POST",)}
 OPENAPI = Path(__file__).with_name("openapi.json")
 
 _PAGE = """<!doctype html>
@@ -40,7 +46,7 @@ def prepare() -> None:
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Answers one Function URL or HTTP API event (payload format 2.0)."""
     request = Request.from_event(event)
-    return (misrouted(request, ROUTES) or answer(wiring.stats(), request)).to_event()
+    return (misrouted(request, ROUTES, INGEST) or answer(wiring.stats(), request)).to_event()
 
 
 def answer(stats: Stats, request: Request) -> Response:

@@ -31,6 +31,7 @@ NEED_PACKAGES = [
     "test_admin.py",
     "test_answers.py",
     "test_blackbox.py",
+    "test_deploy.py",
     "test_freeze.py",
     "test_functions.py",
     "test_template.py",
@@ -72,6 +73,7 @@ class Deployment:
         rabbitmq_url: of the broker.
         broker: what the functions' connections to it go through.
         s3: a client of the bucket's server.
+        admin: what the admin's secret holds.
     """
 
     def __init__(
@@ -99,13 +101,13 @@ class Deployment:
         )
         host, _, port = urls["memcached"].partition(":")
         keys = {"current": KEY, "previous": ""}
-        admin = {"password_hash": hash_password(PASSWORD), "session_key": "any text" * 8}
+        self.admin = {"password_hash": hash_password(PASSWORD), "session_key": "any text" * 8}
         self.stack = Stack(
             transformed,
             {"SourceBucketName": self.bucket, **parameters},
             {
                 "SigningKeysSecret": self._secret(json.dumps(keys)),
-                "AdminSecret": self._secret(json.dumps(admin)),
+                "AdminSecret": self._secret(json.dumps(self.admin)),
                 "NasaApiKeySecret": self._secret("DEMO_KEY"),
                 "DatabaseUrlSecret": self._secret(self.database_url),
                 "RabbitmqUrlSecret": self._secret(broker._replace(netloc=through).geturl()),

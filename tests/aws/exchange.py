@@ -17,6 +17,7 @@ from shared.signing import sign
 from tests.blackbox.service import KEY
 
 if TYPE_CHECKING:
+    from tests.aws.conftest import Deployment
     from tests.aws.sandbox import Sandbox
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -106,3 +107,11 @@ def waiting(
 def batch(rabbitmq_url: str) -> dict[str, Any]:
     """Gives the event of everything that waits in the queue, as the mapping makes it."""
     return build(waiting(rabbitmq_url, within=10.0))
+
+
+def sync(deployment: Deployment, name: str, content: bytes) -> None:
+    """Has an object copied, from the request to the file."""
+    deployment.put(name, content)
+    post(deployment.sandbox("IngestFunction"), name)
+    worker = deployment.sandbox("SyncWorkerFunction")
+    assert worker.invoke(batch(deployment.rabbitmq_url), seconds=60)["synced"] == 1

@@ -98,7 +98,7 @@ class Sandbox:
         Args:
             event: the event.
             seconds: how long the function is told that it may take, the template's `Timeout`.
-            ended_after: when its sandbox is ended in fact, where that comes earlier.
+            ended_after: when its sandbox is ended in fact, where that is another time.
 
         Raises:
             FunctionError: the function raised an error.

@@ -94,7 +94,8 @@ class Stack:
     def _holds(self, rule: Mapping[str, Any]) -> bool:
         match rule:
             case {"Fn::Equals": [left, right]}:
-                return bool(self.resolve(left) == self.resolve(right))
+                # CloudFormation's parameters are all text here, a Number's too.
+                return str(self.resolve(left)) == str(self.resolve(right))
             case {"Fn::Not": [inner]}:
                 return not self._holds(inner)
         raise NotImplementedError(rule)

@@ -3,63 +3,22 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 
 import pytest
 
-from local import function_url
+from tests.aws.browser import Browser
 from tests.aws.conftest import PASSWORD
-from tests.aws.exchange import batch, http_event, post
+from tests.aws.exchange import http_event, sync
 
 if TYPE_CHECKING:
-    from local.function_url import Reply
     from tests.aws.conftest import Deployment
-    from tests.aws.sandbox import Sandbox
-
-#: A function's answer at most (Lambda developer guide, "Lambda quotas").
-LARGEST_ANSWER = 6 * 1024 * 1024
-
-
-class Browser:
-    def __init__(self, admin: Sandbox) -> None:
-        self._admin = admin
-        self._cookies: dict[str, str] = {}
-
-    def get(self, path: str, **headers: str) -> Reply:
-        return self._send("GET", path, b"", headers)
-
-    def submit(self, path: str, **fields: str) -> Reply:
-        found = re.search(r'name="csrf" value="([^"]+)"', self.get(path).body.decode())
-        assert found
-        body = urlencode({"csrf": found[1], **fields}).encode()
-        headers = {"content-type": "application/x-www-form-urlencoded"}
-        return self._send("POST", path, body, headers)
-
-    def _send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
-        cookies = "; ".join(f"{k}={v}" for k, v in self._cookies.items())
-        event = http_event(method, path, body, headers | ({"cookie": cookies} if cookies else {}))
-        answer: Any = self._admin.invoke(event)
-        assert len(json.dumps(answer)) < LARGEST_ANSWER
-        for cookie in answer.get("cookies", ()):
-            name, _, value = cookie.partition(";")[0].partition("=")
-            self._cookies[name] = value
-            assert "Secure" in cookie
-        return function_url.reply(answer)
 
 
 @pytest.fixture
 def browser(migrated: Deployment) -> Browser:
     return Browser(migrated.sandbox("AdminFunction"))
-
-
-def sync(migrated: Deployment, name: str, content: bytes) -> None:
-    migrated.put(name, content)
-    post(migrated.sandbox("IngestFunction"), name)
-    worker = migrated.sandbox("SyncWorkerFunction")
-    assert worker.invoke(batch(migrated.rabbitmq_url), seconds=60)["synced"] == 1
 
 
 def test_a_stranger_sees_the_login_page_only(browser: Browser) -> None:

@@ -1,84 +1,33 @@
-"""One recorded set of requests, three ways through the functions, the same bytes each time."""
+"""Recorded requests, three ways through the functions, the same bytes each time."""
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
 import os
-import subprocess
-import sys
-import time
-import uuid
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local import function_url
-from local.router import Router, Target
-from local.template import load
-from tests.aws.exchange import EVENTS
+from tests.aws.browser import Browser
+from tests.aws.conftest import PASSWORD
+from tests.aws.exchange import EVENTS, sync
+from tests.aws.ways import directly, through_the_packages, through_the_shim
 from tests.blackbox.service import KEY, ROOT
-from tests.servers import execute, free_port
+from tests.servers import execute
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from local.servers.memcached import MemcachedServer
     from tests.aws.conftest import Deployment
 
 REQUESTS: list[dict[str, Any]] = json.loads((EVENTS / "requests.json").read_text())
-#: Belong to the connection, not to the answer.
-OF_THE_SERVER = {"connection", "content-length", "date", "server", "transfer-encoding"}
-#: Counts on both ways are those of the requests before, never of time or of limits.
+#: Counts on all ways are those of the requests before, never of time or of limits.
 OFF = {"RATE_LIMIT_POST": "off", "RATE_LIMIT_UNSIGNED": "off", "RATE_LIMIT_GET": "off"}
-
-
-class Answered(NamedTuple):
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-
-def body_of(request: dict[str, Any]) -> bytes:
-    return str(request["body"]).encode() * int(request.get("repeat", 1))
-
-
-def event_of(request: dict[str, Any]) -> dict[str, Any]:
-    return function_url.event(
-        method=request["method"],
-        path=request["path"],
-        query=request["query"],
-        protocol="HTTP/1.1",
-        headers=list(request["headers"].items()),
-        body=body_of(request),
-        peer="127.0.0.1",
-        request_id=str(uuid.uuid4()),
-        now=1_795_428_000.0,
-    )
-
-
-def answered(status: int, headers: list[tuple[str, str]], body: bytes) -> Answered:
-    kept = [(n.lower(), v) for n, v in headers if n.lower() not in OF_THE_SERVER]
-    return Answered(status, sorted(kept), body)
-
-
-def handler_of(request: dict[str, Any]) -> str:
-    names: dict[int, str] = {}
-
-    def named(name: str) -> Callable[[dict[str, Any], Any], object]:
-        def called(*_: object) -> None:
-            pass
-
-        names[id(called)] = name
-        keep.append(called)
-        return called
-
-    keep: list[object] = []
-    found = Router(load().routes, named).find(request["method"], request["path"])
-    assert isinstance(found, Target), request
-    return names[id(found.handler)]
+#: Whoever connects is a proxy whose word counts.
+PROXY = {"TRUSTED_PROXIES": "127.0.0.1"}
+#: 0 to 255 and again: no text in any encoding that the platform would pass through.
+PICTURE = bytes(range(256)) * 300
 
 
 @pytest.fixture
@@ -94,91 +43,93 @@ def environment(migrated: Deployment, memcached_server: MemcachedServer) -> dict
         "MEMCACHED_URL": memcached_server.address,
         "STORAGE_PATH": str(migrated.storage),
         "LOCAL_RUN": "1",
+        "ADMIN_PASSWORD_HASH": migrated.admin["password_hash"],
+        "ADMIN_SESSION_KEY": migrated.admin["session_key"],
         **OFF,
+        **PROXY,
     }
 
 
-@contextlib.contextmanager
-def process(
-    arguments: list[str], environment: dict[str, str], log: Path
-) -> Iterator[subprocess.Popen[str]]:
-    with log.open("wb") as errors:
-        started = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", *arguments],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-    with started:
-        try:
-            yield started
-        finally:
-            started.terminate()
-            started.wait(30)
-
-
-def through_the_shim(environment: dict[str, str], folder: Path) -> list[Answered]:
-    port = free_port()
-    environment = environment | {"PORT": str(port), "DATA_DIR": str(folder / "data")}
-    with process(["local", "serve"], environment, folder / "shim.log") as shim:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                return [over_http(port, request) for request in REQUESTS]
-            except ConnectionRefusedError:
-                assert shim.poll() is None, (folder / "shim.log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-
-
-def over_http(port: int, request: dict[str, Any]) -> Answered:
-    target = request["path"] + (f"?{request['query']}" if request["query"] else "")
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    with contextlib.closing(connection):
-        connection.request(request["method"], target, body_of(request), request["headers"])
-        answer = connection.getresponse()
-        return answered(answer.status, answer.getheaders(), answer.read())
-
-
-def through_the_packages(deployment: Deployment) -> list[Answered]:
-    sandboxes = {
-        f"functions.{name}.handler.handler": deployment.sandbox(f"{name.title()}Function", **OFF)
-        for name in ("ingest", "stats")
-    }
-    return [
-        answered(*function_url.reply(sandboxes[handler_of(r)].invoke(event_of(r))))
-        for r in REQUESTS
-    ]
-
-
-def directly(environment: dict[str, str], folder: Path) -> list[Answered]:
-    found = []
-    with process(["tests.aws.direct"], environment, folder / "direct.log") as handlers:
-        assert handlers.stdin
-        assert handlers.stdout
-        for request in REQUESTS:
-            print(json.dumps([handler_of(request), event_of(request)]), file=handlers.stdin)
-            handlers.stdin.flush()
-            line = handlers.stdout.readline()
-            assert line, (folder / "direct.log").read_text()
-            found.append(answered(*function_url.reply(json.loads(line))))
-    return found
+def three_ways(
+    requests: Sequence[dict[str, Any]],
+    deployment: Deployment,
+    environment: dict[str, str],
+    anew: Callable[[], None],
+) -> None:
+    """Sends the requests each way and compares what comes back."""
+    shim = through_the_shim(requests, environment, deployment.folder)
+    anew()
+    packages = through_the_packages(requests, deployment, OFF | PROXY)
+    anew()
+    direct = directly(requests, environment, deployment.folder)
+    for request, *answers in zip(requests, shim, packages, direct, strict=True):
+        assert answers[0] == answers[1] == answers[2], request["name"]
+        assert answers[0].status == request["status"], (request["name"], answers[0])
 
 
 def test_shim_packages_and_handlers_answer_byte_for_byte_alike(
-    migrated: Deployment, environment: dict[str, str], tmp_path: Path
+    migrated: Deployment, environment: dict[str, str]
 ) -> None:
     def anew() -> None:
         execute(migrated.database_url, "TRUNCATE file_sync RESTART IDENTITY CASCADE")
 
-    shim = through_the_shim(environment, tmp_path)
-    anew()
-    packages = through_the_packages(migrated)
-    anew()
-    direct = directly(environment, tmp_path)
-    for request, *answers in zip(REQUESTS, shim, packages, direct, strict=True):
-        assert answers[0] == answers[1] == answers[2], request["name"]
-        assert answers[0].status == request["status"], (request["name"], answers[0])
+    three_ways(REQUESTS, migrated, environment, anew)
+
+
+def test_the_admins_files_and_cookies_are_alike_too(
+    migrated: Deployment, environment: dict[str, str]
+) -> None:
+    sync(migrated, "a picture é.jpg", PICTURE)
+    browser = Browser(migrated.sandbox("AdminFunction"))
+    assert browser.submit("/admin/login/", user="root", password=PASSWORD).status == 303
+    media = "/media/a picture é.jpg"
+    whole = browser.get(media)
+    assert whole.body == PICTURE
+    cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    csrf = browser.csrf("/admin/")
+
+    def asked(
+        name: str, status: int, path: str, method: str = "GET", body: str = "", **headers: str
+    ) -> dict[str, Any]:
+        named = {k.replace("_", "-"): v for k, v in headers.items()}
+        # As nginx forwards it: TLS ends before the local server, too.
+        named |= {"cookie": f"theme=dark; {cookies}", "x-forwarded-proto": "https"}
+        return {
+            "name": name,
+            "status": status,
+            "method": method,
+            "path": path,
+            "query": "",
+            "headers": named,
+            "body": body,
+        }
+
+    form = {"content_type": "application/x-www-form-urlencoded"}
+    stranger = asked("a stranger's file", 401, media)
+    visitor = asked("a visitor's file", 303, media, accept="text/html")
+    for request in (stranger, visitor):
+        request["headers"]["cookie"] = "theme=dark"
+    requests = [
+        stranger,
+        visitor,
+        asked("binary", 200, media),
+        asked("its head", 200, media, "HEAD"),
+        asked("a part of it", 206, media, range="bytes=250-259"),
+        asked("its end", 206, media, range="bytes=-1"),
+        asked("past its end", 416, media, range="bytes=999999-"),
+        asked("unchanged", 304, media, if_none_match=dict(whole.headers)["etag"]),
+        asked("not to be written", 405, media, "PUT", body="x", content_type="image/jpeg"),
+        asked("style", 200, "/admin/static/admin.css"),
+        asked("icon", 200, "/admin/static/icon.svg"),
+        asked("head of the icon", 200, "/admin/static/icon.svg", "HEAD"),
+        asked("no such asset", 404, "/admin/static/none"),
+        asked("to the front page", 303, "/admin"),
+        asked("a form of another", 403, "/admin/logout/", "POST", body="csrf=x", **form),
+        asked("a cookie back", 303, "/admin/logout/", "POST", body=f"csrf={csrf}", **form),
+    ]
+
+    def anew() -> None:
+        # The last request ended the session that the other ways are to come with.
+        execute(migrated.database_url, "TRUNCATE admin_logout")
+
+    three_ways(requests, migrated, environment, anew)

@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.send_response(status)
         self.send_header("Content-Length", "0")
-        if status in (412, 503):
+        if status in (412, 429, 503):
             self.send_header("Retry-After", "0")
         self.end_headers()
 
@@ -103,8 +103,8 @@ def run(client: list[str], service: Service, statuses: list[int]) -> int:
 def test_a_client_repeats_the_same_bytes_until_accepted(
     client: list[str], service: Service
 ) -> None:
-    assert run(client, service, [503, 412, 201]) == 0
-    assert len(service.bodies) == 3
+    assert run(client, service, [503, 412, 429, 201]) == 0
+    assert len(service.bodies) == 4
     assert len(set(service.bodies)) == 1
     assert json.loads(service.bodies[0]) == DOCUMENT
 

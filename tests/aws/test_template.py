@@ -131,6 +131,19 @@ def test_no_policy_allows_everything_and_every_wide_one_says_why(
             assert len(reason) > 40, f"{role} gives no reason for {actions} on everything"
 
 
+def test_managed_policies_are_those_of_logs_traces_and_the_network(stack: Stack) -> None:
+    attached = {
+        arn.rpartition("/")[2]
+        for role in stack.resources("AWS::IAM::Role").values()
+        for arn in role["ManagedPolicyArns"]
+    }
+    assert attached == {
+        "AWSLambdaBasicExecutionRole",
+        "AWSXrayWriteOnlyAccess",
+        "AWSLambdaVPCAccessExecutionRole",
+    }
+
+
 def test_the_worker_may_make_the_mappings_network_interfaces(stack: Stack) -> None:
     [actions] = [
         s["Action"]
@@ -184,7 +197,7 @@ def test_every_route_is_one_that_api_gateway_takes(stack: Stack) -> None:
         ("get", "/openapi.json"),
         ("x-amazon-apigateway-any-method", "/admin"),
         ("x-amazon-apigateway-any-method", "/admin/{proxy+}"),
-        ("get", "/media/{proxy+}"),
+        ("x-amazon-apigateway-any-method", "/media/{proxy+}"),
         ("x-amazon-apigateway-any-method", "$default"),
     }
 
@@ -224,16 +237,42 @@ def test_alarms_watch_what_the_filters_and_functions_give(stack: Stack) -> None:
         if a.get("Namespace", "AWS/Lambda") != "AWS/Lambda"
     }
     assert watched < made
-    functions = {
-        m["MetricStat"]["Metric"]["Dimensions"][0]["Value"]
-        for m in alarms["FunctionErrorsAlarm"]["Metrics"]
-        if "MetricStat" in m
-    }
-    assert functions == {
+    errors = [a for a in alarms.values() if a["MetricName"] == "Errors"]
+    assert {a["Namespace"] for a in errors} == {"AWS/Lambda"}
+    assert [a["Dimensions"][0]["Value"] for a in errors] == [
         f"<{name}>"
         for name in stack.resources("AWS::Lambda::Function")
         if name != "MigrateFunction"
-    }
+    ]
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
+def test_the_line_that_alarms_are_made_from_is_written_at_every_level(
+    transformed: dict[str, Any], level: str
+) -> None:
+    stack = Stack(transformed, {"SourceBucketName": "client-bucket", "LogLevel": level})
+    functions = stack.resources("AWS::Lambda::Function")
+    for name, function in functions.items():
+        expected = "INFO" if name == "RequeueFunction" else level
+        assert variables(function)["LOG_LEVEL"] == expected
+        assert function["LoggingConfig"]["ApplicationLogLevel"] == expected
+
+
+def test_ingest_is_bounded_where_that_is_asked_for(transformed: dict[str, Any]) -> None:
+    parameters = {"SourceBucketName": "client-bucket"}
+    bounded = Stack(transformed, parameters | {"IngestConcurrency": "80"})
+    for stack, limit in [(Stack(transformed, parameters), None), (bounded, "80")]:
+        ingest = stack.resources("AWS::Lambda::Function")["IngestFunction"]
+        assert ingest.get("ReservedConcurrentExecutions") == limit
+
+
+def test_rules_use_what_rules_may_use(transformed: dict[str, Any]) -> None:
+    """cfn-lint looks at the outermost function of a rule only."""
+    allowed = {"Ref", "Fn::And", "Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn"}
+    allowed |= {"Fn::Equals", "Fn::Not", "Fn::Or", "Fn::RefAll", "Fn::ValueOf", "Fn::ValueOfAll"}
+    rules = transformed["Rules"]
+    assert set(re.findall(r'"(Fn::\w+|Ref)"', json.dumps(rules))) <= allowed
+    assert len(rules) == 3
 
 
 def test_alarms_send_mail_where_an_address_is_given(transformed: dict[str, Any]) -> None:
@@ -255,6 +294,8 @@ def test_nothing_is_open_to_the_internet_or_unencrypted(stack: Stack) -> None:
         assert (database["PubliclyAccessible"], database["StorageEncrypted"]) == (False, True)
     for broker in stack.resources("AWS::AmazonMQ::Broker").values():
         assert broker["PubliclyAccessible"] is False
+        # Amazon MQ makes no RabbitMQ 3.13 or later without it.
+        assert broker["AutoMinorVersionUpgrade"] is True
     for storage in stack.resources("AWS::EFS::FileSystem").values():
         assert storage["Encrypted"] is True
 
@@ -263,6 +304,8 @@ def test_passwords_are_generated_and_only_referred_to(stack: Stack) -> None:
     for name, secret in stack.resources("AWS::SecretsManager::Secret").items():
         if "GenerateSecretString" in secret:
             assert secret["GenerateSecretString"]["PasswordLength"] >= 48
+            # Letters and digits alone need no quoting in a URL, and no server refuses them.
+            assert secret["GenerateSecretString"]["ExcludePunctuation"] is True
         elif name != "NasaApiKeySecret":  # NASA's public demonstration key
             assert "{{resolve:secretsmanager:" in secret["SecretString"]
 
@@ -280,6 +323,24 @@ def test_packages_are_small_and_hold_one_function_each() -> None:
         assert not foreign
         if name in ("ingest", "stats"):
             assert not {"boto3", "botocore", "awscrt"} & {p[0] for p in inside}
+
+
+def test_the_sizes_are_printed_and_a_package_that_is_too_large_ends_the_build(
+    tmp_path: Path,
+) -> None:
+    for name, size in [("StatsFunction", 24_999_999), ("SyncWorkerFunction", 60_000_000)]:
+        (tmp_path / name).mkdir()
+        with (tmp_path / name / "file").open("wb") as file:
+            file.truncate(size)
+    command = ["make", "--no-print-directory", "package-sizes", f"PACKAGES={tmp_path}"]
+    fits = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    assert fits.returncode == 0
+    assert re.search(r"StatsFunction +25\.0 MB", fits.stdout)
+    with (tmp_path / "StatsFunction" / "file").open("ab") as file:
+        file.write(b"x")
+    too_large = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    assert too_large.returncode != 0
+    assert "StatsFunction is too large" in too_large.stderr
 
 
 def test_no_lock_file_names_where_packages_come_from() -> None:

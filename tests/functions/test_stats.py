@@ -152,4 +152,7 @@ def test_the_handler_answers_an_event_with_an_event(
     assert module.handler(event("/openapi.json"), None)["body"] == module.OPENAPI.read_text()
     assert module.handler(event("/nothing"), None)["statusCode"] == 404
     refused = module.handler(event(method="POST"), None)
-    assert (refused["statusCode"], refused["headers"]["allow"]) == (405, "GET")
+    assert (refused["statusCode"], refused["headers"]["allow"]) == (405, "GET, HEAD, POST")
+    refused = module.handler(event("/status.html", method="POST"), None)
+    assert (refused["statusCode"], refused["headers"]["allow"]) == (405, "GET, HEAD")
+    assert module.handler(event(method="HEAD"), None) == module.handler(event(), None)

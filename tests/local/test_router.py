@@ -69,6 +69,30 @@ def test_a_request_without_a_route_learns_what_is_allowed(
     assert Router(ROUTES, Handler).find(method, path) == allowed
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("DELETE", "/sync/"), ("OPTIONS", "/sync/"), ("GET", "/none"), ("GET", "*"), ("HEAD", "/")],
+)
+def test_the_default_takes_what_no_route_takes(method: str, path: str) -> None:
+    default = Route("ANY", "$default", "default", 10)
+    found = Router((*ROUTES, default), Handler).find(method, path)
+
+    assert isinstance(found, Target)
+    assert isinstance(found.handler, Handler)
+    assert found.handler.name == "default"
+
+
+def test_the_default_comes_last_and_has_no_path_of_its_own() -> None:
+    router = Router((Route("ANY", "$default", "default", 10), *ROUTES), Handler)
+    names = [
+        found.handler.name
+        for method, path in [("HEAD", "/sync/"), ("PUT", "/admin/x"), ("GET", "$default")]
+        if isinstance(found := router.find(method, path), Target)
+        and isinstance(found.handler, Handler)
+    ]
+    assert names == ["stats", "admin", "default"]
+
+
 def test_the_time_limit_is_the_functions_own() -> None:
     found = Router(ROUTES, Handler).find("GET", "/sync/")
 

@@ -82,3 +82,9 @@ def test_an_unknown_method_is_405_and_names_the_known_ones() -> None:
     assert answer is not None
     assert (answer.status, json.loads(answer.body)) == (405, {"detail": "Method not allowed"})
     assert answer.headers["allow"] == "GET, POST"
+
+
+def test_a_405_names_the_methods_that_another_function_answers() -> None:
+    answer = misrouted(request("PUT", "/sync/"), {"/sync": ("GET",)}, {"/sync": ("POST",)})
+    assert answer is not None
+    assert answer.headers["allow"] == "GET, POST"
