@@ -148,7 +148,7 @@ def sample() -> None:
     from local.sample import send  # noqa: PLC0415
 
     environment = _environment()
-    client = Client(f"http://localhost:{environment.port}", _key(environment))
+    client = Client(environment.url, _key(environment))
     # Wide enough for whole checksums, which a person may want to copy.
     send(client, environment.storage, Console(width=140))
 
@@ -161,7 +161,7 @@ def sample_requests(
     from local.sample import write_requests  # noqa: PLC0415
 
     environment = _environment()
-    number = write_requests(f"http://localhost:{environment.port}", _key(environment), file)
+    number = write_requests(environment.url, _key(environment), file)
     typer.echo(f"{number} requests in {file}")
 
 

@@ -5,11 +5,16 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# The value of a variable: from the environment, otherwise from the file .env.
+blank='[[:space:]]*'
+
+# The value of a variable: from the environment, otherwise from the file .env, read as the other
+# commands read it: quotes and a comment behind the value are no part of it, a dollar is.
 setting() {
   value=$(printenv "$1" || true)
   if [ -z "$value" ] && [ -f .env ]; then
-    value=$(sed -n "s/^$1=//p" .env | tail -n 1 | sed "s/^[\"']\(.*\)[\"']\$/\1/")
+    value=$(sed -n "s/^$blank\(export \)\{0,1\}$blank$1$blank=$blank//p" .env | tail -n 1 | sed \
+      -e "s/^'\([^']*\)'.*/\1/" -e t -e 's/^"\([^"]*\)".*/\1/' -e t \
+      -e 's/[[:space:]]#.*//' -e 's/[[:space:]]*$//')
   fi
   printf '%s' "$value"
 }
@@ -29,6 +34,13 @@ absolute() {
   esac
 }
 
+# Compose reads .env too, but would take $8 in a password's hash for a variable.
+if [ -f .env ]; then
+  for name in $(sed -n "s/^$blank\(export \)\{0,1\}$blank\([A-Za-z_][A-Za-z0-9_]*\)$blank=.*/\2/p" .env); do
+    export "$name=$(setting "$name")"
+  done
+fi
+
 data=$(setting DATA_DIR)
 data=$(absolute "${data:-.local}")
 storage=$(setting STORAGE_PATH)
@@ -41,6 +53,13 @@ POSTGRES_PASSWORD=$(kept "$data/compose/postgres.password")
 RABBITMQ_PASSWORD=$(kept "$data/compose/rabbitmq.password")
 LOCAL_UID=$(id -u)
 LOCAL_GID=$(id -g)
+
+# nginx refuses what is far above the functions' own limit.
+most=$(setting MAX_BODY_BYTES)
+case $most in
+  '' | *[!0-9]*) ;; # the functions have a default, and name what is wrong
+  *) export NGINX_MAX_BODY_BYTES=$((2 * most)) ;;
+esac
 
 # What is only good enough on this machine, such as the admin's first password, is refused as
 # soon as others can reach the service.

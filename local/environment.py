@@ -6,6 +6,7 @@ The functions read the same variables as on Lambda. Only the defaults made here 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import secrets
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, Self
 
 from dotenv import dotenv_values
 
+from local.servers.ports import LOOPBACK, base_url, is_loopback
 from shared.errors import SettingError
+from shared.secrets import SUFFIX, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +55,16 @@ class LocalEnvironment:
         return cls(directory, {name: value for name, value in both.items() if value})
 
     @property
+    def host(self) -> str:
+        """The address to listen on."""
+        return _address(self.given.get("HOST", LOOPBACK), "HOST")
+
+    @property
+    def url(self) -> str:
+        """Where the service answers, for people and clients on this machine."""
+        return base_url(self.host, self.port)
+
+    @property
     def port(self) -> int:
         """Where the functions answer."""
         return _port(self.given.get("PORT", str(PORT)), "PORT")
@@ -81,8 +94,12 @@ class LocalEnvironment:
         """Gives the variables of a local run's processes.
 
         They are the given ones, with local defaults for what is missing: a secret key that is
-        made once and kept, a storage folder, a bucket. `LOCAL_RUN` marks processes that may have
-        such defaults.
+        made once and kept, a storage folder, a bucket. `LOCAL_RUN` marks processes that nobody
+        else can reach, and that may have a default password. Secrets given by reference are
+        fetched.
+
+        Raises:
+            SettingError: one is wrong, or the key cannot be kept.
         """
         variables = {
             "AWS_S3_BUCKET_NAME": BUCKET,
@@ -90,15 +107,28 @@ class LocalEnvironment:
             "DATA_DIR": str(self.data_dir),
             "STORAGE_PATH": str(self.storage),
             "PORT": str(self.port),
-            "LOCAL_RUN": "1",
+            "LOCAL_RUN": str(int(is_loopback(self.host))),
         }
         if not {"SECRET_KEY", "SECRET_KEY_ARN"} & set(variables):
             variables["SECRET_KEY"] = kept_secret(self.data_dir / "secret_key")
-        return variables
+        known = resolve(variables)
+        references = {f"{name}{SUFFIX}" for name in known}
+        return {name: known[name] for name in known if name not in references}
 
 
 def kept_secret(file: Path) -> str:
-    """Gives the secret in a file, making it at the first time; only its owner may read it."""
+    """Gives the secret in a file, making it at the first time; only its owner may read it.
+
+    Raises:
+        SettingError: the file cannot be made or read.
+    """
+    try:
+        return _kept(file)
+    except OSError as error:
+        raise SettingError(f"DATA_DIR: {file}: {error.strerror}") from error
+
+
+def _kept(file: Path) -> str:
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")  # mode 0600
@@ -113,6 +143,15 @@ def kept_secret(file: Path) -> str:
         finally:
             draft.unlink()
     return file.read_text()
+
+
+def _address(text: str, name: str) -> str:
+    if text == "localhost":
+        return LOOPBACK
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise SettingError(f"{name}: expected an IP address, such as {LOOPBACK}") from None
 
 
 def _port(text: str, name: str) -> int:

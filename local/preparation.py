@@ -22,7 +22,7 @@ def prepare(variables: Mapping[str, str]) -> Iterator[str]:
 
     Raises:
         SettingError: a setting is missing or wrong, or a queue exists with other properties.
-        QueueUnavailable: the broker is out of reach.
+        LedgerUnavailable, QueueUnavailable: PostgreSQL or the broker is out of reach.
     """
     settings = Settings.from_mapping(variables, required=("DATABASE_URL",))
     for migration in migrate(needed(settings.database_url, "DATABASE_URL")):

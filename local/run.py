@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from local.checks import check
 from local.client import curl
 from local.preparation import prepare
 from local.servers.bucket import fill_with_samples
-from local.servers.ports import free_port, require_free
+from local.servers.ports import free_port, near
 from local.servers.postgres import PostgresServer, embedded_binaries
 from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from local.servers.samples import pictures
 from local.stopping import Stop
 from local.supervisor import Supervisor
 from shared import log
+from shared.errors import SettingError
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,9 +40,9 @@ def run(environment: LocalEnvironment) -> None:
     """
     log.configure()
     stop = Stop.on_signals()
-    require_free(environment.port, "the service")
+    listener = check(environment)
+    listener.require_free()
     variables = environment.local_variables()
-    environment.storage.mkdir(parents=True, exist_ok=True)
     with ExitStack() as started:
         _embed(environment, variables, started)
         list(prepare(variables))
@@ -50,7 +52,7 @@ def run(environment: LocalEnvironment) -> None:
         supervisor.start("scheduler")
         if "RABBITMQ_URL" in variables:
             supervisor.start("trigger")
-        supervisor.wait_for_port(environment.port, READY_SECONDS)
+        supervisor.wait_for_port(near(listener.host), listener.port, READY_SECONDS)
         _greet(environment, variables)
         supervisor.watch(stop)
     Console().print("Stopped.")
@@ -64,6 +66,8 @@ def _embed(environment: LocalEnvironment, variables: dict[str, str], started: Ex
         variables["DATABASE_URL"] = postgres.url
     elsewhere = S3_ELSEWHERE & set(variables)
     if variables.get("SOURCE", "s3") == "s3" and not elsewhere:
+        if environment.s3_port == environment.port:
+            raise SettingError("S3_PORT: the service itself has that port")
         s3 = S3Server(environment.data_dir, environment.s3_port)
         _start(s3, started)
         variables |= {**S3_LOGIN, **variables, S3_SETTING: s3.endpoint}
@@ -78,7 +82,6 @@ def _start(server: Server, started: ExitStack) -> None:
 
 def _greet(environment: LocalEnvironment, variables: Mapping[str, str]) -> None:
     """Tells a person where everything is, once the service answers."""
-    url = f"http://localhost:{environment.port}"
     sample = next(pictures())
     body = json.dumps(
         {
@@ -88,8 +91,10 @@ def _greet(environment: LocalEnvironment, variables: Mapping[str, str]) -> None:
             "file_type": sample.media_type,
         }
     ).encode()
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(f"URL      {url}/sync/")
-    console.print(f"Admin    {url}/admin/  (user root, password admin)")
+    settings = Settings.from_mapping(variables)
+    password = "" if settings.admin_password_hash else ", password admin"
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console.print(f"URL      {environment.url}/sync/")
+    console.print(f"Admin    {environment.url}/admin/  (user {settings.admin_user}{password})")
     console.print(f"Files    {environment.storage}")
-    console.print("Try      " + curl(url, variables["SECRET_KEY"].encode(), body), markup=False)
+    console.print("Try      " + curl(environment.url, variables["SECRET_KEY"].encode(), body))

@@ -73,7 +73,7 @@ def send(client: Client, storage: Path, console: Console) -> None:
                 raise NotSynced(f"see {client.counts()} and the log lines of the service")
             time.sleep(POLL_SECONDS)
     console.print(_table(storage))
-    console.print(f"{len(bodies)} files in {storage}", soft_wrap=True)
+    console.print(f"{len(bodies)} files in {storage}", soft_wrap=True, markup=False)
 
 
 def _table(storage: Path) -> Table:

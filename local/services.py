@@ -59,6 +59,9 @@ def rabbitmqctl(arguments: list[str]) -> None:
 
 
 def _services() -> NativeServices:
-    from local.servers.native import NativeServices  # noqa: PLC0415
+    from local.servers.native import NativeServices, Ports  # noqa: PLC0415
 
-    return NativeServices(LocalEnvironment.load(os.environ, Path.cwd()))
+    environment = LocalEnvironment.load(os.environ, Path.cwd())
+    # Clients come to nginx here, and to the functions themselves in `run`: always by PORT.
+    ports = Ports(nginx=environment.port, s3=environment.s3_port)
+    return NativeServices(environment, ports)

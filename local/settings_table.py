@@ -8,8 +8,8 @@ from shared.settings import Settings
 
 #: What only the local runtime reads, see `local.environment` and `local.http_shim`.
 LOCAL = (
-    ("PORT", "port of the functions", "27000"),
-    ("HOST", "address that they listen on", "127.0.0.1"),
+    ("PORT", "where clients come in", "27000"),
+    ("HOST", "IP address to listen on; 0.0.0.0 for all", "127.0.0.1"),
     ("WORKERS", "processes that answer HTTP", "1"),
     ("THREADS", "threads of each that run functions", "32"),
     ("DATA_DIR", "everything that a local run keeps", ".local"),

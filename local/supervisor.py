@@ -61,14 +61,14 @@ class Supervisor:
         """Starts `python -m local` with these arguments."""
         self._children.append(_Child(arguments, self._spawn(arguments), self._clock()))
 
-    def wait_for_port(self, port: int, seconds: float) -> None:
-        """Returns when one of the processes answers on a port of 127.0.0.1.
+    def wait_for_port(self, host: str, port: int, seconds: float) -> None:
+        """Returns when one of the processes answers on a port of an address.
 
         Raises:
             NotReady: one ended, or none answered in time; its own lines say why.
         """
         deadline = self._clock() + seconds
-        while not answers(port, b"", b""):
+        while not answers(port, b"", b"", host):
             ended = [c.arguments[0] for c in self._children if c.process.poll() is not None]
             if ended or self._clock() > deadline:
                 raise NotReady(f"{' and '.join(ended) or 'the service'}, see the lines above")

@@ -70,6 +70,7 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Libraries speak of their own business; what matters of it reaches our own lines.
-    for name in ("pika", "botocore", "boto3", "urllib3", "granian", "yoyo"):
+    # Libraries speak of their own business; what matters of it reaches our own lines. pika's level
+    # is its adapter's to choose, see `shared.rabbitmq.link`.
+    for name in ("botocore", "boto3", "urllib3", "granian", "yoyo"):
         logging.getLogger(name).setLevel(logging.WARNING)

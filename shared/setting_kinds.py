@@ -85,6 +85,14 @@ def url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def bucket_name(text: str) -> str:
+    """Reads a bucket's name, as old and new rules allow it, or an access point's ARN."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{3,255}|arn:[!-~]+", text):
+        msg = "expected the name of a bucket"
+        raise ValueError(msg)
+    return text
+
+
 def host_port(text: str) -> tuple[str, int]:
     """Reads `host:port`."""
     host, _, port = text.rpartition(":")

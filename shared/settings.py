@@ -12,7 +12,17 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from shared.errors import SettingError
-from shared.setting_kinds import RateLimit, flag, host_port, key, networks, one_of, url, whole
+from shared.setting_kinds import (
+    RateLimit,
+    bucket_name,
+    flag,
+    host_port,
+    key,
+    networks,
+    one_of,
+    url,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -64,7 +74,7 @@ class Settings:
     source: str = _setting(
         "SOURCE", "where objects come from: s3 or nasa", one_of("s3", "nasa"), "s3"
     )
-    bucket: str | None = _setting("AWS_S3_BUCKET_NAME", "the client's bucket", default=None)
+    bucket: str | None = _setting("AWS_S3_BUCKET_NAME", "the client's bucket", bucket_name, None)
     s3_access_key_id: str | None = _setting(
         "AWS_S3_ACCESS_KEY_ID", "access key; without it boto3's usual chain", default=None
     )

@@ -21,7 +21,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[str]]: 
 
     Raises:
         SettingError: a setting is missing or wrong, or a queue exists with other properties.
-        QueueUnavailable: the broker is out of reach.
+        LedgerUnavailable, QueueUnavailable: PostgreSQL or the broker is out of reach.
     """
     settings = start(required=("DATABASE_URL", "RABBITMQ_URL"))
     applied = migrate(needed(settings.database_url, "DATABASE_URL"))

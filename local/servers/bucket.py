@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any, Protocol
 
 from local.servers.samples import pictures
+from shared.errors import SettingError
 from shared.settings import needed
 from shared.sources import s3_session
 
@@ -48,11 +48,19 @@ def fill(client: S3Client, bucket: str, region: str | None, pictures: Iterable[P
 
     Returns:
         How many pictures were put.
+
+    Raises:
+        SettingError: no bucket can have that name or be in that region.
     """
     elsewhere = region not in {None, "us-east-1"}
     place = {"CreateBucketConfiguration": {"LocationConstraint": region}} if elsewhere else {}
-    with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
+    try:
         client.create_bucket(Bucket=bucket, **place)
+    except client.exceptions.BucketAlreadyOwnedByYou:
+        pass
+    except client.exceptions.ClientError as error:
+        code = error.response["Error"]["Code"]
+        raise SettingError(f"AWS_S3_BUCKET_NAME: the bucket cannot be made ({code})") from error
     held = {item["Key"] for item in client.list_objects_v2(Bucket=bucket).get("Contents", ())}
     missing = [picture for picture in pictures if picture.name not in held]
     for picture in missing:
@@ -72,7 +80,7 @@ def fill_with_samples(settings: Settings) -> int:
         How many were put.
 
     Raises:
-        SettingError: no bucket is named.
+        SettingError: no bucket is named, or none can be made of that name.
         SourceUnavailable: endpoint or credentials cannot be determined.
     """
     bucket = needed(settings.bucket, "AWS_S3_BUCKET_NAME")

@@ -6,11 +6,12 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local.checks import check
 from local.preparation import prepare
 from local.servers.bucket import fill_with_samples
 from local.servers.memcached import MemcachedServer
 from local.servers.nginx import NginxServer
-from local.servers.ports import answers, is_loopback
+from local.servers.ports import answers, base_url
 from local.servers.postgres import PostgresServer, native_binaries
 from local.servers.process import Command, Process
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
@@ -80,7 +81,7 @@ class NativeServices:
         self._environment = environment
         self._ports = ports or Ports()
         self._folder = environment.data_dir / "services"
-        self._host = environment.given.get("HOST", "127.0.0.1")
+        self._host = environment.host
         own = self._ports
         self._rabbitmq = RabbitServer(
             self._folder,
@@ -113,10 +114,10 @@ class NativeServices:
             What happened, a line each.
 
         Raises:
-            ServerError: something cannot be started; the text says what to do.
+            SettingError, ServerError: something cannot be started; the text says what to do.
         """
+        check(self._environment)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._environment.storage.mkdir(parents=True, exist_ok=True)
         given = set(self._environment.given)
         parts = [part for part in self._parts if not part.elsewhere & given]
         for part in parts:
@@ -134,7 +135,7 @@ class NativeServices:
         self._nginx.wait_ready()
         for process in self._processes.values():
             yield f"{process.name}: process {process.pid}"
-        yield f"nginx: process {self._nginx.pid}, http://localhost:{self._ports.nginx}"
+        yield f"nginx: process {self._nginx.pid}, {base_url(self._host, self._ports.nginx)}"
 
     def stop(self) -> Iterator[str]:
         """Stops what runs: first those that take requests, last the database.
@@ -180,8 +181,6 @@ class NativeServices:
             variables[part.setting] = part.value()
             if part.setting == S3_SETTING:
                 variables = {**S3_LOGIN, **variables}
-        # What is only good enough on this machine is refused once others can reach the service.
-        variables["LOCAL_RUN"] = str(int(is_loopback(self._host)))
         return {
             "TRUSTED_PROXIES": "127.0.0.1/32",
             **variables,

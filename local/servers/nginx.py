@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.servers.ports import answers
+from local.servers.ports import answers, at, near
 from local.servers.process import Command, Process
 from local.servers.programs import find
 
@@ -58,13 +58,14 @@ class NginxServer:
             stays: see `Process`.
         """
         self._folder = data_dir.resolve()
+        self._host = host
         self._port = port
         self._storage = storage.resolve()
         self._process = Process(self.name, self._folder, stays=stays, stop_signal=signal.SIGQUIT)
         self._values = {
             "NGINX_FOLDER": str(self._folder / "nginx"),
             "NGINX_FUNCTIONS": f"127.0.0.1:{functions_port}",
-            "NGINX_LISTEN": f"{host}:{port}",
+            "NGINX_LISTEN": at(host, port),
             "NGINX_MAX_BODY_BYTES": str(2 * max_body_bytes),
             "NGINX_RESOLVER": "",
             "STORAGE_PATH": str(self._storage),
@@ -97,7 +98,7 @@ class NginxServer:
         Raises:
             NotReady: it ended, or did not answer within `timeout` seconds.
         """
-        self._process.wait_until(lambda: answers(self._port, b"", b""), timeout)
+        self._process.wait_until(lambda: answers(self._port, b"", b"", near(self._host)), timeout)
 
     def stop(self) -> None:
         """Lets requests in flight end and stops; idle connections are closed."""

@@ -205,6 +205,21 @@ def is_unavailable(error: psycopg2.Error) -> bool:
     return isinstance(error, _UNAVAILABLE)
 
 
+@contextmanager
+def translated() -> Iterator[None]:
+    """Translates errors of connections that somebody else makes.
+
+    Raises:
+        LedgerUnavailable: PostgreSQL is out of reach; the text says why, in one line.
+    """
+    try:
+        yield
+    except psycopg2.Error as error:
+        if not is_unavailable(error):
+            raise
+        raise LedgerUnavailable(" ".join(str(error).split())) from error
+
+
 def _command(connection: extensions.connection, sql: str) -> str | None:
     with connection.cursor() as cursor:
         cursor.execute(sql)

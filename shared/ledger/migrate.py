@@ -6,11 +6,16 @@ each in a transaction of its own, under a lock, and never twice.
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 import yoyo
 
+from shared.ledger.database import translated
+
 MIGRATIONS = Path(__file__).with_name("migrations")
+#: Of the advisory lock; any number will do that nothing else in the database uses.
+LOCK = 5_270_001
 
 
 def migrate(url: str) -> list[str]:
@@ -21,12 +26,22 @@ def migrate(url: str) -> list[str]:
 
     Returns:
         The ids of those that were applied, none when the schema was new enough.
+
+    Raises:
+        LedgerUnavailable: PostgreSQL is out of reach.
     """
-    backend = yoyo.get_backend(url.replace("postgres://", "postgresql://", 1))
-    try:
-        with backend.lock():
-            missing = backend.to_apply(yoyo.read_migrations(str(MIGRATIONS)))
+    with translated():
+        backend = yoyo.get_backend(url.replace("postgres://", "postgresql://", 1))
+        try:
+            # yoyo's own lock is a row, and stays when its holder is killed. This one goes with
+            # the connection; whoever has it may clear the row away.
+            backend.execute(f"SELECT pg_advisory_lock({LOCK})")
+            backend.commit()
+            backend.break_lock()
+            # yoyo takes the folder for a pattern.
+            known = yoyo.read_migrations(glob.escape(str(MIGRATIONS)))
+            missing = backend.to_apply(known)
             backend.apply_migrations(missing)
             return [migration.id for migration in missing]
-    finally:
-        backend.connection.close()
+        finally:
+            backend.connection.close()

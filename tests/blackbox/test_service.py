@@ -13,6 +13,7 @@ import pytest
 from local.servers.samples import pictures
 from shared.signing import sign
 from tests.blackbox.service import KEY, Service, payload
+from tests.functions.admin.hashes import cheap_hash
 from tests.servers import free_port, wait_for
 
 if TYPE_CHECKING:
@@ -146,10 +147,20 @@ def test_a_port_in_use_is_said_in_one_line(service: Service) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("ADMIN_PASSWORD_HASH", "admin"),
+        ("AWS_S3_BUCKET_NAME", "my bucket"),
+        ("DATA_DIR", "/dev/null/data"),
+        ("HOST", "my-machine"),
         ("MAX_ATTEMPTS", "many"),
         ("RATE_LIMIT_POST", "50 a minute"),
-        ("TRUSTED_PROXIES", "nginx"),
+        ("S3_PORT", "s3"),
+        ("SCHEDULE_SECONDS", "often"),
+        ("SECRET_KEY_PREVIOUS_ARN", "mine"),
         ("SOURCE", "ftp"),
+        ("STORAGE_PATH", "/dev/null/storage"),
+        ("THREADS", "0"),
+        ("TRUSTED_PROXIES", "nginx"),
+        ("WORKERS", "many"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
@@ -158,5 +169,52 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     service = Service(tmp_path, free_port(), {**variables, name: value})
     status, said = service.run_once()
     assert status == 1
-    assert said.splitlines()[-1].startswith(f"Wrong setting: {name}: ")
-    assert "Traceback" not in said
+    assert said.count("\n") == 1
+    assert said.startswith(f"Wrong setting: {name}: ")
+
+
+@pytest.mark.parametrize("variables", ["embedded"], indirect=True)
+def test_no_default_password_where_others_can_reach_it(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    service = Service(tmp_path, free_port(), {**variables, "HOST": "0.0.0.0"})
+    status, said = service.run_once()
+    assert status == 1
+    assert said.count("\n") == 1
+    assert "ADMIN_PASSWORD_HASH" in said
+
+
+@pytest.mark.parametrize("variables", ["embedded"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "url", "server"),
+    [
+        ("DATABASE_URL", "postgresql://sync:secret@127.0.0.1:{}/sync", "PostgreSQL"),
+        ("RABBITMQ_URL", "amqp://sync:secret@127.0.0.1:{}/", "RabbitMQ"),
+    ],
+)
+def test_a_server_out_of_reach_is_said_in_one_line(
+    tmp_path: Path, variables: dict[str, str], name: str, url: str, server: str
+) -> None:
+    service = Service(tmp_path, free_port(), {**variables, name: url.format(free_port())})
+    status, said = service.run_once()
+    assert status == 1
+    assert said.count("\n") == 1
+    assert said.startswith(f"{server} is out of reach")
+
+
+@pytest.mark.parametrize("variables", ["embedded"], indirect=True)
+def test_what_it_says_at_the_start_is_as_it_was_set_up(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    folder = tmp_path / "a [folder] of mine"
+    folder.mkdir()
+    own = {**variables, "ADMIN_USER": "me", "ADMIN_PASSWORD_HASH": cheap_hash("mine")}
+    service = Service(folder, free_port(), own)
+    service.start()
+    wait_for(lambda: "Try " in service.log)
+    assert service.stop() == 0, service.log
+    lines = [line for line in service.log.splitlines() if not line.startswith("{")]
+    shown = dict(line.split(maxsplit=1) for line in lines[:3])
+    assert shown["URL"] == f"http://localhost:{service.port}/sync/"
+    assert shown["Admin"] == f"http://localhost:{service.port}/admin/  (user me)"
+    assert shown["Files"] == str(service.storage)

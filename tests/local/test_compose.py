@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 import yaml
+from dotenv import dotenv_values
 
 from local.cli import app
 from local.environment import S3_PORT
 from local.servers.native import Ports
 from local.servers.nginx import TEMPLATE
+from local.settings_table import LOCAL
 from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -32,15 +34,21 @@ NOT_PASSED_ON = {"AWS_LAMBDA_FUNCTION_NAME", "LOCALSTACK_HOST"}
 
 
 def setting_names() -> set[str]:
-    return {field.metadata["name"] for field in dataclasses.fields(Settings)}
+    own = {field.metadata["name"] for field in dataclasses.fields(Settings)}
+    return own | {name for name, _, _ in LOCAL}
+
+
+def ports(service: str) -> list[list[str]]:
+    """Gives host, outer and inner port of each port that a service publishes."""
+    return [interpolated(port).split(":") for port in SERVICES[service]["ports"]]
 
 
 def published(service: str) -> set[int]:
-    return {int(port.split(":")[-2]) for port in SERVICES[service]["ports"]}
+    return {int(outer) for _, outer, _ in ports(service)}
 
 
 def inside(service: str) -> set[int]:
-    return {int(port.split(":")[-1]) for port in SERVICES[service]["ports"]}
+    return {int(inner) for _, _, inner in ports(service)}
 
 
 def test_the_file_is_what_compose_understands() -> None:
@@ -52,13 +60,13 @@ def test_the_file_is_what_compose_understands() -> None:
 
 
 def test_every_port_is_the_documented_one() -> None:
-    ports = Ports()
-    assert published("nginx") == inside("nginx") == {ports.nginx}
-    assert published("functions") == inside("functions") == {ports.functions}
-    assert published("postgres") == {ports.postgres}
-    assert published("rabbitmq") == {ports.management, ports.amqp}
-    assert published("memcached") == {ports.memcached}
-    assert published("s3") == inside("s3") == {ports.s3} == {S3_PORT}
+    documented = Ports()
+    assert published("nginx") == inside("nginx") == {documented.nginx}
+    assert published("functions") == inside("functions") == {documented.functions}
+    assert published("postgres") == {documented.postgres}
+    assert published("rabbitmq") == {documented.management, documented.amqp}
+    assert published("memcached") == {documented.memcached}
+    assert published("s3") == inside("s3") == {documented.s3} == {S3_PORT}
 
 
 def test_only_nginx_can_be_reached_from_elsewhere() -> None:
@@ -89,6 +97,11 @@ def interpolated(text: str, **variables: str) -> str:
     return re.sub(
         r"\$\{(\w+)(?::?[-?]([^}]*))?\}", lambda match: variables.get(match[1], match[2]), text
     )
+
+
+def test_clients_come_where_port_says() -> None:
+    (port,) = SERVICES["nginx"]["ports"]
+    assert interpolated(port, PORT="8080", HOST="0.0.0.0") == "0.0.0.0:8080:27000"
 
 
 def test_the_settings_can_be_read() -> None:
@@ -228,6 +241,32 @@ def test_what_is_set_in_the_env_file_counts_and_the_environment_more(tree: Path)
     assert seen["STORAGE_FOLDER"] == str(tree / "kept here")
     assert (tree / "kept here").is_dir()
     assert compose(tree, SECRET_KEY="from outside")[1]["SECRET_KEY"] == "from outside"
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("KEY=plain", "plain"),
+        ("KEY=a hash$32768$8$3$c2FsdA==$aGFzaA==", "a hash$32768$8$3$c2FsdA==$aGFzaA=="),
+        ("KEY='single # quotes'  # why", "single # quotes"),
+        ('export KEY = "double # quotes"', "double # quotes"),
+        ("KEY=value # why", "value"),
+        ("KEY=value#1  ", "value#1"),
+        ("KEY=", ""),
+        ("KEY=first\nKEY=last", "last"),
+    ],
+)
+def test_the_env_file_is_read_as_by_the_other_commands(tree: Path, line: str, value: str) -> None:
+    """Compose itself would put variables in the place of dollars."""
+    (tree / ".env").write_text(f"# KEY=no\n{line}\n")
+    assert compose(tree)[1]["KEY"] == value == dotenv_values(tree / ".env")["KEY"]
+
+
+@pytest.mark.parametrize(("given", "nginx"), [("1000", "2000"), ("", None), ("many", None)])
+def test_nginx_takes_twice_what_the_functions_take(
+    tree: Path, given: str, nginx: str | None
+) -> None:
+    assert compose(tree, MAX_BODY_BYTES=given)[1].get("NGINX_MAX_BODY_BYTES") == nginx
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,25 @@ def test_a_wrong_port_is_named(tmp_path: Path, port: str) -> None:
         _ = load(tmp_path, PORT=port).port
 
 
+@pytest.mark.parametrize(
+    ("host", "url", "local_run"),
+    [
+        ("127.0.0.1", "http://localhost:27000", "1"),
+        ("localhost", "http://localhost:27000", "1"),
+        ("::1", "http://[::1]:27000", "1"),
+        ("0.0.0.0", "http://localhost:27000", "0"),
+        ("::", "http://[::1]:27000", "0"),
+        ("10.1.2.3", "http://10.1.2.3:27000", "0"),
+    ],
+)
+def test_what_others_can_reach_is_no_local_run(
+    tmp_path: Path, host: str, url: str, local_run: str
+) -> None:
+    environment = load(tmp_path, HOST=host, LOCAL_RUN="1")
+    assert environment.url == url
+    assert environment.local_variables()["LOCAL_RUN"] == local_run
+
+
 @pytest.mark.parametrize("seconds", ["x", "0", "-1", "1e9", "inf"])
 def test_a_wrong_schedule_is_named(tmp_path: Path, seconds: str) -> None:
     with pytest.raises(SettingError, match="SCHEDULE_SECONDS"):
@@ -72,3 +91,9 @@ def test_all_who_ask_at_once_get_the_same_secret(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         secrets = list(pool.map(lambda _: kept_secret(tmp_path / "s" / "key"), range(50)))
     assert len(set(secrets)) == 1
+
+
+def test_a_key_that_cannot_be_kept_is_one_line_that_names_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingError, match=r"DATA_DIR: .*secret_key"):
+        load(tmp_path, DATA_DIR="file").local_variables()

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from local.http_shim import Listener, require_free
-from shared.errors import SettingError
 from tests.servers import free_port
 from tests.waiting import until
 
@@ -260,20 +258,3 @@ def test_a_worker_whose_first_process_is_killed_answers_and_ends(shim: Shim) -> 
     assert found[0].status == 200
     until(lambda: list(shim.started.parent.glob("started.*")))  # its exit hooks have run
     until(lambda: not answers(shim.port))
-
-
-def test_a_port_in_use_is_one_clear_line(shim: Shim) -> None:
-    with pytest.raises(SettingError, match=f"port {shim.port} .* is in use") as caught:
-        require_free("127.0.0.1", shim.port)
-    assert "\n" not in str(caught.value)
-
-
-def test_the_listener_has_its_defaults() -> None:
-    assert Listener.of({}, 27_003) == Listener("127.0.0.1", 27_003, 1, 32, 65_536)
-
-
-@pytest.mark.parametrize("name", ["WORKERS", "THREADS"])
-@pytest.mark.parametrize("text", ["0", "-1", "many", "65"])
-def test_a_wrong_number_is_named(name: str, text: str) -> None:
-    with pytest.raises(SettingError, match=name):
-        Listener.of({name: text}, 27_003)

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import json
 import logging
+import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pika
@@ -15,10 +21,14 @@ from shared.messages import SyncMessage
 from shared.rabbitmq.broker_queue import BrokerQueue, declare
 from shared.rmq_event import read
 from tests.gate import Gate
+from tests.servers import free_port
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+ROOT = Path(__file__).parents[2]
 
 
 class Worker:
@@ -311,3 +321,30 @@ def test_stopping_while_the_broker_is_away_ends_at_once(url: str, start: Any) ->
         trigger.stop()
         thread.join(5)
         assert not thread.is_alive()
+
+
+def test_a_broker_that_is_away_is_said_in_one_line_however_often_it_is_tried(
+    database_url: str, tmp_path: Path
+) -> None:
+    given = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "DATABASE_URL": database_url,
+        "RABBITMQ_URL": f"amqp://127.0.0.1:{(port := free_port())}/",
+        "STORAGE_PATH": str(tmp_path),
+        "AWS_S3_BUCKET_NAME": "uploads",
+    }
+    tried = 0
+    with socket.create_server(("127.0.0.1", port)) as broker, (tmp_path / "log").open("wb") as log:
+        trigger = subprocess.Popen(
+            [sys.executable, "-m", "local", "trigger"], cwd=tmp_path, env=given, stderr=log
+        )
+        try:
+            while tried < 3:
+                broker.accept()[0].close()
+                tried += 1
+        finally:
+            trigger.terminate()
+    assert trigger.wait(30) == 0, (tmp_path / "log").read_text()
+    said = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [line["message"] for line in said if line["level"] != "INFO"] == ["RabbitMQ is away"]

@@ -121,8 +121,8 @@ def test_lines_below_the_level_are_left_out() -> None:
 
 def test_libraries_speak_from_warnings_on() -> None:
     log.configure("DEBUG", stream := io.StringIO())
-    logging.getLogger("pika.adapters").info("not said")
-    logging.getLogger("pika.adapters").warning("said")
+    logging.getLogger("urllib3.pool").info("not said")
+    logging.getLogger("urllib3.pool").warning("said")
     assert json_line(stream)["message"] == "said"
 
 

@@ -77,7 +77,7 @@ def nginx(
 ) -> tuple[NginxServer, int]:
     port = free_port()
     server = NginxServer(
-        tmp_path / "data",
+        tmp_path / "da ta [x]",
         port,
         functions_port=functions.server_port,
         storage=storage,

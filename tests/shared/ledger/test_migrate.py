@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import psycopg2
+import pytest
 
+from shared.errors import LedgerUnavailable
 from shared.ledger.ledger import Ledger
 from shared.ledger.migrate import MIGRATIONS, migrate
-from tests.servers import execute
+from tests.servers import execute, free_port
+
+ROOT = Path(__file__).parents[3]
 
 NEWEST = sorted(file.stem for file in MIGRATIONS.glob("*.sql") if ".rollback" not in file.name)
 
@@ -48,6 +56,28 @@ def test_of_several_that_start_together_one_applies(postgres_url: str) -> None:
     for thread in threads:
         thread.join()
     assert sorted(applied) == [[], [], NEWEST]
+
+
+def test_one_that_was_killed_locks_nobody_out(postgres_url: str) -> None:
+    migrate(postgres_url)
+    execute(postgres_url, "INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 999999)")
+    assert migrate(postgres_url) == []
+
+
+def test_the_project_may_lie_in_a_folder_of_any_name(postgres_url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "a clone [x] *?"
+    shutil.copytree(ROOT / "shared", folder / "shared")
+    program = "import sys; from shared.ledger.migrate import migrate; migrate(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", program, postgres_url], cwd=folder, check=True)  # noqa: S603
+    assert relations(postgres_url) == 1
+
+
+def test_a_database_out_of_reach_is_one_line_without_the_password() -> None:
+    url = f"postgresql://sync:secret@127.0.0.1:{free_port()}/sync"
+    with pytest.raises(LedgerUnavailable, match="refused") as caught:
+        migrate(url)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_migration_can_be_rolled_back(postgres_url: str) -> None:
