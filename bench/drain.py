@@ -8,7 +8,7 @@ from bench import objects, peers
 from bench.figure import Figure, Target
 from bench.processes import busy_seconds, cpu_seconds
 from bench.stack import triggering
-from bench.worker import drain
+from bench.worker import drain, set_aside
 from shared.settings import Settings
 from shared.sources.s3_session import client
 
@@ -56,12 +56,14 @@ def _compare(setting: Setting, server: ObjectServer, keys: Sequence[str]) -> Ite
     note = ""
     with triggering(variables, setting.folder) as pid:
         drain(stack, setting.few, keys[:WARM_UP], storage)
+        set_aside(storage)
         for _ in setting.runs(f"drain from {server.name}"):
             peer = setting.folder / "peer"
             by_s5cmd.append(number / peers.s5cmd(server, keys, peer))
             cpu, busy = cpu_seconds(pid), busy_seconds()
             seconds = drain(stack, setting.few, keys, storage)
             cpu, busy = cpu_seconds(pid) - cpu, busy_seconds() - busy
+            set_aside(storage)
             ours.append(number / seconds)
             by_rclone.append(number / peers.rclone(server, keys, peer))
             note = (

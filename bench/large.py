@@ -9,7 +9,7 @@ from bench import objects, peers
 from bench.figure import Figure, Target
 from bench.processes import peak_mebibytes, tree
 from bench.stack import triggering
-from bench.worker import drain
+from bench.worker import drain, remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,9 +42,11 @@ def _time(setting: Setting, server: ObjectServer) -> Figure:
     storage, stack = _storage(setting), setting.stack
     with triggering(stack.variables(setting.few, server.variables(storage)), setting.folder):
         drain(stack, setting.few, ["small.bin"], storage)
+        remove(storage)
         for _ in setting.runs("large object"):
             theirs.append(peers.curl(server, "large.bin", setting.folder / "curl.bin"))
             ours.append(drain(stack, setting.few, ["large.bin"], storage))
+            remove(storage)
     return Figure(
         f"one object of {_size(setting.plan.large_bytes)}, from message to synced",
         ours,
@@ -62,6 +64,7 @@ def _memory(setting: Setting, server: ObjectServer, keys: Sequence[str], size: i
     with triggering(stack.variables(setting.few, server.variables(storage)), setting.folder) as pid:
         drain(stack, setting.few, keys, storage)
         peaks.append(sum(peak_mebibytes(process) for process in tree(pid)))
+        remove(storage)
     done(1)
     return Figure(
         f"memory while fetching {len(keys)} × {_size(size)}",

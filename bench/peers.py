@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import ledgers
+from bench.worker import set_aside
 from local.servers.postgres import native_binaries
 from local.servers.programs import find
 
@@ -83,7 +83,7 @@ def curl(server: ObjectServer, key: str, file: Path) -> float:
 
 
 def _timed(command: Sequence[str], server: ObjectServer, folder: Path, number: int) -> float:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     variables = {"PATH": os.environ["PATH"], "HOME": str(folder.parent), **server.login}
     before = time.perf_counter()
     subprocess.run(command, check=True, env=variables, stdout=subprocess.DEVNULL)
@@ -92,7 +92,7 @@ def _timed(command: Sequence[str], server: ObjectServer, folder: Path, number: i
     if copied != number:
         msg = f"{command[0]} copied {copied} of {number}"
         raise AssertionError(msg)
-    shutil.rmtree(folder)
+    set_aside(folder)
     return taken
 
 

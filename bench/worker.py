@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import ledgers
@@ -11,7 +14,6 @@ from shared.messages import SyncMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from bench.stack import Stack
 
@@ -29,7 +31,7 @@ def drain(stack: Stack, url: str, keys: Sequence[str], storage: Path) -> float:
         stack: the servers; a worker of theirs is running.
         url: of the ledger.
         keys: the objects; no two are equal.
-        storage: where the worker puts the files; emptied afterwards.
+        storage: where the worker puts the files; `set_aside` or `remove` empties it.
 
     Returns:
         The seconds.
@@ -54,12 +56,34 @@ def drain(stack: Stack, url: str, keys: Sequence[str], storage: Path) -> float:
     return taken
 
 
+def set_aside(folder: Path) -> None:
+    """Moves a folder's files away, on disk by then, and keeps them until everything is measured.
+
+    Who deletes a few thousand files leaves a burden to whoever makes the next ones: ext4 does not
+    give an inode away within seconds of its deletion, and looks at each of those that it passes
+    over (`recently_deleted` in its ialloc.c). What is not on disk yet is a burden to whoever asks
+    for a sync.
+    """
+    aside = Path(tempfile.mkdtemp(prefix="copied-", dir=folder.parent))
+    for path in _files(folder):
+        path.rename(aside / path.name)
+    os.sync()
+
+
+def remove(folder: Path) -> None:
+    """Removes a folder's files: for a few large ones, which would fill the disk."""
+    for path in _files(folder):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    os.sync()
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name != ".incoming"]
+
+
 def _check(storage: Path, keys: Sequence[str]) -> None:
-    """Makes sure that every file is there, and makes room for the next run."""
+    """Makes sure that every file is there."""
     missing = [key for key in keys if not (storage / key).is_file()]
     if missing:
         msg = f"{len(missing)} files are not in place, such as {missing[0]}"
         raise AssertionError(msg)
-    for path in storage.iterdir():
-        if path.name != ".incoming":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
