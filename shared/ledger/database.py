@@ -1,4 +1,4 @@
-"""The one adapter of PostgreSQL: connections, timeouts, transactions, and psycopg2's errors.
+"""The one adapter of PostgreSQL: connections, timeouts, transactions; its errors: `failures`.
 
 Connections are in autocommit mode, so that no transaction outlives a call and a frozen Lambda
 sandbox holds no lock. There are as many as statements ever ran at the same time; whoever comes
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import aiosql
 import psycopg2
-from psycopg2 import errors, extensions
+from psycopg2 import extensions
 
 from shared.errors import LedgerUnavailable
+from shared.ledger.failures import is_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,15 +29,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
-
-#: Errors beside the operational ones that a new connection, now or later, may not meet.
-_UNAVAILABLE = (
-    psycopg2.OperationalError,
-    psycopg2.InterfaceError,
-    errors.ReadOnlySqlTransaction,
-    errors.IdleInTransactionSessionTimeout,
-    errors.TransactionTimeout,
-)
 
 #: Seconds to wait for a connection, then for the answer to a statement. A server that is frozen
 #: rather than gone answers nothing at all: only a limit on our side ends such a wait.
@@ -193,31 +185,6 @@ class Database:
                 connection.close()
             logger.warning("PostgreSQL out of reach", extra={"why": str(error).strip()})
             raise LedgerUnavailable from error
-
-
-def is_unavailable(error: psycopg2.Error) -> bool:
-    """Tells whether an error says that PostgreSQL cannot serve us now, whatever we ask.
-
-    That is so for everything that psycopg2 calls operational (connections, shutdown, memory,
-    disk, locks, deadlocks), for a connection that was closed under us, and for a server that only
-    reads, which is what is left of a primary after a failover.
-    """
-    return isinstance(error, _UNAVAILABLE)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Translates errors of connections that somebody else makes.
-
-    Raises:
-        LedgerUnavailable: PostgreSQL is out of reach; the text says why, in one line.
-    """
-    try:
-        yield
-    except psycopg2.Error as error:
-        if not is_unavailable(error):
-            raise
-        raise LedgerUnavailable(" ".join(str(error).split())) from error
 
 
 def _command(connection: extensions.connection, sql: str) -> str | None:

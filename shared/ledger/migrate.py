@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yoyo
 
-from shared.ledger.database import translated
+from shared.ledger.failures import translated
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 #: Of the advisory lock; any number will do that nothing else in the database uses.

@@ -109,7 +109,6 @@ class Link:
     def __init__(self, url: pika.URLParameters, loop: IOLoop, owner: LinkOwner) -> None:
         self._owner: LinkOwner | None = owner
         self._reason: QueueUnavailable | None = None
-        self._given_up = False
         self._connection = _Connection(
             url,
             on_open_callback=self._on_open,
@@ -120,11 +119,6 @@ class Link:
 
     def close(self) -> None:
         """Closes the connection in an orderly way; the owner is told `on_lost` when it is done."""
-        connection = self._connection
-        if not (connection.is_open or connection.is_closing or connection.is_closed):
-            # While it is being made pika cannot give it up: an assertion of its own would fail.
-            self._given_up = True
-            return
         try:
             self._connection.close()
         except FAILURES as error:  # it was closing or closed already
@@ -135,9 +129,6 @@ class Link:
         return self._connection.one_write()
 
     def _on_open(self, connection: Any) -> None:
-        if self._given_up:
-            self.close()
-            return
         connection.channel(on_open_callback=self._on_channel)
 
     def _on_channel(self, channel: Channel) -> None:

@@ -22,6 +22,7 @@ def loaded(module: str) -> set[str]:
     [
         ("functions.ingest.handler", CLIENTS | {"local", "jinja2"}),
         ("functions.stats.handler", CLIENTS | {"local", "jinja2", "pydantic"}),
+        ("functions.migrate.handler", {"aiosql", "boto3", "jinja2", "local", "pydantic"}),
         ("functions.requeue.handler", CLIENTS | {"local", "jinja2", "pydantic", "pymemcache"}),
         ("functions.sync_worker.handler", CLIENTS | {"local", "jinja2", "pydantic", "pymemcache"}),
     ],

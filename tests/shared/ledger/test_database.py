@@ -13,7 +13,8 @@ from psycopg2 import errors
 
 from local.servers.postgres import PostgresServer, embedded_binaries
 from shared.errors import LedgerUnavailable
-from shared.ledger.database import Database, StatementTimeout, is_unavailable
+from shared.ledger.database import Database, StatementTimeout
+from shared.ledger.failures import is_unavailable
 from tests.freezing import frozen
 from tests.servers import execute, free_port
 from tests.waiting import until

@@ -1,0 +1,48 @@
+"""Which of psycopg2's errors say that PostgreSQL is out of reach."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg2
+from psycopg2 import errors
+
+from shared.errors import LedgerUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Errors beside the operational ones that a new connection, now or later, may not meet.
+_UNAVAILABLE = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,
+    errors.TransactionTimeout,
+)
+
+
+def is_unavailable(error: psycopg2.Error) -> bool:
+    """Tells whether an error says that PostgreSQL cannot serve us now, whatever we ask.
+
+    That is so for everything that psycopg2 calls operational (connections, shutdown, memory,
+    disk, locks, deadlocks), for a connection that was closed under us, and for a server that only
+    reads, which is what is left of a primary after a failover.
+    """
+    return isinstance(error, _UNAVAILABLE)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Translates errors of connections that somebody else makes.
+
+    Raises:
+        LedgerUnavailable: PostgreSQL is out of reach; the text says why, in one line.
+    """
+    try:
+        yield
+    except psycopg2.Error as error:
+        if not is_unavailable(error):
+            raise
+        raise LedgerUnavailable(" ".join(str(error).split())) from error
