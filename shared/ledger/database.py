@@ -67,6 +67,7 @@ class Database:
         self._queries = aiosql.from_path(queries, "psycopg2")
         self._seconds = statement_seconds
         self._idle: list[extensions.connection] = []
+        self._outage = False
 
     def run(self, name: str, **parameters: object) -> list[Row]:
         """Runs one named statement in a transaction of its own and gives its rows.
@@ -135,10 +136,14 @@ class Database:
     ) -> T:
         try:
             with self._translated(connection):
-                return operation(connection)
+                result = operation(connection)
         except BaseException:
             self._give_back(connection)
             raise
+        if self._outage:
+            self._outage = False
+            logger.info("PostgreSQL is back")
+        return result
 
     def _take(self) -> extensions.connection | None:
         try:
@@ -183,7 +188,9 @@ class Database:
                 raise
             if connection:
                 connection.close()
-            logger.warning("PostgreSQL out of reach", extra={"why": str(error).strip()})
+            if not self._outage:  # who polls would say it several times a second
+                self._outage = True
+                logger.warning("PostgreSQL out of reach", extra={"why": str(error).strip()})
             raise LedgerUnavailable from error
 
 

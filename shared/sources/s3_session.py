@@ -104,10 +104,18 @@ class Location:
 
     Args:
         settings: `bucket` must be set; the others as they are.
+
+    Raises:
+        SettingError: the bucket is not set, or one key without the other: the usual chain would
+            take its place without a word.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._bucket = needed(settings.bucket, "AWS_S3_BUCKET_NAME")
+        if settings.s3_access_key_id:
+            needed(settings.s3_secret_access_key, "AWS_S3_SECRET_ACCESS_KEY")
+        elif settings.s3_secret_access_key:
+            needed(settings.s3_access_key_id, "AWS_S3_ACCESS_KEY_ID")
         self._settings = settings
         self._lock = threading.Lock()
         self._resolved: _Resolved | None = None

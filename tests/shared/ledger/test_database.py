@@ -16,6 +16,7 @@ from shared.errors import LedgerUnavailable
 from shared.ledger.database import Database, StatementTimeout
 from shared.ledger.failures import is_unavailable
 from tests.freezing import frozen
+from tests.gate import Gate
 from tests.servers import execute, free_port
 from tests.waiting import until
 
@@ -179,6 +180,25 @@ def test_whoever_cannot_connect_has_no_ledger(url: str, queries: Path, wrong: st
         pid(database)
     assert isinstance(caught.value.__cause__, psycopg2.Error)
     assert str(caught.value) == "PostgreSQL is out of reach"
+
+
+def test_an_outage_is_said_once_when_it_begins_and_once_when_it_ends(
+    url: str, queries: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with Gate(url) as gate:
+        database = Database(gate.url, queries)
+        gate.cut()
+        for _ in range(3):
+            with pytest.raises(LedgerUnavailable):
+                pid(database)
+        gate.open()
+        assert pid(database) == pid(database)
+        database.close()
+    assert [record.getMessage() for record in caplog.records] == [
+        "PostgreSQL out of reach",
+        "PostgreSQL is back",
+    ]
 
 
 def test_a_database_that_does_not_exist_is_no_ledger(url: str, queries: Path) -> None:

@@ -131,6 +131,13 @@ def location(**settings: str) -> Location:
 KEYS_GIVEN = {"AWS_S3_ACCESS_KEY_ID": "given", "AWS_S3_SECRET_ACCESS_KEY": "hushhush"}
 
 
+@pytest.mark.parametrize("given", KEYS_GIVEN)
+def test_one_key_without_the_other_is_a_wrong_setting(given: str) -> None:
+    (missing,) = KEYS_GIVEN.keys() - {given}
+    with pytest.raises(errors.SettingError, match=f"{missing} is not set"):
+        location(**{given: "alone"})
+
+
 @pytest.fixture
 def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """A machine without AWS settings of its own."""
