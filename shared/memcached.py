@@ -42,15 +42,19 @@ class MemcachedCache:
     Args:
         address: host and port.
         clock: monotonic seconds.
+        timeout: seconds to wait for a connection, and for an answer.
     """
 
     def __init__(
-        self, address: tuple[str, int], clock: Callable[[], float] = time.monotonic
+        self,
+        address: tuple[str, int],
+        clock: Callable[[], float] = time.monotonic,
+        timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         self._client = _PooledClient(
             address,
-            connect_timeout=TIMEOUT_SECONDS,
-            timeout=TIMEOUT_SECONDS,
+            connect_timeout=timeout,
+            timeout=timeout,
             no_delay=True,
         )
         self._clock = clock

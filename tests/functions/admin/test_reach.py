@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     [
         ({"SOURCE": "nasa", "NASA_API_URL": "http://n/p"}, ("NASA", "http://n/p")),
         ({"AWS_ENDPOINT_URL_S3": "http://s3:9"}, ("S3", "http://s3:9")),
-        ({"AWS_S3_BUCKET_NAME": "b", "LOCALSTACK_HOST": "ls"}, ("S3", "http://ls:4566")),
-        ({"AWS_S3_BUCKET_NAME": "b", "LOCALSTACK_HOST": "ls:1"}, ("S3", "http://ls:1")),
+        ({"AWS_S3_BUCKET_NAME": "bucket", "LOCALSTACK_HOST": "ls"}, ("S3", "http://ls:4566")),
+        ({"AWS_S3_BUCKET_NAME": "bucket", "LOCALSTACK_HOST": "ls:1"}, ("S3", "http://ls:1")),
         (
-            {"AWS_S3_BUCKET_NAME": "b", "AWS_S3_REGION_NAME": "eu-west-1"},
+            {"AWS_S3_BUCKET_NAME": "bucket", "AWS_S3_REGION_NAME": "eu-west-1"},
             ("S3", "https://s3.eu-west-1.amazonaws.com"),
         ),
         (
-            {"AWS_S3_BUCKET_NAME": "b", "AWS_S3_REGION_NAME": "cn-north-1"},
+            {"AWS_S3_BUCKET_NAME": "bucket", "AWS_S3_REGION_NAME": "cn-north-1"},
             ("S3", "https://s3.cn-north-1.amazonaws.com.cn"),
         ),
-        ({"AWS_S3_BUCKET_NAME": "b"}, ("S3", "https://s3.amazonaws.com")),
+        ({"AWS_S3_BUCKET_NAME": "bucket"}, ("S3", "https://s3.amazonaws.com")),
         ({}, None),
     ],
 )
