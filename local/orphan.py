@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,10 +26,12 @@ def end_with_parent(
     """
 
     def watch() -> None:
+        # time.sleep raises where a clock that is set back makes the rest of its time negative.
+        never = threading.Event()
         while found() == parent:
-            time.sleep(WATCH_SECONDS)
+            never.wait(WATCH_SECONDS)
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(grace_seconds)
+        never.wait(grace_seconds)
         os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

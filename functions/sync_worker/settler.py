@@ -86,6 +86,10 @@ class Settler:
         reached(CrashPoint.AFTER_UPDATE)
         for settlement in settlements:
             log_settlement(settlement)
+        recorded = {settlement.claim.wanted.row_id for settlement in settlements}
+        for copy in copies:
+            if copy.row_id not in recorded:  # somebody else has the row, and parts of his own
+                self._remove_parts(copy.claim.wanted)
         return settlements
 
     def _make_durable(self, copies: Sequence[Copy]) -> dict[int, TransferError]:
@@ -156,13 +160,16 @@ class Settler:
             # What is retried may be continued; a first attempt that succeeded has left nothing.
             if outcome is Outcome.RETRY or (outcome is Outcome.SYNCED and wanted.attempt == 1):
                 continue
-            try:
-                self._storage.discard(wanted)
-            except TransferError as error:
-                logger.warning(
-                    "part not removed, it will be swept",
-                    extra={"row_id": wanted.row_id, "why": str(error)},
-                )
+            self._remove_parts(wanted)
+
+    def _remove_parts(self, wanted: Wanted) -> None:
+        try:
+            self._storage.discard(wanted)
+        except TransferError as error:
+            logger.warning(
+                "part not removed, it will be swept",
+                extra={"row_id": wanted.row_id, "why": str(error)},
+            )
 
 
 def _one_version_a_name(copies: Sequence[Copy]) -> list[Copy]:

@@ -61,9 +61,16 @@ def post(port: int, signature: str) -> int:
 
 def test_guesses_of_signatures_are_limited_by_address(arena: Arena) -> None:
     with arena.trial("signatures guessed") as trial:
-        statuses = [post(arena.stack.port, f"{number:064x}") for number in range(80)]
+        statuses: list[int] = []
+
+        def limited() -> bool:
+            """Guesses; a memcached that is too slow for a while limits nobody meanwhile."""
+            statuses[:] = [post(arena.stack.port, f"{number:064x}") for number in range(80)]
+            return 412 in statuses
+
+        until(limited, "guesses to be limited")
         trial.times = len(statuses)
-        assert set(statuses) == {401, 412}
+        assert set(statuses) <= {401, 412}
         assert statuses.count(401) <= 60
         trial.send("plain", count=3)  # who has the key is not locked out by who has not
         arena.stack.flush_memcached()

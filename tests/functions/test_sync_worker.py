@@ -559,6 +559,22 @@ def test_parts_are_gone_before_the_ledger_says_that_nobody_needs_them(bench: Ben
     assert bench.files() == {"a": b"content"}
 
 
+def test_a_complete_part_of_a_row_that_is_somebody_elses_by_now_is_removed(bench: Bench) -> None:
+    """The worker slept through its lease, and wakes up with everything it wanted."""
+    row_id = bench.add("a")
+
+    def sleep() -> bytes:
+        bench.source.objects["a"] = b"content"
+        bench.sql(EXPIRE)
+        assert bench.work(row_id) == {Outcome.SYNCED: 1}
+        return b"content"
+
+    bench.source.objects["a"] = sleep
+    assert bench.work(row_id) == {}
+    assert bench.history(row_id)[-1] == (2, "synced")
+    assert bench.files() == {"a": b"content"}
+
+
 def test_abandoned_parts_are_swept_now_and_then(bench: Bench) -> None:
     worker = bench.worker()
     for _ in range(3):
