@@ -75,11 +75,13 @@ def test_nothing_is_lost_when_a_process_dies(
 
 
 def test_no_part_of_the_shim_outlives_its_first_process(arena: Arena) -> None:
-    with arena.trial("shim's first process killed") as trial, trial.load():
-        family = descendants(arena.stack.serve.pid or 0)
-        assert len(family) > 1
-        arena.stack.serve.kill()
-        until(lambda: not any(alive(pid) for pid in family), "all of the shim to end")
+    with arena.trial("shim's first process killed") as trial:
+        with trial.load():
+            family = descendants(arena.stack.serve.pid or 0)
+            assert len(family) > 1
+            arena.stack.serve.kill()
+            until(lambda: not any(alive(pid) for pid in family), "all of the shim to end")
+        arena.stack.start()
 
 
 def alive(pid: int) -> bool:
