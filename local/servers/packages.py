@@ -71,8 +71,8 @@ def install_missing(*, tools: bool = False) -> Iterator[str]:
         _run(prefix, "apt-get", "update", "--quiet")
         _run(prefix, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages)
     if Path("/run/systemd/system").exists():
-        no_services = {*(package for _, package in TOOLS), "php-curl"}
-        services = [package for package in packages if package not in no_services]
+        servers = {"postgresql", *(package for _, package in PROGRAMS)}
+        services = [package for package in packages if package in servers]
         if services:
             _run(prefix, "systemctl", "disable", "--quiet", *services)
     left = missing_packages(tools=tools)
