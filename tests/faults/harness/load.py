@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import random
@@ -11,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from shared.signing import sign
+from tests.faults.harness.waiting import until
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 TIMEOUT_SECONDS = 15.0
-CREATED, CONFLICT = 201, 409
+OK, CREATED, CONFLICT = 200, 201, 409
 #: Sizes of ordinary objects: none, a byte, below and above what is copied in one go.
 SIZES = (0, 1, 1_000, 20_000, 65_536, 300_000, 1_500_000)
 
@@ -108,14 +110,33 @@ class Client:
             time.sleep(0.1)
 
     def counts(self) -> dict[str, int]:
-        """Gives the answer of `GET /sync/?detail=1`."""
+        """Gives the answer of `GET /sync/?detail=1`, asking again until it is one.
+
+        The worker of a server whose first process was just killed answers until it notices that;
+        then nobody does for a moment.
+
+        Raises:
+            NotInTime: there is none.
+        """
+        counts: dict[str, int] = {}
+
+        def answered() -> bool:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                counts.update(self._counts())
+            return bool(counts)
+
+        until(answered, "the counts")
+        return counts
+
+    def _counts(self) -> dict[str, int]:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)
         try:
             connection.request("GET", "/sync/?detail=1")
-            counts: dict[str, int] = json.loads(connection.getresponse().read())
+            answer = connection.getresponse()
+            counts: dict[str, int] = json.loads(answer.read())
+            return counts if answer.status == OK else {}
         finally:
             connection.close()
-        return counts
 
     def _once(self, asked: Asked) -> int | None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)
