@@ -7,7 +7,6 @@ service. See docs/decisions/0005-http-server.md.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import logging
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # named there, not exported
 
 from local.invocation import HttpRequest, refused
+from local.patience import Patience
 from local.threads import Threads
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from local.function_url import Reply
@@ -59,10 +60,12 @@ class RsgiApp:
         self._max_body_bytes = max_body_bytes
         self._body_seconds = body_seconds
         self._threads: Threads | None = None
+        self._patience: Patience | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Is called when the worker starts."""
         self._threads = Threads(loop, self._count)
+        self._patience = Patience(loop, self._body_seconds)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Is called when the worker ends."""
@@ -73,13 +76,13 @@ class RsgiApp:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Is called for each request."""
-        threads = self._threads
-        if threads is None or threads.waiting() >= MOST_WAITING:
+        threads, patience = self._threads, self._patience
+        if threads is None or patience is None or threads.waiting() >= MOST_WAITING:
             protocol.response_bytes(*BUSY)
             return
         headers = scope.headers.items()
         try:
-            body = await self._body(headers, protocol)
+            body = await self._body(headers, protocol, patience)
         except TimeoutError:
             protocol.response_bytes(*TOO_SLOW)
             return
@@ -104,7 +107,9 @@ class RsgiApp:
         except ProtocolClosed:
             logger.debug("the client has gone", extra={"path": request.path})
 
-    async def _body(self, headers: list[tuple[str, str]], protocol: Any) -> bytes:
+    async def _body(
+        self, headers: list[tuple[str, str]], protocol: Any, patience: Patience
+    ) -> bytes:
         """Reads the body, at most one byte more than is allowed.
 
         Raises:
@@ -120,7 +125,7 @@ class RsgiApp:
                 chunked = True
         if not length and not chunked:
             return b""
-        async with asyncio.timeout(self._body_seconds):
+        with patience.limit():
             if length is not None and length <= self._max_body_bytes:
                 body: bytes = await protocol()
             else:

@@ -10,6 +10,8 @@ from typing import TextIO
 
 #: What every record has; the rest was given as `extra`.
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+#: ASCII only: whatever encoding the stream has, the line can be written.
+_ENCODER = json.JSONEncoder(default=str)
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
@@ -34,8 +36,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             document["exception"] = self.formatException(record.exc_info)
-        # ASCII only: whatever encoding the stream has, the line can be written.
-        return json.dumps(document, default=str)
+        return _ENCODER.encode(document)
 
 
 def _shown(value: object) -> str:

@@ -10,7 +10,6 @@ import contextlib
 import os
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +35,10 @@ EARLIER_ATTEMPTS = 16
 """How far back `discard` looks for parts; what is older is left to `sweep`."""
 
 
+#: The names of folders on the way to a file, none for the storage's own.
+Folder = tuple[str, ...]
+
+
 class LocalStorage:
     """A folder of the machine; see `shared.transfer.Storage`.
 
@@ -50,21 +53,19 @@ class LocalStorage:
         self._lock = threading.Lock()
         self._descriptor: int | None = None
 
-    def part(self, wanted: Wanted) -> Path:
-        """See `Storage.part`."""
-        segments = _segments(wanted.file_name)
+    def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
+        """See `Storage.parts`."""
+        folders, errors = _by_folder(wanted)
+        found: dict[int, Path | TransferError] = dict(errors)
         try:
             root = self._open()
             with opened(root, [FOLDER], create=True):
                 pass
-            with (
-                suppress(FileNotFoundError),  # its folders are still to be made
-                opened(root, segments[:-1], create=False) as folder,
-            ):
-                check_target(folder, segments[-1], wanted.file_name)
-        except OSError as error:
-            raise from_os_error(error) from error
-        return self._root / FOLDER / part_name(wanted.row_id, wanted.attempt)
+        except (OSError, TransferError) as error:
+            return found | dict.fromkeys((one.row_id for one in wanted), _said(error))
+        for folder, members in folders.items():
+            found |= self._free(root, folder, members)
+        return found
 
     def make_durable(self, parts: Sequence[Path]) -> None:
         """See `Storage.make_durable`; a part that is gone is left to `place` to report."""
@@ -78,20 +79,22 @@ class LocalStorage:
         except OSError as error:
             raise from_os_error(error) from error
 
-    def place(self, files: Iterable[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
+    def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
         """See `Storage.place`."""
-        errors: dict[int, TransferError] = {}
-        folders: dict[tuple[str, ...], list[int]] = {}
-        for wanted, part in files:
-            try:
-                folder = self._rename(wanted, part)
-                folders.setdefault(folder, []).append(wanted.row_id)
-            except OSError as error:
-                errors[wanted.row_id] = from_os_error(error)
-            except TransferError as error:
-                errors[wanted.row_id] = error
-        for folder, failure in self._sync_folders(list(folders)).items():
-            errors |= dict.fromkeys(folders[folder], failure)
+        folders, errors = _by_folder([wanted for wanted, _ in files])
+        parts = {wanted.row_id: part for wanted, part in files}
+        renamed: dict[Folder, list[int]] = {}
+        try:
+            root = self._open()
+            with opened(root, [FOLDER], create=False) as incoming:
+                for folder, members in folders.items():
+                    refused = _rename(root, incoming, folder, members, parts)
+                    errors |= refused
+                    renamed[folder] = [row_id for row_id in members if row_id not in refused]
+        except (OSError, TransferError) as error:
+            return errors | dict.fromkeys(parts, _said(error))
+        for folder, failure in self._sync_folders([f for f in renamed if renamed[f]]).items():
+            errors |= dict.fromkeys(renamed[folder], failure)
         return errors
 
     def discard(self, wanted: Wanted) -> None:
@@ -129,30 +132,36 @@ class LocalStorage:
             self._descriptor = os.open(self._root, flags)
             return self._descriptor
 
-    def _rename(self, wanted: Wanted, part: Path) -> tuple[str, ...]:
-        segments = _segments(wanted.file_name)
-        root = self._open()
-        with (
-            opened(root, [FOLDER], create=False) as incoming,
-            opened(root, segments[:-1], create=True) as folder,
-        ):
-            check_target(folder, segments[-1], wanted.file_name)
-            os.rename(part.name, segments[-1], src_dir_fd=incoming, dst_dir_fd=folder)
-            reached(CrashPoint.AFTER_RENAME)
-            with suppress(FileNotFoundError):  # only long parts have one
-                os.unlink(journal_of(part).name, dir_fd=incoming)
-        return tuple(segments[:-1])
+    def _free(
+        self, root: int, folder: Folder, members: Mapping[int, tuple[str, Wanted]]
+    ) -> dict[int, Path | TransferError]:
+        """Gives the parts of a folder's files, or why one cannot be placed there."""
+        incoming = self._root / FOLDER
+        parts: dict[int, Path | TransferError] = {
+            row_id: incoming / part_name(row_id, wanted.attempt)
+            for row_id, (_, wanted) in members.items()
+        }
+        try:
+            with opened(root, folder, create=False) as descriptor:
+                for row_id, (name, wanted) in members.items():
+                    try:
+                        check_target(descriptor, name, wanted.file_name)
+                    except (OSError, TransferError) as error:
+                        parts[row_id] = _said(error)
+        except FileNotFoundError:  # the folder is still to be made
+            pass
+        except (OSError, TransferError) as error:
+            return dict.fromkeys(members, _said(error))
+        return parts
 
-    def _sync_folders(
-        self, folders: Sequence[tuple[str, ...]]
-    ) -> Mapping[tuple[str, ...], TransferError]:
+    def _sync_folders(self, folders: Sequence[Folder]) -> Mapping[Folder, TransferError]:
         """Makes names durable, those of the folders on the way included.
 
         A folder that was there already may have been made by a process that died before it
         synced its parent, so every folder up to the root is synced, once for the batch.
         """
         needed = {folder[:depth] for folder in folders for depth in range(len(folder) + 1)}
-        failed: dict[tuple[str, ...], TransferError] = {}
+        failed: dict[Folder, TransferError] = {}
         if len(needed) >= SYNC_ALL_FROM:
             try:
                 root = self._open()
@@ -179,11 +188,54 @@ class LocalStorage:
         }
 
 
-def _segments(name: str) -> list[str]:
-    reason = check_key(name)
-    if reason is not None:
-        raise NameUnsafe(f"it {reason}")
-    return name.split("/")
+def _by_folder(
+    wanted: Iterable[Wanted],
+) -> tuple[dict[Folder, dict[int, tuple[str, Wanted]]], dict[int, TransferError]]:
+    """Sorts objects by the folders of their files, so that each is opened once.
+
+    Returns:
+        For each folder its files by row id, each with its name there; and by row id why a name
+        is none.
+    """
+    folders: dict[Folder, dict[int, tuple[str, Wanted]]] = {}
+    errors: dict[int, TransferError] = {}
+    for one in wanted:
+        reason = check_key(one.file_name)
+        if reason is None:
+            *folder, name = one.file_name.split("/")
+            folders.setdefault(tuple(folder), {})[one.row_id] = name, one
+        else:
+            errors[one.row_id] = NameUnsafe(f"it {reason}")
+    return folders, errors
+
+
+def _rename(
+    root: int,
+    incoming: int,
+    folder: Folder,
+    members: Mapping[int, tuple[str, Wanted]],
+    parts: Mapping[int, Path],
+) -> dict[int, TransferError]:
+    """Renames a folder's parts; gives by row id why one is not in place."""
+    errors: dict[int, TransferError] = {}
+    try:
+        with opened(root, folder, create=True) as descriptor:
+            for row_id, (name, wanted) in members.items():
+                part = parts[row_id]
+                try:
+                    check_target(descriptor, name, wanted.file_name)
+                    os.rename(part.name, name, src_dir_fd=incoming, dst_dir_fd=descriptor)
+                    reached(CrashPoint.AFTER_RENAME)
+                    _remove(incoming, journal_of(part).name)  # only long parts have one
+                except (OSError, TransferError) as error:
+                    errors[row_id] = _said(error)
+    except (OSError, TransferError) as error:
+        return dict.fromkeys(members, _said(error))
+    return errors
+
+
+def _said(error: OSError | TransferError) -> TransferError:
+    return from_os_error(error) if isinstance(error, OSError) else error
 
 
 def _remove(folder: int, name: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
     from datetime import datetime
     from pathlib import Path
@@ -69,7 +69,7 @@ class ObjectSource(Protocol):
 
         Args:
             wanted: the object.
-            part: the part file to write, see `Storage.part`.
+            part: the part file to write, see `Storage.parts`.
 
         Returns:
             A future of the verified copy. It raises `RetryLater` or `GiveUp`, never a
@@ -85,13 +85,14 @@ class ObjectSource(Protocol):
 class Storage(Protocol):
     """Where files end: a folder whose readers see complete files only."""
 
-    def part(self, wanted: Wanted) -> Path:
-        """Gives the path of the attempt's part file, `.incoming/<row id>.<attempt>.part`.
+    def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
+        """Gives the paths of attempts' part files, `.incoming/<row id>.<attempt>.part`.
 
-        Raises:
-            StorageUnavailable: the storage's folder is missing or not writable.
-            NameUnsafe: the file name could leave the storage.
-            TargetBlocked: the target is a folder, a link, or lies below a file or a link.
+        Returns:
+            For each row id its path, or why it has none: `StorageUnavailable`, the storage's
+            folder is missing or not writable; `NameUnsafe`, the file name could leave the
+            storage; `TargetBlocked`, the target is a folder, a link, or lies below a file or a
+            link.
         """
         ...
 
@@ -103,7 +104,7 @@ class Storage(Protocol):
         """
         ...
 
-    def place(self, files: Iterable[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
+    def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
         """Renames durable parts to their names and makes the names durable.
 
         Args:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.ledger.rows import Claim
-    from shared.transfer import Fetched, ObjectSource, Storage
+    from shared.transfer import Fetched, ObjectSource
 
 logger = logging.getLogger(__name__)
 
@@ -71,13 +71,23 @@ class Copy:
         return None
 
 
-def start(claim: Claim, source: ObjectSource, storage: Storage) -> Copy:
-    """Starts copying a claimed object; whatever is wrong ends up in the copy's future."""
-    part = None
+def start(claim: Claim, part: Path | TransferError, source: ObjectSource) -> Copy:
+    """Starts copying a claimed object; whatever is wrong ends up in the copy's future.
+
+    Args:
+        claim: the row, for this attempt.
+        part: its part file, or why the storage gives none.
+        source: where the object is.
+    """
+    if isinstance(part, TransferError):
+        return Copy(claim, None, _refused(part))
     try:
-        part = storage.part(claim.wanted)
         return Copy(claim, part, source.fetch(claim.wanted, part))
     except Exception as error:  # noqa: BLE001 - `Copy.error` tells a fault of ours from the others
-        refused: Future[Fetched] = Future()
-        refused.set_exception(error)
-        return Copy(claim, part, refused)
+        return Copy(claim, part, _refused(error))
+
+
+def _refused(error: Exception) -> Future[Fetched]:
+    future: Future[Fetched] = Future()
+    future.set_exception(error)
+    return future

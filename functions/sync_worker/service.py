@@ -143,8 +143,9 @@ class SyncWorker:
         reached(CrashPoint.AFTER_CLAIM)
         try:
             with keeper:
+                parts = self._storage.parts([claim.wanted for claim in claims])
                 for claim in claims:
-                    batch.add(start(claim, self._source, self._storage))
+                    batch.add(start(claim, parts[claim.wanted.row_id], self._source))
                 while batch.claims():
                     ended = batch.ended(seconds_left() - MARGIN_SECONDS)
                     outcomes.update(s.outcome for s in self._settler.settle(ended))

@@ -75,6 +75,9 @@ ALGORITHMS: Mapping[str, Callable[[], Digest]] = {
 }
 """By name, in order of preference: the strongest that costs nothing extra, then the cheapest."""
 
+_CHECKSUM = re.compile(r"([A-Za-z0-9+/]+={0,2})(?:-(\d{1,5}))?")
+_ETAG = re.compile(r'"([0-9a-f]{32})(?:-([1-9]\d{0,4}))?"')
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -117,9 +120,7 @@ def best_check(headers: Mapping[str, str]) -> Check | None:
 
 
 def _header_check(algorithm: str, headers: Mapping[str, str]) -> Check | None:
-    match = re.fullmatch(
-        r"([A-Za-z0-9+/]+={0,2})(?:-(\d{1,5}))?", headers.get(f"x-amz-checksum-{algorithm}", "")
-    )
+    match = _CHECKSUM.fullmatch(headers.get(f"x-amz-checksum-{algorithm}", ""))
     if match is None:
         return None
     try:
@@ -139,7 +140,7 @@ def _etag_check(headers: Mapping[str, str]) -> Check | None:
         "x-amz-server-side-encryption-customer-algorithm" in headers
     ):
         return None
-    match = re.fullmatch(r'"([0-9a-f]{32})(?:-([1-9]\d{0,4}))?"', headers.get("etag", ""))
+    match = _ETAG.fullmatch(headers.get("etag", ""))
     return Check("md5", match[1], int(match[2] or 0)) if match else None
 
 

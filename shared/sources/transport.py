@@ -12,7 +12,6 @@ import selectors
 import threading
 import time
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pycurl
@@ -119,7 +118,7 @@ class Transport:
         self._active: dict[pycurl.Curl, _Easy] = {}
         self._calls: deque[Callable[[], None]] = deque()
         self._deadline: float | None = None
-        self._closing = self._ended = False
+        self._closing = self._ended = self._woken = False
         self._wake_lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
@@ -140,7 +139,8 @@ class Transport:
             if self._ended:
                 return
             self._calls.append(function)
-            with suppress(BlockingIOError):  # the pipe is full of wake-ups already
+            if not self._woken:
+                self._woken = True
                 os.write(self._wake_write, b"\0")
 
     def get(self, aim: Aim, headers: list[str], receiver: Receiver) -> None:
@@ -191,7 +191,8 @@ class Transport:
             wait = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
             for key, mask in self._selector.select(wait):
                 if key.fd == self._wake_read:
-                    os.read(self._wake_read, 4096)
+                    os.read(self._wake_read, 1)
+                    self._woken = False  # before the calls are looked at: none is missed
                     continue
                 bits = (pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0) | (
                     pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0

@@ -36,7 +36,7 @@ from tests.servers import execute
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from shared.transfer import Wanted
 
@@ -100,16 +100,15 @@ class Faulty:
         self.after_discard: Callable[[Wanted], None] = lambda _: None
         self.swept = 0
 
-    def part(self, wanted: Wanted) -> Path:
-        return self._storage.part(wanted)
+    def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
+        return self._storage.parts(wanted)
 
     def make_durable(self, parts: Sequence[Path]) -> None:
         if any(int(part.name.partition(".")[0]) in self.full for part in parts):
             raise StorageFull
         self._storage.make_durable(parts)
 
-    def place(self, files: Iterable[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
-        files = list(files)
+    def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
         refused = {w.row_id: StorageFull() for w, _ in files if w.row_id in self.unplaceable}
         self.before_place()
         return {

@@ -40,13 +40,20 @@ def wanted(name: str = "a.jpg", row_id: int = 1, attempt: int = 1) -> Wanted:
     return Wanted(row_id, attempt, name, "image/jpeg", now, now)
 
 
+def part_of(storage: LocalStorage, one: Wanted) -> Path:
+    part = storage.parts([one])[one.row_id]
+    if isinstance(part, errors.TransferError):
+        raise part
+    return part
+
+
 def store(
     storage: LocalStorage, objects: dict[str, bytes], first: int = 1
 ) -> dict[int, errors.TransferError]:
     files = []
     for number, (name, body) in enumerate(objects.items(), first):
         one = wanted(name, number)
-        part = storage.part(one)
+        part = part_of(storage, one)
         part.write_bytes(body)
         files.append((one, part))
     storage.make_durable([part for _, part in files])
@@ -68,14 +75,14 @@ def test_files_are_in_place_with_their_content_and_nothing_else(
 
 
 def test_a_part_is_named_after_its_row_and_attempt(storage: LocalStorage, root: Path) -> None:
-    assert storage.part(wanted("k", 17, 3)) == root / ".incoming" / "17.3.part"
+    assert part_of(storage, wanted("k", 17, 3)) == root / ".incoming" / "17.3.part"
 
 
 def test_an_older_file_is_replaced_and_its_journal_removed(
     storage: LocalStorage, root: Path
 ) -> None:
     store(storage, {"a": b"old"})
-    part = storage.part(wanted("a", 2))
+    part = part_of(storage, wanted("a", 2))
     part.write_bytes(b"new")
     part.with_suffix(".journal").write_bytes(b"{}")
     assert storage.place([(wanted("a", 2), part)]) == {}
@@ -85,8 +92,8 @@ def test_an_older_file_is_replaced_and_its_journal_removed(
 @pytest.mark.parametrize("name", ["../a", "/a", "a//b", "a\0b", ".incoming/1.1.part", ""])
 def test_an_unsafe_name_is_refused_again(name: str, storage: LocalStorage, root: Path) -> None:
     with pytest.raises(errors.NameUnsafe):
-        storage.part(wanted(name))
-    part = storage.part(wanted("fine"))
+        part_of(storage, wanted(name))
+    part = part_of(storage, wanted("fine"))
     part.write_bytes(b"x")
     assert isinstance(storage.place([(wanted(name), part)])[1], errors.NameUnsafe)
     assert files_of(root) == {".incoming/1.1.part": b"x"}
@@ -157,14 +164,14 @@ def test_what_stands_in_the_way_is_named_and_never_followed_or_replaced(
     (outside / "victim").write_bytes(b"untouched")
     one = wanted("a/b")
     if late:  # it comes between the download and the rename
-        part = storage.part(one)
+        part = part_of(storage, one)
         part.write_bytes(b"content")
         block(root, outside)
         error: Exception = storage.place([(one, part)])[1]
     else:
         block(root, outside)
         with pytest.raises(errors.TargetBlocked) as caught:
-            storage.part(one)
+            part_of(storage, one)
         error = caught.value
     assert isinstance(error, errors.TargetBlocked)
     assert error.about == reason
@@ -172,7 +179,7 @@ def test_what_stands_in_the_way_is_named_and_never_followed_or_replaced(
 
 
 def test_one_blocked_file_does_not_delay_the_others(storage: LocalStorage, root: Path) -> None:
-    parts = {n: storage.part(wanted(f"{n}/f", n)) for n in range(20)}
+    parts = {n: part_of(storage, wanted(f"{n}/f", n)) for n in range(20)}
     for number, part in parts.items():
         part.write_bytes(bytes([number]))
     (root / "7").write_bytes(b"")
@@ -183,7 +190,7 @@ def test_one_blocked_file_does_not_delay_the_others(storage: LocalStorage, root:
 
 
 def test_a_part_that_is_gone_fails_alone(storage: LocalStorage, root: Path) -> None:
-    kept, gone = storage.part(wanted("kept", 1)), storage.part(wanted("gone", 2))
+    kept, gone = part_of(storage, wanted("kept", 1)), part_of(storage, wanted("gone", 2))
     kept.write_bytes(b"x")
     storage.make_durable([kept, gone])
     failed = storage.place([(wanted("kept", 1), kept), (wanted("gone", 2), gone)])
@@ -194,7 +201,7 @@ def test_a_part_that_is_gone_fails_alone(storage: LocalStorage, root: Path) -> N
 def test_a_missing_storage_is_an_error_and_is_never_made(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path / "unmounted")
     for act in (
-        lambda: storage.part(wanted()),
+        lambda: part_of(storage, wanted()),
         lambda: storage.sweep(0),
     ):
         with pytest.raises(errors.StorageUnavailable, match="missing"):
@@ -242,7 +249,7 @@ def test_discarding_removes_what_every_attempt_of_a_row_left(
     storage: LocalStorage, root: Path
 ) -> None:
     for row_id, attempt in ((1, 1), (1, 3), (2, 1)):
-        part = storage.part(wanted("k", row_id, attempt))
+        part = part_of(storage, wanted("k", row_id, attempt))
         part.write_bytes(b"x")
         part.with_suffix(".journal").write_bytes(b"{}")
     for _ in range(2):
@@ -254,7 +261,7 @@ def test_a_sweep_removes_old_parts_only(storage: LocalStorage, root: Path) -> No
     store(storage, {"kept": b"x"}, first=9)
     for number, age in ((1, 3600), (2, 10)):
         for suffix in (".part", ".journal"):
-            path = storage.part(wanted("k", number)).with_suffix(suffix)
+            path = part_of(storage, wanted("k", number)).with_suffix(suffix)
             path.write_bytes(b"x")
             os.utime(path, (time.time() - age,) * 2)
     (root / ".incoming" / "somebody else's").write_bytes(b"x")
@@ -269,7 +276,7 @@ def test_a_sweep_removes_old_parts_only(storage: LocalStorage, root: Path) -> No
 
 
 def test_a_sweep_leaves_a_part_that_is_being_written(storage: LocalStorage) -> None:
-    part = storage.part(wanted())
+    part = part_of(storage, wanted())
     part.write_bytes(b"x")
     os.utime(part, (0, 0))
     with part.open("r+b") as held:
