@@ -54,20 +54,20 @@ def _compare(setting: Setting, server: ObjectServer, keys: Sequence[str]) -> Ite
     ours, by_s5cmd, by_rclone = [], [], []
     variables = stack.variables(setting.few, server.variables(storage))
     note = ""
-    with triggering(variables, setting.folder) as pid:
+    with triggering(variables, setting.folder) as pids:
         drain(stack, setting.few, keys[:WARM_UP], storage)
         set_aside(storage)
         for _ in setting.runs(f"drain from {server.name}"):
             peer = setting.folder / "peer"
             by_s5cmd.append(number / peers.s5cmd(server, keys, peer))
-            cpu, busy = cpu_seconds(pid), busy_seconds()
+            cpu, busy = sum(map(cpu_seconds, pids)), busy_seconds()
             seconds = drain(stack, setting.few, keys, storage)
-            cpu, busy = cpu_seconds(pid) - cpu, busy_seconds() - busy
+            cpu, busy = sum(map(cpu_seconds, pids)) - cpu, busy_seconds() - busy
             set_aside(storage)
             ours.append(number / seconds)
             by_rclone.append(number / peers.rclone(server, keys, peer))
             note = (
-                f"processor time of one file in µs: worker {cpu / number * 1e6:.0f}, "
+                f"processor time of one file in µs: workers {cpu / number * 1e6:.0f}, "
                 f"the whole machine {busy / number * 1e6:.0f}"
             )
     name = f"drain of {number:,} × {setting.plan.object_bytes >> 10} KiB, {server.name}"

@@ -40,7 +40,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
 def _time(setting: Setting, server: ObjectServer) -> Figure:
     ours, theirs = [], []
     storage, stack = _storage(setting), setting.stack
-    with triggering(stack.variables(setting.few, server.variables(storage)), setting.folder):
+    with _one_worker(setting, server, storage):
         drain(stack, setting.few, ["small.bin"], storage)
         remove(storage)
         for _ in setting.runs("large object"):
@@ -61,7 +61,7 @@ def _memory(setting: Setting, server: ObjectServer, keys: Sequence[str], size: i
     storage, stack = _storage(setting), setting.stack
     peaks = []
     done = setting.step(f"memory of {len(keys)} × {_size(size)}", 1)
-    with triggering(stack.variables(setting.few, server.variables(storage)), setting.folder) as pid:
+    with _one_worker(setting, server, storage) as (pid,):
         drain(stack, setting.few, keys, storage)
         peaks.append(sum(peak_mebibytes(process) for process in tree(pid)))
         remove(storage)
@@ -73,6 +73,14 @@ def _memory(setting: Setting, server: ObjectServer, keys: Sequence[str], size: i
         Target(MOST_MEBIBYTES, at_least=False),
         note="most resident memory of the worker's process since its start",
     )
+
+
+def _one_worker(
+    setting: Setting, server: ObjectServer, storage: Path
+) -> AbstractContextManager[list[int]]:
+    """Runs a worker alone: an object has one anyway, and memory is meant for each."""
+    more = {**server.variables(storage), "TRIGGERS": "1"}
+    return triggering(setting.stack.variables(setting.few, more), setting.folder)
 
 
 def _storage(setting: Setting) -> Path:

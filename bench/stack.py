@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.environment import LocalEnvironment
 from local.servers.memcached import MemcachedServer
 from local.servers.ports import answers, free_port
 from local.servers.postgres import PostgresServer, native_binaries
@@ -131,7 +132,12 @@ def serving(variables: Mapping[str, str], folder: Path, name: str) -> Iterator[t
 
 
 @contextmanager
-def triggering(variables: Mapping[str, str], folder: Path) -> Iterator[int]:
-    """Runs the worker behind RabbitMQ; yields its process id."""
-    with running("trigger", ("-m", "local", "trigger"), variables, folder) as pid:
-        yield pid
+def triggering(variables: Mapping[str, str], folder: Path) -> Iterator[list[int]]:
+    """Runs the workers behind RabbitMQ, as many as there are by default; yields process ids."""
+    number = LocalEnvironment(ROOT, variables).triggers
+    arguments = ("-m", "local", "trigger")
+    with ExitStack() as started:
+        yield [
+            started.enter_context(running(f"trigger-{n + 1}", arguments, variables, folder))
+            for n in range(number)
+        ]

@@ -34,7 +34,7 @@ def check(environment: LocalEnvironment) -> Listener:
     ):
         _make(folder, name)
     listener = Listener.of(environment)
-    _ = environment.s3_port, environment.schedule_seconds
+    _ = environment.s3_port, environment.schedule_seconds, environment.triggers
     settings = Settings.from_mapping(environment.local_variables())
     password_hash(settings.admin_password_hash, local_run=settings.local_run)
     return listener

@@ -80,6 +80,22 @@ class LocalEnvironment:
         return _seconds(self.given.get("SCHEDULE_SECONDS", "5"), "SCHEDULE_SECONDS")
 
     @property
+    def triggers(self) -> int:
+        """Processes of the trigger: while one makes files durable, the other downloads."""
+        return self.count("TRIGGERS", 2)
+
+    def count(self, name: str, default: int) -> int:
+        """Reads how many processes or threads there are to be.
+
+        Raises:
+            SettingError: it is no such number.
+        """
+        text = self.given.get(name) or str(default)
+        if not text.isdecimal() or not 1 <= int(text) <= 64:  # noqa: PLR2004 - beyond it nothing gains
+            raise SettingError(f"{name}: expected a whole number from 1 to 64")
+        return int(text)
+
+    @property
     def data_dir(self) -> Path:
         """Everything that a local run keeps; absolute."""
         return (self.directory / self.given.get("DATA_DIR", ".local")).resolve()

@@ -12,9 +12,11 @@ from shared.errors import SettingError
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from local.environment import LocalEnvironment
+
+
+#: Threads of all processes together.
+THREADS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,13 @@ class Listener:
         Raises:
             SettingError: one is wrong.
         """
+        # Without memcached each process counts by itself, and limits would hold for each alone.
+        workers = environment.count("WORKERS", 2 if "MEMCACHED_URL" in environment.given else 1)
         return cls(
             host=environment.host,
             port=environment.port,
-            workers=_count(environment.given, "WORKERS", 1),
-            threads=_count(environment.given, "THREADS", 32),
+            workers=workers,
+            threads=environment.count("THREADS", max(1, THREADS // workers)),
             max_body_bytes=Settings.from_mapping(environment.given).max_body_bytes,
         )
 
@@ -70,10 +74,3 @@ class Listener:
                 taken = error.errno == errno.EADDRINUSE
                 why = "is in use" if taken else f"cannot be used: {error.strerror}"
                 raise SettingError(f"PORT: {at(self.host, self.port)} {why}") from error
-
-
-def _count(variables: Mapping[str, str], name: str, default: int) -> int:
-    text = variables.get(name) or str(default)
-    if not text.isdecimal() or not 1 <= int(text) <= 64:  # noqa: PLR2004 - beyond it nothing gains
-        raise SettingError(f"{name}: expected a whole number from 1 to 64")
-    return int(text)

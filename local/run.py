@@ -51,7 +51,8 @@ def run(environment: LocalEnvironment) -> None:
         supervisor.start("serve")
         supervisor.start("scheduler")
         if "RABBITMQ_URL" in variables:
-            supervisor.start("trigger")
+            for _ in range(environment.triggers):
+                supervisor.start("trigger")
         supervisor.wait_for_port(near(listener.host), listener.port, READY_SECONDS)
         _greet(environment, variables)
         supervisor.watch(stop)

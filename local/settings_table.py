@@ -10,8 +10,9 @@ from shared.settings import Settings
 LOCAL = (
     ("PORT", "where clients come in", "27000"),
     ("HOST", "IP address to listen on; 0.0.0.0 for all", "127.0.0.1"),
-    ("WORKERS", "processes that answer HTTP", "1"),
-    ("THREADS", "threads of each that run functions", "32"),
+    ("WORKERS", "processes that answer HTTP; without memcached 1, as each then counts limits", "2"),
+    ("THREADS", "threads of each that run functions; 32 for all of them together", "16"),
+    ("TRIGGERS", "processes that copy what RabbitMQ announces", "2"),
     ("DATA_DIR", "everything that a local run keeps", ".local"),
     ("SCHEDULE_SECONDS", "pause between two runs of requeue", "5"),
     ("S3_PORT", "port of the embedded S3", "27006"),

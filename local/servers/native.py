@@ -98,14 +98,15 @@ class NativeServices:
             host=self._host,
             stays=True,
         )
-        self._processes = {
-            command: Process(name, self._folder, stays=True)
-            for command, name in (
-                ("serve", "functions"),
-                ("trigger", "trigger"),
-                ("scheduler", "scheduler"),
-            )
-        }
+        self._functions = Process("functions", self._folder, stays=True)
+        # Those of an earlier start with more of them are stopped like the others.
+        wanted = {f"trigger-{number + 1}" for number in range(environment.triggers)}
+        left = {path.stem for path in self._folder.glob("trigger-*.pid")} - wanted
+        self._triggers, self._surplus = (
+            [Process(name, self._folder, stays=True) for name in sorted(names)]
+            for names in (wanted, left)
+        )
+        self._scheduler = Process("scheduler", self._folder, stays=True)
 
     def start(self) -> Iterator[str]:
         """Starts what does not run, in order; safe to repeat.
@@ -133,7 +134,7 @@ class NativeServices:
         self._start_processes(variables)
         self._nginx.start()
         self._nginx.wait_ready()
-        for process in self._processes.values():
+        for process in (self._functions, *self._triggers, self._scheduler):
             yield f"{process.name}: process {process.pid}"
         yield f"nginx: process {self._nginx.pid}, {base_url(self._host, self._ports.nginx)}"
 
@@ -159,7 +160,8 @@ class NativeServices:
         return self._rabbitmq.control(*arguments)
 
     def _all(self) -> list[Server | Process]:
-        return [self._nginx, *self._processes.values(), *(part.server for part in self._parts)]
+        own = [self._functions, *self._triggers, *self._surplus, self._scheduler]
+        return [self._nginx, *own, *(part.server for part in self._parts)]
 
     def _all_parts(self, binaries: Callable[[], Path]) -> list[_Part]:
         ports, folder = self._ports, self._folder
@@ -190,16 +192,23 @@ class NativeServices:
         }
 
     def _start_processes(self, variables: Mapping[str, str]) -> None:
-        for command, process in self._processes.items():
-            if not process.take_over():
-                arguments = (sys.executable, "-m", "local", command)
-                port = self._ports.functions if command == "serve" else None
-                process.start(
-                    Command(arguments, variables, directory=self._environment.directory), port
-                )
-        self._processes["serve"].wait_until(
+        for process in self._surplus:
+            process.stop()
+        self._start_one(self._functions, "serve", variables, self._ports.functions)
+        for process in self._triggers:
+            self._start_one(process, "trigger", variables)
+        self._start_one(self._scheduler, "scheduler", variables)
+        self._functions.wait_until(
             lambda: answers(self._ports.functions, b"", b""), FUNCTIONS_READY_SECONDS
         )
+
+    def _start_one(
+        self, process: Process, command: str, variables: Mapping[str, str], port: int | None = None
+    ) -> None:
+        if not process.take_over():
+            arguments = (sys.executable, "-m", "local", command)
+            directory = self._environment.directory
+            process.start(Command(arguments, variables, directory=directory), port)
 
 
 def _part(setting: str, server: Server, value: Callable[[], str]) -> _Part:

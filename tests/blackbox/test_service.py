@@ -159,6 +159,7 @@ def test_a_port_in_use_is_said_in_one_line(service: Service) -> None:
         ("SOURCE", "ftp"),
         ("STORAGE_PATH", "/dev/null/storage"),
         ("THREADS", "0"),
+        ("TRIGGERS", "none"),
         ("TRUSTED_PROXIES", "nginx"),
         ("WORKERS", "many"),
     ],

@@ -17,7 +17,7 @@ import yaml
 from dotenv import dotenv_values
 
 from local.cli import app
-from local.environment import S3_PORT
+from local.environment import S3_PORT, LocalEnvironment
 from local.servers.native import Ports
 from local.servers.nginx import TEMPLATE
 from local.settings_table import LOCAL
@@ -29,8 +29,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 DOCKERFILE = (ROOT / "local" / "Dockerfile").read_text()
-# Set by AWS, or by the processes themselves.
-NOT_PASSED_ON = {"AWS_LAMBDA_FUNCTION_NAME", "LOCALSTACK_HOST"}
+# Set by AWS or by the processes themselves, or read by Compose.
+NOT_PASSED_ON = {"AWS_LAMBDA_FUNCTION_NAME", "LOCALSTACK_HOST", "TRIGGERS"}
 
 
 def setting_names() -> set[str]:
@@ -102,6 +102,12 @@ def interpolated(text: str, **variables: str) -> str:
 def test_clients_come_where_port_says() -> None:
     (port,) = SERVICES["nginx"]["ports"]
     assert interpolated(port, PORT="8080", HOST="0.0.0.0") == "0.0.0.0:8080:27000"
+
+
+def test_as_many_triggers_run_as_natively() -> None:
+    replicas = SERVICES["trigger"]["deploy"]["replicas"]
+    assert int(interpolated(replicas)) == LocalEnvironment(ROOT, {}).triggers
+    assert interpolated(replicas, TRIGGERS="3") == "3"
 
 
 def test_the_settings_can_be_read() -> None:

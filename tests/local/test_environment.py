@@ -73,6 +73,13 @@ def test_a_wrong_schedule_is_named(tmp_path: Path, seconds: str) -> None:
         _ = load(tmp_path, SCHEDULE_SECONDS=seconds).schedule_seconds
 
 
+@pytest.mark.parametrize("number", ["x", "0", "-1", "65"])
+def test_a_wrong_number_of_triggers_is_named(tmp_path: Path, number: str) -> None:
+    assert load(tmp_path, TRIGGERS="64").triggers == 64
+    with pytest.raises(SettingError, match="TRIGGERS"):
+        _ = load(tmp_path, TRIGGERS=number).triggers
+
+
 def test_a_local_key_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     first = load(tmp_path).local_variables()["SECRET_KEY"]
     assert len(first) == 64

@@ -20,6 +20,12 @@ def test_it_has_its_defaults() -> None:
     assert listener() == Listener("127.0.0.1", 27_000, 1, 32, 65_536)
 
 
+def test_with_memcached_two_processes_share_the_threads() -> None:
+    two = listener(MEMCACHED_URL="127.0.0.1:27005")
+    assert (two.workers, two.threads) == (2, 16)
+    assert listener(WORKERS="64").threads == 1
+
+
 def test_localhost_is_an_address_too() -> None:
     assert listener(HOST="localhost").host == "127.0.0.1"
 

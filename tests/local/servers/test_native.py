@@ -33,11 +33,8 @@ def ports() -> Ports:
 
 
 @pytest.fixture
-def services(tmp_path: Path, ports: Ports) -> Iterator[NativeServices]:
-    absent = missing_packages()
-    if absent:
-        missing(", ".join(absent))
-    given = {
+def given(tmp_path: Path) -> dict[str, str]:
+    return {
         "PATH": os.environ["PATH"],
         "DATA_DIR": str(tmp_path),
         "SECRET_KEY": KEY,
@@ -45,6 +42,13 @@ def services(tmp_path: Path, ports: Ports) -> Iterator[NativeServices]:
         "SCHEDULE_SECONDS": "0.5",
         "WORKERS": "1",
     }
+
+
+@pytest.fixture
+def services(ports: Ports, given: dict[str, str]) -> Iterator[NativeServices]:
+    absent = missing_packages()
+    if absent:
+        missing(", ".join(absent))
     services = NativeServices(LocalEnvironment(ROOT, given), ports)
     yield services
     list(services.stop())
@@ -92,3 +96,17 @@ def test_a_signed_request_becomes_a_file_and_everything_survives_a_restart(
     list(services.start())
     assert ask(ports.nginx)[1] == {"synced_objects_count": 1, "queued_objects_count": 0}
     assert ask(ports.nginx, body)[0] == 409
+
+
+def test_with_fewer_triggers_than_before_the_others_are_stopped(
+    services: NativeServices, ports: Ports, given: dict[str, str]
+) -> None:
+    def triggers(of: NativeServices) -> list[str]:
+        return [line for line in of.status() if line.startswith("trigger") and "not" not in line]
+
+    list(services.start())
+    two = triggers(services)
+    assert len(two) == 2
+    fewer = NativeServices(LocalEnvironment(ROOT, given | {"TRIGGERS": "1"}), ports)
+    list(fewer.start())
+    assert triggers(services) == two[:1]
