@@ -13,6 +13,7 @@ from bench.worker import drain, remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from bench.objects import ObjectServer
