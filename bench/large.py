@@ -41,12 +41,12 @@ def measure(setting: Setting) -> Iterator[Figure]:
 def _time(setting: Setting, server: ObjectServer) -> Figure:
     ours, theirs = [], []
     storage, stack = _storage(setting), setting.stack
-    with _one_worker(setting, server, storage):
-        drain(stack, setting.few, ["small.bin"], storage)
+    with _one_worker(setting, server, storage) as pids:
+        drain(stack, setting.few, ["small.bin"], storage, pids)
         remove(storage)
         for _ in setting.runs("large object"):
             theirs.append(peers.curl(server, "large.bin", setting.folder / "curl.bin"))
-            ours.append(drain(stack, setting.few, ["large.bin"], storage))
+            ours.append(drain(stack, setting.few, ["large.bin"], storage, pids))
             remove(storage)
     return Figure(
         f"one object of {_size(setting.plan.large_bytes)}, from message to synced",
@@ -62,9 +62,9 @@ def _memory(setting: Setting, server: ObjectServer, keys: Sequence[str], size: i
     storage, stack = _storage(setting), setting.stack
     peaks = []
     done = setting.step(f"memory of {len(keys)} × {_size(size)}", 1)
-    with _one_worker(setting, server, storage) as (pid,):
-        drain(stack, setting.few, keys, storage)
-        peaks.append(sum(peak_mebibytes(process) for process in tree(pid)))
+    with _one_worker(setting, server, storage) as pids:
+        drain(stack, setting.few, keys, storage, pids)
+        peaks.append(sum(peak_mebibytes(process) for pid in pids for process in tree(pid)))
         remove(storage)
     done(1)
     return Figure(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from bench import ledgers
 from shared.messages import SyncMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bench.stack import Stack
 
@@ -22,16 +24,20 @@ PATIENCE_SECONDS = 600.0
 _LOOK_SECONDS = 0.01
 
 
-def drain(stack: Stack, url: str, keys: Sequence[str], storage: Path) -> float:
-    """Records and announces objects and waits until all are synced and acknowledged.
+def drain(
+    stack: Stack, url: str, keys: Sequence[str], storage: Path, workers: Sequence[int]
+) -> float:
+    """Records and announces objects and waits until all are synced.
 
-    The clock runs from the first message to the commit that makes the last object synced.
+    Every message is in RabbitMQ when the clock begins to run, so that who publishes takes no
+    processor from who copies. It runs until the commit that makes the last object synced.
 
     Args:
-        stack: the servers; a worker of theirs is running.
+        stack: the servers.
         url: of the ledger.
         keys: the objects; no two are equal.
-        storage: where the worker puts the files; `set_aside` or `remove` empties it.
+        storage: where the workers put the files; `set_aside` or `remove` empties it.
+        workers: their process ids; they are held until everything is announced.
 
     Returns:
         The seconds.
@@ -40,10 +46,11 @@ def drain(stack: Stack, url: str, keys: Sequence[str], storage: Path) -> float:
     messages = [SyncMessage(row_id, "bench") for row_id in row_ids]
     synced = ledgers.Counter(url)
     wanted = synced.synced() + len(keys)
+    with _held(workers):
+        if len(stack.queue.announce_all(messages)) < len(keys):
+            msg = "the broker did not confirm every message"
+            raise AssertionError(msg)
     before = time.perf_counter()
-    if len(stack.queue.announce_all(messages)) < len(keys):
-        msg = "the broker did not confirm every message"
-        raise AssertionError(msg)
     while synced.synced() < wanted:
         taken = time.perf_counter() - before
         if taken > PATIENCE_SECONDS:
@@ -54,6 +61,18 @@ def drain(stack: Stack, url: str, keys: Sequence[str], storage: Path) -> float:
     synced.close()
     _check(storage, keys)
     return taken
+
+
+@contextmanager
+def _held(processes: Sequence[int]) -> Iterator[None]:
+    """Keeps processes from running in the block."""
+    try:
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
 
 
 def set_aside(folder: Path) -> None:
