@@ -22,6 +22,7 @@ PATIENCE_SECONDS = 60
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # a container has 64 MB there, too little for several of them
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

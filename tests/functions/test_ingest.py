@@ -356,7 +356,7 @@ def test_requests_without_an_id_are_told_apart(service: Service) -> None:
 
 
 def test_of_fifty_identical_requests_at_once_one_is_accepted(service: Service) -> None:
-    barrier = threading.Barrier(50)
+    barrier = threading.Barrier(50, timeout=60)
 
     def send(_: int) -> int:
         barrier.wait()

@@ -7,23 +7,23 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 #: Watches its parent, given by its id, and prints when it was told to end; then it goes, or not.
 CHILD = """
-import signal, sys, threading
+import signal, sys
 from local.orphan import end_with_parent
+from local.stopping import Stop
 
-told = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: told.set())
+told = Stop.on_signals()
 end_with_parent(int(sys.argv[1]), float(sys.argv[2]))
 print("watching", flush=True)
-told.wait()
+told.wait(60)
 print("told", flush=True)
 if sys.argv[3] == "stay":
-    threading.Event().wait()
+    signal.pause()
 """
 #: Starts such a child, whose output it shares, and stays.
 PARENT = """
-import os, subprocess, sys, threading
+import os, signal, subprocess, sys
 subprocess.Popen([sys.executable, "-c", sys.argv[1], str(os.getpid()), *sys.argv[2:]])
-threading.Event().wait()
+signal.pause()
 """
 
 
@@ -58,14 +58,13 @@ def test_a_process_that_does_not_end_in_time_is_ended() -> None:
 
 def test_a_process_goes_on_for_as_long_as_its_parent_lives() -> None:
     looks = """
-import signal, threading
 from local.orphan import end_with_parent
+from local.stopping import Stop
 
 answers = [7, 7, 7, 1]
-told = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: told.set())
+told = Stop.on_signals()
 end_with_parent(7, 30, lambda: answers.pop(0))
-told.wait()
+told.wait(60)
 print(answers)
 """
     with start(looks) as child:

@@ -96,6 +96,12 @@ def announce(queue: BrokerQueue, count: int) -> set[int]:
     return queue.announce_all(SyncMessage(n, f"request-{n}") for n in range(1, count + 1))
 
 
+def consumers(url: str) -> int:
+    with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
+        declared = connection.channel().queue_declare("sync", passive=True)
+        return int(declared.method.consumer_count)
+
+
 def test_every_message_is_handed_over_once_and_acknowledged(
     url: str, queue: BrokerQueue, start: Any
 ) -> None:
@@ -209,7 +215,7 @@ def test_stopping_finishes_the_batch_and_gives_back_the_rest(
     worker.go_on.clear()
     announce(queue, 40)
     trigger, thread = start(url, worker, prefetch=30)
-    worker.at_work.acquire()
+    assert worker.at_work.acquire(timeout=60)
     until(lambda: queue.depth() == 10)
 
     trigger.stop()
@@ -241,7 +247,7 @@ def test_what_is_stopping_takes_nothing_from_a_broker_that_comes_back(
     announce(queue, 20)
     with Gate(url) as gate:
         trigger, thread = start(gate.url, worker)
-        worker.at_work.acquire()
+        assert worker.at_work.acquire(timeout=60)
         until(lambda: queue.depth() == 0)  # all in hand
         trigger.stop()
         until(queue.depth)  # what waited comes back: it is stopping
@@ -261,9 +267,11 @@ def test_several_triggers_share_the_work(url: str, queue: BrokerQueue, start: An
     for worker in workers:
         worker.go_on.clear()
         start(url, worker)
+    # One that is there first would take everything.
+    until(lambda: consumers(url) == len(workers))
     announce(queue, 60)
     for worker in workers:
-        worker.at_work.acquire()
+        assert worker.at_work.acquire(timeout=60)
         worker.go_on.set()
 
     until(lambda: sum(len(w.seen()) for w in workers) >= 60)
@@ -280,7 +288,7 @@ def test_a_lost_connection_only_delays(
     announce(queue, 25)
     with Gate(url) as gate:
         trigger, thread = start(gate.url, worker)
-        worker.at_work.acquire()
+        assert worker.at_work.acquire(timeout=60)
         gate.cut()
         until(lambda: queue.depth() == 25)
         worker.go_on.set()  # finished, but no longer to be acknowledged
@@ -336,6 +344,7 @@ def test_a_broker_that_is_away_is_said_in_one_line_however_often_it_is_tried(
     }
     tried = 0
     with socket.create_server(("127.0.0.1", port)) as broker, (tmp_path / "log").open("wb") as log:
+        broker.settimeout(60)
         trigger = subprocess.Popen(
             [sys.executable, "-m", "local", "trigger"], cwd=tmp_path, env=given, stderr=log
         )

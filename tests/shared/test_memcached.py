@@ -130,6 +130,7 @@ def test_an_answer_may_come_in_pieces(clock: Clock, cut: int) -> None:
 
 def answer_once(server: socket.socket, *pieces: bytes) -> None:
     connection, _ = server.accept()
+    connection.settimeout(10)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection:
         connection.recv(1000)
@@ -156,7 +157,7 @@ def test_a_restart_is_noticed_by_nobody(
 
 
 def pool_many_connections(cache: MemcachedCache) -> None:
-    barrier = threading.Barrier(8)
+    barrier = threading.Barrier(8, timeout=60)
 
     def use(_: int) -> None:
         barrier.wait()

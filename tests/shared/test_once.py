@@ -12,7 +12,7 @@ THREADS = 8
 
 def test_threads_that_come_side_by_side_get_the_same_one() -> None:
     made: list[object] = []
-    all_there = threading.Barrier(THREADS)
+    all_there = threading.Barrier(THREADS, timeout=60)
     making = threading.Event()
 
     @once

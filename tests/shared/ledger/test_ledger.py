@@ -134,7 +134,7 @@ def test_the_same_signatures_recorded_in_any_order_never_wait_in_a_circle(
 
 def test_one_of_many_simultaneous_requests_is_recorded(ledger: Ledger, database_url: str) -> None:
     signature = new().payload_checksum
-    barrier = threading.Barrier(16)
+    barrier = threading.Barrier(16, timeout=60)
     recorded = []
 
     def send(number: int) -> None:
