@@ -35,12 +35,17 @@ from shared.ledger.migrate import migrate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from psycopg2.extensions import connection
+
     from local.servers.server import Server
 
 ADDRESS_VARIABLE = "TEST_SERVERS"
 TEMPLATE = "ledger"
 PREFIX = "sync-tests-"
 OWNER = "owner.pid"
+#: A busy machine takes a while, above all for the first one who asks for a server.
+START_SECONDS = 300.0
+STATEMENT_SECONDS = 120
 # Below the ports that connections and bind(0) are given (ip(7): ip_local_port_range), so that no
 # other process comes by one between its choice and its use; and below the service's own.
 PORTS = range(10_240, 26_900)
@@ -82,6 +87,7 @@ def ask(server: str) -> dict[str, Any]:
         RuntimeError: it could not be started.
     """
     with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(START_SECONDS)
         connection.connect(os.environ[ADDRESS_VARIABLE])
         connection.sendall(server.encode() + b"\n")
         with connection.makefile() as answer:
@@ -93,9 +99,14 @@ def ask(server: str) -> dict[str, Any]:
     return details
 
 
+def connect(url: str) -> connection:
+    """Connects to PostgreSQL; a statement that waits for a lock for too long is an error."""
+    return psycopg2.connect(url, options=f"-c statement_timeout={STATEMENT_SECONDS}s")
+
+
 def execute(url: str, *statements: str) -> None:
     """Runs SQL, each statement by itself."""
-    with contextlib.closing(psycopg2.connect(url)) as connection:
+    with contextlib.closing(connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             for statement in statements:

@@ -46,11 +46,11 @@ def test_each_test_has_an_empty_virtual_host(rabbitmq_url: str, time: str) -> No
 
 
 def test_memcached_answers(memcached_address: tuple[str, int]) -> None:
-    with socket.create_connection(memcached_address) as connection:
+    with socket.create_connection(memcached_address, 10) as connection:
         connection.sendall(b"version\r\n")
         assert connection.recv(100).startswith(b"VERSION ")
 
 
 def test_the_s3_answers(s3_endpoint: str) -> None:
-    with urllib.request.urlopen(s3_endpoint) as answer:  # noqa: S310  # our own server
+    with urllib.request.urlopen(s3_endpoint, timeout=10) as answer:  # noqa: S310 - our own server
         assert b"ListAllMyBucketsResult" in answer.read()

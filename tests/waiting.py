@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from shared.errors import Unavailable
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
 PAUSE_SECONDS = 0.02
@@ -47,3 +48,15 @@ def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
             msg = f"not true within {seconds} seconds"
             raise AssertionError(msg)
         time.sleep(PAUSE_SECONDS)
+
+
+def join(*threads: threading.Thread, seconds: float = 60.0) -> None:
+    """Returns when threads have ended.
+
+    Raises:
+        AssertionError: one did not in time.
+    """
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+        assert not thread.is_alive(), f"{thread.name} did not end"

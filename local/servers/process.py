@@ -102,8 +102,8 @@ class Process:
         """The process, started by us or recorded by an earlier one, if it lives."""
         if self._child is not None:
             self._child.poll()  # reaps it, so that it does not count as alive
-        record = Record.load(self._record)
-        return record.server if record and record.server.alive else None
+        server = self._known()
+        return server if server and server.alive else None
 
     @property
     def pid(self) -> int | None:
@@ -179,16 +179,25 @@ class Process:
 
     def stop(self, grace: float = 30.0) -> None:
         """Stops it and waits until it is gone; it is killed after `grace` seconds."""
-        record = Record.load(self._record)
-        if record:
-            record.server.signal(self._stop_signal)
-            self._gone(record.server, grace)
-            record.server.kill_group()
-            self._gone(record.server, grace)
+        server = self._known()
+        if server:
+            server.signal(self._stop_signal)
+            self._gone(server, grace)
+            server.kill_group()
+            self._gone(server, grace)
         if self._child is not None:
             self._child.wait()
             self._child = None
         self._record.unlink(missing_ok=True)
+
+    def _known(self) -> Running | None:
+        """Gives the recorded process; where somebody has removed the record, our own child."""
+        record = Record.load(self._record)
+        if record:
+            return record.server
+        if self._child is None or self._child.poll() is not None:
+            return None
+        return Running.of(self._child.pid)
 
     def _gone(self, running: Running, timeout: float) -> bool:
         deadline = time.monotonic() + timeout

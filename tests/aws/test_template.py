@@ -333,12 +333,16 @@ def test_the_sizes_are_printed_and_a_package_that_is_too_large_ends_the_build(
         with (tmp_path / name / "file").open("wb") as file:
             file.truncate(size)
     command = ["make", "--no-print-directory", "package-sizes", f"PACKAGES={tmp_path}"]
-    fits = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    fits = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
     assert fits.returncode == 0
     assert re.search(r"StatsFunction +25\.0 MB", fits.stdout)
     with (tmp_path / "StatsFunction" / "file").open("ab") as file:
         file.write(b"x")
-    too_large = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    too_large = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
     assert too_large.returncode != 0
     assert "StatsFunction is too large" in too_large.stderr
 

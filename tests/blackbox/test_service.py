@@ -41,7 +41,7 @@ def test_a_signed_request_becomes_the_very_file(service: Service) -> None:
 
 def test_of_fifty_identical_requests_at_once_one_is_accepted(service: Service) -> None:
     body = payload(next(pictures()).name)
-    barrier = threading.Barrier(50, timeout=60)
+    barrier = threading.Barrier(50, timeout=30)
 
     def send(_: int) -> int:
         barrier.wait()

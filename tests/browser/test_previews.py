@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 #: Half a second of film, made by the browser itself.
 FILM = """
-new Promise(done => {
+new Promise((done, fail) => {
+  setTimeout(() => fail(new Error('no film within a minute')), 60_000);
   const canvas = document.createElement('canvas');
   canvas.width = 64; canvas.height = 48;
   const drawing = canvas.getContext('2d');
@@ -47,7 +48,7 @@ def test_a_film_plays_in_its_place(page: Page, service: Service, s3_url: str) ->
     open_object(page, "films/half a second.webm")
     film = page.locator("video")
     until(lambda: film.evaluate("film => film.videoWidth") == 64)
-    film.evaluate("film => film.play()")
+    film.evaluate("film => { film.play() }")  # what comes of it is waited for below
     until(lambda: film.evaluate("film => film.ended || film.currentTime > 0.2"))
     page.get_by_role("link", name="Open the full file").click()
     page.wait_for_url("**/media/**")

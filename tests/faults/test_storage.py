@@ -37,18 +37,18 @@ def wait_for_error(arena: Arena, beginning: str) -> None:
 def mounted(path: Path, options: str) -> Iterator[None]:
     """A memory file system in the storage's place; the service is at rest meanwhile."""
     command = ["mount", "-t", "tmpfs", "-o", options, "faults", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
     if done.returncode:
         pytest.skip(f"needs the right to mount: {done.stderr.strip()}")
     try:
         yield
     finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)  # noqa: S603, S607
+        subprocess.run(["umount", "--lazy", str(path)], check=True, timeout=60)  # noqa: S603, S607
 
 
 def remount(path: Path, options: str) -> None:
     command = ["mount", "-o", f"remount,{options}", str(path)]
-    subprocess.run(command, check=True)  # noqa: S603
+    subprocess.run(command, check=True, timeout=60)  # noqa: S603
 
 
 def test_a_full_storage_makes_objects_wait(arena: Arena) -> None:

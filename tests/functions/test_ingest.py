@@ -13,7 +13,6 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg2
 import pytest
 
 from functions.ingest import handler as module
@@ -27,7 +26,7 @@ from shared.memory_cache import MemoryCache
 from shared.rate_limit import RateLimiter
 from shared.setting_kinds import RateLimit
 from shared.signing import sign
-from tests.servers import free_port
+from tests.servers import connect, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +104,7 @@ class Service:
         return module.answer(self.ingest, Request.from_event(event))
 
     def rows(self) -> list[tuple[Any, ...]]:
-        with closing(psycopg2.connect(self._url)) as connection, connection.cursor() as cursor:
+        with closing(connect(self._url)) as connection, connection.cursor() as cursor:
             cursor.execute(
                 "SELECT id, oeid, ref_id, file_name, file_type, payload_checksum, request_id,"
                 " state FROM file_sync ORDER BY id"
@@ -339,7 +338,7 @@ def test_the_same_request_again_is_409_whatever_became_of_the_first(
 ) -> None:
     assert service(event(body())).status == 201
     for state in ("state = 'failed', last_error = 'no'", "state = 'queued'"):
-        with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        with closing(connect(database_url)) as connection, connection.cursor() as cursor:
             cursor.execute(f"UPDATE file_sync SET {state}")  # noqa: S608 - constants of ours
             connection.commit()
         answer = service(event(body()))
@@ -356,7 +355,7 @@ def test_requests_without_an_id_are_told_apart(service: Service) -> None:
 
 
 def test_of_fifty_identical_requests_at_once_one_is_accepted(service: Service) -> None:
-    barrier = threading.Barrier(50, timeout=60)
+    barrier = threading.Barrier(50, timeout=30)
 
     def send(_: int) -> int:
         barrier.wait()

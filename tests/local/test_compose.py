@@ -54,7 +54,11 @@ def inside(service: str) -> set[int]:
 def test_the_file_is_what_compose_understands() -> None:
     schema = ["-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
     done = subprocess.run(  # noqa: S603 — the arguments are the tests' own
-        [sys.executable, *schema, str(COMPOSE_FILE)], capture_output=True, text=True, check=False
+        [sys.executable, *schema, str(COMPOSE_FILE)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -195,7 +199,12 @@ def test_what_the_image_copies_is_enough_to_run(tmp_path: Path) -> None:
         copy(ROOT / source, tmp_path / target)
     for command in (["-m", "compileall", "-q", "functions"], ["-m", "local", "--help"]):
         done = subprocess.run(  # noqa: S603 — the arguments are the tests' own
-            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+            [sys.executable, *command],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
         assert done.returncode == 0, done.stderr
 
@@ -222,6 +231,7 @@ def compose(tree: Path, **variables: str) -> tuple[list[str], dict[str, str]]:
         capture_output=True,
         text=True,
         check=True,
+        timeout=60,
     ).stdout.splitlines()
     return shown[0].split(), dict(line.split("=", 1) for line in shown[1:])
 
@@ -306,6 +316,7 @@ def test_without_docker_one_line_says_so(tree: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1

@@ -56,6 +56,7 @@ def redrive(url: str, folder: Path, *arguments: str) -> subprocess.CompletedProc
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 ROOT = Path(__file__).parents[2]
+SECONDS = 30.0
 
 
 class Worker:
@@ -41,18 +42,21 @@ class Worker:
         self.error: Exception = LedgerUnavailable("it is down")
         self.go_on = threading.Event()
         self.go_on.set()
-        self.at_work = threading.Semaphore(0)
+        self._at_work = threading.Semaphore(0)
 
     def __call__(self, event: dict[str, Any], context: Any) -> None:
         assert context.get_remaining_time_in_millis() > 0
         assert context.aws_request_id
-        self.at_work.release()
-        assert self.go_on.wait(30)
+        self._at_work.release()
+        assert self.go_on.wait(SECONDS)
         if self.failures:
             self.failures -= 1
             raise self.error
         self.events.append(event)
         self.batches.append([m.row_id for m in read(event) if isinstance(m, SyncMessage)])
+
+    def wait_for_a_batch(self) -> None:
+        assert self._at_work.acquire(timeout=SECONDS)
 
     def seen(self) -> list[int]:
         return [row_id for batch in self.batches for row_id in batch]
@@ -215,7 +219,7 @@ def test_stopping_finishes_the_batch_and_gives_back_the_rest(
     worker.go_on.clear()
     announce(queue, 40)
     trigger, thread = start(url, worker, prefetch=30)
-    assert worker.at_work.acquire(timeout=60)
+    worker.wait_for_a_batch()
     until(lambda: queue.depth() == 10)
 
     trigger.stop()
@@ -247,7 +251,7 @@ def test_what_is_stopping_takes_nothing_from_a_broker_that_comes_back(
     announce(queue, 20)
     with Gate(url) as gate:
         trigger, thread = start(gate.url, worker)
-        assert worker.at_work.acquire(timeout=60)
+        worker.wait_for_a_batch()
         until(lambda: queue.depth() == 0)  # all in hand
         trigger.stop()
         until(queue.depth)  # what waited comes back: it is stopping
@@ -271,7 +275,9 @@ def test_several_triggers_share_the_work(url: str, queue: BrokerQueue, start: An
     until(lambda: consumers(url) == len(workers))
     announce(queue, 60)
     for worker in workers:
-        assert worker.at_work.acquire(timeout=60)
+        worker.wait_for_a_batch()
+    # Not before both have one: the first to connect would take all that is left.
+    for worker in workers:
         worker.go_on.set()
 
     until(lambda: sum(len(w.seen()) for w in workers) >= 60)
@@ -288,7 +294,7 @@ def test_a_lost_connection_only_delays(
     announce(queue, 25)
     with Gate(url) as gate:
         trigger, thread = start(gate.url, worker)
-        assert worker.at_work.acquire(timeout=60)
+        worker.wait_for_a_batch()
         gate.cut()
         until(lambda: queue.depth() == 25)
         worker.go_on.set()  # finished, but no longer to be acknowledged
@@ -344,7 +350,7 @@ def test_a_broker_that_is_away_is_said_in_one_line_however_often_it_is_tried(
     }
     tried = 0
     with socket.create_server(("127.0.0.1", port)) as broker, (tmp_path / "log").open("wb") as log:
-        broker.settimeout(60)
+        broker.settimeout(SECONDS)
         trigger = subprocess.Popen(
             [sys.executable, "-m", "local", "trigger"], cwd=tmp_path, env=given, stderr=log
         )

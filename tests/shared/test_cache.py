@@ -70,7 +70,7 @@ def test_nothing_is_taken_back_below_zero(cache: Cache) -> None:
 
 
 def test_no_count_is_lost_between_threads(cache: Cache) -> None:
-    barrier = threading.Barrier(16, timeout=60)
+    barrier = threading.Barrier(16, timeout=30)
 
     def count(_: int) -> list[int]:
         barrier.wait()

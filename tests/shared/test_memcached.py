@@ -17,7 +17,7 @@ from shared.errors import CacheUnavailable
 from shared.memcached import PAUSE_SECONDS, TIMEOUT_SECONDS, MemcachedCache
 from tests.freezing import frozen
 from tests.servers import free_port
-from tests.waiting import answers, until
+from tests.waiting import answers, join, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,7 +111,7 @@ def test_a_server_that_speaks_otherwise_is_no_cache(clock: Clock, answer: bytes)
         cache = MemcachedCache(stranger.getsockname(), clock)
         with pytest.raises(CacheUnavailable):
             count(cache)
-        thread.join()
+        join(thread)
         cache.close()
 
 
@@ -157,7 +157,7 @@ def test_a_restart_is_noticed_by_nobody(
 
 
 def pool_many_connections(cache: MemcachedCache) -> None:
-    barrier = threading.Barrier(8, timeout=60)
+    barrier = threading.Barrier(8, timeout=30)
 
     def use(_: int) -> None:
         barrier.wait()

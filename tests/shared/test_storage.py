@@ -15,6 +15,7 @@ from shared import errors
 from shared.disk_errors import from_os_error
 from shared.storage import SYNC_ALL_FROM, LocalStorage
 from shared.transfer import Wanted
+from tests.waiting import join
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -298,7 +299,6 @@ def test_workers_side_by_side_share_folders(root: Path) -> None:
     threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     assert failures == []
     assert len(files_of(root)) == 80

@@ -24,6 +24,8 @@ class Broker:
 
     def __init__(self, url: str) -> None:
         self._parameters = pika.URLParameters(url)
+        # One that is short of disk or memory stops reading, and would be waited for for ever.
+        self._parameters.blocked_connection_timeout = 30
 
     def purge(self) -> None:
         """Removes every message that waits, dead letters too."""

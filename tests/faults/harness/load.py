@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Self
 
 from shared.signing import sign
 from tests.faults.harness.waiting import until
+from tests.waiting import join
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 TIMEOUT_SECONDS = 15.0
+#: For so long a request is sent again and again.
+SEND_SECONDS = 60.0
 OK, CREATED, CONFLICT = 200, 201, 409
 #: Sizes of ordinary objects: none, a byte, below and above what is copied in one go.
 SIZES = (0, 1, 1_000, 20_000, 65_536, 300_000, 1_500_000)
@@ -82,7 +85,7 @@ class Client:
         body = json.dumps(fields).encode()
         return Asked(key, body, sign(self._key, body))
 
-    def send(self, asked: Asked, seconds: float = 60.0) -> int | None:
+    def send(self, asked: Asked, seconds: float = SEND_SECONDS) -> int | None:
         """Sends a request until it is accepted; gives the last status, None for no answer."""
         deadline = time.monotonic() + seconds
         doubtful = False
@@ -192,8 +195,7 @@ class Load:
         trace: TracebackType | None,
     ) -> None:
         self._done.set()
-        for thread in self._threads:
-            thread.join()
+        join(*self._threads, seconds=2 * SEND_SECONDS)
 
     def _run(self, number: int, chance: random.Random) -> None:
         count = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ from tests.faults.harness.proxy import Proxy
 from tests.servers import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from local.servers.server import Server
 
@@ -99,19 +100,18 @@ class Faulty:
         self.server.wait_ready(120.0)
 
     def freeze(self) -> Callable[[], None]:
-        """Stops all its processes from running; gives what lets them go on."""
-        group = descendants(self.server.pid or 0)
-        for pid in group:
-            os.kill(pid, signal.SIGSTOP)
+        """Stops all its processes from running; gives what lets them go on.
 
-        def go_on() -> None:
-            for pid in group:
-                try:
-                    os.kill(pid, signal.SIGCONT)
-                except ProcessLookupError:
-                    continue
-
-        return go_on
+        Raises:
+            RuntimeError: it does not run.
+        """
+        pid = self.server.pid
+        if pid is None:
+            msg = f"{self.name} does not run"
+            raise RuntimeError(msg)
+        group = descendants(pid)
+        send(group, signal.SIGSTOP)
+        return lambda: send(group, signal.SIGCONT)
 
     def close(self) -> None:
         """Ends proxy and server."""
@@ -125,14 +125,28 @@ def descendants(leader: int) -> list[int]:
     found, last = [leader], [leader]
     while last:
         children = [
-            int(child)
+            child
             for pid in last
             for task in Path(f"/proc/{pid}/task").glob("*")
-            for child in (task / "children").read_text().split()
+            for child in _children(task)
         ]
         found += children
         last = children
     return found
+
+
+def send(pids: Sequence[int], number: int) -> None:
+    """Sends a signal to processes; one that has ended meanwhile keeps it from no other."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _children(task: Path) -> list[int]:
+    try:
+        return [int(child) for child in (task / "children").read_text().split()]
+    except OSError:  # it has ended
+        return []
 
 
 class Servers:

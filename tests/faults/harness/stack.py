@@ -8,8 +8,6 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
-import psycopg2
-
 from local.preparation import prepare
 from local.servers.ports import answers
 from shared.crash import VARIABLE
@@ -20,7 +18,7 @@ from tests.faults.harness.proxy import Weather
 from tests.faults.harness.servers import Servers
 from tests.faults.harness.services import ROOT, Service
 from tests.faults.harness.waiting import until
-from tests.servers import free_port
+from tests.servers import connect, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +81,7 @@ class Stack:
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Asks the ledger, past the proxy."""
-        with contextlib.closing(psycopg2.connect(self.servers.database_url)) as connection:
+        with contextlib.closing(connect(self.servers.database_url)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(sql, parameters or None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def test_it_answers_until_it_is_stopped(memcached_server: MemcachedServer) -> None:
     host, _, port = memcached_server.address.partition(":")
-    with socket.create_connection((host, int(port))) as connection:
+    with socket.create_connection((host, int(port)), 10) as connection:
         connection.sendall(b"set a 0 0 1\r\nb\r\n")
         assert connection.recv(100) == b"STORED\r\n"
     memcached_server.stop()

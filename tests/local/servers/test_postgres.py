@@ -158,7 +158,7 @@ def test_where_root_may_not_change_account_one_line_says_what_to_do(
     tmp_path: Path, lost: str
 ) -> None:
     with script(tmp_path, "setpriv", f"--bounding-set=-{lost}") as starter:
-        said, _ = starter.communicate()
+        said, _ = starter.communicate(timeout=120)
     assert starter.returncode == 1
     assert said.count("\n") == 1
     assert "run as an ordinary user, or set DATABASE_URL" in said
@@ -183,14 +183,14 @@ def test_it_starts_again_at_once_after_its_starter_was_killed(tmp_path: Path) ->
             assert starter.stdout.readline().strip().isdecimal()
             starter.kill()
     with script(tmp_path, port=port) as starter:
-        said, _ = starter.communicate()
+        said, _ = starter.communicate(timeout=120)
     assert said.strip().isdecimal()
     assert starter.returncode == 0
 
 
 def test_a_second_starter_is_told_that_it_runs(server: PostgresServer, tmp_path: Path) -> None:
     with script(tmp_path / "data") as starter:
-        said, _ = starter.communicate()
+        said, _ = starter.communicate(timeout=120)
     assert starter.returncode == 1
     assert f"PostgreSQL runs there already, as process {server.pid}" in said
 

@@ -7,12 +7,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import psycopg2
 import pytest
 
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement
 from shared.transfer import Fetched
+from tests.servers import connect
+from tests.waiting import join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ def ledger(database_url: str) -> Iterator[Ledger]:
 
 @pytest.fixture
 def execute(database_url: str) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
-    connection = psycopg2.connect(database_url)
+    connection = connect(database_url)
     connection.autocommit = True
 
     def run(sql: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -134,7 +135,7 @@ def test_the_same_signatures_recorded_in_any_order_never_wait_in_a_circle(
 
 def test_one_of_many_simultaneous_requests_is_recorded(ledger: Ledger, database_url: str) -> None:
     signature = new().payload_checksum
-    barrier = threading.Barrier(16, timeout=60)
+    barrier = threading.Barrier(16, timeout=30)
     recorded = []
 
     def send(number: int) -> None:
@@ -158,8 +159,7 @@ def test_one_of_many_simultaneous_requests_is_recorded(ledger: Ledger, database_
     threads = [threading.Thread(target=send, args=(n,)) for n in range(16)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     assert sum(row_id is not None for row_id in recorded) == 1
     assert ledger.counts().queued == 1
 
@@ -322,8 +322,7 @@ def test_counts_stay_exact_under_concurrent_changes_of_every_kind(
     threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     execute("DELETE FROM file_sync WHERE state = 'failed' AND id % 3 = 0")
     truth: dict[object, object] = dict(
         execute("SELECT state, count(*) FROM file_sync GROUP BY state")

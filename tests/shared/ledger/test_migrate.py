@@ -13,6 +13,7 @@ from shared.errors import LedgerUnavailable
 from shared.ledger.ledger import Ledger
 from shared.ledger.migrate import MIGRATIONS, migrate
 from tests.servers import execute, free_port
+from tests.waiting import join
 
 ROOT = Path(__file__).parents[3]
 
@@ -53,8 +54,7 @@ def test_of_several_that_start_together_one_applies(postgres_url: str) -> None:
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     assert sorted(applied) == [[], [], NEWEST]
 
 
@@ -68,7 +68,8 @@ def test_the_project_may_lie_in_a_folder_of_any_name(postgres_url: str, tmp_path
     folder = tmp_path / "a clone [x] *?"
     shutil.copytree(ROOT / "shared", folder / "shared")
     program = "import sys; from shared.ledger.migrate import migrate; migrate(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", program, postgres_url], cwd=folder, check=True)  # noqa: S603
+    command = [sys.executable, "-c", program, postgres_url]
+    subprocess.run(command, cwd=folder, check=True, timeout=60)  # noqa: S603
     assert relations(postgres_url) == 1
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pika.adapters.select_connection import IOLoop
 
 from shared.rabbitmq.link import Link, parameters
+from tests.waiting import join
 
 if TYPE_CHECKING:
     from pika.channel import Channel
@@ -31,6 +32,7 @@ class Owner:
 
 def test_it_can_be_closed_while_it_is_being_made() -> None:
     with socket.create_server(("127.0.0.1", 0)) as broker:
+        broker.settimeout(10)
         loop = IOLoop()
         owner = Owner(loop)
         port = broker.getsockname()[1]
@@ -43,6 +45,7 @@ def test_it_can_be_closed_while_it_is_being_made() -> None:
 
         def greet_nobody() -> None:
             peer, _ = broker.accept()
+            peer.settimeout(10)
             with peer:
                 assert peer.recv(len(PROTOCOL_HEADER)) == PROTOCOL_HEADER
                 loop.add_callback_threadsafe(close)
@@ -50,7 +53,8 @@ def test_it_can_be_closed_while_it_is_being_made() -> None:
 
         thread = threading.Thread(target=greet_nobody)
         thread.start()
+        loop.call_later(30, loop.stop)
         loop.start()
-        thread.join()
+        join(thread)
         loop.close()
     assert len(owner.lost) == 1

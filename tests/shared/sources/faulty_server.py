@@ -66,7 +66,10 @@ class FaultyServer:
         self._server = Server(("127.0.0.1", 0), Handler)
         self._tls = tls
         if tls:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+            # Shaken by the thread of its connection: a client that says nothing delays no other.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     @property
