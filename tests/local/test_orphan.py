@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 #: Watches its parent, given by its id, and prints when it was told to end; then it goes, or not.
 CHILD = """
-import sys, threading
+import signal, sys
 from local.orphan import end_with_parent
 from local.stopping import Stop
 
