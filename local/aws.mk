@@ -13,6 +13,8 @@ FUNCTION_NAMES := admin ingest migrate requeue stats sync_worker
 # Lambda's Amazon Linux 2023 has glibc 2.34.
 PLATFORM = $(subst arm64,aarch64,$(ARCHITECTURE))-manylinux_2_34
 export LAMBDA_PYTHON ARCHITECTURE AWS_TOOLS SAM_CLI_TELEMETRY := 0
+# Trusts whom the system trusts, as pip does: a company's proxy has an authority of its own.
+export UV_SYSTEM_CERTS := 1
 
 .PHONY: aws-tools lock package package-sizes deploy migrate-aws test-aws lint-aws
 
