@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import signal
 from typing import TYPE_CHECKING, Any
 
 from granian import Granian
@@ -36,8 +37,8 @@ HEADER_BYTES = 65_536
 BACKLOG = 4_096
 #: Connections that one worker serves at once, idle ones included.
 CONNECTIONS = 20_000
-#: Seconds that a worker without its first process gets to end in order: functions finish, then
-#: what they announced is sent, and some for the rest.
+#: Seconds that a worker gets to end in order, with or without its first process: functions finish,
+#: then what they announced is sent, and some for the rest.
 ORPHAN_SECONDS = STOP_SECONDS + FLUSH_SECONDS + 5.0
 
 
@@ -73,6 +74,7 @@ def serve(environment: LocalEnvironment, routes: tuple[Route, ...] | None = None
         websockets=False,
         backlog=BACKLOG,
         backpressure=CONNECTIONS,
+        workers_kill_timeout=int(ORPHAN_SECONDS),
         log_level=LogLevels.warning,
     )
     logger.info("answering", extra={"address": f"http://{at(listener.host, listener.port)}"})
@@ -88,13 +90,31 @@ class _Loader:
         self._parent = os.getpid()
 
     def __call__(self) -> Any:
+        _hold_signals()
         end_with_parent(self._parent, ORPHAN_SECONDS)
         invoker = Invoker(Router(self._routes, imported))
         return RsgiApp(
             invoker,
             threads=self._listener.threads,
             max_body_bytes=self._listener.max_body_bytes,
+            on_running=_let_signals_come,
         )
+
+
+def _hold_signals() -> None:
+    """Keeps SIGTERM until the worker's event loop runs; threads made meanwhile keep it for ever.
+
+    A forked worker begins with the handler of its first process, which only takes note, and what
+    comes while its own is being set up is lost as well: granian would wait for it for ever.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    first = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    if getattr(first, "interrupt_signal", False):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _let_signals_come() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _allow_many_files() -> None:

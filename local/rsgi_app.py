@@ -44,6 +44,7 @@ class RsgiApp:
         answer: answers a request; called in several threads at once.
         threads: how many.
         max_body_bytes: no more than one byte more of a body is read, for the function to refuse.
+        on_running: is called once the event loop runs.
         body_seconds: see `BODY_SECONDS`.
     """
 
@@ -53,11 +54,13 @@ class RsgiApp:
         *,
         threads: int,
         max_body_bytes: int,
+        on_running: Callable[[], None],
         body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._answer = answer
         self._count = threads
         self._max_body_bytes = max_body_bytes
+        self._on_running = on_running
         self._body_seconds = body_seconds
         self._threads: Threads | None = None
         self._patience: Patience | None = None
@@ -66,6 +69,7 @@ class RsgiApp:
         """Is called when the worker starts."""
         self._threads = Threads(loop, self._count)
         self._patience = Patience(loop, self._body_seconds)
+        loop.call_soon(self._on_running)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Is called when the worker ends."""

@@ -64,14 +64,13 @@ def test_guesses_of_signatures_are_limited_by_address(arena: Arena) -> None:
         statuses: list[int] = []
 
         def limited() -> bool:
-            """Guesses; a memcached that is too slow for a while limits nobody meanwhile."""
+            """Guesses; to whom memcached is too slow for a while, he limits nobody meanwhile."""
             statuses[:] = [post(arena.stack.port, f"{number:064x}") for number in range(80)]
-            return 412 in statuses
+            return statuses.count(401) <= 60
 
         until(limited, "guesses to be limited")
         trial.times = len(statuses)
-        assert set(statuses) <= {401, 412}
-        assert statuses.count(401) <= 60
+        assert set(statuses) == {401, 412} or set(statuses) == {412}
         trial.send("plain", count=3)  # who has the key is not locked out by who has not
         arena.stack.flush_memcached()
 

@@ -46,14 +46,14 @@ class Answer(NamedTuple):
         return dict(self.headers).get(name)
 
 
-@pytest.fixture
-def shim(tmp_path: Path) -> Iterator[Shim]:
+def start_shim(folder: Path, workers: int = 1) -> Shim:
     port = free_port()
-    log = tmp_path / "log"
-    started = tmp_path / "started"
+    log = folder / "log"
+    started = folder / "started"
     variables = {
         **os.environ,
         "PORT": str(port),
+        "WORKERS": str(workers),
         "THREADS": "2",
         "MAX_BODY_BYTES": str(LIMIT),
         "STARTED_FILE": str(started),
@@ -66,12 +66,17 @@ def shim(tmp_path: Path) -> Iterator[Shim]:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    shim = Shim(process, port, started, log)
     until(lambda: answers(port) or process.poll() is not None)
     assert process.poll() is None, log.read_text()
+    return Shim(process, port, started, log)
+
+
+@pytest.fixture
+def shim(tmp_path: Path) -> Iterator[Shim]:
+    shim = start_shim(tmp_path)
     yield shim
-    process.terminate()
-    process.wait(30)
+    shim.process.terminate()
+    shim.process.wait(30)
 
 
 def answers(port: int) -> bool:
@@ -244,6 +249,16 @@ def test_stopping_answers_what_is_in_flight_and_runs_exit_hooks(
     assert 0 < found[0].json()["left"] < 5_000
     # One file from the main process and one from its worker, where functions live.
     assert len(list(shim.started.parent.glob("started.*"))) == 2
+
+
+def test_it_can_be_stopped_while_workers_are_still_starting(tmp_path: Path) -> None:
+    for _ in range(5):
+        shim = start_shim(tmp_path, workers=4)
+        shim.process.terminate()
+        try:
+            assert shim.process.wait(20) == 0, shim.log.read_text()
+        finally:
+            shim.process.kill()
 
 
 def test_a_worker_whose_first_process_is_killed_answers_and_ends(shim: Shim) -> None:

@@ -48,13 +48,12 @@ def test_each_block_has_its_own_time() -> None:
             return "late"
         return "in time"
 
-    async def several() -> tuple[str, ...]:
+    async def several() -> list[str]:
         shared = patience()
-        return await asyncio.gather(
-            one(shared, 0, 60), one(shared, 0, 0), one(shared, LIMIT / 2, 60), one(shared, 1, 0.01)
-        )
+        waits = [(0.0, 60.0), (0.0, 0.0), (LIMIT / 2, 60.0), (1.0, 0.01)]
+        return await asyncio.gather(*(one(shared, pause, seconds) for pause, seconds in waits))
 
-    assert asyncio.run(several()) == ("late", "in time", "late", "in time")
+    assert asyncio.run(several()) == ["late", "in time", "late", "in time"]
 
 
 def test_who_is_cancelled_by_somebody_else_is_not_late() -> None:
