@@ -6,25 +6,24 @@ must not be taken for an empty storage.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.crash import CrashPoint, reached
 from shared.disk_errors import from_os_error
 from shared.durable import can_sync_all, sync, sync_all
-from shared.errors import NameUnsafe, StorageUnavailable, TransferError
-from shared.folders import check_target, opened
+from shared.errors import StorageUnavailable, TransferError
+from shared.folders import opened
 from shared.incoming import FOLDER, journal_of, part_name
-from shared.object_key import check_key
 from shared.orphans import sweep
+from shared.targets import blocked, by_folder, remove, rename, said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from shared.targets import Folder
     from shared.transfer import Wanted
 
 SYNC_ALL_FROM = 8
@@ -33,10 +32,6 @@ docs/decisions/0004-durability.md."""
 
 EARLIER_ATTEMPTS = 16
 """How far back `discard` looks for parts; what is older is left to `sweep`."""
-
-
-#: The names of folders on the way to a file, none for the storage's own.
-Folder = tuple[str, ...]
 
 
 class LocalStorage:
@@ -55,17 +50,20 @@ class LocalStorage:
 
     def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
         """See `Storage.parts`."""
-        folders, errors = _by_folder(wanted)
-        found: dict[int, Path | TransferError] = dict(errors)
+        folders, errors = by_folder(wanted)
         try:
             root = self._open()
             with opened(root, [FOLDER], create=True):
                 pass
         except (OSError, TransferError) as error:
-            return found | dict.fromkeys((one.row_id for one in wanted), _said(error))
+            return dict.fromkeys((one.row_id for one in wanted), said(error)) | errors
         for folder, members in folders.items():
-            found |= self._free(root, folder, members)
-        return found
+            errors |= blocked(root, folder, members)
+        incoming = self._root / FOLDER
+        return {
+            one.row_id: errors.get(one.row_id) or incoming / part_name(one.row_id, one.attempt)
+            for one in wanted
+        }
 
     def make_durable(self, parts: Sequence[Path]) -> None:
         """See `Storage.make_durable`; a part that is gone is left to `place` to report."""
@@ -81,18 +79,18 @@ class LocalStorage:
 
     def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
         """See `Storage.place`."""
-        folders, errors = _by_folder([wanted for wanted, _ in files])
+        folders, errors = by_folder([wanted for wanted, _ in files])
         parts = {wanted.row_id: part for wanted, part in files}
         renamed: dict[Folder, list[int]] = {}
         try:
             root = self._open()
             with opened(root, [FOLDER], create=False) as incoming:
                 for folder, members in folders.items():
-                    refused = _rename(root, incoming, folder, members, parts)
+                    refused = rename(root, incoming, folder, members, parts)
                     errors |= refused
                     renamed[folder] = [row_id for row_id in members if row_id not in refused]
         except (OSError, TransferError) as error:
-            return errors | dict.fromkeys(parts, _said(error))
+            return dict.fromkeys(parts, said(error)) | errors
         for folder, failure in self._sync_folders([f for f in renamed if renamed[f]]).items():
             errors |= dict.fromkeys(renamed[folder], failure)
         return errors
@@ -105,7 +103,7 @@ class LocalStorage:
                 for attempt in range(earliest, wanted.attempt + 1):
                     part = Path(part_name(wanted.row_id, attempt))
                     for name in (part.name, journal_of(part).name):
-                        _remove(folder, name)
+                        remove(folder, name)
         except OSError as error:
             raise from_os_error(error) from error
 
@@ -132,28 +130,6 @@ class LocalStorage:
             self._descriptor = os.open(self._root, flags)
             return self._descriptor
 
-    def _free(
-        self, root: int, folder: Folder, members: Mapping[int, tuple[str, Wanted]]
-    ) -> dict[int, Path | TransferError]:
-        """Gives the parts of a folder's files, or why one cannot be placed there."""
-        incoming = self._root / FOLDER
-        parts: dict[int, Path | TransferError] = {
-            row_id: incoming / part_name(row_id, wanted.attempt)
-            for row_id, (_, wanted) in members.items()
-        }
-        try:
-            with opened(root, folder, create=False) as descriptor:
-                for row_id, (name, wanted) in members.items():
-                    try:
-                        check_target(descriptor, name, wanted.file_name)
-                    except (OSError, TransferError) as error:
-                        parts[row_id] = _said(error)
-        except FileNotFoundError:  # the folder is still to be made
-            pass
-        except (OSError, TransferError) as error:
-            return dict.fromkeys(members, _said(error))
-        return parts
-
     def _sync_folders(self, folders: Sequence[Folder]) -> Mapping[Folder, TransferError]:
         """Makes names durable, those of the folders on the way included.
 
@@ -168,79 +144,20 @@ class LocalStorage:
                 if can_sync_all(root):
                     sync_all(root)
                     return {}
-            except OSError as error:
-                return dict.fromkeys(folders, from_os_error(error))
-            except TransferError as error:
-                return dict.fromkeys(folders, error)
+            except (OSError, TransferError) as error:
+                return dict.fromkeys(folders, said(error))
         for folder in needed:
             try:
                 with opened(self._open(), folder, create=False) as descriptor:
                     sync(descriptor)
-            except OSError as error:
-                failed[folder] = from_os_error(error)
-            except TransferError as error:
-                failed[folder] = error
+            except (OSError, TransferError) as error:
+                failed[folder] = said(error)
         return {
             folder: failed[above]
             for folder in folders
             for above in failed
             if folder[: len(above)] == above
         }
-
-
-def _by_folder(
-    wanted: Iterable[Wanted],
-) -> tuple[dict[Folder, dict[int, tuple[str, Wanted]]], dict[int, TransferError]]:
-    """Sorts objects by the folders of their files, so that each is opened once.
-
-    Returns:
-        For each folder its files by row id, each with its name there; and by row id why a name
-        is none.
-    """
-    folders: dict[Folder, dict[int, tuple[str, Wanted]]] = {}
-    errors: dict[int, TransferError] = {}
-    for one in wanted:
-        reason = check_key(one.file_name)
-        if reason is None:
-            *folder, name = one.file_name.split("/")
-            folders.setdefault(tuple(folder), {})[one.row_id] = name, one
-        else:
-            errors[one.row_id] = NameUnsafe(f"it {reason}")
-    return folders, errors
-
-
-def _rename(
-    root: int,
-    incoming: int,
-    folder: Folder,
-    members: Mapping[int, tuple[str, Wanted]],
-    parts: Mapping[int, Path],
-) -> dict[int, TransferError]:
-    """Renames a folder's parts; gives by row id why one is not in place."""
-    errors: dict[int, TransferError] = {}
-    try:
-        with opened(root, folder, create=True) as descriptor:
-            for row_id, (name, wanted) in members.items():
-                part = parts[row_id]
-                try:
-                    check_target(descriptor, name, wanted.file_name)
-                    os.rename(part.name, name, src_dir_fd=incoming, dst_dir_fd=descriptor)
-                    reached(CrashPoint.AFTER_RENAME)
-                    _remove(incoming, journal_of(part).name)  # only long parts have one
-                except (OSError, TransferError) as error:
-                    errors[row_id] = _said(error)
-    except (OSError, TransferError) as error:
-        return dict.fromkeys(members, _said(error))
-    return errors
-
-
-def _said(error: OSError | TransferError) -> TransferError:
-    return from_os_error(error) if isinstance(error, OSError) else error
-
-
-def _remove(folder: int, name: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=folder)
 
 
 def _sync_part(part: Path) -> None:

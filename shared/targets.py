@@ -1,0 +1,110 @@
+"""Where the files of a batch belong: each of their folders is opened once for all in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from shared.crash import CrashPoint, reached
+from shared.disk_errors import from_os_error
+from shared.errors import NameUnsafe, TransferError
+from shared.folders import check_target, opened
+from shared.incoming import journal_of
+from shared.object_key import check_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from shared.transfer import Wanted
+
+#: The names of the folders on the way to a file, none for the storage's own.
+Folder = tuple[str, ...]
+#: Files of one folder by row id, each with its name there.
+Members = dict[int, tuple[str, "Wanted"]]
+
+
+def by_folder(wanted: Iterable[Wanted]) -> tuple[dict[Folder, Members], dict[int, TransferError]]:
+    """Sorts objects by the folders of their files.
+
+    Returns:
+        The files of each folder; and by row id why a name is none, always `NameUnsafe`.
+    """
+    folders: dict[Folder, Members] = {}
+    errors: dict[int, TransferError] = {}
+    for one in wanted:
+        reason = check_key(one.file_name)
+        if reason is None:
+            *folder, name = one.file_name.split("/")
+            folders.setdefault(tuple(folder), {})[one.row_id] = name, one
+        else:
+            errors[one.row_id] = NameUnsafe(f"it {reason}")
+    return folders, errors
+
+
+def blocked(root: int, folder: Folder, members: Members) -> dict[int, TransferError]:
+    """Gives by row id why a file cannot be placed in its folder.
+
+    Args:
+        root: descriptor of the storage's folder.
+        folder: below it; it may be missing yet.
+        members: the files.
+    """
+    errors: dict[int, TransferError] = {}
+    try:
+        with opened(root, folder, create=False) as descriptor:
+            for row_id, (name, wanted) in members.items():
+                try:
+                    check_target(descriptor, name, wanted.file_name)
+                except (OSError, TransferError) as error:
+                    errors[row_id] = said(error)
+    except FileNotFoundError:
+        return {}
+    except (OSError, TransferError) as error:
+        return dict.fromkeys(members, said(error))
+    return errors
+
+
+def rename(
+    root: int, incoming: int, folder: Folder, members: Members, parts: Mapping[int, Path]
+) -> dict[int, TransferError]:
+    """Renames the parts of a folder's files; gives by row id why one is not in place.
+
+    Args:
+        root: descriptor of the storage's folder.
+        incoming: descriptor of the folder of parts.
+        folder: below the storage's; it is made where it is missing.
+        members: the files.
+        parts: of each of them, by row id.
+    """
+    errors: dict[int, TransferError] = {}
+    try:
+        with opened(root, folder, create=True) as descriptor:
+            for row_id, (name, wanted) in members.items():
+                part = parts[row_id]
+                try:
+                    check_target(descriptor, name, wanted.file_name)
+                    os.rename(part.name, name, src_dir_fd=incoming, dst_dir_fd=descriptor)
+                    reached(CrashPoint.AFTER_RENAME)
+                    remove(incoming, journal_of(part).name)  # only long parts have one
+                except (OSError, TransferError) as error:
+                    errors[row_id] = said(error)
+    except (OSError, TransferError) as error:
+        return dict.fromkeys(members, said(error))
+    return errors
+
+
+def remove(folder: int, name: str) -> None:
+    """Removes a file that may be gone already.
+
+    Raises:
+        OSError: it is still there.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+def said(error: OSError | TransferError) -> TransferError:
+    """Gives an error of the system as one of the service."""
+    return from_os_error(error) if isinstance(error, OSError) else error
