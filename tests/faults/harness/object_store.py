@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import enum
+import functools
 import hashlib
 import socket
 import struct
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 BUCKET = "client-uploads"
 BLOCK = 1 << 20
-#: Beyond it the ETag is no MD5, as for an object that was uploaded in parts.
-LARGEST_MD5 = 32 << 20
+#: Beyond it the ETag is no MD5, so that the store says nothing of the content: only for an object
+#: that it gives as it is. What it spoils must be smaller, or nobody could tell.
+LARGEST_MD5 = 128 << 20
 HANG_SECONDS = 90.0
 
 
@@ -92,6 +94,7 @@ def final_version(key: str) -> int:
     return 1 if key.startswith(f"{Behaviour.REPLACED}/") else 0
 
 
+@functools.lru_cache(maxsize=256)
 def etag(key: str, version: int) -> str:
     """Gives the ETag, without quotes."""
     if int(key.split("/")[1]) > LARGEST_MD5:
