@@ -76,9 +76,5 @@ def arena(stack: Stack, seed: int, request: pytest.FixtureRequest) -> Arena:
 @pytest.fixture
 def unlimited(arena: Arena) -> Iterator[Arena]:
     """The service without its limit on wrong signatures, which would answer most of a fuzzing."""
-    arena.stack.serve.change(RATE_LIMIT_UNSIGNED="off")
-    arena.stack.serve.restart()
-    arena.stack.start()
-    yield arena
-    arena.stack.serve.change(RATE_LIMIT_UNSIGNED="")
-    arena.stack.serve.restart()
+    with arena.stack.served_with(RATE_LIMIT_UNSIGNED="off"):
+        yield arena

@@ -21,6 +21,7 @@ from tests.faults.harness.waiting import until
 from tests.servers import connect, free_port
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 #: A marker that a search of logs and process lists cannot miss.
@@ -70,6 +71,16 @@ class Stack:
         for service in self.services:
             service.start()
         until(self.answers, "the service to answer")
+
+    @contextlib.contextmanager
+    def served_with(self, **variables: str) -> Iterator[None]:
+        """Has the service run with other settings in the block."""
+        self.serve.change(**variables)
+        self.serve.restart()
+        self.start()
+        yield
+        self.serve.change(**dict.fromkeys(variables, ""))
+        self.serve.restart()
 
     def answers(self) -> bool:
         """Tells whether the HTTP server takes connections."""
