@@ -7,26 +7,22 @@ import logging
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import counts, drain, imports, ingest, large, latency, plot, report, shim
+from bench import counts, imports, ingest, large, latency, plot, report, shim, throughput
+from bench.figure import Figure
 from bench.plan import FULL, SMALL
 from bench.setting import Setting
 from bench.stack import ROOT, Stack
 from shared.errors import ServiceError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bench.figure import Figure
-
 PARTS = {
     "ingest": ingest.measure,
-    "drain": drain.measure,
+    "drain": throughput.measure,
     "large": large.measure,
     "latency": latency.measure,
     "counts": counts.measure,

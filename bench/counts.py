@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from bench import load
 from bench.figure import Figure, Target
+from bench.setting import Setting
 from bench.stack import serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.setting import Setting
 
 WARM_UP_SECONDS = 1
 
@@ -35,8 +31,9 @@ def measure(setting: Setting) -> Iterator[Figure]:
             for url, port in ports.items():
                 loaded = load.run(port, plan.seconds, plan.connections)
                 if loaded.refused or loaded.broken:
-                    msg = f"{loaded.refused} requests refused, {loaded.broken} broken"
-                    raise AssertionError(msg)
+                    raise AssertionError(
+                        f"{loaded.refused} requests refused, {loaded.broken} broken"
+                    )
                 rates[url].append(loaded.rate)
                 times[url].append(load.run(port, 1, 1).median_ms)
     yield Figure(

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from bench.figure import Figure, Target
+from bench.setting import Setting
 from bench.stack import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.setting import Setting
 
 LIMITS = {"ingest": 200, "stats": 120, "sync_worker": 350}
 SCRIPT = """

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bench import ledgers, load
+from bench.comparison_tools import bare_inserts
 from bench.figure import Figure, Target
-from bench.peers import bare_inserts
+from bench.load import Load
 from bench.processes import busy_seconds, cpu_seconds
+from bench.setting import Setting
 from bench.stack import serving
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.load import Load
-    from bench.setting import Setting
-
 WARM_UP_SECONDS = 2
-#: Within so long after the last answer every message must be in the queue.
 CONFIRM_SECONDS = 5.0
-#: The original application on this kind of machine: Django, gunicorn, dramatiq.
+"""Within so long after the last answer every message must be in the queue."""
+
 ORIGINAL = 59.0
+"""The original application on this kind of machine: Django, gunicorn, dramatiq."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +93,14 @@ def _load(setting: Setting, service: _Service, seconds: int) -> Load:
     loaded = load.run(service.port, seconds, setting.plan.connections, requests)
     rows = ledgers.counts(service.url)[1] - rows
     if loaded.refused or loaded.broken:
-        msg = f"{loaded.refused} requests refused, {loaded.broken} broken"
-        raise AssertionError(msg)
+        raise AssertionError(f"{loaded.refused} requests refused, {loaded.broken} broken")
     # wrk leaves at its last second without the answers to what is on the way.
     if not loaded.requests <= rows <= loaded.requests + setting.plan.connections:
-        msg = f"{loaded.requests} answers 201, {rows} rows"
-        raise AssertionError(msg)
+        raise AssertionError(f"{loaded.requests} answers 201, {rows} rows")
     deadline = time.monotonic() + CONFIRM_SECONDS
     while stack.queue.depth() - depth < rows:
         if time.monotonic() > deadline:
-            msg = f"{rows} rows, {stack.queue.depth() - depth} messages"
-            raise AssertionError(msg)
+            raise AssertionError(f"{rows} rows, {stack.queue.depth() - depth} messages")
         time.sleep(0.05)
     return loaded
 

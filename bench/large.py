@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 
-from bench import objects, peers
+from bench import comparison_tools, objects
 from bench.figure import Figure, Target
+from bench.objects import ObjectServer
 from bench.processes import peak_mebibytes, tree
+from bench.setting import Setting
 from bench.stack import triggering
 from bench.worker import drain, remove
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
-    from pathlib import Path
-
-    from bench.objects import ObjectServer
-    from bench.setting import Setting
 
 MOST_MEBIBYTES = 200
 
@@ -45,7 +41,7 @@ def _time(setting: Setting, server: ObjectServer) -> Figure:
         drain(stack, setting.few, ["small.bin"], storage, pids)
         remove(storage)
         for _ in setting.runs("large object"):
-            theirs.append(peers.curl(server, "large.bin", setting.folder / "curl.bin"))
+            theirs.append(comparison_tools.curl(server, "large.bin", setting.folder / "curl.bin"))
             ours.append(drain(stack, setting.few, ["large.bin"], storage, pids))
             remove(storage)
     return Figure(

@@ -6,19 +6,15 @@ import json
 import random
 import statistics
 import time
+from collections.abc import Iterator
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from bench import objects
 from bench.figure import Figure, Target
+from bench.setting import Setting
 from bench.stack import serving, triggering
-from shared.signing import sign
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from bench.setting import Setting
+from shared.http.signing import sign
 
 PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.0005
@@ -45,7 +41,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
             connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
             for name in names:
                 # Not in step with anything that happens at fixed times.
-                time.sleep(random.uniform(0.05, 0.15))  # noqa: S311
+                time.sleep(random.uniform(0.05, 0.15))
                 taken.append(_send(connection, stack.secret, name, storage / name) * 1000)
                 done(1)
             connection.close()
@@ -87,7 +83,6 @@ def _send(connection: HTTPConnection, key: str, name: str, file: Path) -> float:
         raise AssertionError(text)
     while not file.exists():
         if time.perf_counter() - before > PATIENCE_SECONDS:
-            msg = f"{name} did not come"
-            raise AssertionError(msg)
+            raise AssertionError(f"{name} did not come")
         time.sleep(_LOOK_SECONDS)
     return time.perf_counter() - before

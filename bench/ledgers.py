@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg2
 
 from shared.ledger.migrate import migrate
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 CHUNK = 250_000
-#: Rows as a worker leaves them; the ledger's own triggers count them.
 FILL = """
 INSERT INTO file_sync (
   oeid, ref_id, file_name, file_type, payload_checksum, request_id, state, attempts, due_at,
@@ -25,6 +22,8 @@ SELECT 'object-' || n, 'reference-' || n, name, 'image/jpeg', sha256(int8send(n)
        LATERAL (SELECT 'archive/' || n %% 1000 || '/' || n || '.jpg' AS name,
                        now() - make_interval(secs => n %% 1000000) AS at) AS derived
 """
+"""Rows as a worker leaves them; the ledger's own triggers count them."""
+
 QUEUE = """
 INSERT INTO file_sync
   (oeid, ref_id, file_name, file_type, payload_checksum, request_id, due_at)
@@ -68,8 +67,7 @@ def make(server_url: str, name: str, rows: int, done: Callable[[int], None]) -> 
     execute(url, "CHECKPOINT")
     counted = counts(url)
     if counted != (rows, 0):
-        msg = f"the counters say {counted}, the ledger has {rows} rows"
-        raise AssertionError(msg)
+        raise AssertionError(f"the counters say {counted}, the ledger has {rows} rows")
     return url
 
 

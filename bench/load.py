@@ -6,19 +6,16 @@ import json
 import os
 import secrets
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.servers.programs import find
-from shared.signing import sign
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from shared.http.signing import sign
 
 SCRIPT = Path(__file__).with_name("load.lua")
-#: More prepared requests than any run can send: none is sent twice.
 MOST_PER_SECOND = 8_000
+"""More prepared requests than any run can send: none is sent twice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from local.environment import LocalEnvironment
-from local.http_shim import serve
+from local.http.serve import serve
 from local.template import load
 
 TEMPLATE = Path(__file__).with_name("noop.yaml")
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answers as ingest does, without having done anything."""
     return {
         "statusCode": 201,

@@ -6,19 +6,16 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.servers.ports import answers, free_port
 from local.servers.process import Command, Process
 from local.servers.programs import find
-from shared.settings import Settings
-from shared.sources.s3_session import client
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from shared.config.settings import Settings
+from shared.sources.s3.location import client
 
 BUCKET = "bench"
 READY_SECONDS = 60.0
@@ -141,7 +138,7 @@ def seaweedfs(folder: Path) -> Iterator[ObjectServer]:
                 return False
             try:
                 s3.create_bucket(Bucket=BUCKET)
-            except Exception:  # noqa: BLE001  # its parts are not all up yet
+            except Exception:  # its parts are not all up yet  # noqa: BLE001
                 return False
             return True
 

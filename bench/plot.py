@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from bench.figure import Figure
+from bench.figure import Figure
 
 WIDTH, LEFT, RIGHT, ROW = 980, 470, 90, 24
 LOWEST, HIGHEST = 0.25, 16.0
@@ -56,7 +53,7 @@ def _bar(figure: Figure, reached: float, y: int) -> list[str]:
     name = (
         f"{figure.name}, {figure.against}" if figure.target and figure.target.ratio else figure.name
     )
-    name = name if len(name) <= 70 else f"{name[:69]}…"  # noqa: PLR2004  # what fits
+    name = name if len(name) <= 70 else f"{name[:69]}…"  # what fits  # noqa: PLR2004
     width, colour = max(end - start, 2), GOOD if figure.met else BAD
     return [
         f'<text x="{LEFT - 8}" y="{y + 13}" text-anchor="end">{escape(name)}</text>',

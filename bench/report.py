@@ -5,19 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from bench.figure import rounded
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from bench.figure import Figure
-    from bench.plan import Plan
+from bench.figure import Figure, rounded
+from bench.plan import Plan
 
 HEAD = """# Benchmarks
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from bench import ledgers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from bench.plan import Plan
-    from bench.stack import Stack
+from bench.plan import Plan
+from bench.stack import Stack
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from bench import load
 from bench.figure import Figure, Target
+from bench.setting import Setting
 from bench.stack import running
 from local.servers.ports import free_port
 from local.servers.programs import find
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.setting import Setting
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
@@ -31,7 +27,6 @@ def measure(setting: Setting) -> Iterator[Figure]:
                 port, plan.seconds, plan.connections, requests, (taskset, "-c", str(last))
             )
             if loaded.refused or loaded.broken:
-                msg = f"{loaded.refused} requests refused, {loaded.broken} broken"
-                raise AssertionError(msg)
+                raise AssertionError(f"{loaded.refused} requests refused, {loaded.broken} broken")
             rates.append(loaded.rate)
     yield Figure("shim with a no-op function, one processor", rates, "requests/s", Target(10_000))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 
 from local.environment import LocalEnvironment
 from local.servers.memcached import MemcachedServer
@@ -16,19 +17,14 @@ from local.servers.ports import answers, free_port
 from local.servers.postgres import PostgresServer, native_binaries
 from local.servers.process import Command, Process
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
+from local.servers.server import Server
 from shared.passwords import hash_password
-from shared.rabbitmq.broker_queue import BrokerQueue, declare
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Self
-
-    from local.servers.server import Server
+from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
 
 ROOT = Path(__file__).parents[1]
 READY_SECONDS = 120.0
-#: Never reached by one generator, yet counted: a limit that is off would cost nothing.
 NO_LIMIT = "1000000/s"
+"""Never reached by one generator, yet counted: a limit that is off would cost nothing."""
 
 
 class Stack:

@@ -7,27 +7,24 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench import ledgers
-from shared.messages import SyncMessage
+from bench.stack import Stack
+from shared.queue.messages import SyncMessage
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from bench.stack import Stack
-
-#: Nothing that is measured takes longer.
 PATIENCE_SECONDS = 600.0
+"""Nothing that is measured takes longer."""
+
 _LOOK_SECONDS = 0.01
 
 
 def drain(
     stack: Stack, url: str, keys: Sequence[str], storage: Path, workers: Sequence[int]
 ) -> float:
-    """Records and announces objects and waits until all are synced.
+    """Records and publishes objects and waits until all are synced.
 
     Every message is in RabbitMQ when the clock begins to run, so that who publishes takes no
     processor from who copies. It runs until the commit that makes the last object synced.
@@ -47,15 +44,15 @@ def drain(
     synced = ledgers.Counter(url)
     wanted = synced.synced() + len(keys)
     with _held(workers):
-        if len(stack.queue.announce_all(messages)) < len(keys):
-            msg = "the broker did not confirm every message"
-            raise AssertionError(msg)
+        if len(stack.queue.publish_all(messages)) < len(keys):
+            raise AssertionError("the broker did not confirm every message")
     before = time.perf_counter()
     while synced.synced() < wanted:
         taken = time.perf_counter() - before
         if taken > PATIENCE_SECONDS:
-            msg = f"{wanted - synced.synced()} of {len(keys)} objects are not synced"
-            raise AssertionError(msg)
+            raise AssertionError(
+                f"{wanted - synced.synced()} of {len(keys)} objects are not synced"
+            )
         time.sleep(_LOOK_SECONDS)
     taken = time.perf_counter() - before
     synced.close()
@@ -104,5 +101,4 @@ def _check(storage: Path, keys: Sequence[str]) -> None:
     """Makes sure that every file is there."""
     missing = [key for key in keys if not (storage / key).is_file()]
     if missing:
-        msg = f"{len(missing)} files are not in place, such as {missing[0]}"
-        raise AssertionError(msg)
+        raise AssertionError(f"{len(missing)} files are not in place, such as {missing[0]}")

@@ -29,7 +29,7 @@ app.add_typer(services.app, name="services")
 @app.command()
 def run() -> None:
     """Start everything in one command; what is not set up as a server is embedded."""
-    from local.run import run as run_all  # noqa: PLC0415
+    from local.run import run as run_all
 
     run_all(_environment())
 
@@ -37,7 +37,7 @@ def run() -> None:
 @app.command()
 def s3() -> None:
     """Serve the local S3 by itself, filled with the sample pictures."""
-    from local.standalone_s3 import serve as serve_s3  # noqa: PLC0415
+    from local.s3 import serve as serve_s3
 
     serve_s3(_environment())
 
@@ -45,7 +45,7 @@ def s3() -> None:
 @app.command()
 def serve() -> None:
     """Answer HTTP: the shim in front of the functions."""
-    from local.http_shim import serve as serve_http  # noqa: PLC0415
+    from local.http.serve import serve as serve_http
 
     serve_http(_adopted())
 
@@ -53,7 +53,7 @@ def serve() -> None:
 @app.command()
 def trigger() -> None:
     """Hand messages from RabbitMQ to the sync worker."""
-    from local.trigger import main as consume  # noqa: PLC0415
+    from local.trigger import main as consume
 
     _adopted()
     consume()
@@ -62,7 +62,7 @@ def trigger() -> None:
 @app.command()
 def scheduler() -> None:
     """Run requeue on its schedule; without RabbitMQ, hand due rows to the sync worker."""
-    from local.scheduling import main as schedule  # noqa: PLC0415
+    from local.scheduling import main as schedule
 
     schedule(_adopted())
 
@@ -70,14 +70,14 @@ def scheduler() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the ledger's schema up to date, and declare the queues."""
-    from local.preparation import prepare  # noqa: PLC0415
+    from local.provisioning import prepare
 
     for line in prepare(_adopted().given):
         typer.echo(line)
 
 
 @app.command()
-def redrive(
+def retry(
     row_id: Annotated[
         list[int] | None,
         typer.Option("--id", min=1, max=2**63 - 1, help="This object; may be repeated."),
@@ -86,15 +86,15 @@ def redrive(
         str | None,
         typer.Option(help="All that failed since then: 2026-01-31T12:00, or 90m, 36h, 7d ago."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that failed.")] = False,  # noqa: FBT002 - typer reads the default
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what, and do nothing.")] = False,  # noqa: FBT002 - as above
+    everything: Annotated[bool, typer.Option("--all", help="All that failed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what, and do nothing.")] = False,
 ) -> None:
     """Put failed objects back in the queue, with all their attempts before them."""
-    from local.redrive import all_failed, failed_of, moment  # noqa: PLC0415
-    from local.redrive import redrive as put_back  # noqa: PLC0415
-    from shared.ledger.ledger import Ledger  # noqa: PLC0415
-    from shared.settings import needed  # noqa: PLC0415
-    from shared.startup import start  # noqa: PLC0415
+    from local.retry import all_failed, failed_of, moment
+    from local.retry import retry as put_back
+    from shared.config.settings import needed
+    from shared.config.startup import start
+    from shared.ledger.ledger import Ledger
 
     if [bool(row_id), failed_since is not None, everything].count(True) != 1:
         raise typer.BadParameter("give one of --id, --failed-since and --all")
@@ -111,7 +111,7 @@ def sign(
     body: Annotated[str, typer.Argument(help="The body, byte for byte as it will be sent.")],
 ) -> None:
     """Print the Authorization header of a body."""
-    from shared.signing import sign as signature  # noqa: PLC0415
+    from shared.http.signing import sign as signature
 
     typer.echo(signature(_key(_environment()), body.encode()))
 
@@ -119,7 +119,7 @@ def sign(
 @app.command()
 def hash_password() -> None:
     """Print the ADMIN_PASSWORD_HASH of a password, which is asked for or read from a pipe."""
-    from shared.passwords import hash_password as hashed  # noqa: PLC0415
+    from shared.passwords import hash_password as hashed
 
     if sys.stdin.isatty():
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -134,7 +134,7 @@ def hash_password() -> None:
 @app.command()
 def settings() -> None:
     """Print every setting with its meaning and default."""
-    from local.settings_table import table  # noqa: PLC0415
+    from local.settings import table
 
     typer.echo(table())
 
@@ -142,10 +142,10 @@ def settings() -> None:
 @app.command()
 def sample() -> None:
     """Send requests for the sample pictures to the running service and show the files."""
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from local.client import Client  # noqa: PLC0415
-    from local.sample import send  # noqa: PLC0415
+    from local.client import Client
+    from local.sample_requests import send
 
     environment = _environment()
     client = Client(environment.url, _key(environment))
@@ -158,7 +158,7 @@ def sample_requests(
     file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("sample-requests.txt"),
 ) -> None:
     """Write a file of ready signed curl commands."""
-    from local.sample import write_requests  # noqa: PLC0415
+    from local.sample_requests import write_requests
 
     environment = _environment()
     number = write_requests(environment.url, _key(environment), file)

@@ -6,14 +6,12 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared.errors import ServiceError
-from shared.signing import sign
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from shared.http.signing import sign
 
 TIMEOUT_SECONDS = 30.0
 TOO_MANY = 412
@@ -71,9 +69,7 @@ class Client:
         headers = {"Content-Type": "application/json"}
         if body is not None:
             headers["Authorization"] = sign(self._key, body)
-        request = urllib.request.Request(  # noqa: S310 — the URL is the caller's own service
-            f"{self._url}/sync/", body, headers, method=method
-        )
+        request = urllib.request.Request(f"{self._url}/sync/", body, headers, method=method)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
                 return Answer(answer.status, json.load(answer), dict(answer.headers))

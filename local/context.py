@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import random
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_random = random.Random()  # noqa: S311 - an id for the ledger and log lines, nobody's secret
+_random = random.Random()
 # The HTTP server forks its workers. Left alone they would all make the same ids, and the ledger
 # would take a request to one of them for the same request to another: see `recorded_by`.
 os.register_at_fork(after_in_child=_random.seed)

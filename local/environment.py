@@ -11,24 +11,22 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from dotenv import dotenv_values
 
 from local.servers.ports import LOOPBACK, base_url, is_loopback
+from shared.config.secrets import SUFFIX, resolve
 from shared.errors import SettingError
-from shared.secrets import SUFFIX, resolve
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PORT = 27000
 S3_PORT = 27006
 BUCKET = "client-uploads"
-#: A real key has the strength of the hash behind it, 256 bits.
 SECRET_KEY_BYTES = 32
+"""A real key has the strength of the hash behind it, 256 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ class LocalEnvironment:
             SettingError: it is no such number.
         """
         text = self.given.get(name) or str(default)
-        if not text.isdecimal() or not 1 <= int(text) <= 64:  # noqa: PLR2004 - beyond it nothing gains
+        if not text.isdecimal() or not 1 <= int(text) <= 64:  # noqa: PLR2004
             raise SettingError(f"{name}: expected a whole number from 1 to 64")
         return int(text)
 

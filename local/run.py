@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from local.checks import check
 from local.client import curl
-from local.preparation import prepare
+from local.environment import LocalEnvironment
+from local.preflight import check
+from local.provisioning import prepare
 from local.servers.bucket import fill_with_samples
 from local.servers.ports import free_port, near
 from local.servers.postgres import PostgresServer, embedded_binaries
 from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
-from local.servers.samples import pictures
-from local.stopping import Stop
+from local.servers.sample_pictures import pictures
+from local.servers.server import Server
+from local.shutdown import Stop
 from local.supervisor import Supervisor
 from shared import log
+from shared.config.settings import Settings
 from shared.errors import SettingError
-from shared.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from local.environment import LocalEnvironment
-    from local.servers.server import Server
 
 READY_SECONDS = 60.0
 

@@ -5,26 +5,23 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from shared import rmq_event
+from local.shutdown import Stop
 from shared.errors import Unavailable
-from shared.rmq_event import Delivery
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from local.stopping import Stop
-    from shared.messages import SyncMessage
+from shared.queue import rmq_event
+from shared.queue.messages import SyncMessage
+from shared.queue.rmq_event import Delivery
 
 logger = logging.getLogger(__name__)
 
-#: How often the ledger is asked for due rows where no broker announces them.
 DIRECT_SECONDS = 0.2
+"""How often the ledger is asked for due rows where no broker publishes them."""
 
 
 class DirectQueue:
-    """A `shared.queue.Queue` without a broker: what is announced is delivered at once.
+    """A `shared.queue.interface.Queue` without a broker: what is announced is delivered at once.
 
     The worker gets the same event as from RabbitMQ.
 
@@ -44,7 +41,7 @@ class DirectQueue:
         self._batch_size = batch_size
         self._context = context
 
-    def announce_all(self, messages: Iterable[SyncMessage]) -> set[int]:
+    def publish_all(self, messages: Iterable[SyncMessage]) -> set[int]:
         """Delivers the messages; gives the row ids, each of which the worker has settled."""
         delivered: set[int] = set()
         waiting = iter(messages)
@@ -58,7 +55,7 @@ class DirectQueue:
         """Gives zero: nothing waits between the ledger and the worker."""
         return 0
 
-    def bury(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
+    def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
         """Does nothing: no stranger can put a message here."""
 
     def close(self) -> None:
@@ -68,7 +65,7 @@ class DirectQueue:
 def repeat(tick: Callable[[], object], seconds: float, stop: Stop, name: str) -> None:
     """Calls `tick` again and again until told to stop.
 
-    A server that is out of reach is said once, when it goes and when it is back.
+    A server that is unreachable is said once, when it goes and when it is back.
 
     Args:
         tick: what is done each time.
@@ -82,7 +79,7 @@ def repeat(tick: Callable[[], object], seconds: float, stop: Stop, name: str) ->
             tick()
         except Unavailable as error:
             if not out_of_reach:
-                logger.warning("%s waits", name, extra={"why": error})
+                logger.warning("%s waits", name, extra={"reason": error})
             out_of_reach = True
         except Exception:
             # One run that fails must not end all the later ones.

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from functions.requeue import handler as requeue_handler
 from functions.requeue.service import Requeue, Times
 from functions.sync_worker import handler as worker_handler
 from local.context import Context
+from local.environment import LocalEnvironment
 from local.scheduler import DIRECT_SECONDS, DirectQueue, repeat
-from local.stopping import Stop
+from local.shutdown import Stop
 from local.template import load
+from shared.config.settings import needed
+from shared.config.startup import start
 from shared.ledger.ledger import Ledger
-from shared.settings import needed
-from shared.startup import start
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from local.environment import LocalEnvironment
 
 
 def main(environment: LocalEnvironment) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from local.environment import LocalEnvironment
-
-if TYPE_CHECKING:
-    from local.servers.native import NativeServices
+from local.native_services import NativeServices
 
 app = typer.Typer(help="The service on servers installed on this machine.", no_args_is_help=True)
 
@@ -22,7 +20,7 @@ def install(
     tools: Annotated[bool, typer.Option(help="Also what tests and benchmarks use.")] = False,
 ) -> None:
     """Install the servers that are missing, by apt; none of their own services starts."""
-    from local.servers.packages import install_missing  # noqa: PLC0415
+    from local.servers.packages import install_missing
 
     for line in install_missing(tools=tools):
         typer.echo(line)
@@ -59,7 +57,7 @@ def rabbitmqctl(arguments: list[str]) -> None:
 
 
 def _services() -> NativeServices:
-    from local.servers.native import NativeServices, Ports  # noqa: PLC0415
+    from local.native_services import NativeServices, Ports
 
     environment = LocalEnvironment.load(os.environ, Path.cwd())
     # Clients come to nginx here, and to the functions themselves in `run`: always by PORT.

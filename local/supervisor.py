@@ -8,28 +8,27 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from local.servers.errors import NotReady
 from local.servers.ports import answers
 from local.servers.process import Command
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from local.stopping import Stop
+from local.shutdown import Stop
 
 logger = logging.getLogger(__name__)
 
-#: Pauses before a process that ended is started again: it may take a while until what it misses
-#: is back.
 FIRST_PAUSE_SECONDS = 0.5
+"""Pauses before a process that ended is started again: it may take a while until what it misses
+is back."""
+
 LONGEST_PAUSE_SECONDS = 30.0
-#: A process that ran for so long starts with the first pause again.
 SETTLED_SECONDS = 60.0
-#: How long a process may take to finish what it has in hand.
+"""A process that ran for so long starts with the first pause again."""
+
 STOP_SECONDS = 60.0
+"""How long a process may take to finish what it has in hand."""
+
 WATCH_SECONDS = 0.2
 
 
@@ -112,7 +111,7 @@ class Supervisor:
 
     def _spawn(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         command = Command((sys.executable, "-m", "local", *arguments), self._variables)
-        return subprocess.Popen(  # noqa: S603 — the arguments are the caller's own
+        return subprocess.Popen(
             # Killed without a word, we still leave no process behind.
             command.launch("--parent", str(os.getpid()), "--signal", str(int(signal.SIGTERM))),
             env=dict(self._variables),

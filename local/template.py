@@ -6,16 +6,14 @@ The template is the one place that names them, so that local and cloud cannot dr
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from shared.errors import SettingError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 _FUNCTION = "AWS::Serverless::Function"
@@ -126,8 +124,7 @@ def _only(
     """Finds the one event of a kind, with its function."""
     found = [(f, e) for f in functions for e in _events(kind, f)]
     if len(found) != 1:
-        msg = f"expected one {kind} event, found {len(found)}"
-        raise ValueError(msg)
+        raise ValueError(f"expected one {kind} event, found {len(found)}")
     return found[0]
 
 
@@ -138,6 +135,5 @@ def _timeout(function: Mapping[str, Any]) -> float:
 def _rate(expression: str) -> float:
     match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     if match is None:
-        msg = f"expected rate(…), found {expression}"
-        raise ValueError(msg)
+        raise ValueError(f"expected rate(…), found {expression}")
     return float(int(match[1]) * _UNIT_SECONDS[match[2]])

@@ -12,37 +12,34 @@ import random
 import signal
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 from local.context import Context
-from local.router import imported
+from local.http.router import imported
 from local.template import load
-from shared.crash import CrashPoint, reached
+from shared.config.settings import needed
+from shared.config.startup import start
 from shared.errors import Unavailable
-from shared.rabbitmq.backoff import pause
-from shared.rabbitmq.consumer import Consumer
-from shared.rmq_event import build
-from shared.settings import needed
-from shared.startup import start
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
-
-    from shared.rabbitmq.consumer import Tag
-    from shared.rmq_event import Delivery
+from shared.injection_points import CrashPoint, injection_point
+from shared.queue.rabbitmq.backoff import pause
+from shared.queue.rabbitmq.consumer import Consumer, Tag
+from shared.queue.rmq_event import Delivery, build
 
 logger = logging.getLogger(__name__)
 
-#: Batches in hand: while one is at work, the next is there already.
 PREFETCH_BATCHES = 2
-#: AMQP counts a prefetch in 16 bits.
+"""Batches in hand: while one is at work, the next is there already."""
+
 MOST_PREFETCH = 65_535
-#: After a failed batch, this many times as long as before connecting again.
+"""AMQP counts a prefetch in 16 bits."""
+
 _PATIENCE = 5
-#: But no longer: once PostgreSQL is back, work is to go on within 10 s.
+"""After a failed batch, this many times as long as before connecting again."""
+
 _LONGEST_REST = 8.0
+"""But no longer: once PostgreSQL is back, work is to go on within 10 s."""
 
 
 class Trigger:
@@ -58,7 +55,7 @@ class Trigger:
         chance: evenly spread from 0 to 1.
     """
 
-    def __init__(  # noqa: PLR0913 - the settings of a mapping
+    def __init__(
         self,
         url: str,
         handler: Callable[[dict[str, Any], Any], object],
@@ -146,7 +143,7 @@ class Trigger:
         error = done.exception()
         if error is None:
             self._failures = 0
-            reached(CrashPoint.BEFORE_ACKNOWLEDGEMENT)
+            injection_point(CrashPoint.BEFORE_ACKNOWLEDGEMENT)
             self._consumer.ack(last)
             logger.debug("batch done", extra={"messages": count})
         else:
@@ -162,10 +159,10 @@ class Trigger:
         self._consumer.requeue(last, multiple=True)
         seconds = rest(self._failures, self._chance())
         self._failures += 1
-        # Why a server is out of reach needs no traceback; a fault of this program does.
+        # Why a server is unreachable needs no traceback; a fault of this program does.
         logger.error(
             "batch failed, it goes back to the queue",
-            extra={"why": str(error), "messages": count, "pause_seconds": round(seconds, 1)},
+            extra={"reason": str(error), "messages": count, "pause_seconds": round(seconds, 1)},
             exc_info=None if isinstance(error, Unavailable) else error,
         )
         self._resting = True

@@ -13,10 +13,12 @@
     │   ├── InvalidFields
     │   └── ObjectExists
     ├── UnreadableMessage       a queue message that names no row
-    ├── Unavailable             a server of ours is out of reach
+    ├── Unavailable             a server of ours is unreachable
     │   ├── LedgerUnavailable
     │   ├── QueueUnavailable
     │   └── CacheUnavailable
+    ├── FileUnreadable          a stored file cannot be read
+    │   └── FileMissing
     └── TransferError           one object could not be copied
         ├── RetryLater          another attempt may succeed
         │   ├── SourceUnavailable
@@ -51,7 +53,7 @@ class ServiceError(Exception):
 
 
 class SettingError(ServiceError):
-    """Wrong setting."""
+    """Invalid setting."""
 
 
 class RequestRefused(ServiceError):
@@ -107,19 +109,27 @@ class UnreadableMessage(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """A server is out of reach."""
+    """A server is unreachable."""
 
 
 class LedgerUnavailable(Unavailable):
-    """PostgreSQL is out of reach."""
+    """PostgreSQL is unreachable."""
 
 
 class QueueUnavailable(Unavailable):
-    """RabbitMQ is out of reach."""
+    """RabbitMQ is unreachable."""
 
 
 class CacheUnavailable(Unavailable):
-    """memcached is out of reach."""
+    """memcached is unreachable."""
+
+
+class FileUnreadable(ServiceError):
+    """The file cannot be read."""
+
+
+class FileMissing(FileUnreadable):
+    """The file is not there."""
 
 
 class TransferError(ServiceError):

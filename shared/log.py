@@ -8,10 +8,11 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
-#: What every record has; the rest was given as `extra`.
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-#: ASCII only: whatever encoding the stream has, the line can be written.
+"""What every record has; the rest was given as `extra`."""
+
 _ENCODER = json.JSONEncoder(default=str)
+"""ASCII only: whatever encoding the stream has, the line can be written."""
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
@@ -72,6 +73,6 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # Libraries speak of their own business; what matters of it reaches our own lines. pika's level
-    # is its adapter's to choose, see `shared.rabbitmq.link`.
+    # is its adapter's to choose, see `shared.queue.rabbitmq.link`.
     for name in ("botocore", "boto3", "urllib3", "granian", "yoyo"):
         logging.getLogger(name).setLevel(logging.WARNING)

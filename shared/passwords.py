@@ -12,12 +12,13 @@ import hashlib
 import hmac
 import secrets
 
-#: Cost parameters that OWASP's password storage cheat sheet lists for scrypt: 32 MiB, three times.
 COST, BLOCK, PARALLEL = 2**15, 8, 3
+"""Cost parameters that OWASP's password storage cheat sheet lists for scrypt, 32 MiB."""
+
 SCHEME = "scrypt$"
 SALT_BYTES = 16
-#: No real hash is dearer than this; a mistyped one must not take the machine's memory.
 MEMORY_BYTES = 256 * 1024 * 1024
+"""No real hash is dearer than this; a mistyped one must not take the machine's memory."""
 
 
 def hash_password(password: str) -> str:
@@ -41,8 +42,7 @@ def verify(password: str, encoded: str) -> bool:
             password, base64.b64decode(salt, validate=True), int(cost), int(block), int(parallel)
         )
     except (ValueError, binascii.Error, OverflowError) as error:
-        msg = "expected scrypt$n$r$p$salt$hash"
-        raise ValueError(msg) from error
+        raise ValueError("expected scrypt$n$r$p$salt$hash") from error
     return hmac.compare_digest(actual, expected)
 
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from shared.errors import GiveUp, ObjectChanged, OutOfTime
+from shared.errors import GiveUp, ObjectChanged, OutOfTime, TransferError
 
-if TYPE_CHECKING:
-    from shared.errors import TransferError
-
-#: Far beyond any longest wait, and far below what a float can hold.
 _DOUBLINGS = 60
+"""Far beyond any longest wait, and far below what a float can hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,21 +12,18 @@ import signal
 import socket
 import urllib.request
 import uuid
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urlsplit
 
 import pytest
 
 from local.servers.errors import ProgramMissing
 from local.servers.memcached import MemcachedServer
+from local.servers.server import Server
 from tests.faults.report import pytest_terminal_summary
-from tests.servers import ADDRESS_VARIABLE, TEMPLATE, Host, ask, execute, free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from local.servers.server import Server
+from tests.helpers.servers import ADDRESS_VARIABLE, TEMPLATE, Host, ask, execute, free_port
 
 __all__ = ["pytest_terminal_summary"]  # a hook: pytest finds it here
 
@@ -123,13 +120,13 @@ def virtual_host(details: dict[str, Any]) -> Iterator[str]:
     login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
 
     def manage(method: str, path: str, body: bytes = b"{}") -> None:
-        request = urllib.request.Request(  # noqa: S310  # the address is our own server's
+        request = urllib.request.Request(  # the address is our own server's
             f"{details['management']}/api/{path}",
             body,
             {"Authorization": f"Basic {login}", "Content-Type": "application/json"},
             method=method,
         )
-        urllib.request.urlopen(request, timeout=60).close()  # noqa: S310  # as above
+        urllib.request.urlopen(request, timeout=60).close()  # as above
 
     manage("PUT", f"vhosts/{vhost}")
     everything = b'{"configure": ".*", "write": ".*", "read": ".*"}'

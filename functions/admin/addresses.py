@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from functions.admin import assets, media
-from functions.admin.listing import PATH
+from functions.admin.media import content
+from functions.admin.objects.listing import PATH
+from functions.admin.web import assets
 
 HOME = "/admin/"
 LOGIN = "/admin/login/"
 LOGOUT = "/admin/logout/"
 LIVE = "/admin/live/"
 PICTURE = "/admin/picture/"
-#: Addresses that lack their last part, as people type them, and where they lead.
 SHORT = {"/admin": HOME, "/admin/sync/": PATH, PATH.rstrip("/"): PATH}
+"""Addresses that lack their last part, as people type them, and where they lead."""
 
 
 def methods(path: str) -> tuple[str, ...]:
@@ -31,5 +32,7 @@ def methods(path: str) -> tuple[str, ...]:
         return ("POST",)
     if path == LOGIN or path.startswith(PATH):
         return ("GET", "HEAD", "POST")
-    known = path in {*SHORT, HOME, LIVE} or path.startswith((assets.PREFIX, media.PREFIX, PICTURE))
+    known = path in {*SHORT, HOME, LIVE} or path.startswith(
+        (assets.PREFIX, content.PREFIX, PICTURE)
+    )
     return ("GET", "HEAD") if known else ()

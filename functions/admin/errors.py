@@ -17,13 +17,5 @@ class FormRefused(PageError):
     """The form is refused."""
 
 
-class FileUnreadable(PageError):
-    """The file cannot be read."""
-
-
-class FileMissing(FileUnreadable):
-    """The file is not there."""
-
-
 class NoAnswer(ServiceError):
     """No answer."""

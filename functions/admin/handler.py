@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from functions.admin import wiring
-from shared.http import Request
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from shared.http.event import Request
 
 
 def prepare() -> None:
-    """Builds the service, so that a wrong setting is said at the start, not to a client.
+    """Builds the service, so that a invalid setting is said at the start, not to a client.
 
     Raises:
         SettingError: a setting is missing or wrong.
@@ -20,6 +18,6 @@ def prepare() -> None:
     wiring.admin()
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answers one Function URL or HTTP API event (payload format 2.0)."""
     return wiring.admin().answer(Request.from_event(event)).to_event()

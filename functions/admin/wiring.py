@@ -5,47 +5,44 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from functions.admin import objects
-from functions.admin.actions import Actions
-from functions.admin.assets import Assets
-from functions.admin.dashboard import Dashboard
-from functions.admin.files import FilePages
-from functions.admin.health import Probes
-from functions.admin.login import Login, password_hash
-from functions.admin.logouts import Logouts
-from functions.admin.media import Media
-from functions.admin.objects import Objects
-from functions.admin.paging import Paging
-from functions.admin.pictures import Pictures
-from functions.admin.reach import reaches, source_server
-from functions.admin.rendering import Pages
-from functions.admin.routes import Admin
-from functions.admin.sessions import Sessions
-from functions.admin.stored_files import StoredFiles
-from shared import chosen
+from functions.admin import records
+from functions.admin.app import Admin
+from functions.admin.dashboard.health import Probes
+from functions.admin.dashboard.page import Dashboard
+from functions.admin.dashboard.source_probe import reaches, source_server
+from functions.admin.media.content import Media
+from functions.admin.media.thumbnails import Pictures
+from functions.admin.objects.actions import Actions
+from functions.admin.objects.pages import FilePages
+from functions.admin.objects.paging import Paging
+from functions.admin.records import Objects
+from functions.admin.web.assets import Assets
+from functions.admin.web.login import Login, password_hash
+from functions.admin.web.logouts import Logouts
+from functions.admin.web.rendering import Pages
+from functions.admin.web.sessions import Sessions
+from shared import adapters
+from shared.cache.interface import Cache
+from shared.config.process_cache import once_per_process
+from shared.config.settings import Settings, needed
+from shared.config.startup import start
+from shared.http.rate_limit import RateLimiter
 from shared.ledger.database import Database
 from shared.ledger.ledger import Ledger
-from shared.once import once
-from shared.rate_limit import RateLimiter
-from shared.settings import Settings, needed
-from shared.startup import start
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from shared.cache import Cache
+from shared.storage.reading import StoredFiles
 
 SESSION_SECONDS = 12 * 3600
-#: An answer of a Lambda function is 6 MB at most, and a file in it base64: four thirds.
 LARGEST_ON_LAMBDA = 4 * 1024 * 1024
-#: Elsewhere memory is the limit, for an answer is held whole and several are at a time.
+"""An answer of a Lambda function is 6 MB at most, and a file in it base64: four thirds."""
+
 LARGEST = 32 * 1024 * 1024
+"""Elsewhere memory is the limit, for an answer is held whole and several are at a time."""
 
 
-@once
+@once_per_process
 def admin() -> Admin:
     """Gives this process's admin.
 
@@ -65,9 +62,9 @@ def build(settings: Settings) -> Admin:
     hashed = password_hash(settings.admin_password_hash, local_run=settings.local_run)
     url = needed(settings.database_url, "DATABASE_URL")
     files = StoredFiles(needed(settings.storage_path, "STORAGE_PATH"))
-    counters = chosen.cache(settings)
+    counters = adapters.cache(settings)
     ledger = Ledger.at(url)
-    database = Database(url, objects.QUERIES)
+    database = Database(url, records.QUERIES)
     recorded = Objects(database)
     static = Assets()
     pages = Pages(static, _now)
@@ -122,7 +119,7 @@ def probes(settings: Settings, ledger: Ledger, counters: Cache) -> dict[str, Cal
 
     found = {"Database": database, "Cache": cached}
     if settings.rabbitmq_url:
-        broker = chosen.queue(settings)
+        broker = adapters.queue(settings)
 
         def queued() -> str:
             depth = broker.depth()

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from functions.ingest import wiring
-from shared.answers import misrouted, refusal, unavailable
+from functions.ingest.service import Ingest
 from shared.errors import LedgerUnavailable, RequestRefused
-from shared.http import Request, Response
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from functions.ingest.service import Ingest
+from shared.http.event import Request, Response
+from shared.http.responses import misrouted, refusal, unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +18,7 @@ ROUTES = {"/sync": ("POST",)}
 
 
 def prepare() -> None:
-    """Builds the service, so that a wrong setting is said at the start, not to a client.
+    """Builds the service, so that a invalid setting is said at the start, not to a client.
 
     Raises:
         SettingError: a setting is missing or wrong.
@@ -29,7 +26,7 @@ def prepare() -> None:
     wiring.ingest()
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answers one Function URL or HTTP API event (payload format 2.0)."""
     request = Request.from_event(event)
     return (misrouted(request, ROUTES) or answer(wiring.ingest(), request)).to_event()
@@ -40,11 +37,11 @@ def answer(ingest: Ingest, request: Request) -> Response:
     try:
         row_id = ingest.accept(request)
     except RequestRefused as refused:
-        logger.info("request refused", extra={"request_id": request.request_id, "why": refused})
+        logger.info("request refused", extra={"request_id": request.request_id, "reason": refused})
         return refusal(refused)
     except LedgerUnavailable as error:
         logger.warning(
-            "request not accepted", extra={"request_id": request.request_id, "why": error}
+            "request not accepted", extra={"request_id": request.request_id, "reason": error}
         )
         return unavailable()
     logger.debug("request accepted", extra={"request_id": request.request_id, "row_id": row_id})

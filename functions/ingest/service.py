@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from shared import signing, validation
-from shared.client_address import client_address
-from shared.crash import CrashPoint, reached
+from shared.config.parsers import IpNetwork, RateLimit
 from shared.errors import BodyTooLarge, ObjectExists, SignatureInvalid, SignatureMissing
+from shared.http import signing, validation
+from shared.http.client_address import client_address
+from shared.http.event import Request
+from shared.http.rate_limit import Limited, RateLimiter
+from shared.injection_points import CrashPoint, injection_point
+from shared.ledger.ledger import Ledger
 from shared.ledger.rows import NewObject
-from shared.rate_limit import Limited, RateLimiter
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from shared.announcer import Announcer
-    from shared.http import Request
-    from shared.ledger.ledger import Ledger
-    from shared.setting_kinds import IpNetwork, RateLimit
+from shared.queue.publisher import Publisher
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +48,16 @@ class Ingest:
         policy: what is accepted.
         limiter: counts requests.
         ledger: where they are recorded.
-        announcer: tells the workers of a recorded row.
+        publisher: tells the workers of a recorded row.
     """
 
     def __init__(
-        self, policy: Policy, limiter: RateLimiter, ledger: Ledger, announcer: Announcer
+        self, policy: Policy, limiter: RateLimiter, ledger: Ledger, publisher: Publisher
     ) -> None:
         self._policy = policy
         self._limiter = limiter
         self._ledger = ledger
-        self._announcer = announcer
+        self._announcer = publisher
 
     def accept(self, request: Request) -> int:
         """Accepts one request; when this returns its row is committed.
@@ -91,7 +87,7 @@ class Ingest:
         wanted = validation.parse(request.body)
         # The ledger knows a request that it records twice by its id: no two may share one.
         request_id = request.request_id or secrets.token_hex(16)
-        reached(CrashPoint.BEFORE_RECORD)
+        injection_point(CrashPoint.BEFORE_RECORD)
         row_id = self._ledger.record(
             NewObject(
                 oeid=wanted.oeid,
@@ -105,9 +101,9 @@ class Ingest:
         )
         if row_id is None:
             raise ObjectExists
-        reached(CrashPoint.AFTER_RECORD)
-        self._announcer.announce(row_id, request_id)
-        reached(CrashPoint.AFTER_ANNOUNCE)
+        injection_point(CrashPoint.AFTER_RECORD)
+        self._announcer.publish(row_id, request_id)
+        injection_point(CrashPoint.AFTER_HAND_OVER)
         return row_id
 
     def close(self, timeout: float) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import atexit
 
 from functions.ingest.service import Ingest, Policy
-from shared import chosen
+from shared import adapters
+from shared.config.process_cache import once_per_process
+from shared.config.settings import needed
+from shared.config.startup import start
+from shared.http.rate_limit import RateLimiter
 from shared.ledger.ledger import Ledger
-from shared.once import once
-from shared.rate_limit import RateLimiter
-from shared.settings import needed
-from shared.startup import start
 
-#: Seconds that announcements get to leave when the process stops.
 FLUSH_SECONDS = 5.0
+"""Seconds that announcements get to leave when the process stops."""
 
 
-@once
+@once_per_process
 def ingest() -> Ingest:
     """Gives this process's service.
 
@@ -32,12 +32,12 @@ def ingest() -> Ingest:
             per_client=settings.rate_limit_client,
             unsigned=settings.rate_limit_unsigned,
             trusted_proxies=settings.trusted_proxies,
-            # Without a broker nothing announces the row: it is due for the scheduler at once.
+            # Without a broker nothing publishes the row: it is due for the scheduler at once.
             delivery_seconds=settings.delivery_seconds if settings.rabbitmq_url else 0,
         ),
-        RateLimiter(chosen.cache(settings)),
+        RateLimiter(adapters.cache(settings)),
         Ledger.at(needed(settings.database_url, "DATABASE_URL")),
-        chosen.announcer(settings),
+        adapters.publisher(settings),
     )
     atexit.register(service.close, FLUSH_SECONDS)
     return service

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from shared.config.settings import needed
+from shared.config.startup import start
 from shared.ledger.migrate import migrate
-from shared.rabbitmq.broker_queue import declare
-from shared.settings import needed
-from shared.startup import start
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from shared.queue.rabbitmq.broker_queue import declare
 
 logger = logging.getLogger(__name__)
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, list[str]]:  # noqa: ARG001
+def handler(event: Mapping[str, Any], context: object) -> dict[str, list[str]]:
     """Answers any event with the migrations that it applied; safe to repeat.
 
     Raises:
         SettingError: a setting is missing or wrong, or a queue exists with other properties.
-        LedgerUnavailable, QueueUnavailable: PostgreSQL or the broker is out of reach.
+        LedgerUnavailable, QueueUnavailable: PostgreSQL or the broker is unreachable.
     """
     settings = start(required=("DATABASE_URL", "RABBITMQ_URL"))
     applied = migrate(needed(settings.database_url, "DATABASE_URL"))

@@ -1,20 +1,18 @@
-"""Runs on a schedule: the Lambda handler that announces due rows again."""
+"""Runs on a schedule: the Lambda handler that publishes due rows again."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from functions.requeue import wiring
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 logger = logging.getLogger(__name__)
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:  # noqa: ARG001
+def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
     """Answers one scheduled event with what was done."""
     requeue = wiring.requeue()
     report = dataclasses.asdict(requeue.run())

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from shared.crash import CrashPoint, reached
+from shared.injection_points import CrashPoint, injection_point
+from shared.ledger.ledger import Ledger
+from shared.queue.interface import Queue
 from shared.retry import RetryPolicy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from shared.ledger.ledger import Ledger
-    from shared.queue import Queue
 
 logger = logging.getLogger(__name__)
 
-#: Rows taken at a time: one statement and one round of confirms.
 BATCH = 1_000
-#: With so many messages waiting, the workers have enough to do. What is announced on top would
-#: only lie twice in the queue, so the rest is left for when the queue has drained.
+"""Rows taken at a time: one statement and one round of confirms."""
+
 ENOUGH_WAITING = 10_000
-#: A row is due after a retry's delay, a message's way or a lease. What lies further ahead than the
-#: longest of them, and this for good measure, was written by a clock that has gone back since.
+"""With so many messages waiting, the workers have enough to do. What is announced on top would
+only lie twice in the queue, so the rest is left for when the queue has drained."""
+
 HORIZON_MARGIN_SECONDS = 600.0
+"""A row is due after a retry's delay, a message's way or a lease. What lies further ahead than the
+longest of them, and this for good measure, was written by a clock that has gone back since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +30,12 @@ class Report:
     """What one run did.
 
     Attributes:
-        announced: rows whose message the broker confirmed.
+        published: rows whose message the broker confirmed.
         unconfirmed: rows whose message it did not; they become due again.
         failed: rows that were failed because their workers went silent too often.
     """
 
-    announced: int
+    published: int
     unconfirmed: int
     failed: int
 
@@ -91,14 +89,14 @@ class Requeue:
         self._horizon = longest + HORIZON_MARGIN_SECONDS
 
     def run(self, going: Callable[[], bool] = lambda: True) -> Report:
-        """Announces every due row, as far as the queue has room.
+        """Publishes every due row, as far as the queue has room.
 
         Args:
             going: asked before each portion; False ends the run.
 
         Raises:
             LedgerUnavailable: the rows cannot be read.
-            QueueUnavailable: the broker is out of reach; the rows become due again.
+            QueueUnavailable: the broker is unreachable; the rows become due again.
         """
         early = self._ledger.bring_forward(self._horizon)
         if early:
@@ -106,18 +104,18 @@ class Requeue:
         failed = self._ledger.fail_exhausted(self._max_attempts)
         for row_id in failed:
             logger.error("object failed, its workers went silent", extra={"row_id": row_id})
-        announced = unconfirmed = 0
+        published = unconfirmed = 0
         room = ENOUGH_WAITING - self._queue.depth()
         while room > 0 and going():
             rows = self._ledger.take_due(min(BATCH, room), self._delivery_seconds)
             if not rows:
                 break
-            reached(CrashPoint.AFTER_TAKE_DUE)
-            confirmed = len(self._queue.announce_all(rows))
-            announced += confirmed
+            injection_point(CrashPoint.AFTER_TAKE_DUE)
+            confirmed = len(self._queue.publish_all(rows))
+            published += confirmed
             unconfirmed += len(rows) - confirmed
             room -= len(rows)
-        return Report(announced, unconfirmed, len(failed))
+        return Report(published, unconfirmed, len(failed))
 
     def measure(self) -> Measures:
         """Counts what is not synced.

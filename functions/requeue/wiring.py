@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functions.requeue.service import Requeue, Times
-from shared import chosen
+from shared import adapters
+from shared.config.process_cache import once_per_process
+from shared.config.settings import Settings, needed
+from shared.config.startup import start
 from shared.ledger.ledger import Ledger
-from shared.once import once
-from shared.settings import Settings, needed
-from shared.startup import start
 
 
-@once
+@once_per_process
 def settings() -> Settings:
     """Gives this process's settings.
 
@@ -20,7 +20,7 @@ def settings() -> Settings:
     return start(required=("DATABASE_URL", "RABBITMQ_URL"))
 
 
-@once
+@once_per_process
 def requeue() -> Requeue:
     """Gives this process's service.
 
@@ -30,7 +30,7 @@ def requeue() -> Requeue:
     ours = settings()
     return Requeue(
         Ledger.at(needed(ours.database_url, "DATABASE_URL")),
-        chosen.queue(ours),
+        adapters.queue(ours),
         Times(ours.delivery_seconds, ours.lease_seconds),
         ours.max_attempts,
     )

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import html
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from functions.stats import wiring
-from shared.answers import misrouted, refusal, unavailable
+from functions.stats.service import Stats
 from shared.errors import LedgerUnavailable, TooManyRequests
-from shared.http import Request, Response
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from functions.stats.service import Stats
+from shared.http.event import Request, Response
+from shared.http.responses import misrouted, refusal, unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +32,7 @@ _PAGE = """<!doctype html>
 
 
 def prepare() -> None:
-    """Builds the service, so that a wrong setting is said at the start, not to a client.
+    """Builds the service, so that a invalid setting is said at the start, not to a client.
 
     Raises:
         SettingError: a setting is missing or wrong.
@@ -43,7 +40,7 @@ def prepare() -> None:
     wiring.stats()
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answers one Function URL or HTTP API event (payload format 2.0)."""
     request = Request.from_event(event)
     return (misrouted(request, ROUTES, INGEST) or answer(wiring.stats(), request)).to_event()
@@ -62,7 +59,9 @@ def answer(stats: Stats, request: Request) -> Response:
     except TooManyRequests as refused:
         return refusal(refused)
     except LedgerUnavailable as error:
-        logger.warning("counts not given", extra={"request_id": request.request_id, "why": error})
+        logger.warning(
+            "counts not given", extra={"request_id": request.request_id, "reason": error}
+        )
         return unavailable()
     return Response.json(200, document, {"cache-control": "no-store"})
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from shared.client_address import client_address
+from shared.cache.interface import Cache
+from shared.config.parsers import IpNetwork, RateLimit
 from shared.errors import CacheUnavailable, LedgerUnavailable
-from shared.rate_limit import Limited, RateLimiter
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from shared.cache import Cache
-    from shared.http import Request
-    from shared.ledger.ledger import Ledger
-    from shared.setting_kinds import IpNetwork, RateLimit
+from shared.http.client_address import client_address
+from shared.http.event import Request
+from shared.http.rate_limit import Limited, RateLimiter
+from shared.ledger.ledger import Ledger
 
 
 class Stats:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functions.stats.service import Stats
-from shared import chosen
+from shared import adapters
+from shared.config.process_cache import once_per_process
+from shared.config.settings import needed
+from shared.config.startup import start
 from shared.ledger.ledger import Ledger
-from shared.once import once
-from shared.settings import needed
-from shared.startup import start
 
 
-@once
+@once_per_process
 def stats() -> Stats:
     """Gives this process's service.
 
@@ -21,6 +21,6 @@ def stats() -> Stats:
     return Stats(
         settings.rate_limit_get,
         settings.trusted_proxies,
-        chosen.cache(settings),
+        adapters.cache(settings),
         Ledger.at(needed(settings.database_url, "DATABASE_URL")),
     )

@@ -6,19 +6,17 @@ import concurrent.futures
 import contextlib
 import queue
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from functions.sync_worker.transfer import Copy
+from shared.ledger.rows import Claim
 
-    from functions.sync_worker.copy import Copy
-    from shared.ledger.rows import Claim
-
-#: While others are running, a copy that has ended waits so long for company: a group shares its
-#: transaction and its sync to disk. The last copy, or the only one, waits for nobody.
 GATHER_SECONDS = 0.02
-#: How long copies that were broken off may take to close their files.
+"""While others are running, a copy that has ended waits so long for company: a group shares its
+transaction and its sync to disk. The last copy, or the only one, waits for nobody."""
+
 WIND_UP_SECONDS = 2.0
+"""How long copies that were broken off may take to close their files."""
 
 
 class Batch:

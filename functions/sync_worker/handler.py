@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from functions.sync_worker import wiring
-from shared import rmq_event
-from shared.messages import SyncMessage
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from shared.queue import rmq_event
+from shared.queue.messages import SyncMessage
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +33,12 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
         (m.row_id for m in messages if isinstance(m, SyncMessage)),
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
-    bury([m for m in messages if isinstance(m, rmq_event.Unreadable)])
+    dead_letter([m for m in messages if isinstance(m, rmq_event.Unreadable)])
     return {outcome.value: number for outcome, number in outcomes.items()}
 
 
-def bury(unreadable: Sequence[rmq_event.Unreadable]) -> None:
+def dead_letter(unreadable: Sequence[rmq_event.Unreadable]) -> None:
     """Moves messages that name no row to the dead-letter queue, with their reason."""
     for message in unreadable:
-        logger.error("unreadable message", extra={"why": message.reason})
-        wiring.queue().bury(message.data, message.reason, message.headers)
+        logger.error("unreadable message", extra={"reason": message.reason})
+        wiring.queue().dead_letter(message.data, message.reason, message.headers)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
 
 from shared.errors import LedgerUnavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import TracebackType
-
-    from shared.ledger.ledger import Ledger
-    from shared.ledger.rows import Claim
+from shared.ledger.ledger import Ledger
+from shared.ledger.rows import Claim
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +64,7 @@ class LeaseKeeper:
             try:
                 kept = self._ledger.extend(claims, self._seconds)
             except LedgerUnavailable:
-                logger.warning("leases not prolonged, PostgreSQL is out of reach")
+                logger.warning("leases not prolonged, PostgreSQL is unreachable")
                 continue
             lost = [claim for claim in claims if claim.wanted.row_id not in kept]
             if lost:

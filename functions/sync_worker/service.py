@@ -5,32 +5,31 @@ from __future__ import annotations
 import collections
 import logging
 import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from functions.sync_worker.batch import Batch
-from functions.sync_worker.copy import start
 from functions.sync_worker.lease import LeaseKeeper
-from shared.crash import CrashPoint, reached
+from functions.sync_worker.settler import Settler
+from functions.sync_worker.transfer import start
 from shared.errors import TransferError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from functions.sync_worker.settler import Settler
-    from shared.ledger.ledger import Ledger
-    from shared.ledger.rows import Claim, Outcome
-    from shared.transfer import ObjectSource, Storage
+from shared.injection_points import CrashPoint, injection_point
+from shared.ledger.ledger import Ledger
+from shared.ledger.rows import Claim, Outcome
+from shared.sources.interface import ObjectSource
+from shared.storage.interface import Storage
 
 logger = logging.getLogger(__name__)
 
-#: With less time than this left, running copies are broken off, so that their end can still be
-#: recorded before the platform stops the function.
 MARGIN_SECONDS = 10.0
-#: Parts that no attempt has touched for a day belong to nobody: retries come sooner.
+"""With less time than this left, running copies are broken off, so that their end can still be
+recorded before the platform stops the function."""
+
 ABANDONED_SECONDS = 86_400.0
-#: Pause between two looks for them.
+"""Parts that no attempt has touched for a day belong to nobody: retries come sooner."""
+
 SWEEP_SECONDS = 3_600.0
+"""Pause between two looks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class SyncWorker:
         clock: monotonic seconds.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 — its collaborators, each of them once
+    def __init__(
         self,
         limits: Limits,
         ledger: Ledger,
@@ -116,7 +115,7 @@ class SyncWorker:
         try:
             swept = self._storage.sweep(ABANDONED_SECONDS)
         except TransferError as error:
-            logger.warning("parts not swept", extra={"why": str(error)})
+            logger.warning("parts not swept", extra={"reason": str(error)})
         else:
             if swept:
                 logger.info("abandoned parts swept", extra={"parts": swept})
@@ -140,7 +139,7 @@ class SyncWorker:
         keeper = LeaseKeeper(
             self._ledger, self._limits.lease_seconds, batch.claims, batch.break_off
         )
-        reached(CrashPoint.AFTER_CLAIM)
+        injection_point(CrashPoint.AFTER_CLAIM)
         try:
             with keeper:
                 parts = self._storage.parts([claim.wanted for claim in claims])

@@ -9,25 +9,23 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
-from shared.crash import CrashPoint, reached
+from functions.sync_worker.transfer import Copy
+from shared.domain import Fetched, Wanted
 from shared.errors import LedgerUnavailable, ObjectChanged, OutOfTime, TransferError
+from shared.injection_points import CrashPoint, injection_point
+from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Outcome, Settlement
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from functions.sync_worker.copy import Copy
-    from shared.ledger.ledger import Ledger
-    from shared.retry import RetryPolicy
-    from shared.transfer import Fetched, Storage, Wanted
+from shared.retry import RetryPolicy
+from shared.storage.interface import Storage
 
 logger = logging.getLogger(__name__)
 
-#: While PostgreSQL restarts, finished copies wait for it; after so many seconds they are left to
-#: the next attempt.
 LEDGER_PATIENCE_SECONDS = 20.0
+"""While PostgreSQL restarts, finished copies wait for it; after so many seconds they are left to
+the next attempt."""
+
 LEDGER_PAUSE_SECONDS = 0.5
 
 
@@ -43,7 +41,7 @@ class Settler:
         clock: monotonic seconds.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 — its collaborators, each of them once
+    def __init__(
         self,
         ledger: Ledger,
         storage: Storage,
@@ -72,7 +70,7 @@ class Settler:
         errors = {copy.row_id: error for copy in copies if (error := copy.error)}
         if complete := [copy for copy in copies if copy.row_id not in errors]:
             errors |= self._make_durable(complete)
-        reached(CrashPoint.AFTER_DURABLE)
+        injection_point(CrashPoint.AFTER_DURABLE)
         placed: set[int] = set()
         patience = self._clock() + LEDGER_PATIENCE_SECONDS
         while True:
@@ -83,7 +81,7 @@ class Settler:
                 if self._clock() > patience:
                     raise
                 self._pause(LEDGER_PAUSE_SECONDS)
-        reached(CrashPoint.AFTER_UPDATE)
+        injection_point(CrashPoint.AFTER_UPDATE)
         for settlement in settlements:
             log_settlement(settlement)
         recorded = {settlement.claim.wanted.row_id for settlement in settlements}
@@ -127,7 +125,7 @@ class Settler:
                 for c in copies
                 if c.row_id in held
             ]
-            reached(CrashPoint.BEFORE_UPDATE)
+            injection_point(CrashPoint.BEFORE_UPDATE)
             self._discard(settlements)
             taken = placing.settle(settlements)
         return [s for s in settlements if s.claim.wanted.row_id in taken]
@@ -168,7 +166,7 @@ class Settler:
         except TransferError as error:
             logger.warning(
                 "part not removed, it will be swept",
-                extra={"row_id": wanted.row_id, "why": str(error)},
+                extra={"row_id": wanted.row_id, "reason": str(error)},
             )
 
 
@@ -202,6 +200,6 @@ def log_settlement(settlement: Settlement) -> None:
         case Outcome.SYNCED:
             logger.info("object synced", extra=extra)
         case Outcome.RETRY:
-            logger.warning("object to be retried", extra=extra | {"why": settlement.reason})
+            logger.warning("object to be retried", extra=extra | {"reason": settlement.reason})
         case Outcome.FAILED:
-            logger.error("object failed", extra=extra | {"why": settlement.reason})
+            logger.error("object failed", extra=extra | {"reason": settlement.reason})

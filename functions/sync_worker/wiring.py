@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
 
 from functions.sync_worker.service import Limits, SyncWorker
 from functions.sync_worker.settler import Settler
-from shared import chosen
+from shared import adapters
+from shared.config.process_cache import once_per_process
+from shared.config.settings import Settings, needed
+from shared.config.startup import start
 from shared.ledger.ledger import Ledger
-from shared.once import once
+from shared.queue.interface import Queue
 from shared.retry import RetryPolicy
-from shared.settings import Settings, needed
-from shared.startup import start
-from shared.storage import LocalStorage
-
-if TYPE_CHECKING:
-    from shared.queue import Queue
+from shared.storage.local import LocalStorage
 
 
-@once
+@once_per_process
 def settings() -> Settings:
     """Gives this process's settings.
 
@@ -29,7 +26,7 @@ def settings() -> Settings:
     return start(required=("DATABASE_URL", "STORAGE_PATH"))
 
 
-@once
+@once_per_process
 def worker() -> SyncWorker:
     """Gives this process's worker.
 
@@ -41,17 +38,17 @@ def worker() -> SyncWorker:
     storage = LocalStorage(needed(ours.storage_path, "STORAGE_PATH"))
     policy = RetryPolicy(ours.max_attempts)
     # Spreading retries is no secret's business.
-    jitter = random.Random().random  # noqa: S311
+    jitter = random.Random().random
     return SyncWorker(
         Limits(ours.lease_seconds, ours.max_attempts),
         ledger,
-        chosen.source(ours),
+        adapters.source(ours),
         storage,
         Settler(ledger, storage, policy, jitter),
     )
 
 
-@once
+@once_per_process
 def queue() -> Queue:
     """Gives the queue, which has a place for unreadable messages."""
-    return chosen.queue(settings())
+    return adapters.queue(settings())

@@ -6,14 +6,11 @@ import os
 import pwd
 import stat
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.servers.errors import ForeignData, NoAccount
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 # Numbers of linux/capability.h. The first may only read and pass folders, and is tried first;
 # a container of Docker is given the second by default and not the first.

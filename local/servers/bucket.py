@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol
 
-from local.servers.samples import pictures
+from local.servers.sample_pictures import Picture, pictures
+from shared.config.settings import Settings, needed
 from shared.errors import SettingError
-from shared.settings import needed
-from shared.sources import s3_session
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from local.servers.samples import Picture
-    from shared.settings import Settings
+from shared.sources.s3 import location
 
 
 class S3Client(Protocol):
@@ -84,4 +79,4 @@ def fill_with_samples(settings: Settings) -> int:
         SourceUnavailable: endpoint or credentials cannot be determined.
     """
     bucket = needed(settings.bucket, "AWS_S3_BUCKET_NAME")
-    return fill(s3_session.client(settings), bucket, settings.s3_region, pictures())
+    return fill(location.client(settings), bucket, settings.s3_region, pictures())

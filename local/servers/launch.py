@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> None:
             _prctl(PR_SET_PDEATHSIG, given.signal)
             if os.getppid() != given.parent:
                 sys.exit("the parent is gone")
-        os.execv(given.command[0], given.command)  # noqa: S606  # becoming it is the purpose
+        os.execv(given.command[0], given.command)  # becoming it is the purpose  # noqa: S606
     except OSError as error:
         sys.stderr.write(f"cannot run {given.command[0]}: {error}\n")
         sys.exit(CANNOT_EXECUTE)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.servers.ports import answers
 from local.servers.process import Command, Process
 from local.servers.programs import find
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class MemcachedServer:

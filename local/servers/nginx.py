@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.servers.ports import answers, at, near
 from local.servers.process import Command, Process
 from local.servers.programs import find
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 TEMPLATE = Path(__file__).parents[1] / "nginx.conf"
 
@@ -35,7 +32,7 @@ class NginxServer:
 
     name = "nginx"
 
-    def __init__(  # noqa: PLR0913  # each is a fact of its own about the place
+    def __init__(  # each is a fact of its own about the place
         self,
         data_dir: Path,
         port: int,

@@ -5,21 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.servers.errors import ProgramMissing
 from local.servers.postgres import native_binaries
 from local.servers.programs import find
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
 PROGRAMS = (("rabbitmq-server", "rabbitmq-server"), ("memcached", "memcached"), ("nginx", "nginx"))
-#: What tests and benchmarks use beside the servers: a browser, the languages of the clients in the
-#: documentation, a clock that can be moved, a load generator.
 TOOLS = (
     ("chromium", "chromium"),
     ("node", "nodejs"),
@@ -27,6 +22,9 @@ TOOLS = (
     ("faketime", "faketime"),
     ("wrk", "wrk"),
 )
+"""What tests and benchmarks use beside the servers: a browser, the languages of the clients in the
+documentation, a clock that can be moved, a load generator."""
+
 # What invoke-rc.d asks before it starts a service; 101 forbids it (policy-rc.d(8)).
 POLICY = Path("/usr/sbin/policy-rc.d")
 FORBID = "#!/bin/sh\nexit 101\n"
@@ -83,7 +81,7 @@ def install_missing(*, tools: bool = False) -> Iterator[str]:
 def _php_curl() -> None:
     """Raises `ProgramMissing` where PHP has no curl."""
     command = [find("php", "php-cli"), "-r", "exit((int) !extension_loaded('curl'));"]
-    if subprocess.run(command, check=False).returncode != 0:  # noqa: S603  # our own command
+    if subprocess.run(command, check=False).returncode != 0:  # our own command
         raise ProgramMissing("PHP's extension curl (Debian package: php-curl)")
 
 
@@ -104,7 +102,7 @@ def _prefix() -> Sequence[str] | None:
     sudo = shutil.which("sudo")
     if sudo is None:
         return None
-    asked = subprocess.run([sudo, "-n", "true"], capture_output=True, check=False)  # noqa: S603
+    asked = subprocess.run([sudo, "-n", "true"], capture_output=True, check=False)
     return (sudo, "-n") if asked.returncode == 0 else None
 
 
@@ -121,7 +119,7 @@ def _nothing_starts(prefix: Sequence[str]) -> Iterator[None]:
 
 
 def _run(prefix: Sequence[str], *command: str, stdin: str = "") -> None:
-    done = subprocess.run(  # noqa: S603  # the commands are this module's own
+    done = subprocess.run(  # the commands are this module's own
         [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", *command],
         input=stdin,
         stdout=subprocess.PIPE,

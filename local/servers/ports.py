@@ -61,7 +61,7 @@ def is_loopback(host: str) -> bool:
 
 def near(host: str) -> str:
     """Gives an address by which what listens on `host` is reached from this machine."""
-    return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound here
+    return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104
 
 
 def at(host: str, port: int) -> str:

@@ -9,16 +9,13 @@ import secrets
 import shutil
 import signal
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.servers.account import WAY_OUT, unprivileged
 from local.servers.errors import ForeignData, NoAccount, NotReady, ProgramMissing
 from local.servers.launch import CANNOT_EXECUTE
 from local.servers.process import Command, Process
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 USER = "sync"  # superuser and owner of the one database
 DATABASE = "sync"

@@ -7,18 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from local.servers.account import Account
 from local.servers.errors import ForeignData, NotReady
 from local.servers.ports import require_free
 from local.servers.running import Record, Running
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from local.servers.account import Account
 
 LAUNCH = Path(__file__).with_name("launch.py")
 POLL_SECONDS = 0.02
@@ -59,7 +55,7 @@ class Command:
         Returns:
             Its exit code and output, both streams in `stdout`.
         """
-        return subprocess.run(  # noqa: S603  # the arguments are this package's own
+        return subprocess.run(  # the arguments are this package's own
             self.launch(),
             input=stdin,
             env=dict(self.environment),
@@ -127,7 +123,7 @@ class Process:
             self._child.wait()  # it ended after the last look at it, and is still to be reaped
         ending = ["--parent", str(os.getpid()), "--signal", str(int(self._stop_signal))]
         with self.log.open("ab") as log:
-            self._child = subprocess.Popen(  # noqa: S603  # the arguments are this package's own
+            self._child = subprocess.Popen(  # the arguments are this package's own
                 command.launch(*([] if self._stays else ending)),
                 env=dict(command.environment),
                 stdin=subprocess.DEVNULL,

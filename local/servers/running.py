@@ -91,7 +91,7 @@ def _started(pid: int) -> str | None:
         except OSError:
             return None
         return None if after_name[0] in "ZX" else after_name[19]
-    shown = subprocess.run(  # noqa: S603  # a number is all that varies
+    shown = subprocess.run(  # a number is all that varies
         ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)],
         capture_output=True,
         text=True,

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.servers.ports import answers
 from local.servers.process import Command, Process
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 S3_SETTING = "AWS_ENDPOINT_URL_S3"
-#: The local S3 asks for a login and takes any.
 S3_LOGIN = {
     "AWS_S3_ACCESS_KEY_ID": "local",
     "AWS_S3_SECRET_ACCESS_KEY": "local",
     "AWS_S3_REGION_NAME": "us-east-1",
 }
-#: Any of these says that objects come from somewhere else.
+"""The local S3 asks for a login and takes any."""
+
 S3_ELSEWHERE = frozenset({S3_SETTING, "AWS_ENDPOINT_URL", "LOCALSTACK_HOST"})
+"""Any of these says that objects come from somewhere else."""
 
 
 class S3Server:

@@ -11,8 +11,10 @@ import logging
 import math
 import select
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import aiosql
 import psycopg2
@@ -21,18 +23,15 @@ from psycopg2 import extensions
 from shared.errors import LedgerUnavailable
 from shared.ledger.failures import is_unavailable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-#: Seconds to wait for a connection, then for the answer to a statement. A server that is frozen
-#: rather than gone answers nothing at all: only a limit on our side ends such a wait.
 CONNECT_SECONDS = 3.0
+"""Seconds to wait for a connection, then for the answer to a statement. A server that is frozen
+rather than gone answers nothing at all: only a limit on our side ends such a wait."""
+
 STATEMENT_SECONDS = 8.0
 
 
@@ -43,7 +42,7 @@ class Transaction(Protocol):
         """Runs one named statement of the transaction and gives its rows; never a second time.
 
         Raises:
-            LedgerUnavailable: PostgreSQL is out of reach; the transaction is lost.
+            LedgerUnavailable: PostgreSQL is unreachable; the transaction is lost.
         """
         ...
 
@@ -77,7 +76,7 @@ class Database:
         is passed here is written to stand that.
 
         Raises:
-            LedgerUnavailable: PostgreSQL is out of reach.
+            LedgerUnavailable: PostgreSQL is unreachable.
         """
         connection, rows = self._perform(lambda c: self._rows(c, name, parameters))
         self._give_back(connection)
@@ -88,7 +87,7 @@ class Database:
         """Runs the statements of its block in one transaction.
 
         Raises:
-            LedgerUnavailable: PostgreSQL is out of reach; whether the commit took place is then
+            LedgerUnavailable: PostgreSQL is unreachable; whether the commit took place is then
                 unknown.
         """
         connection, _ = self._perform(_begin)
@@ -190,7 +189,7 @@ class Database:
                 connection.close()
             if not self._outage:  # who polls would say it several times a second
                 self._outage = True
-                logger.warning("PostgreSQL out of reach", extra={"why": str(error).strip()})
+                logger.warning("PostgreSQL unreachable", extra={"reason": str(error).strip()})
             raise LedgerUnavailable from error
 
 

@@ -1,19 +1,15 @@
-"""Which of psycopg2's errors say that PostgreSQL is out of reach."""
+"""Which of psycopg2's errors say that PostgreSQL is unreachable."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import psycopg2
 from psycopg2 import errors
 
 from shared.errors import LedgerUnavailable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-#: Errors beside the operational ones that a new connection, now or later, may not meet.
 _UNAVAILABLE = (
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
@@ -21,6 +17,7 @@ _UNAVAILABLE = (
     errors.IdleInTransactionSessionTimeout,
     errors.TransactionTimeout,
 )
+"""Errors beside the operational ones that a new connection, now or later, may not meet."""
 
 
 def is_unavailable(error: psycopg2.Error) -> bool:
@@ -38,7 +35,7 @@ def translated() -> Iterator[None]:
     """Translates errors of connections that somebody else makes.
 
     Raises:
-        LedgerUnavailable: PostgreSQL is out of reach; the text says why, in one line.
+        LedgerUnavailable: PostgreSQL is unreachable; the text says why, in one line.
     """
     try:
         yield

@@ -7,26 +7,22 @@ matches the row.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from shared.combining import Combiner
-from shared.ledger.database import Database
+from shared.batching import GroupCommit
+from shared.domain import Wanted
+from shared.ledger.database import Database, Transaction
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
-from shared.messages import SyncMessage
-from shared.transfer import Wanted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
-
-    from shared.ledger.database import Transaction
+from shared.queue.messages import SyncMessage
 
 QUERIES = Path(__file__).with_name("queries.sql")
-#: Threads that share one reading of the counts; no more of them ever ask at the same time.
 MOST_COUNTING = 1_000
+"""Threads that share one reading of the counts; no more of them ever ask at the same time."""
 
 
 class Ledger:
@@ -35,13 +31,13 @@ class Ledger:
     Args:
         database: where it is kept.
 
-    Every method raises `LedgerUnavailable` when PostgreSQL is out of reach.
+    Every method raises `LedgerUnavailable` when PostgreSQL is unreachable.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._recorder = Recorder(database)
-        self._counting = Combiner(self._count, MOST_COUNTING)
+        self._counting = GroupCommit(self._count, MOST_COUNTING)
 
     @classmethod
     def at(cls, url: str) -> Self:
@@ -53,7 +49,7 @@ class Ledger:
 
         Args:
             new: the request.
-            due_in: seconds that its message may take before the row is announced again.
+            due_in: seconds that its message may take before the row is published again.
 
         Returns:
             The row's id, or None when a request with this signature was recorded before.
@@ -157,7 +153,7 @@ class Ledger:
         """Fails the rows whose workers went silent once too often; gives their ids."""
         return [row[0] for row in self._database.run("fail_exhausted", max_attempts=max_attempts)]
 
-    def redrive(self, row_ids: Sequence[int]) -> set[int]:
+    def retry(self, row_ids: Sequence[int]) -> set[int]:
         """Puts failed rows back in the queue, with all their attempts before them.
 
         Args:
@@ -166,10 +162,10 @@ class Ledger:
         Returns:
             The ids of the rows that are queued by it.
         """
-        return {row[0] for row in self._database.run("redrive", row_ids=list(row_ids))}
+        return {row[0] for row in self._database.run("retry", row_ids=list(row_ids))}
 
     def failed_ids(self, since: datetime | None, after_id: int, most: int) -> list[int]:
-        """Gives ids of failed rows, in order, to be redriven in portions.
+        """Gives ids of failed rows, in order, to be retried in portions.
 
         Args:
             since: only those whose last attempt ended then or later.

@@ -14,8 +14,8 @@ import yoyo
 from shared.ledger.failures import translated
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-#: Of the advisory lock; any number will do that nothing else in the database uses.
 LOCK = 5_270_001
+"""Of the advisory lock; any number will do that nothing else in the database uses."""
 
 
 def migrate(url: str) -> list[str]:
@@ -28,7 +28,7 @@ def migrate(url: str) -> list[str]:
         The ids of those that were applied, none when the schema was new enough.
 
     Raises:
-        LedgerUnavailable: PostgreSQL is out of reach.
+        LedgerUnavailable: PostgreSQL is unreachable.
     """
     with translated():
         backend = yoyo.get_backend(url.replace("postgres://", "postgresql://", 1))

@@ -196,7 +196,7 @@ SELECT extract(epoch FROM now() - queued_at)::float8
 -- Answers when the database does and the ledger is there.
 SELECT 1 FROM sync_count LIMIT 1;
 
--- name: redrive(row_ids)
+-- name: retry(row_ids)
 -- Puts failed rows back in the queue as if they were new, due at once; what they failed of stays
 -- in the history.
 WITH chosen AS (
@@ -204,7 +204,7 @@ WITH chosen AS (
    WHERE id = ANY(:row_ids::bigint[]) AND state = 'failed'
    ORDER BY id
      FOR UPDATE
-), redriven AS (
+), retried AS (
   UPDATE file_sync AS f
      SET state = 'queued', attempts_forgiven = f.attempts, last_error = NULL,
          next_attempt_at = now(), due_at = now(), queued_at = now()
@@ -213,12 +213,12 @@ WITH chosen AS (
   RETURNING f.id
 ), history AS (
   INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
-  SELECT id, attempts, 'redriven', last_error, now() FROM chosen
+  SELECT id, attempts, 'retried', last_error, now() FROM chosen
   ON CONFLICT (file_sync_id, attempt, outcome) DO UPDATE
      SET reason = excluded.reason, started_at = excluded.started_at,
          finished_at = excluded.finished_at
 )
-SELECT id FROM redriven;
+SELECT id FROM retried;
 
 -- name: failed_ids(since, after_id, most)
 -- The failed rows whose last attempt ended at or after a moment, in the order of their ids.
@@ -226,5 +226,5 @@ SELECT f.id FROM file_sync AS f
  WHERE f.state = 'failed' AND f.id > :after_id
    AND (:since::timestamptz IS NULL OR EXISTS (
          SELECT FROM sync_attempt AS a
-          WHERE a.file_sync_id = f.id AND a.outcome <> 'redriven' AND a.finished_at >= :since))
+          WHERE a.file_sync_id = f.id AND a.outcome <> 'retried' AND a.finished_at >= :since))
  ORDER BY f.id LIMIT :most;

@@ -6,18 +6,14 @@ group 70: parsing, planning, the counters' trigger, the commit and the round tri
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from shared.combining import Combiner
+from shared.batching import GroupCommit
+from shared.ledger.database import Database
+from shared.ledger.rows import NewObject
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from shared.ledger.database import Database
-    from shared.ledger.rows import NewObject
-
-#: Rows in a statement at most, so that a lock on the counters is never held for long.
 MOST = 100
+"""Rows in a statement at most, so that a lock on the counters is never held for long."""
 
 
 class Recorder:
@@ -29,7 +25,7 @@ class Recorder:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._combiner = Combiner(self._record, MOST)
+        self._combiner = GroupCommit(self._record, MOST)
 
     def record(self, new: NewObject, due_in: float) -> int | None:
         """Records one request; see `Ledger.record`."""

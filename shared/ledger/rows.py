@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from shared.transfer import Fetched, Wanted
+from shared.domain import Fetched, Wanted
 
 
 class State(enum.StrEnum):
@@ -20,7 +17,7 @@ class State(enum.StrEnum):
     SYNCED = "synced"
     """Its file is in place and verified."""
     FAILED = "failed"
-    """Given up with a reason; a person may redrive it."""
+    """Given up with a reason; a person may retry it."""
 
 
 class Outcome(enum.StrEnum):
@@ -57,7 +54,7 @@ class Claim:
 
     Attributes:
         wanted: the object.
-        tries: attempts since the row was created or redriven, this one included.
+        tries: attempts since the row was created or retried, this one included.
         request_id: id of the request that recorded the row.
         claimed_at: the attempt's start, the database's clock.
     """

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import random
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
-from shared.disk_errors import from_os_error
+from shared.config.settings import Settings
+from shared.domain import Fetched, Wanted
 from shared.errors import (
     AccessRefused,
     ContentMismatch,
@@ -21,14 +25,7 @@ from shared.errors import (
     TransferError,
 )
 from shared.sources.part_file import PartFile
-from shared.transfer import Fetched
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from shared.settings import Settings
-    from shared.transfer import Wanted
+from shared.storage.os_errors import from_os_error
 
 logger = logging.getLogger(__name__)
 
@@ -181,9 +178,7 @@ def _urls(listing: Any) -> list[str]:
 
 
 def _random(urls: list[str]) -> str:
-    import random  # noqa: PLC0415, not needed when the choice is given
-
-    return random.choice(urls)  # noqa: S311, which photo it is is no secret
+    return random.choice(urls)
 
 
 def _check_status(answer: requests.Response) -> None:

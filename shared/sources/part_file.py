@@ -12,16 +12,14 @@ import fcntl
 import json
 import os
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
-from shared.incoming import journal_of, part_name
-from shared.sources.checksums import ALGORITHMS, Check
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from shared.sources.s3.checksums import ALGORITHMS, Check
+from shared.storage.parts import journal_of, part_name
 
 LOOK_BACK = 16
-"""Attempts before this one whose part may be continued; a redrive adds to their number."""
+"""Attempts before this one whose part may be continued; a retry adds to their number."""
 
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 

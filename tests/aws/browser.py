@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
-from local import function_url
+from local.http import function_url
+from local.http.function_url import Reply
 from tests.aws.exchange import http_event
+from tests.aws.sandbox import Sandbox
 
-if TYPE_CHECKING:
-    from local.function_url import Reply
-    from tests.aws.sandbox import Sandbox
-
-#: A function's answer at most (Lambda developer guide, "Lambda quotas").
 LARGEST_ANSWER = 6 * 1024 * 1024
+"""A function's answer at most (Lambda developer guide, "Lambda quotas")."""
 
 
 class Browser:

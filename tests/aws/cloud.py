@@ -8,32 +8,27 @@ from __future__ import annotations
 import queue
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from local.invocation import HttpRequest, Invoker
-from local.router import Router
+from local.http.invocation import HttpRequest, Invoker
+from local.http.router import Router
 from local.template import load
-from shared.rmq_event import build
+from shared.queue.rmq_event import Delivery, build
+from tests.aws.conftest import Deployment
 from tests.aws.exchange import SCHEDULE, waiting
-from tests.aws.sandbox import TimedOut
+from tests.aws.sandbox import Sandbox, TimedOut
 from tests.blackbox.service import Service
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from urllib.parse import SplitResult
-
-    from shared.rmq_event import Delivery
-    from tests.aws.conftest import Deployment
-    from tests.aws.sandbox import Sandbox
-
-#: Sandboxes of a function behind HTTP, so that its requests meet.
 SANDBOXES = 2
+"""Sandboxes of a function behind HTTP, so that its requests meet."""
+
 SCHEDULE_SECONDS = 1.0
-#: A cold start on a busy machine may take longer than a function's limit, which is Lambda's matter.
 PATIENCE_SECONDS = 60.0
+"""A cold start on a busy machine may take longer than a function's own limit."""
 
 
 class Pool:

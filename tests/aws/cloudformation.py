@@ -11,9 +11,10 @@ import boto3
 from moto import mock_aws
 from moto.cloudformation.parsing import resource_class_from_type
 
-#: moto knows neither Fn::Cidr, nor the endpoints of a broker or cache, nor an access point's ARN:
-#: these are existing ones.
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
+"""moto knows neither Fn::Cidr, nor the endpoints of a broker or cache, nor an access point's ARN:
+these are existing ones."""
+
 PARAMETERS = {
     "SourceBucketName": "client-bucket",
     "BrokerArn": "arn:aws:mq:eu-west-1:123456789012:broker:sync:b-1",

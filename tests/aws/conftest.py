@@ -9,9 +9,10 @@ import json
 import os
 import subprocess
 import uuid
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -22,9 +23,6 @@ from tests.aws.proxy import Proxy
 from tests.aws.sandbox import Sandbox
 from tests.aws.stack import Stack
 from tests.blackbox.service import KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 NEED_PACKAGES = [
@@ -51,7 +49,7 @@ def tool(name: str) -> str:
 @pytest.fixture(scope="session")
 def transformed() -> dict[str, Any]:
     """The template as CloudFormation gets it."""
-    printed = subprocess.run(  # noqa: S603 - our own script
+    printed = subprocess.run(
         [tool("python"), str(ROOT / "tests/aws/transform.py"), str(ROOT / "template.yaml")],
         check=True,
         capture_output=True,

@@ -6,7 +6,7 @@ import json
 import sys
 
 from local.context import Context
-from local.router import imported
+from local.http.router import imported
 
 
 def main() -> None:

@@ -7,18 +7,16 @@ import json
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pika
 
-from local import function_url
-from shared.rmq_event import Delivery, build
-from shared.signing import sign
+from local.http import function_url
+from shared.http.signing import sign
+from shared.queue.rmq_event import Delivery, build
+from tests.aws.conftest import Deployment
+from tests.aws.sandbox import Sandbox
 from tests.blackbox.service import KEY
-
-if TYPE_CHECKING:
-    from tests.aws.conftest import Deployment
-    from tests.aws.sandbox import Sandbox
 
 EVENTS = Path(__file__).parents[1] / "events"
 SCHEDULE: dict[str, Any] = json.loads((EVENTS / "schedule.json").read_text())

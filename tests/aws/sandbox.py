@@ -14,14 +14,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from tests.aws.runtime_api import FunctionError, RuntimeApi
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 START_SECONDS = 60.0
 
@@ -53,8 +51,8 @@ class Sandbox:
         self._api = RuntimeApi()
         self._polls = 0
         with log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own package
-                [sys._base_executable, "-S", "-m", "awslambdaric", handler],  # type: ignore[attr-defined]  # noqa: SLF001 - the interpreter behind a virtual environment has no other name
+            self._process = subprocess.Popen(
+                [sys._base_executable, "-S", "-m", "awslambdaric", handler],  # type: ignore[attr-defined]  # noqa: SLF001
                 cwd=package,
                 env={
                     **environment,

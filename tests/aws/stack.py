@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 PSEUDO = {
     "AWS::AccountId": "123456789012",
@@ -58,7 +56,7 @@ class Stack:
         """Gives the types of the resources that the stack makes."""
         return {r["Type"] for r in self._document["Resources"].values() if self._made(r)}
 
-    def resolve(self, value: Any) -> Any:  # noqa: C901, PLR0911 - one case for each function
+    def resolve(self, value: Any) -> Any:
         """Resolves a value."""
         match value:
             case {"Ref": name}:

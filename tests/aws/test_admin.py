@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.aws.browser import Browser
-from tests.aws.conftest import PASSWORD
+from tests.aws.conftest import PASSWORD, Deployment
 from tests.aws.exchange import http_event, sync
-
-if TYPE_CHECKING:
-    from tests.aws.conftest import Deployment
 
 
 @pytest.fixture

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
+from local.servers.memcached import MemcachedServer
 from tests.aws.browser import Browser
-from tests.aws.conftest import PASSWORD
+from tests.aws.conftest import PASSWORD, Deployment
 from tests.aws.exchange import EVENTS, sync
 from tests.aws.ways import directly, through_the_packages, through_the_shim
 from tests.blackbox.service import KEY, ROOT
-from tests.servers import execute
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from local.servers.memcached import MemcachedServer
-    from tests.aws.conftest import Deployment
+from tests.helpers.servers import execute
 
 REQUESTS: list[dict[str, Any]] = json.loads((EVENTS / "requests.json").read_text())
-#: Counts on all ways are those of the requests before, never of time or of limits.
 OFF = {"RATE_LIMIT_POST": "off", "RATE_LIMIT_UNSIGNED": "off", "RATE_LIMIT_GET": "off"}
-#: Whoever connects is a proxy whose word counts.
+"""Counts on all ways are those of the requests before, never of time or of limits."""
+
 PROXY = {"TRUSTED_PROXIES": "127.0.0.1"}
-#: 0 to 255 and again: no text in any encoding that the platform would pass through.
+"""Whoever connects is a proxy whose word counts."""
+
 PICTURE = bytes(range(256)) * 300
+"""0 to 255 and again: no text in any encoding that the platform would pass through."""
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-from local.servers.samples import pictures
+from local.servers.sample_pictures import pictures
 from tests.aws.cloud import Cloud
+from tests.aws.conftest import Deployment
 from tests.blackbox.test_service import (  # noqa: F401 - collected here
     test_a_body_in_chunks_is_a_body,
     test_a_missing_object_is_queued_and_counted_as_not_synced,
@@ -18,12 +19,7 @@ from tests.blackbox.test_service import (  # noqa: F401 - collected here
     test_the_health_of_the_servers_is_shown,
     test_what_was_accepted_before_a_kill_is_delivered_after_it,
 )
-from tests.servers import free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.aws.conftest import Deployment
+from tests.helpers.servers import free_port
 
 CHANGES = {
     "DELIVERY_SECONDS": "5",

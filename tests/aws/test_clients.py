@@ -7,18 +7,15 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from local.servers.packages import missing_packages
-from shared.signing import verify
+from shared.http.signing import verify
 from tests.conftest import missing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PAGE = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
 KEY = "a key with é"
@@ -96,7 +93,7 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
 def run(client: list[str], service: Service, statuses: list[int]) -> int:
     service.statuses = statuses
     url = f"http://127.0.0.1:{service.server_address[1]}"
-    ended = subprocess.run([*client, url], timeout=60, capture_output=True, check=False)  # noqa: S603 - our own
+    ended = subprocess.run([*client, url], timeout=60, capture_output=True, check=False)
     return ended.returncode
 
 

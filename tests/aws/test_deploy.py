@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.aws.conftest import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SAVED = {
     "SourceBucketName": "client-bucket",
@@ -23,8 +20,8 @@ SAVED = {
 
 def asked(config: Path, architecture: str) -> dict[str, str]:
     """Gives what the questions for parameters propose."""
-    ended = subprocess.run(  # noqa: S603 - our own
-        [  # noqa: S607
+    ended = subprocess.run(
+        [
             "make",
             "deploy",
             # The packages are there already.

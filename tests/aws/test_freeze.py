@@ -5,19 +5,15 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from local.servers.memcached import MemcachedServer
+from tests.aws.conftest import Deployment
 from tests.aws.exchange import SCHEDULE, batch, http_event, post, waiting
 from tests.aws.sandbox import TimedOut
-from tests.servers import execute
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from local.servers.memcached import MemcachedServer
-    from tests.aws.conftest import Deployment
+from tests.helpers.servers import execute
 
 DROP = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -69,7 +65,7 @@ def test_a_thawed_requeue_announces(migrated: Deployment, drop: Callable[[], Non
     for _ in range(3):
         execute(migrated.database_url, "UPDATE file_sync SET due_at = now()")
         drop()
-        assert requeue.invoke(SCHEDULE)["announced"] == 1
+        assert requeue.invoke(SCHEDULE)["published"] == 1
         assert len(waiting(migrated.rabbitmq_url, within=10)) == 1
 
 
@@ -152,7 +148,7 @@ def delivered(migrated: Deployment) -> None:
         "UPDATE file_sync SET leased_until = now() WHERE leased_until IS NOT NULL",
         "UPDATE file_sync SET due_at = now(), next_attempt_at = now()",
     )
-    assert migrated.sandbox("RequeueFunction").invoke(SCHEDULE)["announced"] == 1
+    assert migrated.sandbox("RequeueFunction").invoke(SCHEDULE)["published"] == 1
     worker = migrated.sandbox("SyncWorkerFunction")
     assert worker.invoke(batch(migrated.rabbitmq_url))["synced"] == 1
     assert migrated.file("slow.jpg").read_bytes() == b"content"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from shared.messages import SyncMessage
-from shared.rmq_event import Delivery, build
+from shared.queue.messages import SyncMessage
+from shared.queue.rmq_event import Delivery, build
+from tests.aws.conftest import Deployment
 from tests.aws.exchange import (
     SCHEDULE,
     batch,
@@ -19,10 +20,7 @@ from tests.aws.exchange import (
     signed,
     waiting,
 )
-from tests.servers import execute
-
-if TYPE_CHECKING:
-    from tests.aws.conftest import Deployment
+from tests.helpers.servers import execute
 
 
 def document(answer: dict[str, Any]) -> Any:
@@ -136,9 +134,9 @@ def test_a_row_whose_message_was_lost_is_announced_again(migrated: Deployment) -
     post(migrated.sandbox("IngestFunction"), "lost.jpg")
     assert len(waiting(migrated.rabbitmq_url, within=10)) == 1
     requeue = migrated.sandbox("RequeueFunction", DELIVERY_SECONDS="3600")
-    assert requeue.invoke(SCHEDULE)["announced"] == 0
+    assert requeue.invoke(SCHEDULE)["published"] == 0
     execute(migrated.database_url, "UPDATE file_sync SET due_at = now()")
-    assert requeue.invoke(SCHEDULE)["announced"] == 1
+    assert requeue.invoke(SCHEDULE)["published"] == 1
     assert len(waiting(migrated.rabbitmq_url, within=10)) == 1
 
 

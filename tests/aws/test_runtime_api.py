@@ -4,14 +4,11 @@ import http.client
 import json
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from tests.aws.runtime_api import FunctionError, RuntimeApi
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture

@@ -6,17 +6,15 @@ import json
 import os
 import re
 import subprocess
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from shared.settings import Settings
+from shared.config.settings import Settings
 from tests.aws.conftest import REGION, ROOT, tool
 from tests.aws.stack import Stack, statements
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 OWN_SERVERS: dict[str, str] = {
     "VpcId": "vpc-0123456789abcdef0",
@@ -333,14 +331,14 @@ def test_the_sizes_are_printed_and_a_package_that_is_too_large_ends_the_build(
         with (tmp_path / name / "file").open("wb") as file:
             file.truncate(size)
     command = ["make", "--no-print-directory", "package-sizes", f"PACKAGES={tmp_path}"]
-    fits = subprocess.run(  # noqa: S603
+    fits = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
     assert fits.returncode == 0
     assert re.search(r"StatsFunction +25\.0 MB", fits.stdout)
     with (tmp_path / "StatsFunction" / "file").open("ab") as file:
         file.write(b"x")
-    too_large = subprocess.run(  # noqa: S603
+    too_large = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
     assert too_large.returncode != 0
@@ -359,7 +357,7 @@ def test_motos_cloudformation_makes_the_stack_as_far_as_it_goes(
 ) -> None:
     source = tmp_path / "template.json"
     source.write_text(json.dumps(transformed))
-    printed = subprocess.run(  # noqa: S603 - our own script
+    printed = subprocess.run(
         [tool("python"), str(ROOT / "tests/aws/cloudformation.py"), str(source)],
         check=True,
         capture_output=True,

@@ -9,23 +9,20 @@ import subprocess
 import sys
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from local import function_url
-from local.router import Router, Target
+from local.http import function_url
+from local.http.router import Router, Target
 from local.template import load
+from tests.aws.conftest import Deployment
 from tests.blackbox.service import ROOT
-from tests.servers import free_port
+from tests.helpers.servers import free_port
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-    from tests.aws.conftest import Deployment
-
-#: Belong to the connection, not to the answer.
 OF_THE_SERVER = {"connection", "content-length", "date", "server", "transfer-encoding"}
+"""Belong to the connection, not to the answer."""
 
 
 class Answered(NamedTuple):
@@ -82,7 +79,7 @@ def process(
     arguments: list[str], environment: dict[str, str], log: Path
 ) -> Iterator[subprocess.Popen[str]]:
     with log.open("wb") as errors:
-        started = subprocess.Popen(  # noqa: S603 - our own program
+        started = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=ROOT,
             env=environment,

@@ -10,15 +10,13 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from shared.signing import sign
-from tests.servers import wait_for
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from shared.http.signing import sign
+from tests.helpers.servers import wait_for
 
 ROOT = Path(__file__).parents[2]
 KEY = "the black-box tests' own key"

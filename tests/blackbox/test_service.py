@@ -6,18 +6,15 @@ import signal
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from local.servers.samples import pictures
-from shared.signing import sign
+from local.servers.sample_pictures import pictures
+from shared.http.signing import sign
 from tests.blackbox.service import KEY, Service, payload
 from tests.functions.admin.hashes import cheap_hash
-from tests.servers import free_port, wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.helpers.servers import free_port, wait_for
 
 CREATED = {"detail": "Object queued for sync"}
 
@@ -171,7 +168,7 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     status, said = service.run_once()
     assert status == 1
     assert said.count("\n") == 1
-    assert said.startswith(f"Wrong setting: {name}: ")
+    assert said.startswith(f"Invalid setting: {name}: ")
 
 
 @pytest.mark.parametrize("variables", ["embedded"], indirect=True)
@@ -200,7 +197,7 @@ def test_a_server_out_of_reach_is_said_in_one_line(
     status, said = service.run_once()
     assert status == 1
     assert said.count("\n") == 1
-    assert said.startswith(f"{server} is out of reach")
+    assert said.startswith(f"{server} is unreachable")
 
 
 @pytest.mark.parametrize("variables", ["embedded"], indirect=True)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.blackbox.service import Service
 from tests.conftest import missing
-from tests.servers import free_port
+from tests.helpers.servers import free_port
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-#: A machine that runs all tests at once is slow; nothing waits for so long otherwise.
 PATIENCE_SECONDS = 60
+"""A machine that runs all tests at once is slow; nothing waits for so long otherwise."""
 
 FLAGS = (
     "--no-sandbox",
@@ -103,7 +100,7 @@ def page(stranger: Page) -> Page:
     return stranger
 
 
-def log_in(page: Page, password: str = "admin") -> None:  # noqa: S107  # a local run's own
+def log_in(page: Page, password: str = "admin") -> None:  # a local run's own
     page.goto("/admin/")
     page.get_by_label("User").fill("root")
     page.get_by_label("Password").fill(password)

@@ -8,20 +8,15 @@ import math
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from PIL import Image
 
-from local.servers.samples import pictures
+from local.servers.sample_pictures import pictures
+from shared.domain import Fetched
 from shared.ledger.ledger import Ledger
-from shared.ledger.rows import NewObject, Outcome, Settlement
-from shared.transfer import Fetched
-from tests.servers import execute
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from shared.ledger.rows import Claim
+from shared.ledger.rows import Claim, NewObject, Outcome, Settlement
+from tests.helpers.servers import execute
 
 SCRIPT_NAME = "<script>document.title='run'<%2Fscript>.jpg"
 QUOTE_NAME = "\"onmouseover=document.title='run' x=\".png"

@@ -9,19 +9,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from local.servers.postgres import PostgresServer, embedded_binaries
 from shared.ledger.migrate import migrate
 from tests.browser import demo
 from tests.browser.conftest import FLAGS, log_in
-from tests.servers import free_port
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+from tests.helpers.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 LIST = "/admin/sync/filesync/"
@@ -30,9 +26,10 @@ LOOKS = {
     "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
 }
-#: Flat colours and few of them: a third of the bytes, and no difference to be seen. Chosen by how
-#: far apart they are, for the few green and red pixels matter as much as the many grey ones.
 COLOURS = 200
+"""Flat colours and few of them: a third of the bytes, and no difference to be seen. Chosen by how
+far apart they are, for the few green and red pixels matter as much as the many grey ones."""
+
 CHOICE = Image.Quantize.MAXCOVERAGE
 
 
@@ -117,8 +114,7 @@ def _wait(page: Page) -> None:
             page.wait_for_timeout(100)
         else:
             return
-    msg = "the server did not start"
-    raise RuntimeError(msg)
+    raise RuntimeError("the server did not start")
 
 
 def _save(page: Page, file: Path, *, whole: bool = False) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import boto3
 from playwright.sync_api import Page, expect
 
 from local.environment import BUCKET
 from local.servers.s3 import S3_LOGIN
-from tests.blackbox.service import payload
+from tests.blackbox.service import Service, payload
 from tests.browser.conftest import PATIENCE_SECONDS
-from tests.waiting import until as until_in_time
-
-if TYPE_CHECKING:
-    from tests.blackbox.service import Service
+from tests.helpers.waiting import until as until_in_time
 
 LIST = "/admin/sync/filesync/"
 

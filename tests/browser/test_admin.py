@@ -3,19 +3,15 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from local.servers.samples import pictures
-from tests.blackbox.service import payload
+from local.servers.sample_pictures import pictures
+from tests.blackbox.service import Service, payload
 from tests.browser.conftest import log_in
 from tests.browser.steps import LIST, open_object, put, sync, until
-
-if TYPE_CHECKING:
-    from tests.blackbox.service import Service
 
 HEAVIEST = 100_000
 
@@ -77,7 +73,7 @@ def test_a_preview_is_the_very_file(page: Page, service: Service) -> None:
         expect(page.get_by_text(hashlib.sha256(content).hexdigest()).first).to_be_visible()
 
 
-def test_a_failed_object_is_redriven_until_it_is_synced(
+def test_a_failed_object_is_retryn_until_it_is_synced(
     page: Page, service: Service, s3_url: str
 ) -> None:
     name, content = "late/arrival.txt", b"here at last"
@@ -86,20 +82,20 @@ def test_a_failed_object_is_redriven_until_it_is_synced(
     expect(page.get_by_text("File not synced")).to_be_visible()
     expect(page.get_by_text("The object does not exist").first).to_be_visible()
     put(s3_url, name, content, "text/plain")
-    page.get_by_role("button", name="Redrive").click()
+    page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("status")).to_contain_text("1 of 1 put back in the queue")
     until((service.storage / name).is_file)
     until(lambda: service.counts()[1] == 0)  # the ledger follows the file
     open_object(page, name)
     expect(page.locator("pre")).to_have_text(content.decode())
-    expect(page.locator("table").get_by_text("redriven")).to_be_visible()
+    expect(page.locator("table").get_by_text("retried")).to_be_visible()
 
 
 def test_a_reload_does_not_act_again(page: Page, service: Service) -> None:
     name = "never/there.jpg"
     assert service.post(payload(name)).status == 201
     open_object(page, name, "failed")
-    page.get_by_role("button", name="Redrive").click()
+    page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("status")).to_contain_text("1 of 1 put back in the queue")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.method))
@@ -155,7 +151,7 @@ def test_verify_tells_a_changed_file_from_an_unchanged_one(page: Page, service: 
 
 
 def test_a_form_of_another_site_is_refused(page: Page) -> None:
-    answer = page.request.post(LIST, form={"action": "redrive", "id": "1", "csrf": "0" * 64})
+    answer = page.request.post(LIST, form={"action": "retry", "id": "1", "csrf": "0" * 64})
     assert answer.status == 403
     assert page.request.post("/admin/logout/", form={}).status == 403
     page.goto(LIST)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import base64
 from functools import partial
-from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, expect
 
+from tests.blackbox.service import Service
 from tests.browser import demo
 from tests.browser.steps import open_object, put, sync, until
 
-if TYPE_CHECKING:
-    from tests.blackbox.service import Service
-
-#: Half a second of film, made by the browser itself.
 FILM = """
 new Promise((done, fail) => {
   setTimeout(() => fail(new Error('no film within a minute')), 60_000);
@@ -39,6 +35,7 @@ new Promise((done, fail) => {
   draw();
 })
 """
+"""Half a second of film, made by the browser itself."""
 
 
 def test_a_film_plays_in_its_place(page: Page, service: Service, s3_url: str) -> None:

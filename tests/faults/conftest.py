@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,10 +16,7 @@ from tests.conftest import missing, virtual_host
 from tests.faults.harness.arena import Arena
 from tests.faults.harness.stack import Stack
 from tests.faults.report import attach
-from tests.servers import ask
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.helpers.servers import ask
 
 LONG = os.environ.get("FAULTS") == "long"
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
+from _pytest.terminal import TerminalReporter
 
 from tests.faults.harness import table
 from tests.faults.harness.table import Line
-
-if TYPE_CHECKING:
-    import pytest
-    from _pytest.terminal import TerminalReporter
 
 PROPERTY = "fault"
 

@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from local.servers.running import Running
-from shared.crash import VARIABLE, CrashPoint
+from shared.injection_points import VARIABLE, CrashPoint
+from tests.faults.harness.arena import Arena
 from tests.faults.harness.servers import descendants
+from tests.faults.harness.services import Service
+from tests.faults.harness.stack import Stack
 from tests.faults.harness.waiting import until
-
-if TYPE_CHECKING:
-    from tests.faults.harness.arena import Arena
-    from tests.faults.harness.services import Service
-    from tests.faults.harness.stack import Stack
 
 INGEST = {
     CrashPoint.BEFORE_RECORD,
     CrashPoint.AFTER_RECORD,
-    CrashPoint.AFTER_ANNOUNCE,
+    CrashPoint.AFTER_HAND_OVER,
     CrashPoint.BEFORE_PUBLISH,
     CrashPoint.AFTER_PUBLISH,
 }
-#: So likely that some work is done between two deaths, by how often a point is passed.
 CHANCE = {
     CrashPoint.MID_DOWNLOAD: 0.02,
     CrashPoint.AFTER_LAST_BYTE: 0.05,
     CrashPoint.AFTER_RENAME: 0.05,
     CrashPoint.BEFORE_RECORD: 0.1,
     CrashPoint.AFTER_RECORD: 0.1,
-    CrashPoint.AFTER_ANNOUNCE: 0.1,
+    CrashPoint.AFTER_HAND_OVER: 0.1,
     CrashPoint.BEFORE_PUBLISH: 0.1,
     CrashPoint.AFTER_PUBLISH: 0.1,
 }
+"""So likely that some work is done between two deaths, by how often a point is passed."""
+
 KILLS_IN_A_ROUND = 5
-#: A busy machine takes a while to start a process.
 DEATH_SECONDS = 60.0
+"""A busy machine takes a while to start a process."""
 
 
 def victim(stack: Stack, point: CrashPoint) -> Service:

@@ -7,17 +7,15 @@ import http.client
 import resource
 import socket
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.faults.harness.arena import Arena, Trial
 
-    from tests.faults.harness.arena import Arena, Trial
-
-#: A request that shares the service with such clients is answered within so many seconds.
 PATIENCE_SECONDS = 5.0
+"""A request that shares the service with such clients is answered within so many seconds."""
+
 POST = b"POST /sync/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 

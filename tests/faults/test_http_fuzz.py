@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import string
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from shared.signing import sign
+from shared.http.signing import sign
+from tests.faults.harness.arena import Arena, Trial
 from tests.faults.harness.caller import Caller
 from tests.faults.harness.load import CREATED, Asked
 from tests.faults.harness.stack import SECRET
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.faults.harness.arena import Arena, Trial
 
 T = TypeVar("T")
 
@@ -47,13 +44,14 @@ JSON = st.recursive(
     max_leaves=8,
 )
 BODIES = st.one_of(st.binary(max_size=300), JSON.map(lambda value: json.dumps(value).encode()))
-#: Names that try to leave the storage, among others.
 NAMES = st.one_of(
     st.text(max_size=80),
     st.lists(st.sampled_from(["..", ".", "", "a", ".incoming", "\\", "x" * 256]), max_size=6).map(
         "/".join
     ),
 )
+"""Names that try to leave the storage, among others."""
+
 FIELDS = st.fixed_dictionaries(
     {"oeid": st.text(max_size=20), "ref_id": st.text(max_size=20), "file_name": NAMES},
     optional={"file_type": st.just("image/png") | st.text(max_size=20), "more": JSON},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -13,13 +13,11 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
-from shared.signing import sign
+from shared.http.signing import sign
+from tests.faults.harness.arena import Arena, Trial
 from tests.faults.harness.caller import Caller
 from tests.faults.harness.load import CREATED, Asked
 from tests.faults.harness.stack import SECRET
-
-if TYPE_CHECKING:
-    from tests.faults.harness.arena import Arena, Trial
 
 EACH = {"short": 30, "long": 2_500}
 

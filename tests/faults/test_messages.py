@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tests.faults.harness.arena import Arena
+from tests.faults.harness.arena import Arena
 
 DEAD = (
     b"",

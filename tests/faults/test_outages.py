@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
+from tests.faults.harness.arena import Arena, Trial
 from tests.faults.harness.proxy import Weather
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.faults.harness.arena import Arena, Trial
-    from tests.faults.harness.servers import Faulty
+from tests.faults.harness.servers import Faulty
 
 SERVERS = ("postgres", "rabbitmq", "memcached", "store")
-#: A frozen or cut server is away for longer than any of our limits on one wait (8 s).
 AWAY_SECONDS = {"short": 3.0, "long": 12.0}
+"""A frozen or cut server is away for longer than any of our limits on one wait (8 s)."""
+
 RECOVERY_SECONDS = 10.0
 
 

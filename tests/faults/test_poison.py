@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from tests.faults.harness.arena import Arena
 from tests.faults.harness.waiting import until
-
-if TYPE_CHECKING:
-    from tests.faults.harness.arena import Arena
 
 ATTEMPTS = 3
 POISON = (

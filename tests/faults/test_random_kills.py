@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import random
 import time
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tests.faults.harness.arena import Arena
+from tests.faults.harness.arena import Arena
 
 SHORT_SECONDS = 8.0
 ROUND_SECONDS = 30.0

@@ -8,27 +8,23 @@ import inspect
 import random
 import statistics
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
-from shared import signing
 from shared.errors import SignatureInvalid
+from shared.http import signing
+from tests.faults.harness.arena import Arena
 from tests.faults.harness.proxy import Weather
 from tests.faults.harness.stack import S3_SECRET, SECRET
 from tests.faults.harness.waiting import until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.faults.harness.arena import Arena
-
 BODY = b'{"guess": 1}'
-#: |t| of Welch's test beyond which two timings are held to differ: what dudect uses, since at
-#: some thousand samples less happens by chance ("Dude, is my code constant time?", 2017).
 DIFFERENT = 4.5
+"""|t| of Welch's test beyond which two timings are held to differ: what dudect uses, since at
+some thousand samples less happens by chance ("Dude, is my code constant time?", 2017)."""
 
 
 def test_no_secret_shows_in_logs_or_process_lists(arena: Arena) -> None:

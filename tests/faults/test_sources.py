@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.harness.arena import Arena
 from tests.faults.harness.object_store import Behaviour
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.faults.harness.arena import Arena
-
-#: What no attempt gets: the reason that a person reads begins so.
 HOPELESS = {
     Behaviour.DENIED: "The object store refuses access",
     Behaviour.ABSENT: "The object ",
@@ -22,9 +17,11 @@ HOPELESS = {
     Behaviour.SILENT: "The object store could not be read",
     Behaviour.REDIRECT: "The object store could not be read",
 }
-#: Below and above what is digested as it arrives, and above what is fetched in several ranges.
+"""What no attempt gets: the reason that a person reads begins so."""
+
 SIZES = (20_000, 3_000_000, 70_000_000)
-#: Every kind of character that S3 takes in a key (S3 user guide, "Naming Amazon S3 objects").
+"""Below and above what is digested as it arrives, and above what is fetched in several ranges."""
+
 ODD_NAMES = (
     "spaces in a name ",
     "!-_.*'()",
@@ -41,6 +38,7 @@ ODD_NAMES = (
     "..dots..",
     "-rf",
 )
+"""Every kind of character that S3 takes in a key (S3 user guide, "Naming Amazon S3 objects")."""
 
 
 @pytest.fixture

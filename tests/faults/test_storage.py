@@ -6,19 +6,15 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from local.servers.account import CAP_DAC_READ_SEARCH, Account
+from tests.faults.harness.arena import Arena, Trial
 from tests.faults.harness.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.faults.harness.arena import Arena, Trial
 
 
 def errors(arena: Arena) -> set[str]:
@@ -37,18 +33,18 @@ def wait_for_error(arena: Arena, beginning: str) -> None:
 def mounted(path: Path, options: str) -> Iterator[None]:
     """A memory file system in the storage's place; the service is at rest meanwhile."""
     command = ["mount", "-t", "tmpfs", "-o", options, "faults", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode:
         pytest.skip(f"needs the right to mount: {done.stderr.strip()}")
     try:
         yield
     finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True, timeout=60)  # noqa: S603, S607
+        subprocess.run(["umount", "--lazy", str(path)], check=True, timeout=60)
 
 
 def remount(path: Path, options: str) -> None:
     command = ["mount", "-o", f"remount,{options}", str(path)]
-    subprocess.run(command, check=True, timeout=60)  # noqa: S603
+    subprocess.run(command, check=True, timeout=60)
 
 
 def test_a_full_storage_makes_objects_wait(arena: Arena) -> None:

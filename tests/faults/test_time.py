@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.crash import VARIABLE, CrashPoint
+from shared.injection_points import VARIABLE, CrashPoint
 from tests.conftest import missing
+from tests.faults.harness.arena import Arena
 from tests.faults.harness.services import Service
 from tests.faults.harness.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.faults.harness.arena import Arena
 
 HOUR = 3_600
 LIBRARIES = (
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
 )
-#: Every time that the ledger keeps. Moved by an hour one way, they are to its statements what a
-#: clock moved by an hour the other way is.
 STEP_BACK = """
 UPDATE file_sync
    SET due_at = due_at + interval '1 hour', next_attempt_at = next_attempt_at + interval '1 hour',
        leased_until = leased_until + interval '1 hour', queued_at = queued_at + interval '1 hour',
        claimed_at = claimed_at + interval '1 hour', created_at = created_at + interval '1 hour'
 """
+"""Every time that the ledger keeps. Moved by an hour one way, they are to its statements what a
+clock moved by an hour the other way is."""
+
 STEP_FORWARD = STEP_BACK.replace("+ interval", "- interval")
 
 

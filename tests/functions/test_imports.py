@@ -5,15 +5,16 @@ import sys
 
 import pytest
 
-#: Each of them would be felt in every cold start of a function that does not need it.
 CLIENTS = {"boto3", "botocore", "awscrt", "requests", "pycurl", "pika", "yoyo", "moto"}
+"""Each of them would be felt in every cold start of a function that does not need it."""
+
 LOADED = "import sys, {module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
 
 
 def loaded(module: str) -> set[str]:
     """Gives what a fresh interpreter has loaded after one import."""
     code = LOADED.format(module=module)
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     return set(done.stdout.split())

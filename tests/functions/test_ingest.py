@@ -6,41 +6,38 @@ import functools
 import json
 import threading
 import uuid
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from functions.ingest import handler as module
 from functions.ingest import wiring
 from functions.ingest.service import Ingest, Policy
-from shared.announcer import Counts
-from shared.http import Request
+from shared.cache.interface import Cache
+from shared.cache.memcached import MemcachedCache
+from shared.cache.memory import MemoryCache
+from shared.config.parsers import RateLimit
+from shared.http.event import Request, Response
+from shared.http.rate_limit import RateLimiter
+from shared.http.signing import sign
 from shared.ledger.ledger import Ledger
-from shared.memcached import MemcachedCache
-from shared.memory_cache import MemoryCache
-from shared.rate_limit import RateLimiter
-from shared.setting_kinds import RateLimit
-from shared.signing import sign
-from tests.servers import connect, free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from shared.cache import Cache
-    from shared.http import Response
+from shared.queue.publisher import Counts
+from tests.helpers.servers import connect, free_port
 
 EVENT: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "events" / "function_url.json").read_text()
 )
 KEY, PREVIOUS = b"the key", b"the key before"
 OFF = RateLimit(0, 1)
-#: The begin of a minute.
 MINUTE = 1_795_428_000.0
+"""The begin of a minute."""
+
 VALID: dict[str, Any] = {
     "oeid": "8cfb655249106cf47fb493681d82ea",
     "ref_id": "6345307552152520612",
@@ -57,17 +54,17 @@ POLICY = Policy(
     delivery_seconds=30.0,
 )
 
-#: Seconds for memcached, which on a busy machine may take longer than a request waits for it.
 PATIENCE = 30.0
+"""Seconds for memcached, which on a busy machine may take longer than a request waits for it."""
 
 
 class Recorder:
-    """An announcer that remembers."""
+    """An publisher that remembers."""
 
     def __init__(self) -> None:
         self.announced: list[tuple[int, str]] = []
 
-    def announce(self, row_id: int, request_id: str) -> None:
+    def publish(self, row_id: int, request_id: str) -> None:
         self.announced.append((row_id, request_id))
 
     def close(self, timeout: float) -> None:
@@ -90,7 +87,7 @@ class Service:
     """Ingest over a real ledger, and what a test wants to know of it."""
 
     def __init__(self, url: str, cache: Cache, clock: Clock) -> None:
-        self.announcer = Recorder()
+        self.publisher = Recorder()
         self.clock = clock
         self._ledger = Ledger.at(url)
         self._url = url
@@ -98,7 +95,7 @@ class Service:
         self.set(POLICY)
 
     def set(self, policy: Policy) -> None:
-        self.ingest = Ingest(policy, self._limiter, self._ledger, self.announcer)
+        self.ingest = Ingest(policy, self._limiter, self._ledger, self.publisher)
 
     def __call__(self, event: dict[str, Any]) -> Response:
         return module.answer(self.ingest, Request.from_event(event))
@@ -181,7 +178,7 @@ def test_a_signed_request_is_recorded_and_announced(service: Service) -> None:
     assert row[1:5] == tuple(VALID.values())
     assert bytes(row[5]).hex() == sign(KEY, body())
     assert row[6:] == (request_id, "queued")
-    assert service.announcer.announced == [(row[0], request_id)]
+    assert service.publisher.announced == [(row[0], request_id)]
 
 
 def test_a_plain_body_and_a_base64_body_are_the_same(service: Service) -> None:
@@ -313,7 +310,7 @@ def test_a_signed_body_that_is_no_json_object_is_400(service: Service) -> None:
         found = (answer.status, answer.body)
         assert found == (400, b'{"detail": "Malformed JSON data"}'), text[:20]
     assert service.rows() == []
-    assert service.announcer.announced == []
+    assert service.publisher.announced == []
 
 
 def test_a_wrong_field_is_400_and_named(service: Service) -> None:
@@ -325,7 +322,7 @@ def test_a_wrong_field_is_400_and_named(service: Service) -> None:
         assert [error["field"] for error in document["errors"]] == [field]
         assert all(error["reason"] for error in document["errors"])
     assert service.rows() == []
-    assert service.announcer.announced == []
+    assert service.publisher.announced == []
 
 
 def test_missing_fields_are_all_named(service: Service) -> None:
@@ -339,12 +336,12 @@ def test_the_same_request_again_is_409_whatever_became_of_the_first(
     assert service(event(body())).status == 201
     for state in ("state = 'failed', last_error = 'no'", "state = 'queued'"):
         with closing(connect(database_url)) as connection, connection.cursor() as cursor:
-            cursor.execute(f"UPDATE file_sync SET {state}")  # noqa: S608 - constants of ours
+            cursor.execute(f"UPDATE file_sync SET {state}")
             connection.commit()
         answer = service(event(body()))
         assert (answer.status, answer.body) == (409, b'{"detail": "Object already exists"}')
     assert len(service.rows()) == 1
-    assert len(service.announcer.announced) == 1
+    assert len(service.publisher.announced) == 1
 
 
 def test_requests_without_an_id_are_told_apart(service: Service) -> None:
@@ -365,7 +362,7 @@ def test_of_fifty_identical_requests_at_once_one_is_accepted(service: Service) -
         statuses = sorted(threads.map(send, range(50)))
     assert statuses == [201] + [409] * 49
     assert len(service.rows()) == 1
-    assert len(service.announcer.announced) == 1
+    assert len(service.publisher.announced) == 1
 
 
 def test_the_checks_come_in_the_order_of_the_contract(limited: Service) -> None:
@@ -449,7 +446,7 @@ def test_without_a_ledger_nothing_is_accepted(clock: Clock) -> None:
     answer = service(event(body()))
     assert detail(answer) == (503, "Service unavailable")
     assert int(answer.headers["retry-after"]) > 0
-    assert service.announcer.announced == []
+    assert service.publisher.announced == []
     # What needs no ledger is answered as ever.
     assert service(event(b"{}")).status == 400
     assert service(event(body(), "")).status == 401

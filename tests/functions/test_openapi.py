@@ -12,8 +12,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from functions.ingest import handler as ingest
 from functions.stats import handler as stats
 from shared import errors
-from shared.answers import refusal, unavailable
-from shared.validation import SyncRequest, parse
+from shared.http.responses import refusal, unavailable
+from shared.http.validation import SyncRequest, parse
 
 DOCUMENT: dict[str, Any] = json.loads(stats.OPENAPI.read_text())
 REFUSALS = [

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
 
@@ -10,12 +10,8 @@ from functions.requeue.service import BATCH, ENOUGH_WAITING, Measures, Report, R
 from shared.errors import QueueUnavailable
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import NewObject
-from tests.servers import execute
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from shared.messages import SyncMessage
+from shared.queue.messages import SyncMessage
+from tests.helpers.servers import execute
 
 MAX_ATTEMPTS = 2
 INSERT_2005 = """
@@ -26,23 +22,23 @@ SELECT 'o', 'r', 'n', 't/t', sha256(n::text::bytea), '' FROM generate_series(1, 
 
 @dataclasses.dataclass
 class FakeQueue:
-    """A `shared.queue.Queue` that remembers."""
+    """A `shared.queue.interface.Queue` that remembers."""
 
     waiting: int = 0
     confirms: bool = True
-    announced: list[int] = dataclasses.field(default_factory=list)
+    published: list[int] = dataclasses.field(default_factory=list)
     batches: int = 0
 
-    def announce_all(self, messages: Iterable[SyncMessage]) -> set[int]:
+    def publish_all(self, messages: Iterable[SyncMessage]) -> set[int]:
         row_ids = [message.row_id for message in messages]
-        self.announced += row_ids
+        self.published += row_ids
         self.batches += 1
         return set(row_ids) if self.confirms else set()
 
     def depth(self) -> int:
         return self.waiting
 
-    def bury(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
+    def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
         raise NotImplementedError
 
     def close(self) -> None:
@@ -50,7 +46,7 @@ class FakeQueue:
 
 
 class LostQueue(FakeQueue):
-    def announce_all(self, messages: Iterable[SyncMessage]) -> set[int]:
+    def publish_all(self, messages: Iterable[SyncMessage]) -> set[int]:
         del messages
         raise QueueUnavailable
 
@@ -88,8 +84,8 @@ def test_due_rows_are_announced_once_and_others_not(ledger: Ledger) -> None:
     due = [add(ledger, number) for number in range(3)]
     add(ledger, 3, due_in=100)
     queue = FakeQueue()
-    assert requeue(ledger, queue).run() == Report(announced=3, unconfirmed=0, failed=0)
-    assert sorted(queue.announced) == due
+    assert requeue(ledger, queue).run() == Report(published=3, unconfirmed=0, failed=0)
+    assert sorted(queue.published) == due
     assert requeue(ledger, queue).run() == Report(0, 0, 0)
 
 
@@ -98,15 +94,15 @@ def test_a_row_whose_announcement_is_lost_becomes_due_again(
 ) -> None:
     row_id = add(ledger, 1)
     queue = FakeQueue(confirms=False)
-    assert requeue(ledger, queue).run() == Report(announced=0, unconfirmed=1, failed=0)
+    assert requeue(ledger, queue).run() == Report(published=0, unconfirmed=1, failed=0)
     assert requeue(ledger, queue).run() == Report(0, 0, 0)
     make_due(database_url)
     with pytest.raises(QueueUnavailable):
         requeue(ledger, LostQueue()).run()
     make_due(database_url)
     queue.confirms = True
-    assert requeue(ledger, queue).run() == Report(announced=1, unconfirmed=0, failed=0)
-    assert queue.announced == [row_id, row_id]
+    assert requeue(ledger, queue).run() == Report(published=1, unconfirmed=0, failed=0)
+    assert queue.published == [row_id, row_id]
 
 
 def test_a_long_lease_is_its_workers_until_it_ends(ledger: Ledger) -> None:
@@ -120,8 +116,8 @@ def test_a_long_lease_is_its_workers_until_it_ends(ledger: Ledger) -> None:
 def test_a_run_that_is_to_stop_takes_no_further_portion(ledger: Ledger, database_url: str) -> None:
     execute(database_url, INSERT_2005)
     queue = FakeQueue()
-    assert requeue(ledger, queue).run(going=lambda: queue.batches < 1).announced == BATCH
-    assert requeue(ledger, queue).run().announced == 2005 - BATCH
+    assert requeue(ledger, queue).run(going=lambda: queue.batches < 1).published == BATCH
+    assert requeue(ledger, queue).run().published == 2005 - BATCH
 
 
 def make_due(url: str) -> None:
@@ -135,22 +131,22 @@ def test_a_full_queue_is_given_no_more(ledger: Ledger) -> None:
     queue = FakeQueue(waiting=ENOUGH_WAITING)
     assert requeue(ledger, queue).run() == Report(0, 0, 0)
     queue.waiting = ENOUGH_WAITING - 2
-    assert requeue(ledger, queue).run().announced == 2
-    assert requeue(ledger, FakeQueue()).run().announced == 1
+    assert requeue(ledger, queue).run().published == 2
+    assert requeue(ledger, FakeQueue()).run().published == 1
 
 
 def test_many_rows_are_announced_in_portions(ledger: Ledger, database_url: str) -> None:
     execute(database_url, INSERT_2005)
     queue = FakeQueue()
-    assert requeue(ledger, queue).run().announced == 2005
+    assert requeue(ledger, queue).run().published == 2005
     assert queue.batches == -(-2005 // BATCH)
-    assert len(set(queue.announced)) == 2005
+    assert len(set(queue.published)) == 2005
 
 
 def test_a_run_ends_even_where_rows_are_due_again_at_once(ledger: Ledger) -> None:
     add(ledger, 1)
     queue = FakeQueue(waiting=ENOUGH_WAITING - 5)
-    assert requeue(ledger, queue, delivery_seconds=0).run().announced == 5
+    assert requeue(ledger, queue, delivery_seconds=0).run().published == 5
 
 
 def test_rows_whose_workers_went_silent_too_often_are_failed(
@@ -163,7 +159,7 @@ def test_rows_whose_workers_went_silent_too_often_are_failed(
             database_url,
             "UPDATE file_sync SET leased_until = now() - interval '1 s', due_at = now()",
         )
-    assert requeue(ledger, FakeQueue()).run() == Report(announced=0, unconfirmed=0, failed=1)
+    assert requeue(ledger, FakeQueue()).run() == Report(published=0, unconfirmed=0, failed=1)
     assert requeue(ledger, FakeQueue()).measure() == Measures(1, 0, 0.0)
 
 

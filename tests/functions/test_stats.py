@@ -2,26 +2,22 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from functions.stats import handler as module
 from functions.stats import wiring
 from functions.stats.service import Stats
-from shared.http import Request
+from shared.cache.memcached import MemcachedCache
+from shared.cache.memory import MemoryCache
+from shared.config.parsers import RateLimit
+from shared.http.event import Request, Response
 from shared.ledger.ledger import Ledger
-from shared.memcached import MemcachedCache
-from shared.memory_cache import MemoryCache
-from shared.setting_kinds import RateLimit
-from tests.servers import execute, free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from shared.http import Response
+from tests.helpers.servers import execute, free_port
 
 EVENT: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "events" / "function_url.json").read_text()
@@ -130,10 +126,10 @@ def test_the_status_page_names_what_does_not_answer(ledger: Ledger, lost: Ledger
     answer = get(Stats(OFF, [], dead, ledger), "/status.html")
     assert answer.status == 503
     assert b"<dt>database</dt><dd>ok</dd>" in answer.body
-    assert b"<dt>cache</dt><dd>memcached is out of reach</dd>" in answer.body
+    assert b"<dt>cache</dt><dd>memcached is unreachable</dd>" in answer.body
     answer = get(Stats(OFF, [], MemoryCache(), lost), "/status.html")
     assert answer.status == 503
-    assert b"<dt>database</dt><dd>PostgreSQL is out of reach</dd>" in answer.body
+    assert b"<dt>database</dt><dd>PostgreSQL is unreachable</dd>" in answer.body
     assert b"<dt>cache</dt><dd>ok</dd>" in answer.body
 
 

@@ -5,9 +5,10 @@ import hashlib
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg2
 import pytest
@@ -16,7 +17,7 @@ from functions.sync_worker import handler as module
 from functions.sync_worker import wiring
 from functions.sync_worker.service import Limits, SyncWorker
 from functions.sync_worker.settler import LEDGER_PATIENCE_SECONDS, Settler
-from shared import rmq_event
+from shared.domain import Fetched, Wanted
 from shared.errors import (
     BucketMissing,
     LedgerUnavailable,
@@ -27,18 +28,13 @@ from shared.errors import (
 )
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import NewObject, Outcome
+from shared.queue import rmq_event
+from shared.queue.rmq_event import Delivery
 from shared.retry import RetryPolicy
-from shared.rmq_event import Delivery
-from shared.storage import LocalStorage
-from shared.transfer import Fetched
-from tests.gate import Gate
-from tests.servers import execute
-from tests.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from shared.transfer import Wanted
+from shared.storage.local import LocalStorage
+from tests.helpers.gate import Gate
+from tests.helpers.servers import execute
+from tests.helpers.waiting import until
 
 LEASE = 60.0
 MAX_ATTEMPTS = 3
@@ -47,7 +43,7 @@ NO_TIME = 5.0
 
 
 class FakeSource:
-    """A `shared.transfer.ObjectSource` whose objects a test lays down.
+    """A `shared.domain.ObjectSource` whose objects a test lays down.
 
     An object is its bytes, the error that its copy ends with, `HANGS` for a copy that waits until
     it is cancelled, or a callable that gives one of these.
@@ -181,13 +177,13 @@ class Bench:
         execute(self.url, statement)
 
     def row(self, row_id: int, columns: str = "state") -> Any:
-        statement = f"SELECT {columns} FROM file_sync WHERE id = {row_id}"  # noqa: S608 - ours
+        statement = f"SELECT {columns} FROM file_sync WHERE id = {row_id}"
         found = self.query(statement)[0]
         return found if "," in columns else found[0]
 
     def history(self, row_id: int) -> list[Any]:
         columns = "file_sync_id, attempt, outcome"
-        rows = self.query(f"SELECT {columns} FROM sync_attempt ORDER BY attempt")  # noqa: S608
+        rows = self.query(f"SELECT {columns} FROM sync_attempt ORDER BY attempt")
         return [(attempt, outcome) for of_row, attempt, outcome in rows if of_row == row_id]
 
     def query(self, statement: str) -> list[Any]:
@@ -594,7 +590,7 @@ class Buried:
 
     letters: list[tuple[bytes, str]] = dataclasses.field(default_factory=list)
 
-    def bury(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
+    def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
         del headers
         self.letters.append((data, reason))
 

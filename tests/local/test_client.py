@@ -3,17 +3,15 @@ from __future__ import annotations
 import json
 import shlex
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from local.client import Client, NotRunning, curl
-from shared.signing import sign
-from tests.servers import free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from shared.http.signing import sign
+from tests.helpers.servers import free_port
 
 KEY = b"key"
 
@@ -44,9 +42,9 @@ class RecordingHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(document)
 
-    do_GET = do_POST = _answer  # noqa: N815 — the base class looks for these names
+    do_GET = do_POST = _answer
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 — the base class's name
+    def log_message(self, format: str, *args: Any) -> None:
         """Keeps the terminal clean."""
 
 

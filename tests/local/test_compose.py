@@ -18,10 +18,10 @@ from dotenv import dotenv_values
 
 from local.cli import app
 from local.environment import S3_PORT, LocalEnvironment
-from local.servers.native import Ports
+from local.native_services import Ports
 from local.servers.nginx import TEMPLATE
-from local.settings_table import LOCAL
-from shared.settings import Settings
+from local.settings import LOCAL
+from shared.config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_FILE = ROOT / "local" / "docker-compose.yml"
@@ -53,7 +53,7 @@ def inside(service: str) -> set[int]:
 
 def test_the_file_is_what_compose_understands() -> None:
     schema = ["-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    done = subprocess.run(  # noqa: S603 — the arguments are the tests' own
+    done = subprocess.run(
         [sys.executable, *schema, str(COMPOSE_FILE)],
         capture_output=True,
         text=True,
@@ -198,7 +198,7 @@ def test_what_the_image_copies_is_enough_to_run(tmp_path: Path) -> None:
         copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
         copy(ROOT / source, tmp_path / target)
     for command in (["-m", "compileall", "-q", "functions"], ["-m", "local", "--help"]):
-        done = subprocess.run(  # noqa: S603 — the arguments are the tests' own
+        done = subprocess.run(
             [sys.executable, *command],
             cwd=tmp_path,
             capture_output=True,

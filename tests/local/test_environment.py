@@ -2,15 +2,12 @@ from __future__ import annotations
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from local.environment import LocalEnvironment, kept_secret
 from shared.errors import SettingError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def load(directory: Path, **variables: str) -> LocalEnvironment:

@@ -1,25 +1,23 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
 
 from local.scheduler import DirectQueue, repeat
-from local.stopping import Stop
-from shared import rmq_event
+from local.shutdown import Stop
 from shared.errors import LedgerUnavailable
-from shared.messages import SyncMessage
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pytest
+from shared.queue import rmq_event
+from shared.queue.messages import SyncMessage
 
 
 def test_without_a_broker_the_worker_gets_the_same_event_in_batches() -> None:
     events: list[Mapping[str, Any]] = []
     queue = DirectQueue(lambda event, _: events.append(event), 2, object)
     messages = [SyncMessage(number, f"request-{number}") for number in (1, 2, 3)]
-    assert queue.announce_all(messages) == {1, 2, 3}
+    assert queue.publish_all(messages) == {1, 2, 3}
     assert [list(rmq_event.read(event)) for event in events] == [messages[:2], messages[2:]]
 
 

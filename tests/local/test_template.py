@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from local.template import Route, load
 from shared.errors import SettingError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SMALL = """
 Resources:

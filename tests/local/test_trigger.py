@@ -8,25 +8,22 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pika
 import pytest
 
 from local.trigger import Trigger, rest
 from shared.errors import LedgerUnavailable
-from shared.messages import SyncMessage
-from shared.rabbitmq.broker_queue import BrokerQueue, declare
-from shared.rmq_event import read
-from tests.gate import Gate
-from tests.servers import free_port
-from tests.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
+from shared.queue.messages import SyncMessage
+from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
+from shared.queue.rmq_event import read
+from tests.helpers.gate import Gate
+from tests.helpers.servers import free_port
+from tests.helpers.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 30.0
@@ -96,15 +93,15 @@ def start() -> Iterator[Callable[..., tuple[Trigger, threading.Thread]]]:
         yield start_one
 
 
-def announce(queue: BrokerQueue, count: int) -> set[int]:
-    return queue.announce_all(SyncMessage(n, f"request-{n}") for n in range(1, count + 1))
+def publish_to(queue: BrokerQueue, count: int) -> set[int]:
+    return queue.publish_all(SyncMessage(n, f"request-{n}") for n in range(1, count + 1))
 
 
 def test_every_message_is_handed_over_once_and_acknowledged(
     url: str, queue: BrokerQueue, start: Any
 ) -> None:
     worker = Worker()
-    expected = announce(queue, 105)
+    expected = publish_to(queue, 105)
     trigger, thread = start(url, worker)
 
     until(lambda: len(worker.seen()) >= 105)
@@ -118,7 +115,7 @@ def test_every_message_is_handed_over_once_and_acknowledged(
 
 def test_the_event_is_that_of_a_mapping(url: str, queue: BrokerQueue, start: Any) -> None:
     worker = Worker()
-    announce(queue, 1)
+    publish_to(queue, 1)
     start(url, worker)
     until(lambda: worker.events)
 
@@ -140,8 +137,8 @@ def test_a_batch_that_is_not_full_waits_for_its_window(
 ) -> None:
     worker = Worker()
     start(url, worker, window_seconds=1.0)
-    announce(queue, 3)
-    more = queue.announce_all([SyncMessage(4)])
+    publish_to(queue, 3)
+    more = queue.publish_all([SyncMessage(4)])
 
     until(lambda: len(worker.seen()) >= 4)
     assert more == {4}
@@ -153,7 +150,7 @@ def test_a_full_batch_does_not_wait_for_its_window(
 ) -> None:
     worker = Worker()
     start(url, worker, window_seconds=300.0)
-    announce(queue, 10)
+    publish_to(queue, 10)
 
     until(lambda: worker.batches == [list(range(1, 11))])
 
@@ -163,7 +160,7 @@ def test_a_failed_batch_comes_again_after_a_pause(
 ) -> None:
     worker = Worker()
     worker.failures = 2
-    announce(queue, 5)
+    publish_to(queue, 5)
     started = time.monotonic()
     trigger, thread = start(url, worker)
 
@@ -198,7 +195,7 @@ def test_a_fault_of_the_program_is_logged_with_its_traceback(
     worker = Worker()
     worker.failures = 1
     worker.error = ZeroDivisionError("oops")
-    announce(queue, 1)
+    publish_to(queue, 1)
     start(url, worker)
 
     until(worker.seen)
@@ -211,7 +208,7 @@ def test_stopping_finishes_the_batch_and_gives_back_the_rest(
 ) -> None:
     worker = Worker()
     worker.go_on.clear()
-    announce(queue, 40)
+    publish_to(queue, 40)
     trigger, thread = start(url, worker, prefetch=30)
     worker.wait_for_a_batch()
     until(lambda: queue.depth() == 10)
@@ -230,7 +227,7 @@ def test_a_message_of_a_stranger_stops_nobody(url: str, queue: BrokerQueue, star
     with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
         odd = pika.BasicProperties(timestamp=1_795_557_600_000)  # in milliseconds
         connection.channel().basic_publish("", "sync", b"hello", odd)
-    announce(queue, 1)
+    publish_to(queue, 1)
     worker = Worker()
     start(url, worker)
 
@@ -242,7 +239,7 @@ def test_what_is_stopping_takes_nothing_from_a_broker_that_comes_back(
 ) -> None:
     worker = Worker()
     worker.go_on.clear()
-    announce(queue, 20)
+    publish_to(queue, 20)
     with Gate(url) as gate:
         trigger, thread = start(gate.url, worker)
         worker.wait_for_a_batch()
@@ -265,7 +262,7 @@ def test_several_triggers_share_the_work(url: str, queue: BrokerQueue, start: An
     for worker in workers:
         worker.go_on.clear()
         start(url, worker)
-    announce(queue, 60)
+    publish_to(queue, 60)
     for worker in workers:
         worker.wait_for_a_batch()
     # Not before both have one: the first to connect would take all that is left.
@@ -283,7 +280,7 @@ def test_a_lost_connection_only_delays(
     caplog.set_level(logging.INFO)
     worker = Worker()
     worker.go_on.clear()
-    announce(queue, 25)
+    publish_to(queue, 25)
     with Gate(url) as gate:
         trigger, thread = start(gate.url, worker)
         worker.wait_for_a_batch()
@@ -308,7 +305,7 @@ def test_a_missing_queue_is_waited_for(rabbitmq_url: str, start: Any) -> None:
     start(rabbitmq_url, worker)
     declare(rabbitmq_url, "classic")
     with closing(BrokerQueue(rabbitmq_url)) as queue:
-        queue.announce_all([SyncMessage(1)])
+        queue.publish_all([SyncMessage(1)])
 
     until(lambda: worker.seen() == [1])
 

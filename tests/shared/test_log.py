@@ -4,15 +4,13 @@ import io
 import json
 import logging
 import re
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from shared import log
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 logger = logging.getLogger("tests.log")
 
@@ -61,7 +59,7 @@ def test_a_json_line_can_be_written_in_any_encoding() -> None:
 
 def test_what_is_no_json_is_written_as_text() -> None:
     log.configure(stream=(stream := io.StringIO()))
-    logger.warning("refused", extra={"why": ValueError("no"), "data": b"\xff"})
+    logger.warning("refused", extra={"reason": ValueError("no"), "data": b"\xff"})
     document = json_line(stream)
     assert (document["why"], document["data"]) == ("no", "b'\\xff'")
 

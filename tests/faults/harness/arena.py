@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from tests.faults.harness.check import judge
 from tests.faults.harness.load import Client, Load, Promises
-from tests.faults.harness.stack import SECRET
+from tests.faults.harness.stack import SECRET, Stack
 from tests.faults.harness.table import Line
 from tests.faults.harness.waiting import NotInTime, until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from tests.faults.harness.stack import Stack
 
 REST_SECONDS = 90.0
 FIRST_SYNCED = """

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import pika
+from pika.adapters.blocking_connection import BlockingChannel
 
-from shared.rabbitmq.topology import DEAD, QUEUE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from pika.adapters.blocking_connection import BlockingChannel
+from shared.queue.rabbitmq.topology import DEAD, QUEUE
 
 
 class Broker:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import http.client
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import TracebackType
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
 
 SERVER_FAULT = 500
 

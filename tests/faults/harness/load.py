@@ -9,21 +9,20 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
-from shared.signing import sign
+from shared.http.signing import sign
 from tests.faults.harness.waiting import until
-from tests.waiting import join
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from tests.helpers.waiting import join
 
 TIMEOUT_SECONDS = 15.0
-#: For so long a request is sent again and again.
 SEND_SECONDS = 60.0
+"""For so long a request is sent again and again."""
+
 OK, CREATED, CONFLICT = 200, 201, 409
-#: Sizes of ordinary objects: none, a byte, below and above what is copied in one go.
 SIZES = (0, 1, 1_000, 20_000, 65_536, 300_000, 1_500_000)
+"""Sizes of ordinary objects: none, a byte, below and above what is copied in one go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,18 +16,17 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 BUCKET = "client-uploads"
 BLOCK = 1 << 20
-#: Beyond it the ETag is no MD5, so that the store says nothing of the content: only for an object
-#: that it gives as it is. What it spoils must be smaller, or nobody could tell.
 LARGEST_MD5 = 128 << 20
+"""Beyond it the ETag is no MD5, so that the store says nothing of the content: only for an object
+that it gives as it is. What it spoils must be smaller, or nobody could tell."""
+
 HANG_SECONDS = 90.0
 
 
@@ -106,13 +105,14 @@ def etag(key: str, version: int) -> str:
     return digest.hexdigest()
 
 
-#: Answers that are given for ever, and those that are given once: status and code.
 REFUSALS = {
     Behaviour.DENIED: (403, "AccessDenied"),
     Behaviour.ABSENT: (404, "NoSuchKey"),
     Behaviour.BROKEN: (500, "InternalError"),
     Behaviour.REDIRECT: (307, "TemporaryRedirect"),
 }
+"""Answers that are given for ever, and those that are given once: status and code."""
+
 FIRST_REFUSALS = {
     Behaviour.LATE: (404, "NoSuchKey"),
     Behaviour.BROKEN_ONCE: (500, "InternalError"),
@@ -165,7 +165,7 @@ class _Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Store
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+    def log_message(self, format: str, *args: Any) -> None:
         """Logs nothing."""
 
     def do_HEAD(self) -> None:
@@ -211,7 +211,7 @@ class _Request(BaseHTTPRequestHandler):
                 return
         self.send_response(status)
         self.send_header("ETag", f'"{tag}"')
-        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Accept-Segments", "bytes")
         self.send_header("Content-Length", str(end - first))
         if status == 206:
             self.send_header("Content-Range", f"bytes {first}-{end - 1}/{size}")

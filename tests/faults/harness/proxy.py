@@ -8,11 +8,8 @@ import enum
 import socket
 import struct
 import threading
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-    from typing import Any
+from collections.abc import Coroutine
+from typing import Any
 
 CHUNK = 16_384
 

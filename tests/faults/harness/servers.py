@@ -6,8 +6,8 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from local.servers.memcached import MemcachedServer
@@ -15,14 +15,10 @@ from local.servers.ports import answers
 from local.servers.postgres import PostgresServer, embedded_binaries
 from local.servers.process import Command, Process
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
+from local.servers.server import Server
 from tests.faults.harness import object_store
 from tests.faults.harness.proxy import Proxy
-from tests.servers import free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from local.servers.server import Server
+from tests.helpers.servers import free_port
 
 
 class ObjectStore:
@@ -80,8 +76,7 @@ class Faulty:
             RuntimeError: it is shared with others.
         """
         if self._server is None:
-            msg = f"{self.name} is shared: only its proxy may be touched"
-            raise RuntimeError(msg)
+            raise RuntimeError(f"{self.name} is shared: only its proxy may be touched")
         return self._server
 
     def stop(self) -> None:
@@ -107,8 +102,7 @@ class Faulty:
         """
         pid = self.server.pid
         if pid is None:
-            msg = f"{self.name} does not run"
-            raise RuntimeError(msg)
+            raise RuntimeError(f"{self.name} does not run")
         group = descendants(pid)
         send(group, signal.SIGSTOP)
         return lambda: send(group, signal.SIGCONT)

@@ -7,16 +7,12 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from local.servers.account import Account
 from local.servers.process import Command, Process
 from tests.faults.harness.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from local.servers.account import Account
 
 ROOT = Path(__file__).parents[3]
 WATCH_SECONDS = 0.05
@@ -76,8 +72,7 @@ class Service:
         """Stops it from running; gives what lets it go on."""
         pid = self.pid
         if pid is None:
-            msg = f"{self.command} does not run"
-            raise RuntimeError(msg)
+            raise RuntimeError(f"{self.command} does not run")
         os.killpg(pid, signal.SIGSTOP)
         return lambda: os.killpg(pid, signal.SIGCONT)
 

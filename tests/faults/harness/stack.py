@@ -6,11 +6,13 @@ import contextlib
 import shutil
 import signal
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from local.preparation import prepare
+from local.provisioning import prepare
 from local.servers.ports import answers
-from shared.crash import VARIABLE
+from shared.injection_points import VARIABLE
 from tests.faults.harness.broker import Broker
 from tests.faults.harness.check import Found, Row
 from tests.faults.harness.object_store import BUCKET
@@ -18,14 +20,11 @@ from tests.faults.harness.proxy import Weather
 from tests.faults.harness.servers import Servers
 from tests.faults.harness.services import ROOT, Service
 from tests.faults.harness.waiting import until
-from tests.servers import connect, free_port
+from tests.helpers.servers import connect, free_port
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-#: A marker that a search of logs and process lists cannot miss.
 SECRET = "fault-suite-marker-secret"
+"""A marker that a search of logs and process lists cannot miss."""
+
 S3_SECRET = "fault-suite-marker-s3-secret"
 
 ROWS = """

@@ -16,4 +16,4 @@ SELECT 'oeid-' || i / 3, 'ref-' || i,
 FROM generate_series(1, {ROWS}) AS i,
      LATERAL (SELECT (CASE WHEN i % 3 = 0 THEN 'queued' WHEN i % 3 = 1 THEN 'synced'
                       ELSE 'failed' END)::sync_state AS state) AS s
-"""  # noqa: S608  # our own number
+"""  # our own number

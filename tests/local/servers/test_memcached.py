@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from local.servers.errors import NotReady, PortInUse
 from local.servers.memcached import MemcachedServer
-from tests.servers import free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from tests.helpers.servers import free_port
 
 
 def test_it_answers_until_it_is_stopped(memcached_server: MemcachedServer) -> None:

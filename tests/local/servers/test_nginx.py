@@ -4,16 +4,13 @@ import http.client
 import http.server
 import re
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from local.servers.nginx import TEMPLATE, NginxServer, render
-from tests.servers import free_port, wait_for
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+from tests.helpers.servers import free_port, wait_for
 
 MAX_BODY_BYTES = 1_000
 OF_A_FILE = {
@@ -41,7 +38,7 @@ class Functions(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body.encode())
 
-    do_POST = do_GET  # noqa: N815 — the base class wants it
+    do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
         """Keeps quiet."""

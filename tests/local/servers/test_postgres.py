@@ -5,9 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
@@ -16,12 +16,10 @@ from local.servers.errors import ForeignData, NotReady, PortInUse, ProgramMissin
 from local.servers.postgres import PostgresServer, embedded_binaries, native_binaries
 from local.servers.running import Running
 from tests.conftest import missing
-from tests.servers import execute, free_port, wait_for
+from tests.helpers.servers import execute, free_port, wait_for
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+StartServer = Callable[[PostgresServer], PostgresServer]
 
-    StartServer = Callable[[PostgresServer], PostgresServer]
 
 ROOT = Path(__file__).parents[3]
 # What a container of Docker may do by default:
@@ -74,7 +72,7 @@ def value(url: str, query: str) -> object:
 
 
 def script(data: Path, *before: str, port: int | None = None) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 — the arguments are the tests' own
+    return subprocess.Popen(
         [*before, sys.executable, "-c", SCRIPT, str(data), str(port or free_port())],
         cwd=ROOT,
         stdin=subprocess.PIPE,
@@ -108,7 +106,7 @@ def test_a_lock_whose_number_another_process_has_is_no_hindrance(
     content = lock.read_text().split("\n")
     os.kill(server.pid or 0, signal.SIGKILL)
     wait_for(lambda: server.pid is None)
-    with subprocess.Popen(["sleep", "60"], user=lock.stat().st_uid) as another:  # noqa: S607
+    with subprocess.Popen(["sleep", "60"], user=lock.stat().st_uid) as another:
         lock.write_text("\n".join([str(another.pid), *content[1:]]))
         start_server(server)
         assert value(server.url, "SELECT 1") == 1

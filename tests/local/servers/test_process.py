@@ -4,14 +4,11 @@ import gc
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.servers.process import Command, Process
 from local.servers.running import Running
-from tests.servers import wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.helpers.servers import wait_for
 
 SLEEPING = Command((sys.executable, "-c", "import time; time.sleep(600)"), {})
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pika
 import pika.exceptions
@@ -11,11 +12,7 @@ import pytest
 from local.servers.ports import require_free
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
 from local.servers.running import Record
-from tests.servers import free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from tests.helpers.servers import free_port
 
 
 def channel_of(url: str) -> pika.BlockingConnection:

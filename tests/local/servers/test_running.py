@@ -4,16 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from local.servers.process import Command, Process
 from local.servers.running import Record, Running
-from tests.servers import wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.helpers.servers import wait_for
 
 
 @pytest.fixture

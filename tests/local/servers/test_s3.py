@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import io
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
 from PIL import Image
 
 from local.servers.bucket import fill
-from local.servers.samples import Picture, pictures
+from local.servers.sample_pictures import Picture, pictures
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 MEGABYTE = 1_000_000
 
 

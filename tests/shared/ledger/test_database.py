@@ -3,9 +3,10 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -15,14 +16,10 @@ from local.servers.postgres import PostgresServer, embedded_binaries
 from shared.errors import LedgerUnavailable
 from shared.ledger.database import Database, StatementTimeout
 from shared.ledger.failures import is_unavailable
-from tests.freezing import frozen
-from tests.gate import Gate
-from tests.servers import execute, free_port
-from tests.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+from tests.helpers.freezing import frozen
+from tests.helpers.gate import Gate
+from tests.helpers.servers import execute, free_port
+from tests.helpers.waiting import until
 
 QUERIES = """
 -- name: pid()
@@ -42,8 +39,8 @@ SELECT current_setting('statement_timeout');
 -- name: wrong()
 SELECT nothing FROM nowhere;
 """
-#: Short, and yet longer than any statement here takes on a busy machine.
 SECONDS = 2.0
+"""Short, and yet longer than any statement here takes on a busy machine."""
 
 
 @pytest.fixture
@@ -183,7 +180,7 @@ def test_whoever_cannot_connect_has_no_ledger(url: str, queries: Path, wrong: st
     with pytest.raises(LedgerUnavailable) as caught:
         pid(database)
     assert isinstance(caught.value.__cause__, psycopg2.Error)
-    assert str(caught.value) == "PostgreSQL is out of reach"
+    assert str(caught.value) == "PostgreSQL is unreachable"
 
 
 def test_an_outage_is_said_once_when_it_begins_and_once_when_it_ends(
@@ -200,7 +197,7 @@ def test_an_outage_is_said_once_when_it_begins_and_once_when_it_ends(
         assert pid(database) == pid(database)
         database.close()
     said = [r.getMessage() for r in caplog.records if r.name == "shared.ledger.database"]
-    assert said == ["PostgreSQL out of reach", "PostgreSQL is back"]
+    assert said == ["PostgreSQL unreachable", "PostgreSQL is back"]
 
 
 def test_a_database_that_does_not_exist_is_no_ledger(url: str, queries: Path) -> None:
@@ -335,7 +332,7 @@ def test_an_error_in_the_block_rolls_back_and_keeps_the_connection(
     database: Database, error: type[BaseException]
 ) -> None:
     backend = pid(database)
-    with pytest.raises(error), database.transaction() as step:  # noqa: PT012 - the block is it
+    with pytest.raises(error), database.transaction() as step:
         step("add", number=1)
         raise error
     assert numbers(database) == []
@@ -343,7 +340,7 @@ def test_an_error_in_the_block_rolls_back_and_keeps_the_connection(
 
 
 def test_an_error_in_a_statement_rolls_back_and_passes_through(database: Database) -> None:
-    with pytest.raises(errors.UndefinedTable), database.transaction() as step:  # noqa: PT012
+    with pytest.raises(errors.UndefinedTable), database.transaction() as step:
         step("add", number=1)
         step("wrong")
     assert numbers(database) == []
@@ -352,7 +349,7 @@ def test_an_error_in_a_statement_rolls_back_and_passes_through(database: Databas
 def test_a_transaction_whose_error_was_swallowed_is_not_taken_for_committed(
     database: Database,
 ) -> None:
-    with pytest.raises(LedgerUnavailable, match="rolled back"), database.transaction() as step:  # noqa: PT012
+    with pytest.raises(LedgerUnavailable, match="rolled back"), database.transaction() as step:
         step("add", number=1)
         with pytest.raises(errors.UndefinedTable):
             step("wrong")
@@ -362,7 +359,7 @@ def test_a_transaction_whose_error_was_swallowed_is_not_taken_for_committed(
 def test_a_connection_lost_within_a_transaction_loses_all_of_it(
     database: Database, url: str
 ) -> None:
-    with pytest.raises(LedgerUnavailable), database.transaction() as step:  # noqa: PT012
+    with pytest.raises(LedgerUnavailable), database.transaction() as step:
         step("add", number=1)
         kill(url, step("pid")[0][0])
         step("add", number=2)
@@ -370,7 +367,7 @@ def test_a_connection_lost_within_a_transaction_loses_all_of_it(
 
 
 def test_no_statement_of_a_transaction_runs_outside_of_it(database: Database, url: str) -> None:
-    with pytest.raises(LedgerUnavailable), database.transaction() as step:  # noqa: PT012
+    with pytest.raises(LedgerUnavailable), database.transaction() as step:
         kill(url, step("pid")[0][0])
         for number in (1, 2):
             with pytest.raises(LedgerUnavailable):
@@ -379,7 +376,7 @@ def test_no_statement_of_a_transaction_runs_outside_of_it(database: Database, ur
 
 
 def test_a_connection_lost_before_the_commit_is_told(database: Database, url: str) -> None:
-    with pytest.raises(LedgerUnavailable), database.transaction() as step:  # noqa: PT012
+    with pytest.raises(LedgerUnavailable), database.transaction() as step:
         step("add", number=1)
         kill(url, step("pid")[0][0])
     assert numbers(database) == []

@@ -4,19 +4,17 @@ import dataclasses
 import hashlib
 import itertools
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from shared.domain import Fetched
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement
-from shared.transfer import Fetched
-from tests.servers import connect
-from tests.waiting import join
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from tests.helpers.servers import connect
+from tests.helpers.waiting import join
 
 LEASE = 60.0
 MAX_ATTEMPTS = 3
@@ -273,7 +271,7 @@ def test_a_copy_older_than_what_was_placed_under_its_name_is_outdated(ledger: Le
 def test_an_error_in_the_block_rolls_everything_back(ledger: Ledger) -> None:
     row_id = record(ledger)
     mine = claim(ledger, row_id)[0]
-    with pytest.raises(RuntimeError), ledger.placing() as placing:  # noqa: PT012 — the block is it
+    with pytest.raises(RuntimeError), ledger.placing() as placing:
         placing.settle([synced(mine)])
         raise RuntimeError
     assert ledger.counts().synced == 0

@@ -12,8 +12,8 @@ import pytest
 from shared.errors import LedgerUnavailable
 from shared.ledger.ledger import Ledger
 from shared.ledger.migrate import MIGRATIONS, migrate
-from tests.servers import execute, free_port
-from tests.waiting import join
+from tests.helpers.servers import execute, free_port
+from tests.helpers.waiting import join
 
 ROOT = Path(__file__).parents[3]
 
@@ -69,7 +69,7 @@ def test_the_project_may_lie_in_a_folder_of_any_name(postgres_url: str, tmp_path
     shutil.copytree(ROOT / "shared", folder / "shared")
     program = "import sys; from shared.ledger.migrate import migrate; migrate(sys.argv[1])"
     command = [sys.executable, "-c", program, postgres_url]
-    subprocess.run(command, cwd=folder, check=True, timeout=60)  # noqa: S603
+    subprocess.run(command, cwd=folder, check=True, timeout=60)
     assert relations(postgres_url) == 1
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from shared.settings import Settings
-from shared.sources.s3 import S3Source
-from shared.transfer import Wanted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+from shared.config.settings import Settings
+from shared.domain import Wanted
+from shared.sources.s3.source import S3Source
 
 QUEUED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 

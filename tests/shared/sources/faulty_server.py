@@ -6,14 +6,12 @@ import base64
 import hashlib
 import re
 import socketserver
+import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable
-    from types import TracebackType
+from types import TracebackType
+from typing import Any, Self
 
 
 @dataclass
@@ -116,7 +114,7 @@ class FaultyServer:
 def s3_object(body: bytes, **headers: str) -> Callable[[Asked], Answer]:
     """Gives a rule that serves one object as S3 does: ETag, ranges, If-Match."""
     etag = headers.pop("etag", f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
-    named = {"Accept-Ranges": "bytes"}
+    named = {"Accept-Segments": "bytes"}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
 
     def rule(asked: Asked) -> Answer:

@@ -4,21 +4,18 @@ import hashlib
 import json
 import logging
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared import errors
-from shared.chosen import source as chosen
-from shared.settings import Settings
+from shared.adapters import source as chosen
+from shared.config.settings import Settings
+from shared.domain import Wanted
 from shared.sources.nasa import LIST_SECONDS, PAUSE_SECONDS, NasaSource
 from tests.shared.sources.faulty_server import Answer, Asked, FaultyServer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from shared.transfer import Wanted
 
 KEY = "hushhush"
 PHOTO = b"\xff\xd8" + b"photo" * 50_000

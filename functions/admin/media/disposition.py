@@ -1,0 +1,87 @@
+"""How a browser may treat a stored file: shown in its place, or saved. Pure.
+
+A file comes from strangers and is served from the admin's own origin. Only types that cannot run
+anything there are shown; everything else is saved, and sandboxed in case it is shown after all.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote
+
+_IMAGES = frozenset(
+    f"image/{name}" for name in ("jpeg", "png", "gif", "webp", "avif", "bmp", "tiff", "x-icon")
+)
+_PLAYED = ("video/", "audio/")
+_PDF = "application/pdf"
+_TEXT = frozenset({"text/plain", "text/csv", "text/markdown", "application/json"})
+
+_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
+
+SANDBOX = "sandbox; default-src 'none'"
+PICTURE_POLICY = f"{SANDBOX}; style-src 'unsafe-inline'"
+"""Browsers show a picture, a film or a sound by itself in a page of their own making, which has
+styles. In a sandbox it would ask for the film without the session's cookie."""
+
+PLAYED_POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'"
+PDF_POLICY = (
+    "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+)
+"""A browser's PDF viewer does not work in a sandbox; the admin may show it in a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """How a file is served and shown.
+
+    Attributes:
+        content_type: as it is sent.
+        inline: shown in the browser rather than saved.
+        policy: its Content-Security-Policy.
+        preview: how the object's page shows it: picture, video, audio, pdf, text or "".
+    """
+
+    content_type: str
+    inline: bool
+    policy: str
+    preview: str
+
+
+def treatment(file_type: str) -> Treatment:
+    """Decides by the media type that the client announced.
+
+    ===================================  =========  =======  =======
+    type                                 sent as    inline   preview
+    ===================================  =========  =======  =======
+    image/jpeg and other pixel formats   same       yes      picture
+    image/svg+xml                        same       no       (none)
+    video/…, audio/…                     same       yes      video, audio
+    application/pdf                      same       yes      pdf
+    text/plain, csv, markdown, json      text/plain yes      text
+    video/…+xml, a document               same       no       (none)
+    text/html, everything else           same       no       (none)
+    not a media type                     octets     no       (none)
+    ===================================  =========  =======  =======
+    """
+    kind = file_type.partition(";")[0].strip().lower()
+    if not _TYPE.fullmatch(kind):
+        return Treatment("application/octet-stream", inline=False, policy=SANDBOX, preview="")
+    if kind in _IMAGES:
+        return Treatment(kind, inline=True, policy=PICTURE_POLICY, preview="picture")
+    if kind.startswith(_PLAYED) and not kind.endswith("+xml"):
+        played = kind.partition("/")[0]
+        return Treatment(kind, inline=True, policy=PLAYED_POLICY, preview=played)
+    if kind == _PDF:
+        return Treatment(kind, inline=True, policy=PDF_POLICY, preview="pdf")
+    if kind in _TEXT:
+        return Treatment("text/plain; charset=utf-8", inline=True, policy=SANDBOX, preview="text")
+    return Treatment(kind, inline=False, policy=SANDBOX, preview="")
+
+
+def content_disposition(file_name: str, *, inline: bool) -> str:
+    """Gives the header's value, with the name in both forms (RFC 6266, section 4.3; RFC 8187)."""
+    name = file_name.rpartition("/")[2]
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
+    kind = "inline" if inline else "attachment"
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

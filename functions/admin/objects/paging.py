@@ -1,0 +1,238 @@
+"""Pages of the list, read from the ledger."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from functions.admin.objects.listing import Listing
+from functions.admin.objects.search import CANDIDATES, LARGEST_ID, Term
+from functions.admin.objects.sorting import Cursor, Order, Part
+from functions.admin.records import typed
+from shared.ledger.database import Database
+from shared.ledger.rows import State
+
+PAGE_ROWS = 50
+DISORDER = timedelta(minutes=1)
+"""Two requests accepted at the same time may get their ids the other way round."""
+
+FEW_OF_TYPE = 20_000
+"""So many rows at most are fetched to be sorted. Walking through an index until a page is full
+takes less as long as the rows looked for are spread over it, and no end when they are not."""
+
+FEW_IDS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One line of the list; a size and a digest are there when it is synced."""
+
+    id: int
+    file_name: str
+    file_type: str
+    state: State
+    attempts: int
+    created_at: datetime
+    queued_at: datetime
+    synced_at: datetime | None
+    size_bytes: int | None
+    sha256: bytes | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the list.
+
+    Attributes:
+        rows: in the order asked for.
+        before: where the page before this one ends, None on the first page.
+        after: where the next page begins, None on the last one.
+        cut: the search found more than it looks at.
+    """
+
+    rows: list[Summary]
+    before: Cursor | None
+    after: Cursor | None
+    cut: bool = False
+
+
+class Paging:
+    """Reads pages.
+
+    Args:
+        database: with the admin's queries.
+        few_of_type: so many objects of one type are few.
+        few_ids: so many ids are a short range.
+    """
+
+    def __init__(
+        self, database: Database, few_of_type: int = FEW_OF_TYPE, few_ids: int = FEW_IDS
+    ) -> None:
+        self._database = database
+        self._few_of_type = few_of_type
+        self._few_ids = few_ids
+
+    def page(self, listing: Listing) -> Page:
+        """Gives the page that a listing asks for.
+
+        Raises:
+            LedgerUnavailable: PostgreSQL is unreachable.
+        """
+        read = _Reading(self._database, listing, self._few_of_type, self._few_ids)
+        numbers = range(len(listing.parts))
+        cursor = listing.cursor
+        rows: list[tuple[int, Summary]] = []
+        for number in reversed(numbers) if listing.backward else numbers:
+            place = cursor if cursor and cursor.part == number else None
+            passed = cursor and place is None and (number > cursor.part) == listing.backward
+            if not passed and len(rows) <= PAGE_ROWS:
+                found = read.rows(listing.parts[number], place, PAGE_ROWS + 1 - len(rows))
+                rows += [(number, row) for row in found]
+        more = len(rows) > PAGE_ROWS
+        rows = rows[:PAGE_ROWS]
+        if listing.backward:
+            rows.reverse()
+        has_before = more if listing.backward else cursor is not None
+        has_after = listing.backward or more
+        return Page(
+            rows=[row for _, row in rows],
+            before=_cursor(listing, *rows[0]) if rows and has_before else None,
+            after=_cursor(listing, *rows[-1]) if rows and has_after else None,
+            cut=read.cut,
+        )
+
+
+class _Reading:
+    """What the parts of one page have in common."""
+
+    def __init__(
+        self, database: Database, listing: Listing, few_of_type: int, few_ids: int
+    ) -> None:
+        self._database = database
+        self._listing = listing
+        self._ids, self.cut = self._candidates(listing.term)
+        self._first_id = self._id_at(listing.begins, -DISORDER) or 0
+        self._last_id = self._id_at(listing.ends, DISORDER) or LARGEST_ID
+        self._few = self._ids is not None or self._last_id - self._first_id <= few_ids
+        self._few_of_type = few_of_type
+        self._rare: dict[State | None, bool] = {}
+
+    def rows(self, part: Part, cursor: Cursor | None, most: int) -> list[Summary]:
+        """Gives the rows of a part behind a place of it."""
+        if (
+            part.order is not Order.NAME
+            or part.state is not None
+            or self._listing.file_type is None
+            or self._fetched(part)
+        ):
+            return self._select(part, cursor, most)
+        # The index by type and name holds what is settled; the queue is read beside it.
+        settled = self._select(part, cursor, most, settled=True)
+        queued = self._select(replace(part, state=State.QUEUED), cursor, most)
+        both = heapq.merge(
+            settled,
+            queued,
+            key=lambda row: (row.file_name.encode(), row.id),
+            reverse=self._descending,
+        )
+        return list(itertools.islice(both, most))
+
+    @property
+    def _descending(self) -> bool:
+        return self._listing.descending != self._listing.backward
+
+    def _select(
+        self, part: Part, cursor: Cursor | None, most: int, *, settled: bool = False
+    ) -> list[Summary]:
+        listing = self._listing
+        descending = self._descending
+        first_id, last_id = self._first_id, self._last_id
+        if cursor and part.order is Order.CREATED:
+            # In the order of the ids the place is one more bound of them.
+            last_id = min(last_id, cursor.id) if descending else last_id
+            first_id = first_id if descending else max(first_id, cursor.id + 1)
+            cursor = None
+        found = self._database.run(
+            "page",
+            state=part.state,
+            settled=settled,
+            file_type=listing.file_type,
+            first_id=first_id,
+            last_id=last_id,
+            begins=listing.begins,
+            ends=listing.ends,
+            ids=self._ids,
+            least=part.least,
+            most_attempts=part.most,
+            fetched=self._fetched(part),
+            sort=part.order.value,
+            descending=descending,
+            cursor_id=cursor.id if cursor else None,
+            cursor_text=cursor.text if cursor else None,
+            cursor_number=cursor.number if cursor else None,
+            cursor_moment=cursor.moment if cursor else None,
+            most=most,
+        )
+        return [Summary(*typed(row, 3)) for row in found]
+
+    def _fetched(self, part: Part) -> bool:
+        if part.order is Order.CREATED:
+            return self._ids is not None
+        # The queue has no index by name: every request would pay for it.
+        queued_by_name = part.order is Order.NAME and part.state is State.QUEUED
+        return self._few or queued_by_name or self._of_rare_type(part)
+
+    def _of_rare_type(self, part: Part) -> bool:
+        if self._listing.file_type is None:
+            return False
+        # Only failed objects have an index by type of their own.
+        state = part.state if part.state is State.FAILED else None
+        if state not in self._rare:
+            most = self._few_of_type
+            rows = self._database.run(
+                "type_count", state=state, file_type=self._listing.file_type, most=most + 1
+            )
+            self._rare[state] = int(rows[0][0]) <= most
+        return self._rare[state]
+
+    def _candidates(self, term: Term | None) -> tuple[Sequence[int] | None, bool]:
+        if term is None:
+            return None, False
+        found = self._database.run(
+            "search",
+            text=term.text,
+            pattern=term.pattern,
+            low=term.low,
+            high=term.high,
+            number=term.number,
+            most=CANDIDATES + 1,
+        )
+        ways = [way for way, _ in found]
+        cut = any(ways.count(way) > CANDIDATES for way in set(ways))
+        return sorted({row_id for _, row_id in found}), cut
+
+    def _id_at(self, moment: datetime | None, allowance: timedelta) -> int | None:
+        if moment is None:
+            return None
+        rows = self._database.run("id_at", moment=moment + allowance)
+        return int(rows[0][0])
+
+
+def _cursor(listing: Listing, part: int, row: Summary) -> Cursor:
+    match listing.parts[part].order:
+        case Order.CREATED:
+            return Cursor(row.id, part)
+        case Order.NAME:
+            return Cursor(row.id, part, text=row.file_name)
+        case Order.SIZE:
+            return Cursor(row.id, part, number=row.size_bytes)
+        case Order.ATTEMPTS:
+            return Cursor(row.id, part, number=row.attempts)
+        case Order.SYNCED:
+            return Cursor(row.id, part, moment=row.synced_at)
+        case Order.QUEUED:
+            return Cursor(row.id, part, moment=row.queued_at)

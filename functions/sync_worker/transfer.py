@@ -1,0 +1,90 @@
+"""One running copy: a claim, its part file, and the future of its content."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.domain import Fetched
+from shared.errors import OutOfTime, SourceUnavailable, TransferError
+from shared.ledger.rows import Claim
+from shared.sources.interface import ObjectSource
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Copy:
+    """A claimed object on its way into its part file.
+
+    Attributes:
+        claim: the row, for this attempt.
+        part: the part file; None when the storage would not give one.
+        content: the future of the verified content.
+        begun: whether it was broken off with something in its part file.
+    """
+
+    claim: Claim
+    part: Path | None
+    content: Future[Fetched]
+    begun: bool = False
+
+    @property
+    def row_id(self) -> int:
+        """The ledger row."""
+        return self.claim.wanted.row_id
+
+    def break_off(self) -> None:
+        """Ends the copy soon; one that has ended already is left as it is."""
+        # A source may drop a short part as it ends, so this is the moment to look.
+        if not self.content.done():
+            self.begun = self.part is not None and self.part.exists()
+            self.content.cancel()
+
+    @property
+    def fetched(self) -> Fetched | None:
+        """The verified content, when the copy has ended well."""
+        if not self.content.done() or self.content.cancelled() or self.content.exception():
+            return None
+        return self.content.result()
+
+    @property
+    def error(self) -> TransferError | None:
+        """Why the copy ended without content; None when it ended well."""
+        if not self.content.done():
+            return OutOfTime()
+        try:
+            self.content.result()
+        except TransferError as error:
+            return error
+        except CancelledError:
+            return OutOfTime()
+        except Exception as error:
+            # A fault of ours, in one copy: the others of its batch must not suffer from it.
+            logger.exception("copy broke off", extra={"row_id": self.row_id})
+            return SourceUnavailable(f"unexpected {type(error).__name__}")
+        return None
+
+
+def start(claim: Claim, part: Path | TransferError, source: ObjectSource) -> Copy:
+    """Starts copying a claimed object; whatever is wrong ends up in the copy's future.
+
+    Args:
+        claim: the row, for this attempt.
+        part: its part file, or why the storage gives none.
+        source: where the object is.
+    """
+    if isinstance(part, TransferError):
+        return Copy(claim, None, _refused(part))
+    try:
+        return Copy(claim, part, source.fetch(claim.wanted, part))
+    except Exception as error:  # noqa: BLE001
+        return Copy(claim, part, _refused(error))
+
+
+def _refused(error: Exception) -> Future[Fetched]:
+    future: Future[Fetched] = Future()
+    future.set_exception(error)
+    return future

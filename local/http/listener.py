@@ -1,0 +1,73 @@
+"""Where the HTTP server listens, and with how much it works."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+from typing import Self
+
+from local.environment import LocalEnvironment
+from local.servers.ports import at
+from shared.config.settings import Settings
+from shared.errors import SettingError
+
+THREADS = 32
+"""Threads of all processes together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where and with how much the server works.
+
+    Attributes:
+        host: address to listen on.
+        port: TCP port.
+        workers: processes.
+        threads: threads of each process in which functions run. Requests that wait for a server
+            at the same time share a round trip, so as many as clients come at once do best.
+        max_body_bytes: what is longer reaches no function whole.
+    """
+
+    host: str
+    port: int
+    workers: int
+    threads: int
+    max_body_bytes: int
+
+    @classmethod
+    def of(cls, environment: LocalEnvironment) -> Self:
+        """Reads `HOST`, `PORT`, `WORKERS`, `THREADS` and `MAX_BODY_BYTES`.
+
+        Raises:
+            SettingError: one is wrong.
+        """
+        # Without memcached each process counts by itself, and limits would hold for each alone.
+        workers = environment.count("WORKERS", 2 if "MEMCACHED_URL" in environment.given else 1)
+        return cls(
+            host=environment.host,
+            port=environment.port,
+            workers=workers,
+            threads=environment.count("THREADS", max(1, THREADS // workers)),
+            max_body_bytes=Settings.from_mapping(environment.given).max_body_bytes,
+        )
+
+    def require_free(self) -> None:
+        """Makes sure that nobody listens there.
+
+        The server's own sockets share a port with whoever shares it too, without a word.
+
+        Raises:
+            SettingError: somebody does, or it is no address of this machine.
+        """
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL:
+                    raise SettingError(f"HOST: {self.host} is not of this machine") from error
+                taken = error.errno == errno.EADDRINUSE
+                why = "is in use" if taken else f"cannot be used: {error.strerror}"
+                raise SettingError(f"PORT: {at(self.host, self.port)} {why}") from error

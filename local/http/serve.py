@@ -1,0 +1,124 @@
+"""The HTTP server in front of the functions, `python -m local serve`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import signal
+from typing import Any
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from functions.ingest.wiring import FLUSH_SECONDS
+from local.environment import LocalEnvironment
+from local.http.invocation import Invoker
+from local.http.listener import Listener
+from local.http.parent_watch import end_with_parent
+from local.http.router import Router, imported, prepare
+from local.http.rsgi_app import STOP_SECONDS, RsgiApp
+from local.servers.ports import at
+from local.template import Route, load
+from shared import log
+
+logger = logging.getLogger(__name__)
+
+HEADER_MILLISECONDS = 10_000
+"""Milliseconds for a request's headers; an idle connection is closed after them, too."""
+
+HEADER_BYTES = 65_536
+"""Bytes of a request's line and headers; AWS allows 10,240."""
+
+BACKLOG = 4_096
+"""Connections that the kernel keeps until they are accepted."""
+
+CONNECTIONS = 20_000
+"""Connections that one worker serves at once, idle ones included."""
+
+ORPHAN_SECONDS = STOP_SECONDS + FLUSH_SECONDS + 5.0
+"""Seconds that a worker gets to end in order, with or without its first process: functions finish,
+then what they announced is sent, and some for the rest."""
+
+
+def serve(environment: LocalEnvironment, routes: tuple[Route, ...] | None = None) -> None:
+    """Answers requests until SIGTERM or SIGINT; those in flight are answered first.
+
+    Args:
+        environment: what the user set up.
+        routes: to the functions; the template's when not given.
+
+    Raises:
+        SettingError: a setting or the template is wrong, or the port is taken.
+    """
+    listener = Listener.of(environment)
+    log.configure(environment.given.get("LOG_LEVEL", "INFO"))
+    listener.require_free()
+    _allow_many_files()
+    # Here as well as in the workers, so that what is missing stops the start with one line.
+    routes = load().routes if routes is None else routes
+    for handler in sorted({route.handler for route in routes}):
+        prepare(handler)
+    server = Granian(
+        "functions",
+        address=listener.host,
+        port=listener.port,
+        interface=Interfaces.RSGI,
+        workers=listener.workers,
+        loop=Loops.auto,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=HEADER_BYTES
+        ),
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=CONNECTIONS,
+        workers_kill_timeout=int(ORPHAN_SECONDS),
+        log_level=LogLevels.warning,
+    )
+    logger.info("answering", extra={"address": f"http://{at(listener.host, listener.port)}"})
+    server.serve(target_loader=_Loader(listener, routes), wrap_loader=False)
+
+
+class _Loader:
+    """Makes a worker's application, in the worker's own process."""
+
+    def __init__(self, listener: Listener, routes: tuple[Route, ...]) -> None:
+        self._listener = listener
+        self._routes = routes
+        self._parent = os.getpid()
+
+    def __call__(self) -> Any:
+        _hold_signals()
+        end_with_parent(self._parent, ORPHAN_SECONDS)
+        invoker = Invoker(Router(self._routes, imported))
+        return RsgiApp(
+            invoker,
+            threads=self._listener.threads,
+            max_body_bytes=self._listener.max_body_bytes,
+            on_running=_let_signals_come,
+        )
+
+
+def _hold_signals() -> None:
+    """Keeps SIGTERM until the worker's event loop runs; threads made meanwhile keep it for ever.
+
+    A forked worker begins with the handler of its first process, which only takes note, and what
+    comes while its own is being set up is lost as well: granian would wait for it for ever.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    first = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    if getattr(first, "interrupt_signal", False):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _let_signals_come() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _allow_many_files() -> None:
+    """Raises the limit of open files, often 1,024, as far as the system lets everybody."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,45 @@
+"""What a person set up, looked at before anything is started."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from functions.admin.web.login import password_hash
+from local.environment import LocalEnvironment
+from local.http.listener import Listener
+from shared.config.settings import Settings
+from shared.errors import SettingError
+
+
+def check(environment: LocalEnvironment) -> Listener:
+    """Makes the folders, and reads every setting.
+
+    The processes would find most of it themselves, but only after the servers have started, and
+    each with a line of its own.
+
+    Returns:
+        Where the functions will listen.
+
+    Raises:
+        SettingError: the first that is wrong.
+    """
+    for name, folder in (
+        ("DATA_DIR", environment.data_dir),
+        ("STORAGE_PATH", environment.storage),
+    ):
+        _make(folder, name)
+    listener = Listener.of(environment)
+    _ = environment.s3_port, environment.schedule_seconds, environment.triggers
+    settings = Settings.from_mapping(environment.local_variables())
+    password_hash(settings.admin_password_hash, local_run=settings.local_run)
+    return listener
+
+
+def _make(folder: Path, name: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"{name}: {folder} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingError(f"{name}: {folder} cannot be written")

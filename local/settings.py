@@ -1,0 +1,36 @@
+"""The table of all settings, as README.md has it: `python -m local settings`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from shared.config.settings import Settings
+
+LOCAL = (
+    ("PORT", "where clients come in", "27000"),
+    ("HOST", "IP address to listen on; 0.0.0.0 for all", "127.0.0.1"),
+    ("WORKERS", "processes that answer HTTP; without memcached 1, as each then counts limits", "2"),
+    ("THREADS", "threads of each that run functions; 32 for all of them together", "16"),
+    ("TRIGGERS", "processes that copy what RabbitMQ publishes", "2"),
+    ("DATA_DIR", "everything that a local run keeps", ".local"),
+    ("SCHEDULE_SECONDS", "pause between two runs of requeue", "5"),
+    ("S3_PORT", "port of the embedded S3", "27006"),
+)
+"""What only the local runtime reads, see `local.environment` and `local.http.serve`."""
+
+INTERNAL = frozenset({"AWS_LAMBDA_FUNCTION_NAME", "LOCAL_RUN"})
+"""Set by the platform or by the local commands, never by a person."""
+
+
+def table() -> str:
+    """Gives the settings as a Markdown table: name, meaning, default."""
+    rows = [
+        (m["name"], m["doc"], m["shown"] or str(item.default or ""))
+        for item in fields(Settings)
+        if (m := item.metadata)["name"] not in INTERNAL
+    ]
+    lines = [
+        f"| `{name}` | {doc} | {f'`{default}`' if default else ''} |"
+        for name, doc, default in (*rows, *LOCAL)
+    ]
+    return "\n".join(["| variable | | default |", "|---|---|---|", *lines])

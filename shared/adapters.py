@@ -1,0 +1,68 @@
+"""The adapters that the settings choose; only the chosen ones' drivers are imported.
+
+Imports are most of a cold start, and ingest must not pay for the worker's. Nothing connects here.
+"""
+
+from __future__ import annotations
+
+from shared.cache.interface import Cache
+from shared.config.settings import Settings
+from shared.queue.interface import Queue
+from shared.queue.publisher import Publisher
+from shared.sources.interface import ObjectSource
+
+
+def cache(settings: Settings) -> Cache:
+    """Gives memcached when `MEMCACHED_URL` is set, this process's own memory otherwise."""
+    if settings.memcached_url is None:
+        from shared.cache.memory import MemoryCache
+
+        return MemoryCache()
+    from shared.cache.memcached import MemcachedCache
+
+    return MemcachedCache(settings.memcached_url)
+
+
+def publisher(settings: Settings) -> Publisher:
+    """Gives the publisher that fits: none without a broker, a blocking one on Lambda.
+
+    A Lambda sandbox freezes as soon as its function returns, so there the message must be out by
+    then. Elsewhere one background publisher serves all threads of the process.
+    """
+    if settings.rabbitmq_url is None:
+        from shared.queue.publisher import NullPublisher
+
+        return NullPublisher()
+    if settings.on_lambda:
+        from shared.queue.rabbitmq.blocking import BlockingPublisher
+
+        return BlockingPublisher(settings.rabbitmq_url)
+    from shared.queue.rabbitmq.background import BackgroundPublisher
+
+    return BackgroundPublisher(settings.rabbitmq_url)
+
+
+def queue(settings: Settings) -> Queue:
+    """Gives the queue that `RABBITMQ_URL` names; without one, the queue that is not there."""
+    if settings.rabbitmq_url is None:
+        from shared.queue.interface import NullQueue
+
+        return NullQueue()
+    from shared.queue.rabbitmq.broker_queue import BrokerQueue
+
+    return BrokerQueue(settings.rabbitmq_url)
+
+
+def source(settings: Settings) -> ObjectSource:
+    """Gives the source that `SOURCE` names.
+
+    Raises:
+        SettingError: one of the settings that it needs is missing.
+    """
+    if settings.source == "nasa":
+        from shared.sources.nasa import NasaSource
+
+        return NasaSource(settings)
+    from shared.sources.s3.source import S3Source
+
+    return S3Source(settings)

@@ -1,0 +1,158 @@
+"""The one adapter of memcached."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Sequence
+
+from pymemcache.client.base import Client, PooledClient
+from pymemcache.exceptions import MemcacheError, MemcacheUnexpectedCloseError
+
+from shared.batching import GroupCommit
+from shared.cache.interface import Counter
+from shared.errors import CacheUnavailable
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 0.04
+"""A request must never wait long for what it can do without."""
+
+PAUSE_SECONDS = 5.0
+"""After a failure the cache is left alone for so long."""
+
+MOST_AT_ONCE = 64
+"""Requests whose counters share a round trip: some 200 bytes each there and 20 back."""
+
+_PIECE = 4_096
+"""Bytes taken from the connection at a time."""
+
+_ANSWERS = re.compile(rb"^(?:VA \d+\r\n(\d{1,20}) *|EN)\r$", re.MULTILINE)
+
+
+class MemcachedCache:
+    """Counters in memcached, by its meta commands, all of a request in one round trip.
+
+    `ma` adds and creates in one atomic command, `mg` reads, `mn` marks the end of the answers
+    (memcached's doc/protocol.txt, "Meta Commands", 1.6 and later).
+
+    Args:
+        address: host and port.
+        clock: monotonic seconds.
+        timeout: seconds to wait for a connection, and for an answer.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        clock: Callable[[], float] = time.monotonic,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self._client = _PooledClient(
+            address,
+            connect_timeout=timeout,
+            timeout=timeout,
+            no_delay=True,
+        )
+        self._clock = clock
+        self._counting = GroupCommit(self._count, MOST_AT_ONCE)
+        self._paused_until = float("-inf")
+
+    def count(self, counters: Sequence[Counter]) -> list[tuple[int, int]]:
+        """See `Cache.count`; threads that ask at the same time share one round trip."""
+        return self._counting(counters)
+
+    def _count(self, asked: Sequence[Sequence[Counter]]) -> list[list[tuple[int, int]]]:
+        counts = iter(self._ask_for([counter for counters in asked for counter in counters]))
+        return [[next(counts) for _ in counters] for counters in asked]
+
+    def _ask_for(self, counters: Sequence[Counter]) -> list[tuple[int, int]]:
+        commands = [
+            command
+            for c in counters
+            for command in (f"ma {c.key} N{c.lifetime} J1 v", f"mg {c.previous_key} v")
+        ]
+        numbers = _numbers(self._ask(commands), len(commands))
+        return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+    def take_back(self, counters: Sequence[Counter]) -> None:
+        """See `Cache.take_back`."""
+        self._ask([f"ma {c.key} MD" for c in counters])
+
+    def ping(self) -> None:
+        """See `Cache.ping`; asks even while the cache is left alone, and an answer ends that."""
+        self._attempt([])
+
+    def close(self) -> None:
+        """Closes the connections; the next use opens new ones."""
+        self._client.close()
+
+    def _ask(self, commands: Sequence[str]) -> bytes:
+        if self._clock() < self._paused_until:
+            raise CacheUnavailable("left alone after a failure")
+        return self._attempt(commands)
+
+    def _attempt(self, commands: Sequence[str]) -> bytes:
+        try:
+            answer = self._send("\r\n".join((*commands, "mn")))
+        except (MemcacheError, OSError) as error:
+            self._paused_until = self._clock() + PAUSE_SECONDS
+            logger.warning("cache unreachable, requests are not limited", extra={"reason": error})
+            raise CacheUnavailable from error
+        self._paused_until = float("-inf")
+        return answer
+
+    def _send(self, command: str) -> bytes:
+        # Connections that were kept while the server restarted break at once, one after another.
+        for _ in self._client.client_pool.free:
+            try:
+                return self._raw(command)
+            except (MemcacheUnexpectedCloseError, ConnectionResetError, BrokenPipeError):
+                continue
+        return self._raw(command)
+
+    def _raw(self, command: str) -> bytes:
+        answer: bytes = self._client.raw_command(command, b"MN\r\n")
+        return answer
+
+
+class _Client(Client):  # type: ignore[misc] # without types
+    """A connection whose `raw_command` takes an answer in any number of pieces.
+
+    That of pymemcache 4.0.0 forgets the pieces before the one with the end in it, and waits in
+    vain for an end that comes in two.
+    """
+
+    def raw_command(self, command: str, end_tokens: bytes) -> bytes:
+        if self.sock is None:
+            self._connect()
+        try:
+            self.sock.sendall(command.encode() + b"\r\n")
+            return self._answer(end_tokens)
+        except Exception:
+            self.close()
+            raise
+
+    def _answer(self, end: bytes) -> bytes:
+        answer = bytearray()
+        while not answer.endswith(end):
+            piece = self.sock.recv(_PIECE)
+            if not piece:
+                raise MemcacheUnexpectedCloseError
+            answer += piece
+        return bytes(answer.removesuffix(end))
+
+
+class _PooledClient(PooledClient):  # type: ignore[misc] # as above
+    """A pool of such connections."""
+
+    client_class = _Client
+
+
+def _numbers(answer: bytes, expected: int) -> list[int]:
+    r"""Reads `VA <size>\r\n<number>\r\n` and `EN\r\n` (a miss, 0) in order."""
+    numbers = [int(number or 0) for number in _ANSWERS.findall(answer)]
+    if len(numbers) != expected:
+        raise CacheUnavailable("unexpected answer")
+    return numbers

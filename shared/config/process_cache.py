@@ -1,0 +1,30 @@
+"""Values that are made once per process, however many threads ask for them first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def once_per_process(make: Callable[[], T]) -> Callable[[], T]:
+    """Decorate a function so that it keeps its first result; one that raises is called again.
+
+    `functools.cache` alone lets every thread that comes before the first result make its own:
+    in a server whose first requests come side by side, a service and a publisher for each thread.
+
+    Args:
+        make: the function.
+    """
+    lock = threading.Lock()
+    kept = cache(make)
+
+    @wraps(make)
+    def cached() -> T:
+        with lock:
+            return kept()
+
+    return cached

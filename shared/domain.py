@@ -1,0 +1,50 @@
+"""The nouns that pass between a function, a source and the storage.
+
+A worker asks the storage for a part file, asks the source to fill it, and lets the storage make
+it durable and put it in place. Source and storage know nothing of the ledger or the queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One object to copy.
+
+    Attributes:
+        row_id: the ledger row, which names the part file.
+        attempt: the number of this attempt, from 1; with `row_id` it is unique for ever.
+        file_name: the object's key, and the file's path under the storage.
+        file_type: the media type that the client announced.
+        queued_at: when the row became queued (aware, the database's clock).
+        claimed_at: when this attempt began, by the same clock: a missing object is given a grace
+            window from the one to the other, whatever this machine's own clock says.
+    """
+
+    row_id: int
+    attempt: int
+    file_name: str
+    file_type: str
+    queued_at: datetime
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A complete object in its part file, its content verified, not yet durable.
+
+    Attributes:
+        size: bytes.
+        sha256: 32 bytes, computed over what was written.
+        etag: the object's ETag without quotes, or None where the source has none.
+        verified_by: what the content was checked against, for the log: "crc64nvme", "md5",
+            "size", …
+    """
+
+    size: int
+    sha256: bytes
+    etag: str | None
+    verified_by: str

@@ -1,0 +1,60 @@
+"""Which address a request came from, when proxies stand between."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from shared.config.parsers import IpNetwork
+
+
+def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IpNetwork]) -> str:
+    """Finds the client's address.
+
+    Each proxy appends the peer it saw to `X-Forwarded-For`, so the list is read from its end for
+    as long as the one who wrote an entry is trusted. A stranger can write anything in front.
+
+    ============  =================  ============  ============
+    peer          X-Forwarded-For    trusted       client
+    ============  =================  ============  ============
+    198.51.100.9  203.0.113.7        (none)        198.51.100.9
+    10.0.0.2      203.0.113.7        10.0.0.0/8    203.0.113.7
+    10.0.0.2      1.2.3.4, 10.0.0.1  10.0.0.0/8    1.2.3.4
+    10.0.0.2      9.9.9.9, 1.2.3.4   10.0.0.0/8    1.2.3.4
+    10.0.0.2      nonsense           10.0.0.0/8    10.0.0.2
+    10.0.0.2      fe80::1%a zone     10.0.0.0/8    10.0.0.2
+    2001:DB8:0::  203.0.113.7        (none)        2001:db8::
+    ::ffff:a00:2  203.0.113.7        10.0.0.0/8    203.0.113.7
+    (nothing)     203.0.113.7        10.0.0.0/8    (nothing)
+    ============  =================  ============  ============
+
+    Args:
+        peer: the address that connected.
+        forwarded_for: the header's value, repeated headers joined by commas.
+        trusted: networks of proxies whose word counts.
+
+    Returns:
+        The address in its shortest form, so that one client has one name; nothing where the
+        peer has no address, on a Unix socket for example.
+    """
+    client = _address(peer)
+    if client is None:
+        return ""
+    for entry in reversed((forwarded_for or "").split(",")):
+        candidate = _address(entry.strip())
+        if candidate is None or not any(client in network for network in trusted):
+            break
+        client = candidate
+    return str(client)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if "%" in text:
+        # A zone (RFC 4007, section 11) means something on one machine only, and may be any text.
+        return None
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    # A socket for both versions shows an IPv4 peer so (RFC 4291, section 2.5.5.2).
+    return getattr(address, "ipv4_mapped", None) or address

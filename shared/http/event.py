@@ -1,0 +1,135 @@
+"""HTTP as a function sees it: the Function URL event in, its answer out. Pure conversion.
+
+The event is payload format 2.0, which Function URLs and HTTP APIs share (AWS Lambda developer
+guide, "Invoking Lambda function URLs"; API Gateway guide, "Working with AWS Lambda proxy
+integrations for HTTP APIs"). The local HTTP shim speaks the same shape, so that a function cannot
+tell where it runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import parse_qsl, unquote
+
+TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
+"""AWS passes these through as text; every other body, one without a type included, is base64."""
+
+
+def is_text(content_type: str) -> bool:
+    """Tells whether AWS passes a body of this type through as plain text."""
+    return content_type.strip().lower().startswith(TEXT_TYPES)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request.
+
+    Attributes:
+        method: upper case.
+        path: decoded, without a stage.
+        query: the first value of each parameter.
+        headers: names in lower case, repeated ones joined by commas.
+        cookies: name to value.
+        body: the raw bytes, which signatures are made over.
+        peer: address of the peer that connected, as the platform saw it.
+        request_id: the platform's id of this request.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    cookies: Mapping[str, str]
+    body: bytes
+    peer: str
+    request_id: str
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Self:
+        """Reads a payload 2.0 event; keys that AWS may leave out or null are so read."""
+        context = event["requestContext"]
+        http = context["http"]
+        path = unquote(event.get("rawPath") or "/")
+        stage = context.get("stage") or "$default"
+        if stage != "$default" and (path + "/").startswith(f"/{stage}/"):
+            path = path[len(stage) + 1 :] or "/"
+        return cls(
+            method=http["method"].upper(),
+            path=path,
+            query=_first(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
+            headers={k.lower(): v for k, v in (event.get("headers") or {}).items()},
+            cookies=_first(
+                [
+                    (n.strip(), v)
+                    for n, _, v in (c.partition("=") for c in event.get("cookies") or ())
+                ]
+            ),
+            body=_body(event),
+            peer=http.get("sourceIp") or "",
+            request_id=context.get("requestId") or "",
+        )
+
+
+def _first(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    return dict(reversed(pairs))
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        # A lone surrogate is no character of any encoding: kept, it fails the signature.
+        return str(body).encode(errors="surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        # The platform never sends this. Bytes that nobody signed end as an invalid signature.
+        return str(body).encode(errors="surrogatepass")
+
+
+def _text(body: bytes) -> str | None:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        # Text in another encoding is no text of JSON; the platform takes it as base64 as well.
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP answer.
+
+    Attributes:
+        status: HTTP status code.
+        body: bytes as they go over the wire.
+        headers: names in lower case.
+        cookies: whole `Set-Cookie` values.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
+
+    @classmethod
+    def json(cls, status: int, document: object, headers: Mapping[str, str] | None = None) -> Self:
+        """Makes an answer whose body is a JSON document."""
+        merged = {"content-type": "application/json", **(headers or {})}
+        return cls(status, json.dumps(document, ensure_ascii=False).encode(), merged)
+
+    def to_event(self) -> dict[str, Any]:
+        """Gives the answer in the shape that payload format 2.0 asks for."""
+        text = _text(self.body) if is_text(self.headers.get("content-type", "")) else None
+        answer: dict[str, Any] = {
+            "statusCode": self.status,
+            "headers": dict(self.headers),
+            "body": base64.b64encode(self.body).decode() if text is None else text,
+            "isBase64Encoded": text is None,
+        }
+        if self.cookies:
+            answer["cookies"] = list(self.cookies)
+        return answer

@@ -1,0 +1,113 @@
+"""Rate limits over a sliding window.
+
+The window slides by weighing: the count of the fixed window before counts for the part of it that
+the sliding window still covers. Two counters a limit, no list of times, at most a few per cent off
+where requests come unevenly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from shared.cache.interface import Cache, Counter
+from shared.config.parsers import RateLimit
+from shared.errors import CacheUnavailable, TooManyRequests
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """One thing that a limit counts.
+
+    Attributes:
+        name: of the limit and of whom it counts, ASCII without spaces, such as
+            `get:203.0.113.7`.
+        limit: how many are allowed.
+    """
+
+    name: str
+    limit: RateLimit
+
+
+def retry_after(limit: RateLimit, current: int, previous: int, elapsed: float) -> int:
+    """Tells whether a request is over the limit, and for how long.
+
+    With 50 a minute:
+
+    =======  ========  =======  ================================================
+    current  previous  elapsed  answer
+    =======  ========  =======  ================================================
+    50       0         10       0, the fiftieth is within the limit
+    51       0         10       52, when the next window has shed one of this one's 50
+    1        50        0        2, the window before still counts whole
+    1        50        6        0, a tenth of it has slid out
+    26       50        30       2, 26 and half of 50
+    =======  ========  =======  ================================================
+
+    Args:
+        limit: the limit.
+        current: requests in this fixed window, this one included.
+        previous: requests in the fixed window before.
+        elapsed: seconds since this fixed window began.
+
+    Returns:
+        0 when the request is allowed, otherwise the whole seconds until one is.
+    """
+    window = limit.seconds
+    if current + previous * (1 - elapsed / window) <= limit.count:
+        return 0
+    if current <= limit.count:
+        free_at = window * (1 - (limit.count - current) / previous)
+        return max(1, math.ceil(free_at - elapsed))
+    # In the next window this one's requests, the refused one not among them, slide out in turn.
+    free_at = window * (1 - (limit.count - 1) / (current - 1))
+    return max(1, math.ceil(window - elapsed + free_at))
+
+
+class RateLimiter:
+    """Counts requests and refuses those over a limit; refused ones do not count.
+
+    Args:
+        cache: where the counters are kept. With it unreachable nothing is refused.
+        clock: seconds since the epoch, which all processes agree on.
+    """
+
+    def __init__(self, cache: Cache, clock: Callable[[], float] = time.time) -> None:
+        self._cache = cache
+        self._clock = clock
+
+    def check(self, limited: Sequence[Limited]) -> None:
+        """Counts one request against every limit, in one round trip.
+
+        Raises:
+            TooManyRequests: it is over one of them.
+        """
+        now = self._clock()
+        limited = [item for item in limited if item.limit.count]
+        if not limited:
+            return
+        counters = [_counter(item, now) for item in limited]
+        try:
+            counts = self._cache.count(counters)
+        except CacheUnavailable:
+            return
+        wait = max(
+            retry_after(item.limit, current, previous, now % item.limit.seconds)
+            for item, (current, previous) in zip(limited, counts, strict=True)
+        )
+        if wait:
+            with contextlib.suppress(CacheUnavailable):
+                self._cache.take_back(counters)
+            raise TooManyRequests(wait)
+
+
+def _counter(item: Limited, now: float) -> Counter:
+    window = int(now // item.limit.seconds)
+    return Counter(
+        key=f"{item.name}:{window}",
+        previous_key=f"{item.name}:{window - 1}",
+        lifetime=2 * item.limit.seconds,
+    )

@@ -1,0 +1,97 @@
+"""The queue's message: it names a row of the ledger and carries no truth of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from shared.errors import UnreadableMessage
+
+REQUEST_ID = "request_id"
+"""Header that ties a message to the request which was answered 201; for log lines only."""
+
+MAX_MESSAGE_BYTES = 256
+"""Our bodies have under 30 bytes. What is much longer is nobody's id, and is not even parsed."""
+
+MAX_ROW_ID = 2**63 - 1
+"""The ledger's id is a `bigint`."""
+
+_MAX_REQUEST_ID_LENGTH = 128
+_MAX_UNSIGNED_BYTE = 255
+_MIN_SIGNED_BYTE = -128
+
+
+@dataclass(frozen=True, slots=True)
+class SyncMessage:
+    """Asks for one row to be copied.
+
+    Attributes:
+        row_id: id of the row, from 1 to `MAX_ROW_ID`.
+        request_id: id of the request that recorded it; empty where the message brought none.
+    """
+
+    row_id: int
+    request_id: str = ""
+
+    @property
+    def body(self) -> bytes:
+        """The message's body, a JSON object."""
+        return b'{"id": %d}' % self.row_id
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The message's headers."""
+        return {REQUEST_ID: self.request_id} if self.request_id else {}
+
+    @classmethod
+    def decode(cls, body: bytes, headers: Mapping[str, object] | None = None) -> Self:
+        """Reads a message.
+
+        Args:
+            body: the bytes as they were published.
+            headers: the message's headers; a string may be plain or, as AWS's event has it, an
+                object `{"bytes": [...]}`. A header that makes no sense is read as absent, since
+                nothing but log lines depends on one.
+
+        Raises:
+            UnreadableMessage: the body names no row; the text says why.
+        """
+        request_id = header_text((headers or {}).get(REQUEST_ID))
+        return cls(_row_id(body), request_id[:_MAX_REQUEST_ID_LENGTH])
+
+
+def header_text(value: object) -> str:
+    """Reads a header's value as text; empty where it is none."""
+    match value:
+        case str():
+            return value
+        case bytes():
+            return value.decode(errors="replace")
+        case {"bytes": list() as numbers} if all(_is_byte(n) for n in numbers):
+            # The mapping is a Java program, whose bytes have a sign: 0xC3 may come as -61.
+            return bytes(n & _MAX_UNSIGNED_BYTE for n in numbers).decode(errors="replace")
+        case _:
+            return ""
+
+
+def _is_byte(value: object) -> bool:
+    return type(value) is int and _MIN_SIGNED_BYTE <= value <= _MAX_UNSIGNED_BYTE
+
+
+def _row_id(body: bytes) -> int:
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise UnreadableMessage(f"{len(body)} bytes, more than {MAX_MESSAGE_BYTES}")
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableMessage("not JSON") from error
+    if not isinstance(document, dict) or "id" not in document:
+        raise UnreadableMessage("no id")
+    row_id = document["id"]
+    if type(row_id) is not int:  # True and 1.0 equal 1 but name no row
+        raise UnreadableMessage("the id is not a whole number")
+    if not 1 <= row_id <= MAX_ROW_ID:
+        raise UnreadableMessage("the id is out of range")
+    return row_id

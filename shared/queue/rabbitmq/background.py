@@ -1,0 +1,248 @@
+"""The publisher of a local process: one connection in its own thread, confirms in flight."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+from pika.adapters.select_connection import IOLoop
+from pika.channel import Channel
+
+from shared.errors import QueueUnavailable
+from shared.injection_points import CrashPoint, injection_point
+from shared.queue.messages import SyncMessage
+from shared.queue.publisher import Counts
+from shared.queue.rabbitmq.backoff import pause
+from shared.queue.rabbitmq.confirms import Confirms
+from shared.queue.rabbitmq.failures import FAILURES
+from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
+from shared.queue.rabbitmq.topology import publication
+
+logger = logging.getLogger(__name__)
+
+BACKLOG = 10_000
+"""Announcements waiting or unconfirmed, about 3 MB; beyond them rows are left to requeue."""
+
+PAUSE = 0.01
+"""Seconds between two sends while there is much to send. An idle publisher sends at once."""
+
+QUIET = 10.0
+"""Seconds between two log lines about lost announcements."""
+
+
+class BackgroundPublisher:
+    """Sends what waits in one go; loses, rather than waits, while the broker is away.
+
+    Threads that announce only append to a deque. The publisher wakes up by itself every `pause`
+    while there is traffic, so that a burst costs no wake-up for each message; the first one after
+    a silence wakes it. Nothing connects before the first announcement, so that a process may fork.
+
+    Args:
+        url: of the broker.
+        backlog: messages that may wait or be in flight.
+        pause: seconds, see `PAUSE`.
+        wall_clock: seconds since 1970, stamped on the messages.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        backlog: int = BACKLOG,
+        pause: float = PAUSE,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._parameters = parameters(url)
+        self._backlog = backlog
+        self._pause = pause
+        self._wall_clock = wall_clock
+        self._waiting: deque[SyncMessage] = deque()
+        self._confirms: Confirms[int] = Confirms()
+        self._loop: IOLoop  # made with the thread: it holds sockets
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._counting = threading.Lock()
+        self._asleep = False
+        self._closing = False
+        self._link: Link | None = None
+        self._channel: Channel | None = None
+        self._tries = 0
+        self._outage = False
+        self._confirmed = 0
+        self._lost: Counter[str] = Counter()
+        self._said_at = -QUIET
+
+    def publish(self, row_id: int, request_id: str) -> None:
+        """Hands a row to the publisher; see `Publisher.announce`."""
+        if self._closing:
+            self._lose("closed", 1)
+            return
+        if len(self._waiting) >= self._backlog:
+            self._lose("backlog full", 1)
+            return
+        self._waiting.append(SyncMessage(row_id, request_id))
+        if self._asleep:
+            self._asleep = False
+            self._loop.add_callback_threadsafe(self._flush)
+        elif self._thread is None:
+            self._start()
+
+    def close(self, timeout: float) -> None:
+        """Sends what waits and ends the thread; see `Publisher.close`."""
+        self._closing = True
+        with self._starting:
+            thread = self._thread
+        if thread is None or not thread.is_alive():
+            return
+        self._loop.add_callback_threadsafe(self._finish)
+        thread.join(timeout)
+        if thread.is_alive():
+            self._loop.add_callback_threadsafe(self._stop)
+            thread.join(1)
+
+    def counts(self) -> Counts:
+        """Gives the counts so far; see `Publisher.counts`."""
+        lost = dict(self._lost)
+        pending = len(self._waiting) + len(self._confirms)
+        return Counts(self._confirmed + sum(lost.values()) + pending, self._confirmed, lost)
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None and not self._closing:
+                self._loop = IOLoop()
+                self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+                self._thread.start()
+
+    # Everything below runs in the publisher's own thread.
+
+    def _run(self) -> None:
+        self._connect()
+        self._loop.start()
+        self._loop.close()
+
+    def _connect(self) -> None:
+        if self._closing and not self._waiting:
+            self._stop()
+        else:
+            self._link = Link(self._parameters, self._loop, self)
+
+    def on_ready(self, channel: Channel) -> None:
+        """The channel is open: ask for confirms, send what waits."""
+        channel.add_on_return_callback(self._on_returned)
+        channel.confirm_delivery(
+            self._on_settled, callback=lambda _frame: self._on_confirming(channel)
+        )
+
+    def _on_confirming(self, channel: Channel) -> None:
+        self._confirms = Confirms()
+        self._channel = channel
+        self._tries = 0
+        if self._outage:
+            self._outage = False
+            logger.info("RabbitMQ is back", extra={"lost": dict(self._lost)})
+        self._flush()
+
+    def on_lost(self, error: QueueUnavailable) -> None:
+        """The link is gone: what was in flight is left to requeue."""
+        self._channel = None
+        self._link = None
+        self._asleep = False
+        self._lose("connection lost", len(self._confirms.drain()))
+        if self._closing:
+            self._lose("closed", self._forget())
+            self._loop.stop()
+            return
+        if self._tries:  # the broker did not come back at once: nobody waits for it
+            self._lose("broker away", self._forget())
+        if not self._outage:
+            self._outage = True
+            logger.warning(
+                "RabbitMQ is away: rows are left to requeue", extra={"reason": str(error)}
+            )
+        self._loop.call_later(pause(self._tries, random.random()), self._connect)
+        self._tries += 1
+
+    def _forget(self) -> int:
+        count = len(self._waiting)
+        for _ in range(count):
+            self._waiting.popleft()
+        return count
+
+    def _flush(self) -> None:
+        """Sends what waits; comes back after the pause until there is nothing to send."""
+        if self._channel is None or self._link is None:
+            return
+        count = min(len(self._waiting), self._backlog - len(self._confirms))
+        if count:
+            now = self._wall_clock()
+            injection_point(CrashPoint.BEFORE_PUBLISH)
+            try:
+                with self._link.one_write():
+                    for _ in range(count):
+                        publication(self._waiting.popleft(), now).send(self._channel)
+                        self._confirms.sent(1)
+            except FAILURES:  # the channel is closing: `on_lost` comes next
+                self._lose("connection lost", 1)
+                return
+            injection_point(CrashPoint.AFTER_PUBLISH)
+        if self._closing:
+            self._finish_if_done()
+        if count or self._waiting:
+            self._loop.call_later(self._pause, self._flush)
+            return
+        self._asleep = True
+        if self._waiting and self._asleep:  # announced between the look and the sleep
+            self._asleep = False
+            self._loop.call_later(0, self._flush)
+
+    def _on_settled(self, frame: Any) -> None:
+        settled = len(
+            self._confirms.settle(frame.method.delivery_tag, multiple=frame.method.multiple)
+        )
+        if frame.method.NAME == "Basic.Ack":
+            self._confirmed += settled
+        else:
+            self._lose("nacked", settled)
+        if self._closing:
+            self._finish_if_done()
+
+    def _on_returned(self, *_message: Any) -> None:
+        # The broker confirms a message that it returns, right after.
+        self._confirmed -= 1
+        self._lose("unroutable", 1)
+
+    def _finish(self) -> None:
+        self._flush()
+        self._finish_if_done()
+        if self._link is None:  # between two tries to connect
+            self._stop()
+
+    def _finish_if_done(self) -> None:
+        if self._channel and self._link and not self._waiting and not self._confirms:
+            self._channel = None
+            self._link.close()
+
+    def _stop(self) -> None:
+        self._lose("closed", len(self._confirms.drain()) + self._forget())
+        link, self._link = self._link, None
+        if link:
+            self._loop.call_later(GOODBYE, self._loop.stop)
+            link.close()
+        else:
+            self._loop.stop()
+
+    def _lose(self, reason: str, count: int) -> None:
+        if not count:
+            return
+        now = time.monotonic()
+        with self._counting:
+            self._lost[reason] += count
+            if self._outage or now - self._said_at < QUIET:  # an outage has its own line
+                return
+            self._said_at = now
+        logger.warning("Announcements lost: requeue delivers", extra={"lost": dict(self._lost)})

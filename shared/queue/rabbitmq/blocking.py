@@ -1,0 +1,82 @@
+"""The publisher of a Lambda sandbox: the message is out before the function returns."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from shared.errors import QueueUnavailable
+from shared.queue.messages import SyncMessage
+from shared.queue.publisher import Counts
+from shared.queue.rabbitmq.session import Session
+from shared.queue.rabbitmq.topology import publication
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = 1.0
+"""Seconds that a request may be held up while the broker is away or slow."""
+
+REST = 5.0
+"""Seconds after a failure in which no further request pays for a try."""
+
+
+class BlockingPublisher:
+    """Publishes in the caller's thread and waits for the confirm; one connection a sandbox.
+
+    Args:
+        url: of the broker.
+        timeout: seconds that an announcement may take.
+        clock: a clock that never goes backwards.
+        wall_clock: seconds since 1970, stamped on the messages.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = TIMEOUT,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._session = Session(url, timeout=timeout)
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._resting_until = clock()
+        self._published = 0
+        self._confirmed = 0
+        self._lost: Counter[str] = Counter()
+
+    def publish(self, row_id: int, request_id: str) -> None:
+        """Publishes a row's message; see `Publisher.announce`."""
+        self._published += 1
+        if self._clock() < self._resting_until:
+            self._lose("broker away", row_id)
+            return
+        message = publication(SyncMessage(row_id, request_id), self._wall_clock())
+        try:
+            confirmed = self._session.publish([message])
+        except QueueUnavailable as error:
+            self._resting_until = self._clock() + REST
+            self._lose("broker away", row_id, str(error))
+            return
+        if confirmed:
+            self._confirmed += 1
+        else:
+            self._lose("refused or unroutable", row_id)
+
+    def close(self, timeout: float) -> None:  # noqa: ARG002
+        """Ends the connection; see `Publisher.close`."""
+        self._session.close()
+
+    def counts(self) -> Counts:
+        """Gives the counts so far; see `Publisher.counts`."""
+        return Counts(self._published, self._confirmed, dict(self._lost))
+
+    def _lose(self, reason: str, row_id: int, error: str = "") -> None:
+        self._lost[reason] += 1
+        logger.warning(
+            "message lost, requeue delivers the row",
+            extra={"row_id": row_id, "reason": f"{reason}: {error}" if error else reason},
+        )

@@ -1,0 +1,210 @@
+"""Receiving messages: one connection that comes back whenever it is lost."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from pika.adapters.select_connection import IOLoop
+from pika.channel import Channel
+from pika.spec import BasicProperties
+
+from shared.errors import QueueUnavailable
+from shared.queue.rabbitmq.backoff import pause
+from shared.queue.rabbitmq.failures import FAILURES
+from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
+from shared.queue.rabbitmq.topology import QUEUE
+from shared.queue.rmq_event import Delivery
+
+logger = logging.getLogger(__name__)
+
+_PROPERTIES = (
+    "headers",
+    "content_type",
+    "content_encoding",
+    "delivery_mode",
+    "priority",
+    "correlation_id",
+    "reply_to",
+    "expiration",
+    "message_id",
+    "timestamp",
+    "type",
+    "user_id",
+    "app_id",
+    "cluster_id",
+)
+"""AMQP's basic properties, which `Delivery` has under the same names."""
+
+
+class Tag(NamedTuple):
+    """A delivery's name, good for as long as its connection stands.
+
+    Attributes:
+        connection: counts the consumer's connections.
+        number: the channel's delivery tag.
+    """
+
+    connection: int
+    number: int
+
+
+class Receiver(Protocol):
+    """Who is handed the messages, in the consumer's thread."""
+
+    def on_delivery(self, tag: Tag, delivery: Delivery) -> None:
+        """A message came."""
+
+    def on_reset(self) -> None:
+        """The connection is lost: every message not yet settled goes back to the queue."""
+
+
+class Consumer:
+    """Consumes the queue `sync`; runs an event loop in the thread that calls `run`.
+
+    Every method but `call_soon` belongs to that thread.
+
+    Args:
+        url: of the broker.
+        receiver: gets the messages.
+        prefetch: messages that may be handed over and not yet settled.
+        chance: evenly spread from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        receiver: Receiver,
+        *,
+        prefetch: int,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._parameters = parameters(url)
+        self._receiver = receiver
+        self._prefetch = prefetch
+        self._chance = chance
+        self._loop = IOLoop()
+        self._link: Link | None = None
+        self._channel: Channel | None = None
+        self._consumer_tag = ""
+        self._connections = 0
+        self._failures = 0
+        self._away = False
+        self._cancelled = False
+        self._stopping = False
+
+    @property
+    def vhost(self) -> str:
+        """The broker's virtual host."""
+        return str(self._parameters.virtual_host)
+
+    def run(self) -> None:
+        """Consumes until `stop`; connects for as long as it takes."""
+        self._connect()
+        self._loop.start()
+        self._loop.close()
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Has something called in the consumer's thread; the one method for other threads."""
+        self._loop.add_callback_threadsafe(call)
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Has something called after so many seconds."""
+        self._loop.call_later(seconds, call)
+
+    def ack(self, tag: Tag) -> None:
+        """Settles this message and all before it as done."""
+        self._settle(tag, lambda c: c.basic_ack(tag.number, multiple=True))
+
+    def requeue(self, tag: Tag, *, multiple: bool) -> None:
+        """Gives this message back to the queue, and with `multiple` all unsettled before it."""
+        self._settle(tag, lambda c: c.basic_nack(tag.number, multiple=multiple, requeue=True))
+
+    def cancel(self) -> None:
+        """Asks the broker for no more messages; some may still be under way.
+
+        From now on a lost connection is not made anew: nothing could be settled on it.
+        """
+        self._cancelled = True
+        if self._channel:
+            channel, consumer_tag = self._channel, self._consumer_tag
+            self._guarded(lambda: channel.basic_cancel(consumer_tag))
+
+    def stop(self) -> None:
+        """Closes the connection, which gives back what is unsettled, and ends `run`."""
+        self._stopping = True
+        self._channel = None
+        if self._link:
+            self._loop.call_later(GOODBYE, self._loop.stop)
+            self._link.close()
+        else:
+            self._loop.stop()
+
+    def on_ready(self, channel: Channel) -> None:
+        """The channel is open: set the prefetch, then consume."""
+        channel.add_on_cancel_callback(self._on_cancelled)
+        channel.basic_qos(
+            prefetch_count=self._prefetch,
+            callback=lambda _: self._guarded(lambda: self._consume(channel)),
+        )
+
+    def on_lost(self, error: QueueUnavailable) -> None:
+        """The link is gone: say it once, and try again until it is back."""
+        self._channel = None
+        self._link = None
+        if self._stopping:
+            self._loop.stop()
+            return
+        if not self._away:
+            self._away = True
+            logger.warning("RabbitMQ is away", extra={"reason": str(error)})
+        self._receiver.on_reset()
+        if self._cancelled:
+            return
+        self._loop.call_later(pause(self._failures, self._chance()), self._connect)
+        self._failures += 1
+
+    def _connect(self) -> None:
+        if not self._stopping and not self._cancelled:
+            self._connections += 1
+            self._link = Link(self._parameters, self._loop, self)
+
+    def _consume(self, channel: Channel) -> None:
+        if self._cancelled:  # while the channel opened
+            return
+        connection = self._connections
+
+        def on_message(_: Channel, method: Any, properties: BasicProperties, body: bytes) -> None:
+            found = {name: getattr(properties, name) for name in _PROPERTIES}
+            delivery = Delivery(body=body, redelivered=bool(method.redelivered), **found)
+            self._receiver.on_delivery(Tag(connection, method.delivery_tag), delivery)
+
+        self._channel = channel
+        self._consumer_tag = channel.basic_consume(
+            QUEUE, on_message, callback=lambda _: self._on_consuming()
+        )
+
+    def _on_consuming(self) -> None:
+        self._failures = 0
+        if self._away:
+            self._away = False
+            logger.info("RabbitMQ is back")
+
+    def _on_cancelled(self, _frame: Any) -> None:
+        # The queue was deleted, or its leader moved (RabbitMQ guide, "Consumer Cancellation
+        # Notification"): a new connection finds out which.
+        if self._link:
+            self._link.close()
+
+    def _settle(self, tag: Tag, how: Callable[[Channel], None]) -> None:
+        channel = self._channel
+        if channel and tag.connection == self._connections:
+            self._guarded(lambda: how(channel))
+
+    def _guarded(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except FAILURES as error:  # the channel is closing: `on_lost` comes next
+            logger.debug("channel is closing", extra={"reason": str(error)})

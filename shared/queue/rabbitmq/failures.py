@@ -1,0 +1,57 @@
+"""What pika raises, as an error of this service. The one place where they are translated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+from pika.exceptions import (
+    AMQPConnectionError,
+    AMQPError,
+    ChannelClosed,
+    ChannelError,
+    ConnectionClosed,
+    ReentrancyError,
+)
+
+from shared.errors import QueueUnavailable
+
+FAILURES = (AMQPError, AMQPConnectorException, ChannelError, ReentrancyError, OSError)
+"""Everything that pika raises by itself, and what the socket below it raises."""
+
+
+def unavailable(failure: BaseException | str) -> QueueUnavailable:
+    """Gives the error that tells of a failure, in one line and without the URL's password."""
+    return QueueUnavailable(failure if isinstance(failure, str) else _line(_innermost(failure)))
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns whatever pika raises in its block into `QueueUnavailable`."""
+    try:
+        yield
+    except FAILURES as error:
+        raise unavailable(error) from error
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Unwraps what pika's connection workflow wraps around the reason."""
+    while True:
+        inner = getattr(error, "exception", None)
+        if inner is None and (several := getattr(error, "exceptions", None)):
+            inner = several[-1]
+        if inner is None and type(error) is AMQPConnectionError and error.args:
+            inner = error.args[0]
+        if not isinstance(inner, BaseException):
+            return error
+        error = inner
+
+
+def _line(error: BaseException) -> str:
+    if isinstance(error, ConnectionClosed | ChannelClosed) and len(error.args) > 1:
+        return f"{error.reply_code} {error.reply_text}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    details = " ".join(str(a) for a in error.args).strip()
+    return f"{type(error).__name__}: {details}" if details else type(error).__name__

@@ -1,0 +1,196 @@
+"""RabbitMQ for a caller that waits: every step ends within its time limit.
+
+pika's own `BlockingConnection` has no limit on the wait for a confirm, and sends one message at a
+time. So this drives the same link as the background publisher, in the caller's thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pika.adapters.select_connection import IOLoop
+from pika.channel import Channel
+
+from shared.errors import QueueUnavailable
+from shared.queue.rabbitmq.confirms import Confirms
+from shared.queue.rabbitmq.failures import translated, unavailable
+from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
+from shared.queue.rabbitmq.topology import Publication
+
+HEARTBEAT = 300
+"""The session's loop runs only while somebody waits, so its connection is often silent for
+minutes, or frozen with its Lambda sandbox. The broker drops it after twice this many seconds."""
+
+
+class Session:
+    """A connection kept between uses, made when it is needed, made anew once when it had died.
+
+    Not safe for several threads at once.
+
+    Args:
+        url: of the broker.
+        timeout: seconds for each use, connecting included.
+        clock: a clock that never goes backwards.
+    """
+
+    def __init__(
+        self, url: str, *, timeout: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        # pika's own limit comes later than ours: of two that give up at once, one would leave the
+        # socket to the other.
+        self._parameters = parameters(url, heartbeat=HEARTBEAT, timeout=timeout + GOODBYE)
+        self._timeout = timeout
+        self._clock = clock
+        self._loop: IOLoop | None = None
+        self._link: Link | None = None
+        self._channel: Channel | None = None
+        self._error: QueueUnavailable | None = None
+        self._confirms: Confirms[str] = Confirms()
+        self._returned: set[str] = set()
+        self._taken: set[str] = set()
+        self._ends = 0.0
+
+    def publish(self, publications: Sequence[Publication]) -> set[str]:
+        """Publishes messages and waits for the broker to take charge of them.
+
+        A message may go out twice where the connection broke. Who publishes must not mind.
+
+        Returns:
+            The message ids that are in a queue and confirmed. What is missing was refused, or no
+            queue was there for it.
+
+        Raises:
+            QueueUnavailable: not all of them were settled in time.
+        """
+        confirmed: set[str] = self._once_more(lambda: self._publish(publications))
+        return confirmed
+
+    def depth(self, queue: str) -> int:
+        """Counts the messages that wait in a queue.
+
+        Raises:
+            QueueUnavailable: the broker is unreachable or has no such queue.
+        """
+        return int(
+            self.ask(lambda c, r: c.queue_declare(queue, passive=True, callback=r)).message_count
+        )
+
+    def ask(self, method: Callable[[Channel, Callable[[Any], None]], object]) -> Any:
+        """Calls one method of the channel that the broker replies to, and gives the reply.
+
+        Args:
+            method: is given the channel and the callback for the reply.
+
+        Raises:
+            QueueUnavailable: the broker is unreachable or refused.
+        """
+        return self._once_more(lambda: self._ask(method))
+
+    def close(self) -> None:
+        """Ends the connection, if there is one."""
+        link, loop, self._link, self._channel = self._link, self._loop, None, None
+        if link and loop:
+            if self._error is None:
+                loop.call_later(GOODBYE, loop.stop)
+                link.close()
+                loop.start()
+            loop.close()
+        self._loop = None
+
+    def on_ready(self, channel: Channel) -> None:
+        """The channel is open: ask for confirms."""
+        channel.add_on_return_callback(self._on_returned)
+        channel.confirm_delivery(
+            self._on_settled, callback=lambda _frame: self._on_confirming(channel)
+        )
+
+    def on_lost(self, error: QueueUnavailable) -> None:
+        """The link is gone: whoever waits is told."""
+        self._error = error
+        self._channel = None
+        self._wake()
+
+    def _once_more(self, use: Callable[[], Any]) -> Any:
+        kept = self._channel is not None
+        self._ends = self._clock() + self._timeout
+        try:
+            with translated():
+                return use()
+        except QueueUnavailable:
+            died = self._error is not None
+            self.close()
+            if not (kept and died):  # a fresh connection would fare no better, nor a slow broker
+                raise
+        try:
+            with translated():
+                return use()
+        except QueueUnavailable:
+            self.close()
+            raise
+
+    def _publish(self, publications: Sequence[Publication]) -> set[str]:
+        channel, link = self._open()
+        self._returned = set()
+        self._taken = set()
+        with link.one_write():
+            for publication in publications:
+                publication.send(channel)
+                self._confirms.sent(str(publication.properties.message_id))
+        self._wait(lambda: not self._confirms)
+        return self._taken - self._returned
+
+    def _ask(self, method: Callable[[Channel, Callable[[Any], None]], object]) -> Any:
+        channel, _ = self._open()
+        replies: list[Any] = []
+
+        def on_reply(frame: Any) -> None:
+            replies.append(frame.method)
+            self._wake()
+
+        method(channel, on_reply)
+        self._wait(lambda: bool(replies))
+        return replies[0]
+
+    def _open(self) -> tuple[Channel, Link]:
+        if self._channel is None or self._link is None:
+            self._error = None
+            self._loop = IOLoop()
+            self._confirms = Confirms()
+            self._link = Link(self._parameters, self._loop, self)
+            self._wait(lambda: self._channel is not None)
+        if self._channel is None or self._link is None:
+            raise self._error or unavailable("the connection was lost")
+        return self._channel, self._link
+
+    def _wait(self, done: Callable[[], bool]) -> None:
+        loop = self._loop
+        if loop is None:
+            raise unavailable("the connection was lost")
+        deadline = loop.call_later(max(0.0, self._ends - self._clock()), loop.stop)
+        while self._error is None and not done():
+            if self._clock() >= self._ends:
+                raise unavailable(f"no answer within {self._timeout:g} s")
+            loop.start()
+        loop.remove_timeout(deadline)
+        if self._error:
+            raise self._error
+
+    def _wake(self) -> None:
+        if self._loop:
+            self._loop.stop()
+
+    def _on_confirming(self, channel: Channel) -> None:
+        self._channel = channel
+        self._wake()
+
+    def _on_settled(self, frame: Any) -> None:
+        method = frame.method
+        settled = self._confirms.settle(method.delivery_tag, multiple=method.multiple)
+        if method.NAME == "Basic.Ack":
+            self._taken.update(settled)
+        self._wake()
+
+    def _on_returned(self, _channel: Any, _method: Any, properties: Any, _body: bytes) -> None:
+        self._returned.add(properties.message_id)

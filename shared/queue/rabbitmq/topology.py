@@ -1,0 +1,109 @@
+"""The queues, and how a message is laid into one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pika
+from pika.channel import Channel
+
+from shared.queue.messages import SyncMessage, header_text
+
+QUEUE = "sync"
+"""One message for each object to copy."""
+
+DEAD = "sync.dead"
+"""Messages that name no row, each with the reason in its headers."""
+
+REASON = "reason"
+"""Header of a dead letter: why it is one."""
+
+DELIVERY_LIMIT = 10_000
+"""RabbitMQ 4 drops a message of a quorum queue after 20 redeliveries unless told otherwise. A
+batch that meets a database that is down is handed back every 8 s at most, so 10,000 are nearly a
+day; what reaches them is dead-lettered, not dropped, and its row is published again."""
+
+_PERSISTENT = 2
+
+
+def arguments(queue: str, queue_type: str) -> dict[str, object]:
+    """Gives the arguments that a queue is declared with.
+
+    Args:
+        queue: `QUEUE` or `DEAD`.
+        queue_type: `quorum` or `classic`.
+    """
+    found: dict[str, object] = {"x-queue-type": queue_type}
+    if queue == QUEUE:
+        # Through the default exchange, which routes by the queue's name: no exchange to look after.
+        found |= {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": DEAD}
+        if queue_type == "quorum":
+            found["x-delivery-limit"] = DELIVERY_LIMIT
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A message ready to go out.
+
+    Attributes:
+        key: the name of its queue; the default exchange routes by it.
+        properties: with a `message_id`, by which a returned message is known again.
+    """
+
+    key: str
+    body: bytes
+    properties: pika.BasicProperties
+
+    def send(self, channel: Channel) -> None:
+        """Publishes it, mandatory: without a queue for it, it comes back."""
+        channel.basic_publish("", self.key, self.body, self.properties, mandatory=True)
+
+
+def publication(message: SyncMessage, now: float) -> Publication:
+    """Prepares the message that asks for a row.
+
+    Args:
+        message: the row's.
+        now: seconds since 1970.
+    """
+    properties = pika.BasicProperties(
+        content_type="application/json",
+        delivery_mode=_PERSISTENT,
+        headers=message.headers,
+        message_id=str(message.row_id),
+        timestamp=int(now),
+    )
+    return Publication(QUEUE, message.body, properties)
+
+
+def dead_letter(data: bytes, reason: str, headers: Mapping[str, object], now: float) -> Publication:
+    """Prepares the dead letter of what names no row.
+
+    Args:
+        data: the body as it came.
+        reason: why nobody could read it.
+        headers: its headers; a value that is no string or whole number goes as text.
+        now: seconds since 1970.
+    """
+    kept = {k: _kept(v) for k, v in headers.items()}
+    properties = pika.BasicProperties(
+        delivery_mode=_PERSISTENT,
+        headers={**kept, REASON: reason},
+        message_id=str(uuid4()),
+        timestamp=int(now),
+    )
+    return Publication(DEAD, data, properties)
+
+
+def _kept(value: object) -> str | int:
+    """Gives a header's value as pika can write it: it knows no float, and 64 bits of a number."""
+    match value:
+        case int() if -(2**63) <= value < 2**63:
+            return value
+        case int() | float():
+            return str(value)
+        case _:
+            return header_text(value)

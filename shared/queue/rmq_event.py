@@ -1,0 +1,188 @@
+"""The `aws:rmq` event: what an event source mapping of RabbitMQ hands to a function.
+
+The shape is AWS's (Lambda developer guide, "Using Lambda with Amazon MQ", example RabbitMQ
+event). The local trigger builds it and the worker reads it, so both ends live here. Pure.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.errors import UnreadableMessage
+from shared.queue.messages import SyncMessage
+
+LOCAL_ARN = "arn:aws:mq:local:000000000000:broker:sync:b-00000000-0000-0000-0000-000000000000"
+"""A name in the form of AWS's; account and id are those of no broker."""
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NOON = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message as the broker delivered it; the fields are AMQP 0-9-1's basic properties.
+
+    Attributes:
+        timestamp: seconds since 1970.
+    """
+
+    body: bytes
+    redelivered: bool = False
+    headers: Mapping[str, object] | None = None
+    content_type: str | None = None
+    content_encoding: str | None = None
+    delivery_mode: int | None = None
+    priority: int | None = None
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    expiration: str | None = None
+    message_id: str | None = None
+    timestamp: int | None = None
+    type: str | None = None
+    user_id: str | None = None
+    app_id: str | None = None
+    cluster_id: str | None = None
+
+    @classmethod
+    def of(cls, message: SyncMessage, *, timestamp: int | None = None) -> Delivery:
+        """Gives the delivery of a message that never went through a broker."""
+        return cls(
+            body=message.body,
+            headers=message.headers,
+            content_type="application/json",
+            delivery_mode=2,
+            message_id=str(message.row_id),
+            timestamp=timestamp,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that names no row, kept for the dead-letter queue.
+
+    Attributes:
+        data: the body; where even its base64 was wrong, the text as it came.
+        reason: why, in a few words.
+        headers: the message's headers as the event had them.
+    """
+
+    data: bytes
+    reason: str
+    headers: Mapping[str, object] = field(default_factory=dict)
+
+
+def build(
+    deliveries: Iterable[Delivery],
+    *,
+    queue: str = "sync",
+    vhost: str = "/",
+    arn: str = LOCAL_ARN,
+) -> dict[str, Any]:
+    """Makes the event that hands a batch of deliveries to a function.
+
+    Args:
+        deliveries: the batch, in the queue's order.
+        queue: name of the queue.
+        vhost: the broker's virtual host that the queue is in.
+        arn: what the event names as its source.
+
+    Returns:
+        The event, made of nothing but what JSON has.
+    """
+    return {
+        "eventSource": "aws:rmq",
+        "eventSourceArn": arn,
+        "rmqMessagesByQueue": {f"{queue}::{vhost}": [_message(d) for d in deliveries]},
+    }
+
+
+def read(event: Mapping[str, Any]) -> Sequence[SyncMessage | Unreadable]:
+    """Reads the messages of an event, of all its queues, in order.
+
+    Raises:
+        UnreadableMessage: it is no `aws:rmq` event at all.
+    """
+    queues = event.get("rmqMessagesByQueue")
+    if not isinstance(queues, dict):
+        raise UnreadableMessage("the event is not one of aws:rmq")
+    return [_read(message) for messages in queues.values() for message in messages]
+
+
+def _read(message: Mapping[str, Any]) -> SyncMessage | Unreadable:
+    text = message.get("data") or ""
+    headers = (message.get("basicProperties") or {}).get("headers") or {}
+    data = str(text).encode(errors="replace")
+    try:
+        data = base64.b64decode(data, validate=True)
+        return SyncMessage.decode(data, headers)
+    except binascii.Error:
+        return Unreadable(data, "not base64", headers)
+    except UnreadableMessage as error:
+        return Unreadable(data, error.about, headers)
+
+
+def _message(delivery: Delivery) -> dict[str, Any]:
+    headers = delivery.headers
+    return {
+        "basicProperties": {
+            "contentType": delivery.content_type,
+            "contentEncoding": delivery.content_encoding,
+            "headers": None if headers is None else {k: _plain(v) for k, v in headers.items()},
+            "deliveryMode": delivery.delivery_mode,
+            "priority": delivery.priority,
+            "correlationId": delivery.correlation_id,
+            "replyTo": delivery.reply_to,
+            "expiration": delivery.expiration,
+            "messageId": delivery.message_id,
+            "timestamp": _timestamp(delivery.timestamp),
+            "type": delivery.type,
+            "userId": delivery.user_id,
+            "appId": delivery.app_id,
+            "clusterId": delivery.cluster_id,
+            "bodySize": len(delivery.body),
+        },
+        "redelivered": delivery.redelivered,
+        "data": base64.b64encode(delivery.body).decode(),
+    }
+
+
+def _plain(value: object) -> Any:
+    """Gives a header's value as the mapping shows it: a string as the object of its bytes."""
+    match value:
+        case str() | bytes():
+            return {"bytes": list(value.encode() if isinstance(value, str) else value)}
+        case dict():
+            return {str(k): _plain(v) for k, v in value.items()}
+        case list():
+            return [_plain(v) for v in value]
+        case None | bool() | int() | float():
+            return value
+        case datetime():
+            return _java_date(int(value.replace(tzinfo=value.tzinfo or UTC).timestamp()))
+        case _:
+            return str(value)
+
+
+def _timestamp(seconds: int | None) -> str | None:
+    """Writes a time; one that no calendar has, such as a sender's milliseconds, is left out.
+
+    A message that could not be shown could not be put aside either, and would come for ever.
+    """
+    try:
+        return None if seconds is None else _java_date(seconds)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _java_date(seconds: int) -> str:
+    """Writes a time as Java's default format does, in English whatever the locale here."""
+    when = datetime.fromtimestamp(seconds, UTC)
+    hour = when.hour % _NOON or _NOON
+    half = "AM" if when.hour < _NOON else "PM"
+    date = f"{_MONTHS[when.month - 1]} {when.day}, {when.year}"
+    return f"{date}, {hour}:{when.minute:02}:{when.second:02} {half}"

@@ -1,0 +1,106 @@
+"""What an S3 server's refusals mean: pure rules, from the status and the error document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from shared.errors import (
+    AccessRefused,
+    BucketMissing,
+    ObjectChanged,
+    ObjectMissing,
+    ObjectNotVisible,
+    SourceUnavailable,
+    TransferError,
+)
+
+MAX_DOCUMENT_BYTES = 65_536
+"""As much of an error document as is kept."""
+
+_PASSING = {
+    "RequestTimeTooSkewed": "this machine's clock is wrong",
+    "ExpiredToken": "the session token has expired",
+    "TokenRefreshRequired": "the session token must be refreshed",
+    "SlowDown": "it asks to slow down",
+    "RequestTimeout": "the request took too long to arrive",
+    "RequestLimitExceeded": "it asks to slow down",
+    "ThrottlingException": "it asks to slow down",
+}
+"""Codes that come with 400 or 403 as well as 503, and mean that a later attempt may succeed."""
+
+_REFUSED = {
+    "InvalidAccessKeyId": "the access key is not known there",
+    "SignatureDoesNotMatch": "the secret key is wrong",
+    "InvalidObjectState": "the object is archived and must be restored first",
+    "InvalidToken": "the session token is wrong",
+    "AccountProblem": "there is a problem with the AWS account",
+    "AllAccessDisabled": "all access to the bucket has been disabled",
+    "KMS.DisabledException": "the object's KMS key is disabled",
+}
+
+
+def code_of(document: bytes) -> str:
+    """Gives the `Code` of an S3 error document, or an empty text."""
+    match = re.search(rb"<Code>\s*([A-Za-z0-9.]{1,64})\s*</Code>", document[:MAX_DOCUMENT_BYTES])
+    return match[1].decode() if match else ""
+
+
+def region_of(status: int, headers: Mapping[str, str], document: bytes) -> str | None:
+    """Gives the region that an answer sends us to, None where it is no such answer.
+
+    S3 answers so to a request that reached, or was signed for, another region than the bucket's
+    (AWS S3 user guide, "Making requests using the REST API", request redirection).
+    """
+    if status not in {301, 307, 400}:
+        return None
+    if status == 400 and code_of(document) != "AuthorizationHeaderMalformed":  # noqa: PLR2004
+        return None
+    found = re.search(rb"<Region>\s*([a-z0-9-]{1,32})\s*</Region>", document)
+    named = headers.get("x-amz-bucket-region", "") or (found[1].decode() if found else "")
+    return named if re.fullmatch(r"[a-z0-9-]{1,32}", named) else None
+
+
+def refusal(status: int, document: bytes, *, within_grace: bool) -> TransferError:
+    """Says what an answer other than 200 and 206 means.
+
+    ==============================  ===========================================
+    answer                          error
+    ==============================  ===========================================
+    a code that passes, see above   `SourceUnavailable`, whatever the status
+    404 NoSuchBucket                `BucketMissing`
+    other 404, within the grace     `ObjectNotVisible`
+    other 404, after it             `ObjectMissing`
+    401, 403                        `AccessRefused`
+    400 with a code of `_REFUSED`   `AccessRefused`
+    412, 416                        `ObjectChanged`: ranges are pinned and known
+    3xx                             `SourceUnavailable`: never followed
+    5xx, 408, 429, anything else    `SourceUnavailable`
+    ==============================  ===========================================
+
+    Args:
+        status: of the answer.
+        document: its body, or the beginning of it.
+        within_grace: whether a missing object may yet become visible.
+    """
+    code = code_of(document)
+    shown = f"{status} {code}".strip()
+    if code in _PASSING:
+        return SourceUnavailable(f"{_PASSING[code]} ({shown})")
+    if code == "NoSuchBucket":
+        return BucketMissing(shown)
+    if status == 404:  # noqa: PLR2004
+        return ObjectNotVisible(shown) if within_grace else ObjectMissing(shown)
+    if code in _REFUSED:
+        return AccessRefused(f"{_REFUSED[code]} ({shown})")
+    if status in {401, 403}:
+        return AccessRefused(
+            f"no permission to read it, or it is missing and the bucket may not be listed ({shown})"
+        )
+    if status in {412, 416}:
+        return ObjectChanged(shown)
+    if 300 <= status < 400:  # noqa: PLR2004
+        return SourceUnavailable(
+            f"it redirects elsewhere; check AWS_S3_REGION_NAME and AWS_ENDPOINT_URL_S3 ({shown})"
+        )
+    return SourceUnavailable(f"it answered {shown}")

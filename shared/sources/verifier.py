@@ -1,0 +1,122 @@
+"""Digests over what a part file holds: SHA-256 always, and the check that the store offers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from shared.errors import ContentMismatch, SourceUnavailable
+from shared.sources.part_file import PartFile
+from shared.sources.s3.checksums import ALGORITHMS, Check, Digest, PartsDigest
+
+BUFFER_BYTES = 512 * 1024
+"""hashlib and preadv release the interpreter lock for each buffer."""
+
+
+class Verifier:
+    """Follows the bytes of one object in order.
+
+    Args:
+        size: of the object in bytes.
+        check: what the store says of the content, None where it says nothing.
+        part_size: gives the size of a numbered part and the number of parts; it may block,
+            and is asked only for checks of several parts.
+    """
+
+    def __init__(
+        self, size: int, check: Check | None, part_size: Callable[[int], tuple[int, int]]
+    ) -> None:
+        self.size = size
+        self.position = 0
+        self._check = check
+        self._part_size = part_size
+        self._sha256 = hashlib.sha256()
+        self._uniform = True
+        self._digest: Digest | None = self._begin(check)
+
+    @property
+    def inline(self) -> bool:
+        """Whether the bytes may be given as they arrive, nothing having to be asked for."""
+        return self._check is None or self._check.parts <= 1
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Takes the next bytes."""
+        if self._digest is None and self._check is not None and not self.inline:
+            self._digest = self._lay_out(self._check)
+        self._sha256.update(data)
+        if self._digest is not None and self._digest is not self._sha256:
+            self._digest.update(data)
+        self.position += len(data)
+
+    def sha256(self) -> bytes:
+        """Gives the digest of the bytes so far."""
+        return self._sha256.digest()
+
+    def follow(self, part: PartFile, limit: int, buffer: memoryview) -> None:
+        """Takes bytes from the file up to `limit`.
+
+        Raises:
+            OSError: the file cannot be read.
+            ContentMismatch: the file ends before.
+        """
+        while self.position < limit:
+            room = buffer[: min(len(buffer), limit - self.position)]
+            count = part.read(self.position, room)
+            if not count:
+                raise ContentMismatch(f"the part ends after {self.position} bytes")
+            self.update(room[:count])
+
+    def finish(self, part: PartFile, buffer: memoryview) -> str:
+        """Says what the complete content was verified by.
+
+        Raises:
+            ContentMismatch: it is not the object's.
+        """
+        check = self._check
+        if check is None or self._digest is None:
+            return "size"
+        if self._digest.digest().hex() == check.value:
+            return check.name
+        if check.parts > 1 and self._uniform:
+            self._read_again(part, check, buffer)
+            return check.name
+        raise ContentMismatch(f"its {check.name} is another")
+
+    def _begin(self, check: Check | None) -> Digest | None:
+        if check is None or check.parts > 1:
+            return None
+        if check.parts:
+            return PartsDigest(check.algorithm, [max(self.size, 1)])
+        return self._sha256 if check.algorithm == "sha256" else ALGORITHMS[check.algorithm]()
+
+    def _lay_out(self, check: Check) -> Digest | None:
+        """Begins with parts of one size, as every uploader makes them, if they can be."""
+        try:
+            first, count = self._part_size(1)
+            if count != check.parts or first < 1:
+                raise SourceUnavailable("the part sizes are not known")  # noqa: TRY301
+            if first * (count - 1) < self.size <= first * count:
+                return PartsDigest(check.algorithm, [first])
+            self._uniform = False
+            return PartsDigest(check.algorithm, self._all_sizes(check))
+        except SourceUnavailable:
+            self._check = None
+            return None
+
+    def _all_sizes(self, check: Check) -> list[int]:
+        return [self._part_size(number)[0] for number in range(1, check.parts + 1)]
+
+    def _read_again(self, part: PartFile, check: Check, buffer: memoryview) -> None:
+        sizes = self._all_sizes(check)
+        if len(set(sizes[:-1])) <= 1:
+            raise ContentMismatch(f"its {check.name} is another")
+        again = PartsDigest(check.algorithm, sizes)
+        position = 0
+        while position < self.size:
+            count = part.read(position, buffer)
+            if not count:
+                break
+            again.update(buffer[:count])
+            position += count
+        if again.digest().hex() != check.value:
+            raise ContentMismatch(f"its {check.name} is another")

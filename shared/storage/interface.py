@@ -1,0 +1,56 @@
+"""Where files are written to, complete or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from shared.domain import Wanted
+from shared.errors import TransferError
+
+
+class Storage(Protocol):
+    """Where files end: a folder whose readers see complete files only."""
+
+    def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
+        """Gives the paths of attempts' part files, `.incoming/<row id>.<attempt>.part`.
+
+        Returns:
+            For each row id its path, or why it has none: `StorageUnavailable`, the storage's
+            folder is missing or not writable; `NameUnsafe`, the file name could leave the
+            storage; `TargetBlocked`, the target is a folder, a link, or lies below a file or a
+            link.
+        """
+        ...
+
+    def make_durable(self, parts: Sequence[Path]) -> None:
+        """Returns when the content of every part is on disk.
+
+        Raises:
+            StorageFull, StorageUnavailable: it may not be; place none of them.
+        """
+        ...
+
+    def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
+        """Renames durable parts to their names and makes the names durable.
+
+        Args:
+            files: each wanted object with its part.
+
+        Returns:
+            The error of every row (by row id) whose file is not in place; the others are.
+        """
+        ...
+
+    def discard(self, wanted: Wanted) -> None:
+        """Removes what this attempt and earlier ones of its row have left of parts.
+
+        Raises:
+            StorageUnavailable: the storage's folder is missing or not writable.
+        """
+        ...
+
+    def sweep(self, older_than: float) -> int:
+        """Removes parts that no attempt has touched for `older_than` seconds; says how many."""
+        ...

@@ -1,0 +1,107 @@
+"""Where the files of a batch belong: each of their folders is opened once for all in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from shared.domain import Wanted
+from shared.errors import NameUnsafe, TransferError
+from shared.injection_points import CrashPoint, injection_point
+from shared.storage.folders import check_target, opened
+from shared.storage.object_key import check_key
+from shared.storage.os_errors import from_os_error
+from shared.storage.parts import journal_of
+
+Folder = tuple[str, ...]
+"""The names of the folders on the way to a file, none for the storage's own."""
+
+Members = dict[int, tuple[str, "Wanted"]]
+"""Files of one folder by row id, each with its name there."""
+
+
+def by_folder(wanted: Iterable[Wanted]) -> tuple[dict[Folder, Members], dict[int, TransferError]]:
+    """Sorts objects by the folders of their files.
+
+    Returns:
+        The files of each folder; and by row id why a name is none, always `NameUnsafe`.
+    """
+    folders: dict[Folder, Members] = {}
+    errors: dict[int, TransferError] = {}
+    for one in wanted:
+        reason = check_key(one.file_name)
+        if reason is None:
+            *folder, name = one.file_name.split("/")
+            folders.setdefault(tuple(folder), {})[one.row_id] = name, one
+        else:
+            errors[one.row_id] = NameUnsafe(f"it {reason}")
+    return folders, errors
+
+
+def blocked(root: int, folder: Folder, members: Members) -> dict[int, TransferError]:
+    """Gives by row id why a file cannot be placed in its folder.
+
+    Args:
+        root: descriptor of the storage's folder.
+        folder: below it; it may be missing yet.
+        members: the files.
+    """
+    errors: dict[int, TransferError] = {}
+    try:
+        with opened(root, folder, create=False) as descriptor:
+            for row_id, (name, wanted) in members.items():
+                try:
+                    check_target(descriptor, name, wanted.file_name)
+                except (OSError, TransferError) as error:
+                    errors[row_id] = as_transfer_error(error)
+    except FileNotFoundError:
+        return {}
+    except (OSError, TransferError) as error:
+        return dict.fromkeys(members, as_transfer_error(error))
+    return errors
+
+
+def rename(
+    root: int, incoming: int, folder: Folder, members: Members, parts: Mapping[int, Path]
+) -> dict[int, TransferError]:
+    """Renames the parts of a folder's files; gives by row id why one is not in place.
+
+    Args:
+        root: descriptor of the storage's folder.
+        incoming: descriptor of the folder of parts.
+        folder: below the storage's; it is made where it is missing.
+        members: the files.
+        parts: of each of them, by row id.
+    """
+    errors: dict[int, TransferError] = {}
+    try:
+        with opened(root, folder, create=True) as descriptor:
+            for row_id, (name, wanted) in members.items():
+                part = parts[row_id]
+                try:
+                    check_target(descriptor, name, wanted.file_name)
+                    os.rename(part.name, name, src_dir_fd=incoming, dst_dir_fd=descriptor)
+                    injection_point(CrashPoint.AFTER_RENAME)
+                    remove(incoming, journal_of(part).name)  # only long parts have one
+                except (OSError, TransferError) as error:
+                    errors[row_id] = as_transfer_error(error)
+    except (OSError, TransferError) as error:
+        return dict.fromkeys(members, as_transfer_error(error))
+    return errors
+
+
+def remove(folder: int, name: str) -> None:
+    """Removes a file that may be gone already.
+
+    Raises:
+        OSError: it is still there.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+def as_transfer_error(error: OSError | TransferError) -> TransferError:
+    """Gives an error of the system as one of the service."""
+    return from_os_error(error) if isinstance(error, OSError) else error

@@ -1,0 +1,48 @@
+"""Parts and journals that a dead worker left behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+
+from shared.storage.parts import is_ours
+
+
+def sweep(folder: int, before: float) -> int:
+    """Removes what nobody has written since a moment, and nobody holds locked.
+
+    A journal stays as long as its part does.
+
+    Args:
+        folder: descriptor of the folder of unfinished files.
+        before: the moment, in seconds since 1970.
+
+    Returns:
+        How many parts were removed.
+
+    Raises:
+        OSError: the storage refuses.
+    """
+    names = set(filter(is_ours, os.listdir(folder)))
+    parts = {name for name in names if name.endswith(".part")}
+    gone = {name for name in parts if _remove(folder, name, before)}
+    for name in names - parts:
+        if f"{name.rpartition('.')[0]}.part" not in parts - gone:
+            _remove(folder, name, before)
+    return len(gone)
+
+
+def _remove(folder: int, name: str, before: float) -> bool:
+    with suppress(FileNotFoundError, BlockingIOError):  # gone meanwhile, or in use
+        if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime >= before:
+            return False
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(name, flags, dir_fd=folder)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(name, dir_fd=folder)
+        finally:
+            os.close(descriptor)
+        return True
+    return False

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from functions.admin.objects.listing import Listing
+from functions.admin.objects.paging import PAGE_ROWS, Page, Paging, Summary
+from functions.admin.objects.search import CANDIDATES
+from functions.admin.objects.sorting import CHOSEN
+from functions.admin.records import QUERIES, Objects
+from shared.ledger.database import Database
+from shared.ledger.rows import State
+from tests.functions.admin.filled import FILL, ROWS
+from tests.helpers.servers import execute
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    execute(database_url, FILL)
+    database = Database(database_url, QUERIES)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def pages(database: Database) -> Paging:
+    return Paging(database)
+
+
+def ids(page: Page) -> list[int]:
+    return [row.id for row in page.rows]
+
+
+def walk(pages: Paging, query: dict[str, str]) -> list[Summary]:
+    """Gives the rows of all pages, and makes sure that the way back shows the same ones."""
+    page = pages.page(Listing.from_query(query))
+    found = [page]
+    while page.after:
+        page = pages.page(Listing.from_query({**query, "after": page.after.encode()}))
+        found.append(page)
+    for earlier, later in itertools.pairwise(found):
+        assert later.before is not None
+        back = pages.page(Listing.from_query({**query, "before": later.before.encode()}))
+        assert ids(back) == ids(earlier)
+        assert back.after is not None
+    assert found[0].before is None
+    return [row for page in found for row in page.rows]
+
+
+def value(row: Summary, sort: str) -> object:
+    return {
+        "created": row.id,
+        "name": row.file_name.encode(),
+        "size": row.size_bytes,
+        "synced": row.synced_at,
+        "attempts": max(row.attempts, 1) if row.state is not State.QUEUED else row.attempts,
+    }[sort]
+
+
+@pytest.mark.parametrize("sort", CHOSEN)
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("state", ["", *State])
+@pytest.mark.parametrize("few", [True, False])
+def test_every_object_is_on_one_page_in_every_order(
+    database: Database,
+    sort: str,
+    direction: str,
+    state: str,
+    few: bool,
+) -> None:
+    pages = Paging(database, few_of_type=1000 if few else 0, few_ids=0)
+    kind = {"type": "image/jpeg"} if direction == "asc" else {}
+    found = walk(pages, {"sort": sort, "dir": direction, "state": state, **kind})
+    numbers = [row.id for row in found]
+    assert len(numbers) == len(set(numbers))
+    assert set(numbers) == {
+        i
+        for i in range(1, ROWS + 1)
+        if state in {"", ("queued", "synced", "failed")[i % 3]} and (i % 10 or not kind)
+    }
+    values = [value(row, sort) for row in found]
+    known = [v for v in values if v is not None]
+    assert values[len(known) :] == [None] * (len(values) - len(known)), "who has no value is last"
+    if sort != "created" or not state:
+        assert known == sorted(known, reverse=direction == "desc")  # type: ignore[type-var]  # of one type
+
+
+@pytest.mark.parametrize("sort", CHOSEN)
+def test_a_type_is_all_that_is_shown(pages: Paging, sort: str) -> None:
+    found = walk(pages, {"type": "image/png", "sort": sort})
+    assert {row.id for row in found} == set(range(10, ROWS + 1, 10))
+    assert pages.page(Listing(file_type="none/such")).rows == []
+
+
+@pytest.mark.parametrize("sort", CHOSEN)
+def test_days_are_whole_and_include_their_ends(pages: Paging, sort: str) -> None:
+    day = (datetime.now(UTC) - timedelta(days=8)).date()
+    query = {"from": str(day), "to": str(day + timedelta(days=1)), "sort": sort}
+    days = {r.created_at.astimezone(UTC).date() for r in pages.page(Listing.from_query(query)).rows}
+    assert days <= {day, day + timedelta(days=1)}
+    assert len(walk(pages, query)) == 48
+    early = Listing.from_query({"to": "2001-01-01"})
+    assert pages.page(early).rows == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("file_007", {1}),
+        ("folder/file_014", {2}),
+        ("oeid-20", {60, 61, 62}),
+        ("ref-33", {33}),
+        ("42", {42}),
+        ("file%", set()),
+        ("FILE_007", set()),
+    ],
+)
+def test_a_search_finds_names_and_ids(pages: Paging, text: str, found: set[int]) -> None:
+    numbers = [row.id for row in walk(pages, {"q": text})]
+    assert {i for i in numbers if i <= 100} == found
+    assert all(i - 100 in found for i in numbers if i > 100)
+
+
+def test_a_search_finds_checksums_whole_or_begun(pages: Paging, database: Database) -> None:
+    detail = Objects(database).object(5)
+    assert detail is not None
+    digest = detail.payload_checksum.hex()
+    for text in (digest, digest[:8], digest.upper()[:20]):
+        assert ids(pages.page(Listing(text=text))) == [5]
+
+
+def test_a_search_looks_at_a_bounded_number(pages: Paging, database_url: str) -> None:
+    execute(
+        database_url,
+        "INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id)"
+        " SELECT 'o', 'r', 'many-' || i, 't/t', sha256(('m' || i)::bytea), 'r'"
+        " FROM generate_series(1, 560) AS i",
+    )
+    page = pages.page(Listing(text="many-"))
+    assert CANDIDATES < 560
+    assert page.cut
+    assert len(page.rows) == PAGE_ROWS
+    assert not pages.page(Listing(text="file_")).cut

@@ -1,0 +1,273 @@
+"""The HTTP shim as its own process, over real sockets."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.helpers.servers import free_port
+from tests.helpers.waiting import until
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 1_000
+
+
+class Shim(NamedTuple):
+    process: subprocess.Popen[bytes]
+    port: int
+    started: Path
+    log: Path
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def header(self, name: str) -> str | None:
+        return dict(self.headers).get(name)
+
+
+def start_shim(folder: Path, workers: int = 1) -> Shim:
+    port = free_port()
+    log = folder / "log"
+    started = folder / "started"
+    variables = {
+        **os.environ,
+        "PORT": str(port),
+        "WORKERS": str(workers),
+        "THREADS": "2",
+        "MAX_BODY_BYTES": str(LIMIT),
+        "STARTED_FILE": str(started),
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.local.http.shim_functions"],
+            env=variables,
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    until(lambda: answers(port) or process.poll() is not None)
+    assert process.poll() is None, log.read_text()
+    return Shim(process, port, started, log)
+
+
+@pytest.fixture
+def shim(tmp_path: Path) -> Iterator[Shim]:
+    shim = start_shim(tmp_path)
+    yield shim
+    shim.process.terminate()
+    shim.process.wait(30)
+
+
+def answers(port: int) -> bool:
+    try:
+        return ask(port, "GET", "/get").status == 200
+    except OSError:
+        return False
+
+
+def ask(
+    port: int, method: str, path: str, body: bytes | None = None, headers: Any = None
+) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        return Answer(response.status, response.getheaders(), response.read())
+    finally:
+        connection.close()
+
+
+def raw(port: int, request: bytes, *, cut: bool = False) -> bytes:
+    """Sends bytes and reads until the server closes; with `cut`, ends our side first."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(request)
+        if cut:
+            connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while data := connection.recv(65_536):
+            received += data
+        return received
+
+
+def test_a_request_reaches_its_function_whole(shim: Shim) -> None:
+    answer = ask(
+        shim.port,
+        "POST",
+        "/echo/a%20b?x=1&x=2",
+        b'{"a": 1}',
+        {"Content-Type": "application/json", "X-One": "1", "Cookie": "a=1; b=2"},
+    )
+
+    event = answer.json()
+    assert answer.status == 200
+    assert event["requestContext"]["http"]["method"] == "POST"
+    assert event["requestContext"]["http"]["sourceIp"] == "127.0.0.1"
+    assert event["rawPath"] == "/echo/a%20b"
+    assert event["rawQueryString"] == "x=1&x=2"
+    assert event["headers"]["x-one"] == "1"
+    assert event["cookies"] == ["a=1", "b=2"]
+    assert event["body"] == '{"a": 1}'
+    assert event["isBase64Encoded"] is False
+    assert [v for k, v in answer.headers if k == "set-cookie"] == ["a=1", "b=2"]
+    assert answer.header("content-type") == "application/json"
+
+
+def test_a_chunked_body_is_put_together(shim: Shim) -> None:
+    answer = raw(
+        shim.port,
+        b"POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n",
+    )
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"\r\n5")
+
+
+def test_no_more_than_a_byte_too_many_is_read(shim: Shim) -> None:
+    for headers in ({}, {"Transfer-Encoding": "chunked"}):
+        size = LIMIT * 10
+        body = b"x" * size
+        if headers:
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (size, body)
+        answer = ask(shim.port, "POST", "/size", body, {"Content-Type": "text/plain", **headers})
+        assert answer.json() == LIMIT + 1
+
+
+def test_a_body_that_ends_in_the_middle_reaches_no_function(shim: Shim) -> None:
+    answer = raw(
+        shim.port, b"POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab", cut=True
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.endswith(b'{"detail": "Incomplete request body"}')
+
+
+@pytest.mark.parametrize(
+    "length", [b"-1", b"abc", b"5\r\nContent-Length: 6", b"99999999999999999999"]
+)
+def test_a_wrong_content_length_is_refused(shim: Shim, length: bytes) -> None:
+    answer = raw(
+        shim.port, b"POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + b"\r\n\r\nabcde"
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400")
+
+
+def test_head_is_answered_as_get_without_the_body(shim: Shim) -> None:
+    answer = ask(shim.port, "HEAD", "/get")
+
+    assert answer.status == 200
+    assert answer.body == b""
+    assert int(answer.header("content-length") or 0) > 0
+
+
+@pytest.mark.parametrize("method", ["POST", "OPTIONS", "DELETE", "FROBNICATE"])
+def test_a_method_without_a_route_is_a_405(shim: Shim, method: str) -> None:
+    answer = ask(shim.port, method, "/get")
+
+    assert answer.status == 405
+    assert answer.header("allow") == "GET, HEAD"
+    assert answer.json() == {"detail": "Method not allowed"}
+
+
+@pytest.mark.parametrize("path", ["/", "/none", "/get/", "*", "/%00", "/%ff"])
+def test_a_path_without_a_route_is_a_404(shim: Shim, path: str) -> None:
+    answer = ask(shim.port, "GET", path)
+
+    assert answer.status == 404
+    assert answer.header("content-type") == "application/json"
+    assert answer.json() == {"detail": "Not found"}
+
+
+def test_a_function_that_fails_is_a_500_and_one_log_record(shim: Shim) -> None:
+    answer = ask(shim.port, "GET", "/boom")
+
+    assert answer.status == 500
+    assert answer.json() == {"detail": "Internal server error"}
+    until(lambda: "a secret of the program" in shim.log.read_text())
+    assert shim.log.read_text().count("function failed") == 1
+
+
+def test_clients_that_stall_in_mid_body_hold_nobody_up(shim: Shim) -> None:
+    stalled = [socket.create_connection(("127.0.0.1", shim.port)) for _ in range(50)]
+    for connection in stalled:
+        connection.sendall(b"POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab")
+    started = time.monotonic()
+
+    assert ask(shim.port, "GET", "/get").status == 200
+
+    assert time.monotonic() - started < 5
+    for connection in stalled:
+        connection.close()
+
+
+def test_many_requests_at_once_are_all_answered(shim: Shim) -> None:
+    def one(number: int) -> Any:
+        body = json.dumps(number).encode()
+        answer = ask(shim.port, "POST", "/echo", body, {"Content-Type": "application/json"})
+        return json.loads(answer.json()["body"])
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(one, range(200))) == list(range(200))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_answers_what_is_in_flight_and_runs_exit_hooks(
+    shim: Shim, number: signal.Signals
+) -> None:
+    found: list[Answer] = []
+    thread = threading.Thread(target=lambda: found.append(ask(shim.port, "GET", "/slow")))
+    thread.start()
+    until(shim.started.exists)
+
+    shim.process.send_signal(number)
+    thread.join(20)
+
+    assert shim.process.wait(20) == 0
+    assert found[0].status == 200
+    assert 0 < found[0].json()["left"] < 5_000
+    # One file from the main process and one from its worker, where functions live.
+    assert len(list(shim.started.parent.glob("started.*"))) == 2
+
+
+def test_it_can_be_stopped_while_workers_are_still_starting(tmp_path: Path) -> None:
+    for _ in range(5):
+        shim = start_shim(tmp_path, workers=4)
+        shim.process.terminate()
+        try:
+            assert shim.process.wait(20) == 0, shim.log.read_text()
+        finally:
+            shim.process.kill()
+
+
+def test_a_worker_whose_first_process_is_killed_answers_and_ends(shim: Shim) -> None:
+    found: list[Answer] = []
+    thread = threading.Thread(target=lambda: found.append(ask(shim.port, "GET", "/slow")))
+    thread.start()
+    until(shim.started.exists)
+
+    shim.process.kill()
+    thread.join(20)
+
+    assert found[0].status == 200
+    until(lambda: list(shim.started.parent.glob("started.*")))  # its exit hooks have run
+    until(lambda: not answers(shim.port))

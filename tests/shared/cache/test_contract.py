@@ -1,0 +1,123 @@
+"""One contract for every cache: counters that live for a while."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shared import adapters
+from shared.cache.interface import Cache, Counter
+from shared.cache.memcached import MemcachedCache
+from shared.cache.memory import MemoryCache
+from shared.config.settings import Settings
+from tests.helpers.waiting import until
+
+LIFETIME = 60
+PATIENCE = 30.0
+"""Seconds: these tests are about counting, and a busy machine answers late."""
+
+
+def counter(name: str = "a", window: int = 7, lifetime: int = LIFETIME) -> Counter:
+    return Counter(f"{name}:{window}", f"{name}:{window - 1}", lifetime)
+
+
+@pytest.fixture(params=["memory", "memcached"])
+def cache(request: pytest.FixtureRequest) -> Iterator[Cache]:
+    if request.param == "memory":
+        yield MemoryCache()
+        return
+    memcached = MemcachedCache(request.getfixturevalue("memcached_address"), timeout=PATIENCE)
+    yield memcached
+    memcached.close()
+
+
+def test_a_counter_counts_from_one(cache: Cache) -> None:
+    assert [cache.count([counter()]) for _ in range(3)] == [[(1, 0)], [(2, 0)], [(3, 0)]]
+
+
+def test_the_window_before_is_told_beside(cache: Cache) -> None:
+    for _ in range(4):
+        cache.count([counter(window=6)])
+    assert cache.count([counter(window=7)]) == [(1, 4)]
+    assert cache.count([counter(window=8)]) == [(1, 1)]
+
+
+def test_several_counters_are_counted_in_their_order(cache: Cache) -> None:
+    cache.count([counter("b")])
+    assert cache.count([counter("a"), counter("b"), counter("c")]) == [(1, 0), (2, 0), (1, 0)]
+
+
+def test_what_is_taken_back_does_not_count(cache: Cache) -> None:
+    cache.count([counter("a"), counter("b")])
+    cache.count([counter("a"), counter("b")])
+    cache.take_back([counter("a")])
+    assert cache.count([counter("a"), counter("b")]) == [(2, 0), (3, 0)]
+
+
+def test_nothing_is_taken_back_below_zero(cache: Cache) -> None:
+    cache.take_back([counter()])
+    cache.count([counter()])
+    cache.take_back([counter()])
+    cache.take_back([counter()])
+    assert cache.count([counter()]) == [(1, 0)]
+
+
+def test_no_count_is_lost_between_threads(cache: Cache) -> None:
+    barrier = threading.Barrier(16, timeout=30)
+
+    def count(_: int) -> list[int]:
+        barrier.wait()
+        return [cache.count([counter()])[0][0] for _ in range(25)]
+
+    with ThreadPoolExecutor(16) as threads:
+        counted = [number for numbers in threads.map(count, range(16)) for number in numbers]
+    assert sorted(counted) == list(range(1, 401))
+
+
+def test_the_longest_key_of_a_limit_is_taken(cache: Cache) -> None:
+    name = f"post:2001:0db8:1111:2222:3333:4444:5555:6666:{'f' * 64}"
+    assert cache.count([counter(name, 10**10)]) == [(1, 0)]
+
+
+def test_it_answers_a_ping(cache: Cache) -> None:
+    cache.ping()
+
+
+def test_a_counter_is_forgotten_after_its_life() -> None:
+    now = 0.0
+    cache = MemoryCache(lambda: now)
+    cache.count([counter()])
+    now = LIFETIME - 1.0
+    assert cache.count([counter()]) == [(2, 0)]
+    now = float(LIFETIME)
+    assert cache.count([counter()]) == [(1, 0)]
+
+
+def test_memcached_forgets_a_counter_after_its_life(memcached_address: tuple[str, int]) -> None:
+    cache = MemcachedCache(memcached_address)
+    cache.count([counter(lifetime=1)])
+    until(lambda: _remaining(cache) == 0)
+    cache.close()
+
+
+def _remaining(cache: MemcachedCache) -> int:
+    """Reads the counter of `counter()` without counting, as the window before of the next."""
+    return cache.count([Counter("reader", counter().key, LIFETIME)])[0][1]
+
+
+def test_memory_stays_bounded() -> None:
+    now = 0.0
+    cache = MemoryCache(lambda: now)
+    for number in range(50_000):
+        now = number / 100
+        cache.count([Counter(f"k{number}", "none", 10)])
+    assert len(cache) < 25_000
+
+
+def test_the_settings_choose_the_cache() -> None:
+    assert isinstance(adapters.cache(Settings()), MemoryCache)
+    memcached = adapters.cache(Settings(memcached_url=("127.0.0.1", 1)))
+    assert isinstance(memcached, MemcachedCache)

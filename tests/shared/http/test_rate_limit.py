@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.cache.interface import Counter
+from shared.cache.memory import MemoryCache
+from shared.config.parsers import RateLimit
+from shared.errors import CacheUnavailable, TooManyRequests
+from shared.http.rate_limit import Limited, RateLimiter, retry_after
+
+FIFTY = RateLimit(50, 60)
+HOUR = 1_795_428_000.0
+"""The begin of a fixed window of a second, a minute and an hour."""
+
+
+class Clock:
+    """A clock that only moves when it is told to."""
+
+    now = HOUR
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def limiter(clock: Clock) -> RateLimiter:
+    return RateLimiter(MemoryCache(clock), clock)
+
+
+def allowed(limiter: RateLimiter, *limited: Limited) -> bool:
+    try:
+        limiter.check(limited)
+    except TooManyRequests:
+        return False
+    return True
+
+
+def documented() -> list[tuple[int, int, float, int]]:
+    """Reads the rows of the table in the docstring."""
+    rows = re.findall(r"^ +(\d+) +(\d+) +(\d+) +(\d+),", retry_after.__doc__ or "", re.MULTILINE)
+    return [(int(c), int(p), float(e), int(a)) for c, p, e, a in rows]
+
+
+@pytest.mark.parametrize(("current", "previous", "elapsed", "answer"), documented())
+def test_the_table_in_the_docstring_is_true(
+    current: int, previous: int, elapsed: float, answer: int
+) -> None:
+    assert retry_after(FIFTY, current, previous, elapsed) == answer
+
+
+def test_the_table_is_read_whole() -> None:
+    assert len(documented()) == 5
+
+
+@given(
+    limit=st.builds(RateLimit, st.integers(1, 10_000), st.sampled_from([1, 60, 3600])),
+    current=st.integers(1, 12_000),
+    previous=st.integers(0, 12_000),
+    share=st.floats(0, 1, exclude_max=True),
+)
+def test_who_waits_as_told_is_let_in(
+    limit: RateLimit, current: int, previous: int, share: float
+) -> None:
+    elapsed = share * limit.seconds
+    wait = retry_after(limit, current, previous, elapsed)
+    assert 0 <= wait <= 2 * limit.seconds + 1
+    if not wait:
+        return
+    later = elapsed + wait + 1e-6
+    if later < limit.seconds:
+        assert retry_after(limit, current, previous, later) == 0
+    elif later < 2 * limit.seconds:
+        assert retry_after(limit, 1, current - 1, later - limit.seconds) == 0
+
+
+def test_the_fiftieth_is_let_in_and_the_next_is_not(limiter: RateLimiter) -> None:
+    answers = [allowed(limiter, Limited("a", FIFTY)) for _ in range(52)]
+    assert answers == [True] * 50 + [False] * 2
+
+
+def test_the_window_slides(limiter: RateLimiter, clock: Clock) -> None:
+    for _ in range(50):
+        assert allowed(limiter, Limited("a", FIFTY))
+    clock.now = HOUR + 59.9
+    assert not allowed(limiter, Limited("a", FIFTY))
+    clock.now = HOUR + 60
+    assert not allowed(limiter, Limited("a", FIFTY))
+    clock.now = HOUR + 90
+    assert [allowed(limiter, Limited("a", FIFTY)) for _ in range(26)] == [True] * 25 + [False]
+    clock.now = HOUR + 180
+    assert [allowed(limiter, Limited("a", FIFTY)) for _ in range(51)] == [True] * 50 + [False]
+
+
+def test_who_comes_back_when_told_is_let_in(limiter: RateLimiter, clock: Clock) -> None:
+    clock.now = HOUR + 10
+    for _ in range(50):
+        limiter.check([Limited("a", FIFTY)])
+    with pytest.raises(TooManyRequests) as caught:
+        limiter.check([Limited("a", FIFTY)])
+    assert caught.value.retry_after == 52
+    clock.now += 51
+    assert not allowed(limiter, Limited("a", FIFTY))
+    clock.now += 1
+    assert allowed(limiter, Limited("a", FIFTY))
+
+
+def test_refused_requests_do_not_count(limiter: RateLimiter, clock: Clock) -> None:
+    for _ in range(1_000):
+        allowed(limiter, Limited("a", FIFTY))
+    clock.now = HOUR + 62
+    assert allowed(limiter, Limited("a", FIFTY))
+
+
+def test_a_request_refused_by_one_limit_counts_against_no_other(limiter: RateLimiter) -> None:
+    once, twice = RateLimit(1, 60), RateLimit(2, 60)
+    assert allowed(limiter, Limited("replay", once), Limited("client", twice))
+    for _ in range(5):
+        assert not allowed(limiter, Limited("replay", once), Limited("client", twice))
+    assert allowed(limiter, Limited("other", once), Limited("client", twice))
+    assert not allowed(limiter, Limited("third", once), Limited("client", twice))
+
+
+def test_names_are_limited_apart(limiter: RateLimiter) -> None:
+    once = RateLimit(1, 60)
+    assert allowed(limiter, Limited("a", once))
+    assert allowed(limiter, Limited("b", once))
+    assert not allowed(limiter, Limited("a", once))
+
+
+def test_the_longest_wait_is_told(limiter: RateLimiter, clock: Clock) -> None:
+    clock.now = HOUR + 10
+    second, hour = Limited("a", RateLimit(1, 1)), Limited("b", RateLimit(1, 3600))
+    limiter.check([second, hour])
+    with pytest.raises(TooManyRequests) as caught:
+        limiter.check([second, hour])
+    assert caught.value.retry_after > 3000
+
+
+def test_a_limit_that_is_off_counts_nothing(clock: Clock) -> None:
+    cache = MemoryCache(clock)
+    limiter = RateLimiter(cache, clock)
+    for _ in range(100):
+        limiter.check([Limited("a", RateLimit.parse("off"))])
+    limiter.check([])
+    assert len(cache) == 0
+
+
+class DeadCache:
+    """A cache that is unreachable, from its first use or from its second."""
+
+    def __init__(self, counts: list[tuple[int, int]] | None = None) -> None:
+        self._counts = counts
+
+    def count(self, counters: Sequence[Counter]) -> list[tuple[int, int]]:
+        del counters
+        if self._counts is None:
+            raise CacheUnavailable
+        return self._counts
+
+    def take_back(self, counters: Sequence[Counter]) -> None:
+        del counters
+        raise CacheUnavailable
+
+    def ping(self) -> None:
+        raise CacheUnavailable
+
+
+def test_without_a_cache_nothing_is_refused(clock: Clock) -> None:
+    limiter = RateLimiter(DeadCache(), clock)
+    assert all(allowed(limiter, Limited("a", FIFTY)) for _ in range(100))
+
+
+def test_a_refusal_holds_when_the_cache_dies_right_after_it(clock: Clock) -> None:
+    assert not allowed(RateLimiter(DeadCache([(51, 0)]), clock), Limited("a", FIFTY))

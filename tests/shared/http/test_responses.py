@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from shared import errors
+from shared.http.event import Request
+from shared.http.responses import misrouted, refusal, unavailable
+
+REFUSALS = [
+    (errors.BodyTooLarge(), 413, "Request body too large", {}),
+    (
+        errors.SignatureMissing(),
+        401,
+        "Missing/empty Authorization header",
+        {"www-authenticate": "HMAC-SHA256"},
+    ),
+    (
+        errors.SignatureInvalid(),
+        401,
+        "Invalid HMAC signature hash",
+        {"www-authenticate": "HMAC-SHA256"},
+    ),
+    (errors.TooManyRequests(7), 412, "Too many requests", {"retry-after": "7"}),
+    (errors.MalformedJson(), 400, "Malformed JSON data", {}),
+    (errors.InvalidFields([]), 400, "Invalid JSON data", {}),
+    (errors.ObjectExists(), 409, "Object already exists", {}),
+]
+
+
+@pytest.mark.parametrize(("refused", "status", "detail", "headers"), REFUSALS)
+def test_a_refusal_has_the_status_and_words_of_the_contract(
+    refused: errors.RequestRefused, status: int, detail: str, headers: Mapping[str, str]
+) -> None:
+    answer = refusal(refused)
+    assert answer.status == status
+    assert json.loads(answer.body)["detail"] == detail
+    assert answer.headers == {"content-type": "application/json", **headers}
+
+
+def test_every_kind_of_refusal_has_an_answer() -> None:
+    assert {type(r[0]) for r in REFUSALS} == set(errors.RequestRefused.__subclasses__())
+
+
+def test_invalid_fields_are_named() -> None:
+    found = [{"field": "oeid", "reason": "Field required"}]
+    assert json.loads(refusal(errors.InvalidFields(found)).body) == {
+        "detail": "Invalid JSON data",
+        "errors": found,
+    }
+
+
+def test_a_ledger_out_of_reach_is_said_with_a_time_to_come_back() -> None:
+    answer = unavailable()
+    assert (answer.status, json.loads(answer.body)) == (503, {"detail": "Service unavailable"})
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def request(method: str, path: str) -> Request:
+    return Request(method, path, {}, {}, {}, b"", "", "")
+
+
+@pytest.mark.parametrize("path", ["/sync", "/sync/"])
+def test_a_route_answers_with_and_without_its_slash(path: str) -> None:
+    assert misrouted(request("POST", path), {"/sync": ("POST",)}) is None
+
+
+@pytest.mark.parametrize("path", ["/", "", "/sync//", "/Sync", "/other", "sync"])
+def test_an_unknown_path_is_404(path: str) -> None:
+    answer = misrouted(request("POST", path), {"/sync": ("POST",)})
+    assert answer is not None
+    assert (answer.status, json.loads(answer.body)) == (404, {"detail": "Not found"})
+
+
+def test_an_unknown_method_is_405_and_names_the_known_ones() -> None:
+    answer = misrouted(request("PUT", "/sync/"), {"/sync": ("GET", "POST")})
+    assert answer is not None
+    assert (answer.status, json.loads(answer.body)) == (405, {"detail": "Method not allowed"})
+    assert answer.headers["allow"] == "GET, POST"
+
+
+def test_a_405_names_the_methods_that_another_function_answers() -> None:
+    answer = misrouted(request("PUT", "/sync/"), {"/sync": ("GET",)}, {"/sync": ("POST",)})
+    assert answer is not None
+    assert answer.headers["allow"] == "GET, POST"

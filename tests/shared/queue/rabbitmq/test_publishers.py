@@ -1,0 +1,208 @@
+"""What both publishers promise, and what each promises by itself."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from shared.adapters import publisher
+from shared.config.settings import Settings
+from shared.queue.publisher import NullPublisher, Publisher
+from shared.queue.rabbitmq.background import BackgroundPublisher
+from shared.queue.rabbitmq.blocking import BlockingPublisher
+from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
+from tests.helpers.gate import Gate
+from tests.helpers.servers import free_port
+from tests.helpers.waiting import until
+
+Make = Callable[[str], Publisher]
+
+
+@pytest.fixture
+def url(rabbitmq_url: str) -> str:
+    declare(rabbitmq_url, "quorum")
+    return rabbitmq_url
+
+
+@pytest.fixture(params=[BackgroundPublisher, BlockingPublisher])
+def make(request: pytest.FixtureRequest) -> Iterator[Make]:
+    made: list[Publisher] = []
+
+    def make_one(url: str) -> Publisher:
+        made.append(request.param(url))
+        return made[-1]
+
+    yield make_one
+    for each in made:
+        each.close(5)
+
+
+def depth(url: str) -> int:
+    with closing(BrokerQueue(url)) as queue:
+        return queue.depth()
+
+
+def test_every_announcement_is_one_confirmed_message(make: Make, url: str) -> None:
+    publisher = make(url)
+    for row_id in range(1, 201):
+        publisher.publish(row_id, f"request-{row_id}")
+    publisher.close(10)
+
+    counts = publisher.counts()
+    assert (counts.published, counts.confirmed, counts.lost) == (200, 200, {})
+    assert depth(url) == 200
+
+
+def test_an_unroutable_message_is_lost_not_confirmed(make: Make, rabbitmq_url: str) -> None:
+    publisher = make(rabbitmq_url)
+    publisher.publish(1, "r")
+    publisher.close(10)
+
+    counts = publisher.counts()
+    assert (counts.published, counts.confirmed) == (1, 0)
+    assert sum(counts.lost.values()) == 1
+
+
+def test_without_a_broker_nothing_is_raised_and_nobody_waits_long(make: Make) -> None:
+    publisher = make(f"amqp://guest:guest@127.0.0.1:{free_port()}/")
+    started = time.monotonic()
+    for row_id in range(1, 51):
+        publisher.publish(row_id, "r")
+    publisher.close(5)
+
+    assert time.monotonic() - started < 3
+    counts = publisher.counts()
+    assert (counts.published, counts.confirmed) == (50, 0)
+    assert sum(counts.lost.values()) == 50
+
+
+def test_a_broker_that_says_nothing_is_as_good_as_none(make: Make, silent_url: str) -> None:
+    publisher = make(silent_url)
+    started = time.monotonic()
+    publisher.publish(1, "r")
+    publisher.close(1)
+
+    assert time.monotonic() - started < 4
+    assert (publisher.counts().published, publisher.counts().confirmed) == (1, 0)
+    assert sum(publisher.counts().lost.values()) == 1
+
+
+def test_what_is_announced_after_closing_is_never_an_error(make: Make, url: str) -> None:
+    publisher = make(url)
+    publisher.publish(1, "r")
+    publisher.close(5)
+    publisher.close(5)
+
+    publisher.publish(2, "r")
+
+
+def test_closing_without_an_announcement_is_quick(make: Make) -> None:
+    publisher = make("amqp://guest:guest@127.0.0.1:1/")
+    started = time.monotonic()
+
+    publisher.close(5)
+
+    assert time.monotonic() - started < 1
+
+
+def test_the_background_announcer_holds_nobody_up(url: str) -> None:
+    with Gate(url) as gate:
+        publisher = BackgroundPublisher(gate.url)
+        publisher.publish(1, "r")
+        until(lambda: publisher.counts().confirmed == 1)
+        gate.cut()
+        started = time.monotonic()
+        for row_id in range(2, 1_002):
+            publisher.publish(row_id, "r")
+        assert time.monotonic() - started < 0.5
+        publisher.close(1)
+    counts = publisher.counts()
+    assert counts.published == counts.confirmed + sum(counts.lost.values()) == 1_001
+
+
+def test_the_background_announcer_comes_back_and_says_so_once(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with Gate(url) as gate, closing(BrokerQueue(url)) as queue:
+        publisher = BackgroundPublisher(gate.url)
+        publisher.publish(1, "r")
+        until(lambda: publisher.counts().confirmed == 1)
+        gate.cut()
+        row_ids = iter(range(2, 10_000))
+
+        def lost_three() -> bool:
+            publisher.publish(next(row_ids), "r")
+            return sum(publisher.counts().lost.values()) >= 3
+
+        until(lost_three)
+        gate.open()
+
+        def confirmed_more() -> bool:
+            publisher.publish(next(row_ids), "r")
+            return publisher.counts().confirmed >= 3
+
+        until(confirmed_more)
+        publisher.close(10)
+        assert queue.depth() == publisher.counts().confirmed
+    said = [r.getMessage() for r in caplog.records if "RabbitMQ" in r.getMessage()]
+    assert said == ["RabbitMQ is away: rows are left to requeue", "RabbitMQ is back"]
+    assert not [r for r in caplog.records if r.exc_info]
+
+
+def test_the_backlog_of_the_background_announcer_is_bounded(url: str) -> None:
+    with Gate(url) as gate:
+        gate.cut()
+        publisher = BackgroundPublisher(gate.url, backlog=10)
+        # It tries to connect at the first; until that has failed, ten may wait.
+        for row_id in range(1, 101):
+            publisher.publish(row_id, "r")
+        publisher.close(5)
+    counts = publisher.counts()
+    assert counts.published == 100
+    assert counts.confirmed == 0
+    assert sum(counts.lost.values()) == 100
+
+
+def test_the_blocking_announcer_survives_a_connection_that_died(url: str) -> None:
+    with Gate(url) as gate:
+        publisher = BlockingPublisher(gate.url)
+        publisher.publish(1, "r")
+        gate.cut()  # as a broker does with a sandbox that was frozen for long
+        gate.open()
+        publisher.publish(2, "r")
+        publisher.close(1)
+
+    assert publisher.counts().confirmed == 2
+
+
+def test_the_blocking_announcer_rests_after_a_failure(url: str) -> None:
+    now = 0.0
+    with Gate(url) as gate:
+        gate.cut()
+        publisher = BlockingPublisher(gate.url, clock=lambda: now)
+        publisher.publish(1, "r")
+        gate.open()
+        publisher.publish(2, "r")
+        assert publisher.counts().confirmed == 0
+        now = 6.0
+        publisher.publish(3, "r")
+        publisher.close(1)
+        assert publisher.counts().confirmed == 1
+
+
+def test_without_a_broker_set_up_nothing_is_announced() -> None:
+    assert isinstance(publisher(Settings()), NullPublisher)
+
+
+@pytest.mark.parametrize(
+    ("on_lambda", "kind"), [(True, BlockingPublisher), (False, BackgroundPublisher)]
+)
+def test_the_announcer_fits_where_it_runs(on_lambda: bool, kind: type) -> None:
+    settings = Settings(rabbitmq_url="amqp://127.0.0.1:1/", on_lambda=on_lambda)
+
+    assert isinstance(publisher(settings), kind)
