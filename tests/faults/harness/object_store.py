@@ -211,7 +211,7 @@ class _Request(BaseHTTPRequestHandler):
                 return
         self.send_response(status)
         self.send_header("ETag", f'"{tag}"')
-        self.send_header("Accept-Segments", "bytes")
+        self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(end - first))
         if status == 206:
             self.send_header("Content-Range", f"bytes {first}-{end - 1}/{size}")

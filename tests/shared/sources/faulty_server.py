@@ -114,7 +114,7 @@ class FaultyServer:
 def s3_object(body: bytes, **headers: str) -> Callable[[Asked], Answer]:
     """Gives a rule that serves one object as S3 does: ETag, ranges, If-Match."""
     etag = headers.pop("etag", f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
-    named = {"Accept-Segments": "bytes"}
+    named = {"Accept-Ranges": "bytes"}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
 
     def rule(asked: Asked) -> Answer:
