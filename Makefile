@@ -32,8 +32,8 @@ sign: export BODY := $(value BODY)
 install-servers: $(VENV)/.run ## Install the servers and tools that tests and benchmarks use, by apt
 	@$(BIN)/python -m local services install --tools
 
-test: $(VENV)/.dev $(TEST_NEEDS) ## Run every test
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
+test: $(VENV)/.dev $(TEST_NEEDS) ## Run every test, and measure coverage
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --cov-report=term
 
 lint: $(VENV)/.dev ## Check style, formatting, types and import directions
 	$(BIN)/ruff check .
