@@ -1,4 +1,4 @@
-"""RabbitMQ's event source mapping, played locally: `python -m local trigger`.
+"""RabbitMQ's event source mapping, played locally: `./sync trigger`.
 
 Like Lambda's mapping it gathers a batch, hands it to the worker as one `aws:rmq` event, one
 invocation at a time, acknowledges after success, and gives the whole batch back after an error.
