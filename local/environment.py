@@ -18,7 +18,7 @@ from typing import Self
 
 from dotenv import dotenv_values
 
-from local.servers.ports import LOOPBACK, base_url, is_loopback
+from local.addresses import LOOPBACK, base_url, is_loopback
 from shared.config.secrets import SUFFIX, resolve
 from shared.errors import SettingError
 

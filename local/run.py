@@ -9,12 +9,13 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
+from local.addresses import near
 from local.client import curl
 from local.environment import LocalEnvironment
 from local.preflight import check
 from local.provisioning import prepare
 from local.servers.bucket import fill_with_samples
-from local.servers.ports import free_port, near
+from local.servers.ports import free_port
 from local.servers.postgres import PostgresServer, embedded_binaries
 from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from local.servers.sample_pictures import pictures
