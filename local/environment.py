@@ -74,7 +74,7 @@ class LocalEnvironment:
 
     @property
     def schedule_seconds(self) -> float:
-        """Pause between two runs of requeue."""
+        """Seconds between two runs of what AWS runs every minute."""
         return _seconds(self.given.get("SCHEDULE_SECONDS", "5"), "SCHEDULE_SECONDS")
 
     @property

@@ -13,6 +13,7 @@ from shared.http.rate_limit import RateLimiter
 from shared.ledger.ledger import Ledger
 from shared.queue.publisher import FLUSH_SECONDS
 
+
 @once_per_process
 def ingest() -> Ingest:
     """Gives this process's service.

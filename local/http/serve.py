@@ -15,10 +15,11 @@ from granian.log import LogLevels
 
 from local.addresses import at
 from local.environment import LocalEnvironment
+from local.handlers import imported, prepare
 from local.http.invocation import Invoker
 from local.http.listener import Listener
 from local.http.parent_watch import end_with_parent
-from local.http.router import Router, imported, prepare
+from local.http.router import Router
 from local.http.rsgi_app import STOP_SECONDS, RsgiApp
 from local.template import Route, load
 from shared import log

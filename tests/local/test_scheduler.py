@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.scheduler import DirectQueue, repeat
-from local.shutdown import Stop
+from local.shutdown import StopFlag
 from shared.errors import LedgerUnavailable
 from shared.queue import rmq_event
 from shared.queue.messages import SyncMessage
@@ -26,7 +26,7 @@ class Ticks:
 
     def __init__(self, *results: Exception | None) -> None:
         self._results = list(results)
-        self.stop = Stop()
+        self.stop = StopFlag()
 
     @property
     def left(self) -> int:
