@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 DIRECT_SECONDS = 0.2
 """Seconds between two runs of a schedule that delivers the queue's messages without a broker."""
 
-FAILURE_SECONDS = 5.0
+FAILURE_SECONDS = 1.0
 """Seconds at least after a run that failed by a fault of the function."""
 
 CLOCK_SECONDS = 60.0
@@ -97,7 +97,7 @@ class Scheduler:
         self._ending = ending
         self._now = now
 
-    def run(self, stop: StopFlag, stop_seconds: float = STOP_SECONDS) -> bool:
+    def run(self, stop: StopFlag, stop_seconds: float) -> bool:
         """Run the jobs until `stop` is set, and let running ones finish.
 
         Args:
@@ -210,12 +210,17 @@ def local_expression(schedule: Schedule, minute_seconds: float, *, broker: bool)
     return Rate(minute_seconds) if schedule.expression == EVERY_MINUTE else schedule.expression
 
 
-def main(environment: LocalEnvironment, template: Template | None = None) -> None:
+def main(
+    environment: LocalEnvironment,
+    template: Template | None = None,
+    stop_seconds: float = STOP_SECONDS,
+) -> None:
     """Run schedules until SIGTERM or SIGINT; functions that run then finish first.
 
     Args:
         environment: what the user set up.
         template: whose schedules; the project's when not given.
+        stop_seconds: how long running functions may take to finish.
 
     Raises:
         SettingError: a setting or the template is invalid, or a handler is missing.
@@ -233,7 +238,7 @@ def main(environment: LocalEnvironment, template: Template | None = None) -> Non
             when = local_expression(schedule, environment.schedule_seconds, broker=broker)
             jobs.append(Job(schedule, imported(schedule.handler), when))
             logger.info("scheduled", extra={"schedule": schedule.name, "runs": str(when)})
-        if not Scheduler(jobs, ending).run(stop):
+        if not Scheduler(jobs, ending).run(stop, stop_seconds):
             # A function's own threads would keep the process from ending.
             os._exit(1)
 

@@ -9,7 +9,8 @@ from shared.errors import SettingError
 
 def test_every_handler_of_the_template_is_there() -> None:
     template = load()
-    names = {template.worker, *(found.handler for found in (*template.routes, *template.schedules))}
+    names = {template.worker, *(route.handler for route in template.routes)}
+    names |= {schedule.handler for schedule in template.schedules}
     assert len(names) > 3
     for name in names:
         assert callable(imported(name))

@@ -26,7 +26,7 @@ def after(text: str, moment: str, zone: str = "UTC") -> str | None:
     expression = parse(text, ZoneInfo(zone))
     assert isinstance(expression, Cron | At)
     found = expression.next_after(datetime.fromisoformat(moment).replace(tzinfo=UTC))
-    return found and found.strftime("%Y-%m-%dT%H:%M")
+    return found.strftime("%Y-%m-%dT%H:%M") if found else None
 
 
 @pytest.mark.parametrize(
