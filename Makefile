@@ -81,4 +81,4 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r $<
 	@touch $@
 
--include local/*.mk
+-include local/*.mk bench/*.mk tests/*/*.mk

@@ -76,10 +76,10 @@ def trigger() -> None:
 
 @app.command()
 def scheduler() -> None:
-    """Run requeue on its schedule; without RabbitMQ, also hand due rows to the sync worker."""
-    from local.scheduling import main as schedule
+    """Run every schedule of the template; without RabbitMQ, hand due rows to the sync worker."""
+    from local.scheduler import main as run_scheduler
 
-    schedule(_adopt())
+    run_scheduler(_adopt())
 
 
 @app.command()

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from local.addresses import LOOPBACK
 from local.environment import LocalEnvironment
 from local.native_services import Ports
 from local.servers import postgres, rabbitmq
 from local.servers.memcached import MemcachedServer
-from local.servers.ports import LOOPBACK, answers
+from local.servers.ports import answers
 from local.servers.process import Process
 from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from shared.errors import ServiceError

@@ -1,4 +1,5 @@
-# The fault suite's long form. Its short form is part of `make test`.
+# The fault suite's long form. Its short form is part of `make test`. Included by the
+# Makefile.
 
 SEED ?= 1
 MINUTES ?= 5
