@@ -43,15 +43,20 @@ def copy_project(folder: Path, *, installed: bool = True) -> Path:
         else:
             shutil.copy(source, folder / part)
     if installed:
-        programs = folder / ".venv" / "bin"
-        programs.mkdir(parents=True)
-        for program in ("python", "python3"):
-            (programs / program).symlink_to(sys.executable)
-        for part in ("lib", "pyvenv.cfg"):
-            (folder / ".venv" / part).symlink_to(Path(sys.prefix) / part)
-        for mark in (".run", ".dev", ".bench"):
-            (folder / ".venv" / mark).touch()
+        install(folder)
     return folder
+
+
+def install(folder: Path) -> None:
+    """Leave a `.venv` in a folder as `make setup` does, with the packages of the tests."""
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for program in ("python", "python3"):
+        (programs / program).symlink_to(sys.executable)
+    for part in ("lib", "pyvenv.cfg"):
+        (folder / ".venv" / part).symlink_to(Path(sys.prefix) / part)
+    for mark in (".run", ".dev", ".bench"):
+        (folder / ".venv" / mark).touch()
 
 
 def environment(**variables: str) -> dict[str, str]:
