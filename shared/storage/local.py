@@ -16,9 +16,9 @@ from shared.domain import Wanted
 from shared.errors import StorageUnavailable, TransferError
 from shared.storage.durability import can_sync_all, sync, sync_all
 from shared.storage.folders import opened
-from shared.storage.os_errors import from_os_error
+from shared.storage.os_errors import as_transfer_error, from_os_error
 from shared.storage.parts import FOLDER, journal_of, part_name
-from shared.storage.placing import Folder, as_transfer_error, blocked, by_folder, remove, rename
+from shared.storage.placing import Folder, blocked, by_folder, remove, rename
 from shared.storage.sweeping import sweep
 
 SYNC_ALL_FROM = 8

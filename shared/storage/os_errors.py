@@ -29,3 +29,8 @@ def from_os_error(error: OSError) -> TransferError:
     """
     about = os.strerror(error.errno).lower() if error.errno else "unknown failure"
     return StorageFull(about) if error.errno in _FULL else StorageUnavailable(about)
+
+
+def as_transfer_error(error: OSError | TransferError) -> TransferError:
+    """Return an error of the system as one of the service, and any other as it is."""
+    return from_os_error(error) if isinstance(error, OSError) else error

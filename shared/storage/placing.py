@@ -12,7 +12,7 @@ from shared.errors import NameUnsafe, TransferError
 from shared.injection_points import CrashPoint, injection_point
 from shared.storage.folders import check_target, opened
 from shared.storage.object_key import check_key
-from shared.storage.os_errors import from_os_error
+from shared.storage.os_errors import as_transfer_error
 from shared.storage.parts import journal_of
 
 Folder = tuple[str, ...]
@@ -100,8 +100,3 @@ def remove(folder: int, name: str) -> None:
     """
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=folder)
-
-
-def as_transfer_error(error: OSError | TransferError) -> TransferError:
-    """Gives an error of the system as one of the service."""
-    return from_os_error(error) if isinstance(error, OSError) else error
