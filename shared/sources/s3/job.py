@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 
 from shared.domain import Fetched
 from shared.errors import SourceUnavailable, TransferError
@@ -84,13 +84,31 @@ class Job:
 
         self._engine.transport.call(guarded)
 
-    @contextmanager
-    def failing(self) -> Iterator[None]:
+    def failing(self) -> _Failing:
         """End the download with what the block raises; nothing is raised."""
-        try:
-            yield
-        except (OSError, TransferError) as error:
-            self.fail(error)
-        except Exception:  # a download that never ends would hold its place for ever
-            logger.exception("fault in a download", extra={"row_id": self._row_id})
-            self.fail(SourceUnavailable("internal error of the worker, see its log"))
+        return _Failing(self, self._row_id)
+
+
+class _Failing:
+    """See `Job.failing`."""
+
+    def __init__(self, job: Job, row_id: int) -> None:
+        self._job, self._row_id = job, row_id
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if isinstance(error, OSError | TransferError):
+            self._job.fail(error)
+            return True
+        if isinstance(error, Exception):  # a download that never ends would hold its place for ever
+            logger.error("fault in a download", exc_info=error, extra={"row_id": self._row_id})
+            self._job.fail(SourceUnavailable("internal error of the worker, see its log"))
+            return True
+        return False

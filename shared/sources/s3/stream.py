@@ -71,10 +71,9 @@ class Stream:
     def on_head(self, status: int, headers: dict[str, str]) -> bool:
         """See `ResponseHandler`."""
         self.status, self.headers = status, headers
-        goes_on = False
         with self._job.failing():
-            goes_on = status not in CONTENT or self._on_content(self)
-        return goes_on
+            return status not in CONTENT or self._on_content(self)
+        return False
 
     def on_body(self, data: bytes) -> bool:
         """See `ResponseHandler`."""
@@ -96,8 +95,6 @@ class Stream:
     def _flush(self) -> bool:
         data = b"".join(self._held)
         self._held, self._held_bytes = [], 0
-        goes_on = False
-        if self.body is not None and self._job.going:
-            with self._job.failing():
-                goes_on = self.body.take(self, data)
-        return goes_on
+        with self._job.failing():
+            return self.body is not None and self._job.going and self.body.take(self, data)
+        return False
