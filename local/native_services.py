@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.addresses import base_url
 from local.environment import LocalEnvironment
 from local.preflight import check
 from local.provisioning import prepare
 from local.servers.bucket import fill_with_samples
 from local.servers.memcached import MemcachedServer
 from local.servers.nginx import NginxServer
-from local.servers.ports import answers, base_url
+from local.servers.ports import answers
 from local.servers.postgres import PostgresServer, native_binaries
 from local.servers.process import Command, Process
 from local.servers.rabbitmq import RabbitPorts, RabbitServer

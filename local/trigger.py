@@ -1,4 +1,4 @@
-"""RabbitMQ's event source mapping, played locally: `python -m local trigger`.
+"""RabbitMQ's event source mapping, played locally: `./sync trigger`.
 
 Like Lambda's mapping it gathers a batch, hands it to the worker as one `aws:rmq` event, one
 invocation at a time, acknowledges after success, and gives the whole batch back after an error.
@@ -14,10 +14,9 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 from local.context import Context
-from local.http.router import imported
+from local.handlers import Handler, imported
 from local.template import load
 from shared.config.settings import needed
 from shared.config.startup import start
@@ -58,7 +57,7 @@ class Trigger:
     def __init__(
         self,
         url: str,
-        handler: Callable[[dict[str, Any], Any], object],
+        handler: Handler,
         *,
         batch_size: int,
         window_seconds: float,

@@ -7,8 +7,8 @@ import socket
 from dataclasses import dataclass
 from typing import Self
 
+from local.addresses import at
 from local.environment import LocalEnvironment
-from local.servers.ports import at
 from shared.config.settings import Settings
 from shared.errors import SettingError
 

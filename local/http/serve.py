@@ -1,4 +1,4 @@
-"""The HTTP server in front of the functions, `python -m local serve`."""
+"""The HTTP server in front of the functions, `./sync serve`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from functions.ingest.wiring import FLUSH_SECONDS
+from local.addresses import at
 from local.environment import LocalEnvironment
+from local.handlers import imported, prepare
 from local.http.invocation import Invoker
 from local.http.listener import Listener
 from local.http.parent_watch import end_with_parent
-from local.http.router import Router, imported, prepare
+from local.http.router import Router
 from local.http.rsgi_app import STOP_SECONDS, RsgiApp
-from local.servers.ports import at
 from local.template import Route, load
 from shared import log
+from shared.queue.publisher import FLUSH_SECONDS
 
 logger = logging.getLogger(__name__)
 

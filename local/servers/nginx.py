@@ -8,7 +8,8 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.servers.ports import answers, at, near
+from local.addresses import at, near
+from local.servers.ports import answers
 from local.servers.process import Command, Process
 from local.servers.programs import find
 
