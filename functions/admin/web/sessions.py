@@ -1,20 +1,28 @@
 """Sessions: who is logged in, kept in one signed cookie, and the CSRF token bound to it.
 
-The cookie holds user, a random id and the time it ends, signed by HMAC-SHA256, so that any instance
-of the function can read it; only logouts are kept. Before a login there is a session
-too, without a user: the login form needs a CSRF token as well.
+The cookie holds user, a random id and the time it ends, signed by itsdangerous (HMAC-SHA256, a key
+of its own for cookies and for tokens, compared in constant time), so that any instance of the
+function can read it; only logouts are kept. Before a login there is a session too, without a user:
+the login form needs a CSRF token as well. See docs/decisions/0014-sessions.md.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from itsdangerous import BadData, Signer, URLSafeSerializer
+
 COOKIE = "admin_session"
+
+
+class _Signer(Signer):
+    """Signs by HMAC-SHA256; by itself itsdangerous chooses SHA-1."""
+
+    default_digest_method = staticmethod(hashlib.sha256)
+    default_key_derivation = "hmac"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,8 @@ class Sessions:
     """
 
     def __init__(self, key: bytes, seconds: int, clock: Callable[[], float]) -> None:
-        self._key = key
+        self._cookies = URLSafeSerializer(key, salt="admin session", signer=_Signer)
+        self._tokens = _Signer(key, salt="admin form")
         self._seconds = seconds
         self._clock = clock
 
@@ -52,15 +61,12 @@ class Sessions:
 
     def read(self, cookies: Mapping[str, str]) -> Session | None:
         """Gives the session of a request's cookies; None when missing, forged or over."""
-        value, _, mac = cookies.get(COOKIE, "").rpartition(".")
-        if not hmac.compare_digest(
-            self._sign("session", value), mac.encode(errors="surrogatepass")
-        ):
+        try:
+            # As bytes: a header may hold what no UTF-8 text can, and that is no signature either.
+            user, sid, expires = self._cookies.loads(_bytes(cookies.get(COOKIE, "")))
+        except BadData:
             return None
-        expires, sid, user = value.split(".")
-        if int(expires) <= self._clock():
-            return None
-        return Session(_decode(user), sid, int(expires))
+        return Session(user, sid, expires) if expires > self._clock() else None
 
     def cookie(self, session: Session, *, secure: bool) -> str:
         """Gives the `Set-Cookie` value of a session.
@@ -69,10 +75,9 @@ class Sessions:
             session: what to keep.
             secure: the browser speaks TLS and must send the cookie over TLS only.
         """
-        value = f"{session.expires}.{session.sid}.{_encode(session.user)}"
-        mac = self._sign("session", value).decode()
+        value = self._cookies.dumps([session.user, session.sid, session.expires])
         lifetime = max(0, session.expires - int(self._clock()))
-        return _cookie(f"{value}.{mac}", lifetime, secure=secure)
+        return _cookie(value, lifetime, secure=secure)
 
     def ended(self, *, secure: bool) -> str:
         """Gives the `Set-Cookie` value that removes the session from the browser."""
@@ -80,17 +85,11 @@ class Sessions:
 
     def csrf(self, session: Session) -> str:
         """Gives the token that a form of this session carries."""
-        return self._sign("csrf", session.sid).decode()
+        return self._tokens.get_signature(session.sid).decode()
 
     def csrf_valid(self, session: Session, token: str) -> bool:
         """Tells whether a form's token belongs to this session."""
-        return hmac.compare_digest(
-            self._sign("csrf", session.sid), token.encode(errors="surrogatepass")
-        )
-
-    def _sign(self, purpose: str, value: str) -> bytes:
-        text = f"{purpose}:{value}".encode(errors="surrogatepass")
-        return hmac.new(self._key, text, hashlib.sha256).hexdigest().encode()
+        return self._tokens.verify_signature(session.sid, _bytes(token))
 
 
 def _cookie(value: str, lifetime: int, *, secure: bool) -> str:
@@ -98,9 +97,5 @@ def _cookie(value: str, lifetime: int, *, secure: bool) -> str:
     return f"{COOKIE}={value}; Path=/; Max-Age={lifetime}; HttpOnly; SameSite=Strict{tail}"
 
 
-def _encode(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _decode(text: str) -> str:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")

@@ -53,7 +53,7 @@ class Browser:
         return self.ask("GET", path, **headers)
 
     def csrf(self, path: str) -> str:
-        found = re.search(r'name="csrf" value="(\w+)"', self.get(path).body.decode())
+        found = re.search(r'name="csrf" value="([^"]+)"', self.get(path).body.decode())
         assert found
         return found[1]
 
