@@ -2,8 +2,9 @@
 
 The cookie holds user, a random id and the time it ends, signed by itsdangerous (HMAC-SHA256, a key
 of its own for cookies and for tokens, compared in constant time), so that any instance of the
-function can read it; only logouts are kept. Before a login there is a session too, without a user:
-the login form needs a CSRF token as well. See docs/decisions/0014-sessions.md.
+function can read it; the ledger keeps only the sessions that a logout revoked. Before a login there
+is a session too, without a user: the login form needs a CSRF token as well. See
+docs/decisions/0014-sessions.md.
 """
 
 from __future__ import annotations
@@ -15,11 +16,18 @@ from dataclasses import dataclass
 
 from itsdangerous import BadData, Signer, URLSafeSerializer
 
+from shared.ledger.database import Database
+
 COOKIE = "admin_session"
+SESSION_SECONDS = 12 * 3600
+"""How long a session lasts after its login."""
+
+SID_BYTES = 18
+"""Random bytes of a session's id: more than the 128 bits that nobody guesses."""
 
 
 class _Signer(Signer):
-    """Signs by HMAC-SHA256; by itself itsdangerous chooses SHA-1."""
+    """Sign by HMAC-SHA256; by itself itsdangerous chooses SHA-1."""
 
     default_digest_method = staticmethod(hashlib.sha256)
     default_key_derivation = "hmac"
@@ -44,9 +52,9 @@ class Sessions:
     """Starts, reads and signs sessions.
 
     Args:
-        key: secret of the signatures; whoever changes it logs everybody out.
+        key: secret of the signatures; a new one logs everyone out.
         seconds: how long a session lasts.
-        clock: Unix time in seconds.
+        clock: returns Unix time in seconds.
     """
 
     def __init__(self, key: bytes, seconds: int, clock: Callable[[], float]) -> None:
@@ -56,11 +64,11 @@ class Sessions:
         self._clock = clock
 
     def start(self, user: str = "") -> Session:
-        """Gives a new session."""
-        return Session(user, secrets.token_urlsafe(18), int(self._clock()) + self._seconds)
+        """Return a new session."""
+        return Session(user, secrets.token_urlsafe(SID_BYTES), int(self._clock()) + self._seconds)
 
     def read(self, cookies: Mapping[str, str]) -> Session | None:
-        """Gives the session of a request's cookies; None when missing, forged or over."""
+        """Return the session of a request's cookies, None if missing, forged or expired."""
         try:
             # As bytes: a header may hold what no UTF-8 text can, and that is no signature either.
             user, sid, expires = self._cookies.loads(_bytes(cookies.get(COOKIE, "")))
@@ -69,7 +77,7 @@ class Sessions:
         return Session(user, sid, expires) if expires > self._clock() else None
 
     def cookie(self, session: Session, *, secure: bool) -> str:
-        """Gives the `Set-Cookie` value of a session.
+        """Return the `Set-Cookie` value of a session.
 
         Args:
             session: what to keep.
@@ -79,17 +87,39 @@ class Sessions:
         lifetime = max(0, session.expires - int(self._clock()))
         return _cookie(value, lifetime, secure=secure)
 
-    def ended(self, *, secure: bool) -> str:
-        """Gives the `Set-Cookie` value that removes the session from the browser."""
+    def removal(self, *, secure: bool) -> str:
+        """Return the `Set-Cookie` value that removes the session from the browser."""
         return _cookie("", 0, secure=secure)
 
     def csrf(self, session: Session) -> str:
-        """Gives the token that a form of this session carries."""
+        """Return the token that a form of this session carries."""
         return self._tokens.get_signature(session.sid).decode()
 
     def csrf_valid(self, session: Session, token: str) -> bool:
-        """Tells whether a form's token belongs to this session."""
+        """Return whether a form's token belongs to this session."""
         return self._tokens.verify_signature(session.sid, _bytes(token))
+
+
+class RevokedSessions:
+    """Sessions ended by a logout: no copy of their cookie may outlive it, in any process.
+
+    Args:
+        database: with the admin's queries.
+
+    Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, session: Session) -> None:
+        """Revoke a session, until it would have expired anyway."""
+        self._database.run("revoke_session", sid=session.sid, expires=session.expires)
+
+    def contains(self, session: Session) -> bool:
+        """Return whether a session was revoked."""
+        (row,) = self._database.run("session_revoked", sid=session.sid)
+        return bool(row.revoked)
 
 
 def _cookie(value: str, lifetime: int, *, secure: bool) -> str:
