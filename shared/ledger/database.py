@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 import aiosql
 import psycopg2
 from psycopg2 import extensions
+from psycopg2.extras import NamedTupleCursor
 
 from shared.errors import LedgerUnavailable
 from shared.ledger.failures import is_unavailable
@@ -26,7 +27,8 @@ from shared.ledger.failures import is_unavailable
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
+Row = Any
+"""A named tuple, its fields named as the statement's columns are."""
 
 CONNECT_SECONDS = 3.0
 """Seconds to wait for a connection, then for the answer to a statement. A server that is frozen
@@ -159,6 +161,7 @@ class Database:
         connection = psycopg2.connect(
             self._url,
             connection_factory=_TimedConnection,
+            cursor_factory=NamedTupleCursor,
             application_name="external-storage-sync",
         )
         connection.autocommit = True
