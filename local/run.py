@@ -1,4 +1,4 @@
-"""`./sync run`: everything in one command, embedded unless it is set up elsewhere."""
+"""`./sync run`: everything in one command, embedded unless a variable names a server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ READY_SECONDS = 60.0
 
 
 def run(environment: LocalEnvironment) -> None:
-    """Starts servers and functions, and keeps them running until SIGTERM or SIGINT.
+    """Start servers and functions, and keep them running until SIGTERM or SIGINT.
 
     Raises:
         SettingError, ServerError: something cannot be started; the text says what to do.
@@ -57,7 +57,7 @@ def run(environment: LocalEnvironment) -> None:
 
 
 def _embed(environment: LocalEnvironment, variables: dict[str, str], started: ExitStack) -> None:
-    """Starts what no variable names, and adds its variable."""
+    """Start the servers that no variable names, and add their variables."""
     if "DATABASE_URL" not in variables:
         postgres = PostgresServer(environment.data_dir, free_port(), embedded_binaries())
         _start(postgres, started)
@@ -79,7 +79,7 @@ def _start(server: Server, started: ExitStack) -> None:
 
 
 def _greet(environment: LocalEnvironment, variables: Mapping[str, str]) -> None:
-    """Tells a person where everything is, once the service answers."""
+    """Print where everything is, once the service answers."""
     sample = next(pictures())
     body = json.dumps(
         {

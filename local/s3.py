@@ -14,7 +14,7 @@ WATCH_SECONDS = 0.5
 
 
 def serve(environment: LocalEnvironment) -> None:
-    """Serves until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT.
 
     Raises:
         ServerError: it cannot be started, or it ended by itself.
