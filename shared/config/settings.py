@@ -8,7 +8,7 @@ may be given as the ARN of an AWS Secrets Manager secret instead (`SECRET_KEY_AR
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Self, TypeVar
 
@@ -219,19 +219,15 @@ class Settings:
     )
 
     @classmethod
-    def from_mapping(cls, environment: Mapping[str, str], required: Iterable[str] = ()) -> Self:
+    def from_mapping(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings; an empty value counts as not given.
 
         Args:
             environment: variable names to texts.
-            required: the variables that the caller cannot do without.
 
         Raises:
-            SettingError: one is missing or wrong; the text names the variable, never its value.
+            SettingError: one is invalid; the text names the variable, never its value.
         """
-        for name in required:
-            if not environment.get(name):
-                raise SettingError(f"{name} is not set")
         values = {}
         for item in fields(cls):
             text = environment.get(item.metadata["name"])
@@ -246,8 +242,13 @@ class Settings:
 
     @property
     def signing_keys(self) -> tuple[bytes, ...]:
-        """The keys that a request may be signed with, the current one first."""
-        return tuple(k for k in (self.secret_key, self.secret_key_previous) if k)
+        """The keys that a request may be signed with, the current one first.
+
+        Raises:
+            SettingError: there is none.
+        """
+        current = needed(self.secret_key, "SECRET_KEY")
+        return (current, self.secret_key_previous) if self.secret_key_previous else (current,)
 
 
 def needed(value: T | None, name: str) -> T:
