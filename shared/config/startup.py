@@ -22,9 +22,10 @@ def start(required: Iterable[str]) -> Settings:
         required: the variables that the caller cannot do without.
 
     Raises:
-        SettingError: one is missing or wrong, or a secret cannot be read.
+        SettingError: one is missing or wrong, a key is too short, or a secret cannot be read.
     """
     settings = Settings.from_mapping(secrets.resolve(environment()), required)
+    settings.require_long_keys()
     log.configure(settings.log_level)
     gc.set_threshold(GARBAGE_THRESHOLD)
     return settings
