@@ -17,16 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-<<<<<<< HEAD
 from local import env_file
-from local.servers.ports import LOOPBACK, base_url, is_loopback
+from local.addresses import LOOPBACK, base_url, is_loopback
 from local.setting_names import is_known, suggestion
 from shared.config.parsers import folder
-=======
-from dotenv import dotenv_values
-
-from local.addresses import LOOPBACK, base_url, is_loopback
->>>>>>> main
 from shared.config.secrets import SUFFIX, resolve
 from shared.errors import SettingError
 
@@ -114,13 +108,8 @@ class LocalEnvironment:
 
     @property
     def schedule_seconds(self) -> float:
-<<<<<<< HEAD
-        """Pause between two runs of requeue."""
-        return _seconds(self.given.get("SCHEDULE_SECONDS", "5").strip(), "SCHEDULE_SECONDS")
-=======
         """Seconds between two runs of what AWS runs every minute."""
-        return _seconds(self.given.get("SCHEDULE_SECONDS", "5"), "SCHEDULE_SECONDS")
->>>>>>> main
+        return _seconds(self.given.get("SCHEDULE_SECONDS", "5").strip(), "SCHEDULE_SECONDS")
 
     @property
     def triggers(self) -> int:

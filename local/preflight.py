@@ -8,11 +8,8 @@ from pathlib import Path
 
 from local.environment import LocalEnvironment
 from local.http.listener import Listener
-<<<<<<< HEAD
 from local.setting_names import misspelt
-=======
 from shared.config.admin_password import admin_password_hash
->>>>>>> main
 from shared.config.settings import Settings
 from shared.errors import SettingError
 
@@ -31,7 +28,6 @@ def check(environment: LocalEnvironment) -> Listener:
     Raises:
         SettingError: the first that is wrong.
     """
-<<<<<<< HEAD
     for name, meant in misspelt(environment.given).items():
         logger.warning("a variable looks misspelt", extra={"variable": name, "meant": meant})
     with environment.placing_errors():
@@ -44,18 +40,7 @@ def check(environment: LocalEnvironment) -> Listener:
         _ = environment.s3_port, environment.schedule_seconds, environment.triggers
         settings = Settings.from_mapping(environment.local_variables())
         settings.require_long_keys()
-        password_hash(settings.admin_password_hash, local_run=settings.local_run)
-=======
-    for name, folder in (
-        ("DATA_DIR", environment.data_dir),
-        ("STORAGE_PATH", environment.storage),
-    ):
-        _make(folder, name)
-    listener = Listener.of(environment)
-    _ = environment.s3_port, environment.schedule_seconds, environment.triggers
-    settings = Settings.from_mapping(environment.local_variables())
-    admin_password_hash(settings)
->>>>>>> main
+        admin_password_hash(settings)
     return listener
 
 
