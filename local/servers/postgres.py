@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import re
 import secrets
 import shutil
@@ -25,6 +26,7 @@ DATABASE = "sync"
 BUILTIN_LOCALE_SINCE = 17  # https://www.postgresql.org/docs/17/locale.html#LOCALE-PROVIDERS
 LONGEST_COMPLAINT = 300  # characters; what went wrong is said last
 LEAST_BUFFERS, MOST_BUFFERS = 128, 1024  # MiB
+SYSTEM_PREFIXES = (Path("/usr"), Path("/usr/local"), Path("/opt/homebrew"))
 STATUS_LINE = 7  # of postmaster.pid, which pg_ctl waits on too (src/include/utils/pidfile.h)
 
 
@@ -89,6 +91,7 @@ class PostgresServer:
         self._port = port
         self._binaries = binaries
         self._options = dict(options or {})
+        self._started = False
         self._process = Process(
             self.name, self._folder, stays=stays, stop_signal=signal.SIGINT
         )  # SIGINT is the fast shutdown: https://www.postgresql.org/docs/18/server-shutdown.html
@@ -115,8 +118,10 @@ class PostgresServer:
         if self._process.take_over():
             return
         if not (self._data / "PG_VERSION").exists():
+            self._require_new()
             self._initialise()
         self._require_version()
+        self._started = True
         self._forget_recycled()
         options = {
             "port": str(self._port),
@@ -156,7 +161,9 @@ class PostgresServer:
         return Command(
             (str(path), *arguments),
             {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-            unprivileged(data or self._data, (path, folder)),
+            unprivileged(
+                data or self._data, (path, folder / "postgres"), _installation(folder.parent)
+            ),
         )
 
     def _folder_of_programs(self) -> Path:
@@ -170,20 +177,38 @@ class PostgresServer:
         return int(match[1])
 
     def _require_version(self) -> None:
-        written = int((self._data / "PG_VERSION").read_text())
+        text = (self._data / "PG_VERSION").read_text(errors="replace").strip()
+        written = int(text) if text.isdecimal() else None
+        if written is None:
+            raise ForeignData(f"{self._data}: its PG_VERSION is damaged: {text[:20]!r}")
         if written != self._version():
             raise ForeignData(
                 f"{self._data} was written by PostgreSQL {written}, "
                 f"the one in {self._folder_of_programs()} is {self._version()}"
             )
 
+    def _require_new(self) -> None:
+        """Return where a data folder may be made.
+
+        Raises:
+            ForeignData: something is there already, or what we started on has gone: a new one
+                would be empty, and its password another.
+        """
+        if self._started:
+            raise ForeignData(f"{self._data}: it is gone, or its PG_VERSION is")
+        if self._data.exists() and any(self._data.iterdir()):
+            raise ForeignData(f"{self._data} is not empty, and has no PG_VERSION")
+
     def _initialise(self) -> None:
         """Makes the data folder beside its place and renames it, so that it is whole or absent."""
+        version = self._version()
+        account = self._command("initdb").account
+        if account is None:
+            _require_entry()
         draft = self._data.with_name("postgres.new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         secret = self._secret(draft)
-        account = unprivileged(self._data, (self._folder_of_programs(),))
         if account:
             try:
                 for path in (draft, secret):
@@ -194,7 +219,7 @@ class PostgresServer:
         linux = sys.platform == "linux"  # elsewhere the C library may lack C.UTF-8
         locale = (
             ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-            if self._version() >= BUILTIN_LOCALE_SINCE
+            if version >= BUILTIN_LOCALE_SINCE
             else [f"--locale={'C.UTF-8' if linux else 'C'}"]
         )
         options = [f"--username={USER}", f"--pwfile={secret}", "--auth=scram-sha-256"]
@@ -235,6 +260,33 @@ class PostgresServer:
             path.touch(mode=0o600)
             path.write_text(password)
         return copy
+
+
+def _require_entry() -> None:
+    """Return where our user id has an account entry, which initdb asks for.
+
+    Raises:
+        NoAccount: it has none, as in a container that is started with a number of its own.
+    """
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise NoAccount(
+            f"user id {os.geteuid()} has no entry in /etc/passwd, which PostgreSQL's initdb asks "
+            "for; add one, or set DATABASE_URL"
+        ) from None
+
+
+def _installation(prefix: Path) -> list[Path]:
+    """Return the folders of libraries, catalogs and time zones, where they are PostgreSQL's own.
+
+    A wheel keeps the libraries that it brings along in a folder beside its package. A package
+    manager's folders hold everything else, too, and it made them readable.
+    """
+    if prefix in SYSTEM_PREFIXES:
+        return []
+    folders = (prefix / "lib", prefix / "share", prefix.parent.with_suffix(".libs"))
+    return [folder for folder in folders if folder.is_dir()]
 
 
 def _shared_buffers() -> int:
