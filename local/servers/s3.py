@@ -1,17 +1,15 @@
-"""An S3 for local use: moto's server in a process of its own."""
+"""An S3 for local use: moto's, in a process of its own, with its objects on disk."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.servers.ports import answers
 from local.servers.process import Command, Process
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).parents[2]
 S3_SETTING = "AWS_ENDPOINT_URL_S3"
 #: The local S3 asks for a login and takes any.
 S3_LOGIN = {
@@ -24,7 +22,7 @@ S3_ELSEWHERE = frozenset({S3_SETTING, "AWS_ENDPOINT_URL", "LOCALSTACK_HOST"})
 
 
 class S3Server:
-    """moto's S3 on 127.0.0.1. It keeps objects in memory: who starts it fills it."""
+    """moto's S3 on 127.0.0.1, its buckets and objects in `data_dir`/s3."""
 
     name = "S3"
 
@@ -34,7 +32,7 @@ class S3Server:
         """Describes it; nothing is started.
 
         Args:
-            data_dir: folder for log and pid file; made if missing.
+            data_dir: folder for objects, log and pid file; made if missing.
             port: TCP port.
             host: address to listen on.
             stays: see `Process`.
@@ -55,7 +53,7 @@ class S3Server:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Starts it, empty; one that runs already is left alone.
+        """Starts it with the objects of its folder; one that runs already is left alone.
 
         Raises:
             PortInUse, ForeignData: see the text of each.
@@ -63,8 +61,14 @@ class S3Server:
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._process.take_over():
             return
-        arguments = (sys.executable, "-m", "moto.server", "-H", self._host, "-p", str(self._port))
-        environment = {"PATH": os.defpath, "HOME": str(self._folder), "PYTHONUNBUFFERED": "1"}
+        arguments = [sys.executable, "-m", "local.servers.moto_s3", "--host", self._host]
+        arguments += ["--port", str(self._port), "--folder", str(self._folder / "s3")]
+        environment = {
+            "PATH": os.defpath,
+            "HOME": str(self._folder),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+        }
         self._process.start(Command(arguments, environment), self._port)
 
     def wait_ready(self, timeout: float = 60.0) -> None:
@@ -77,5 +81,5 @@ class S3Server:
         self._process.wait_until(lambda: answers(self._port, question, b"HTTP/"), timeout)
 
     def stop(self) -> None:
-        """Stops it; its objects are lost."""
+        """Stops it; its objects are kept."""
         self._process.stop()

@@ -11,12 +11,17 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from local.client import Client
+from local.environment import BUCKET
+from local.servers.ports import answers
+from local.servers.running import Record
 from local.servers.samples import pictures
 from tests.conftest import missing
 from tests.local.clone import ROOT, clone
@@ -37,9 +42,12 @@ STOP_SECONDS = 60.0
 class Run:
     """A local run: its process, and what it printed for a person."""
 
-    def __init__(self, process: subprocess.Popen[str], data: Path, output: Path, port: int) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str], data: Path, output: Path, port: int, s3_port: int
+    ) -> None:
         self.process = process
         self.data = data
+        self.s3_port = s3_port
         self._output = output
         self._port = port
 
@@ -71,6 +79,17 @@ class Run:
         url = f"http://127.0.0.1:{self._port}"
         return Client(url, key).post(body.encode()).status
 
+    def s3_client(self) -> Any:
+        """Return a client of its embedded S3, such as a person would make."""
+        return boto3.client(
+            "s3",
+            endpoint_url=f"http://127.0.0.1:{self.s3_port}",
+            region_name="us-east-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(proxies={}),
+        )
+
     @property
     def postmaster(self) -> int:
         return int((self.data / "postgres" / "postmaster.pid").read_text().split("\n")[0])
@@ -86,7 +105,7 @@ def run(directory: Path, data: Path, *command: str, code: Path | None = None) ->
         command: what starts it.
         code: where Python finds the project, where that is not `directory`.
     """
-    port = free_port()
+    port, s3_port = free_port(), free_port()
     with tempfile.NamedTemporaryFile(suffix=".log") as output:
         process = subprocess.Popen(  # noqa: S603 - the arguments are the tests' own
             command,
@@ -95,7 +114,7 @@ def run(directory: Path, data: Path, *command: str, code: Path | None = None) ->
                 "PATH": os.environ["PATH"],
                 "HOME": str(directory),
                 "PORT": str(port),
-                "S3_PORT": str(free_port()),
+                "S3_PORT": str(s3_port),
                 "DATA_DIR": str(data),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "WORKERS": "1",
@@ -106,7 +125,7 @@ def run(directory: Path, data: Path, *command: str, code: Path | None = None) ->
             stderr=output,
             text=True,
         )
-        started = Run(process, data, Path(output.name), port)
+        started = Run(process, data, Path(output.name), port, s3_port)
         try:
             yield started
         finally:
@@ -165,6 +184,23 @@ def running(tmp_path: Path) -> Iterator[Run]:
     with run(tmp_path, tmp_path / "data", *command, code=ROOT) as started:
         started.wait_until_ready()
         yield started
+
+
+def test_the_embedded_s3_is_started_again_with_its_objects(running: Run) -> None:
+    client = running.s3_client()
+    client.put_object(Bucket=BUCKET, Key="mine.jpg", Body=b"of a client")
+    record = Record.load(running.data / "s3.pid")
+    assert record
+    os.kill(record.server.pid, signal.SIGKILL)
+    wait_for(lambda: not record.server.alive)
+    # The objects are there as soon as it answers: nothing is filled in again.
+    wait_for(lambda: answers(running.s3_port, b"HEAD / HTTP/1.0\r\n\r\n", b"HTTP/"), 15.0)
+    assert client.get_object(Bucket=BUCKET, Key="mine.jpg")["Body"].read() == b"of a client"
+    client.close()
+    assert running.post("mine.jpg") == 201
+    file = running.data / "storage" / "mine.jpg"
+    wait_for(file.exists)
+    assert file.read_bytes() == b"of a client"
 
 
 def test_postgresql_is_started_again_when_it_dies(running: Run) -> None:
