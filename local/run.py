@@ -1,4 +1,4 @@
-"""`python -m local run`: everything in one command, embedded unless a variable names a server."""
+"""`./sync run`: everything in one command, embedded unless a variable names a server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from rich.console import Console
 
 from local.addresses import near
-from local.client import curl
+from local.client import curl, proxied
 from local.environment import LocalEnvironment
 from local.preflight import check
 from local.provisioning import prepare
@@ -95,4 +95,5 @@ def _greet(environment: LocalEnvironment, variables: Mapping[str, str]) -> None:
     console.print(f"URL      {environment.url}/sync/")
     console.print(f"Admin    {environment.url}/admin/  (user {settings.admin_user}{password})")
     console.print(f"Files    {environment.storage}")
-    console.print("Try      " + curl(environment.url, variables["SECRET_KEY"].encode(), body))
+    key, through_proxy = variables["SECRET_KEY"].encode(), proxied(environment.url)
+    console.print("Try      " + curl(environment.url, key, body, proxied=through_proxy))

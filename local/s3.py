@@ -1,4 +1,4 @@
-"""`python -m local s3`: the local S3 by itself, filled with the sample pictures."""
+"""`./sync s3`: the local S3 by itself, filled with the sample pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of all settings, as README.md has it: `python -m local settings`."""
+"""The table of all settings, as README.md has it: `./sync settings`."""
 
 from __future__ import annotations
 

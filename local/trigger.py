@@ -1,4 +1,4 @@
-"""RabbitMQ's event source mapping, played locally: `python -m local trigger`.
+"""RabbitMQ's event source mapping, played locally: `./sync trigger`.
 
 Like Lambda's it gathers a batch, hands it to the worker as one `aws:rmq` event, one invocation at a
 time, acknowledges it after success, and returns the whole batch to the queue after an error.

@@ -1,4 +1,4 @@
-"""The HTTP server in front of the functions, `python -m local serve`."""
+"""The HTTP server in front of the functions, `./sync serve`."""
 
 from __future__ import annotations
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from local.servers.sample_pictures import Picture, pictures
+from shared.aws.s3 import s3_client
 from shared.config.settings import Settings, needed
 from shared.errors import SettingError
-from shared.sources.s3 import location
 
 
 class S3Client(Protocol):
@@ -79,4 +79,4 @@ def fill_with_samples(settings: Settings) -> int:
         SourceUnavailable: endpoint or credentials cannot be determined.
     """
     bucket = needed(settings.bucket, "AWS_S3_BUCKET_NAME")
-    return fill(location.client(settings), bucket, settings.s3_region, pictures())
+    return fill(s3_client(settings), bucket, settings.s3_region, pictures())

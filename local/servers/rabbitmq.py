@@ -170,6 +170,24 @@ class RabbitServer:
         (self._home / "enabled_plugins").write_text("[rabbitmq_management].\n")
 
 
+def running_url(data_dir: Path) -> str | None:
+    """Return the URL of the server that runs on a data folder, password included, or None.
+
+    Args:
+        data_dir: the folder that its `RabbitServer` was given.
+
+    Raises:
+        OSError: a server runs there, and its files belong to another account.
+    """
+    if Process(RabbitServer.name, data_dir).pid is None:
+        return None
+    home = data_dir / "rabbitmq"
+    lines = (home / "rabbitmq.conf").read_text().splitlines()
+    configuration = dict(line.split(" = ", 1) for line in lines)
+    address = configuration["listeners.tcp.local"]
+    return f"amqp://{USER}:{(home / 'password').read_text()}@{address}/%2F"
+
+
 def _programs() -> Path:
     """Return the folder of RabbitMQ's own scripts.
 

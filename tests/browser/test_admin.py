@@ -73,7 +73,7 @@ def test_a_preview_is_the_very_file(page: Page, service: Service) -> None:
         expect(page.get_by_text(hashlib.sha256(content).hexdigest()).first).to_be_visible()
 
 
-def test_a_failed_object_is_retryn_until_it_is_synced(
+def test_a_failed_object_is_retried_until_it_is_synced(
     page: Page, service: Service, s3_url: str
 ) -> None:
     name, content = "late/arrival.txt", b"here at last"
@@ -88,7 +88,7 @@ def test_a_failed_object_is_retryn_until_it_is_synced(
     until(lambda: service.counts()[1] == 0)  # the ledger follows the file
     open_object(page, name)
     expect(page.locator("pre")).to_have_text(content.decode())
-    expect(page.locator("table").get_by_text("retried")).to_be_visible()
+    expect(page.locator("table").get_by_text("requeued")).to_be_visible()
 
 
 def test_a_reload_does_not_act_again(page: Page, service: Service) -> None:

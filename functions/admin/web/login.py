@@ -29,7 +29,7 @@ def password_hash(given: str | None, *, local_run: bool) -> str:
     """
     if given is None:
         if not local_run:
-            raise SettingError("ADMIN_PASSWORD_HASH is not set (python -m local hash-password)")
+            raise SettingError("ADMIN_PASSWORD_HASH is not set (./sync hash-password)")
         return hash_password(DEFAULT_PASSWORD)
     try:
         default = verify(DEFAULT_PASSWORD, given)

@@ -254,7 +254,7 @@ def test_other_methods_are_not_allowed(browser: Browser) -> None:
         assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_failed_objects_are_retryn(
+def test_failed_objects_are_retried(
     browser: Browser, ledger: Ledger, failed: int, synced: int
 ) -> None:
     answer = browser.post(LIST, action="retry", id=[failed, synced])
