@@ -15,7 +15,3 @@ class NotFound(PageError):
 
 class FormRefused(PageError):
     """The form is refused."""
-
-
-class NoAnswer(ServiceError):
-    """No answer."""

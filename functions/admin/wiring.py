@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 
 from functions.admin import records
 from functions.admin.app import Admin
-from functions.admin.dashboard.health import Probes
+from functions.admin.dashboard.health import PROBE_SECONDS, Probes
 from functions.admin.dashboard.page import Dashboard
-from functions.admin.dashboard.source_probe import reaches, source_server
 from functions.admin.media.content import Media
 from functions.admin.media.thumbnails import Pictures
 from functions.admin.objects.actions import Actions
@@ -126,9 +125,8 @@ def probes(settings: Settings, ledger: Ledger, counters: Cache) -> dict[str, Cal
             return f"{depth} message{'' if depth == 1 else 's'} waiting"
 
         found["Queue"] = queued
-    if source := source_server(settings):
-        name, url = source
-        found[name] = reaches(url)
+    if source := adapters.source_probe(settings, PROBE_SECONDS):
+        found[source.name] = source.ask
     return found
 
 
