@@ -46,6 +46,8 @@ CHUNK_BYTES = 65_536
 
 CONNECT_SECONDS = 10
 
+CLOSED = "the worker is shutting down"
+
 THREADS = 16
 """Each copies one photo at a time."""
 
@@ -84,7 +86,10 @@ class NasaSource:
     def fetch(self, wanted: Wanted, part: Path) -> Future[Fetched]:
         """See `ObjectSource.fetch`."""
         future: Future[Fetched] = Future()
-        self._pool.submit(self._run, future, wanted, part)
+        if self._closing.is_set():
+            future.set_exception(OutOfTime(CLOSED))
+        else:
+            self._pool.submit(self._run, future, wanted, part)
         return future
 
     def close(self) -> None:
@@ -140,8 +145,10 @@ class NasaSource:
         return Fetched(size, digest.digest(), etag, "size")
 
     def _check_open(self, future: Future[Fetched]) -> None:
-        if future.cancelled() or self._closing.is_set():
-            raise OutOfTime
+        if future.cancelled():
+            raise OutOfTime("it was cancelled")
+        if self._closing.is_set():
+            raise OutOfTime(CLOSED)
 
     def _list(self) -> list[str]:
         with self._lock:  # one request for all copies that wait

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from shared.domain import Fetched, Wanted
-from shared.errors import ObjectNotVisible, OutOfTime
+from shared.errors import ObjectNotVisible, OutOfTime, TransferError
 from shared.sources.outcome import settle
+from shared.storage.os_errors import from_os_error
 
 
 @dataclasses.dataclass
@@ -60,9 +61,7 @@ class FakeSource:
         elif isinstance(content, BaseException):
             future.set_exception(content)
         else:
-            part.write_bytes(content)
-            digest = hashlib.sha256(content).digest()
-            future.set_result(Fetched(len(content), digest, digest.hex()[:32], "md5"))
+            settle(future, _copy(content, part))
         return future
 
     def close(self) -> None:
@@ -76,3 +75,12 @@ class FakeSource:
         if future.cancelled():
             self.cancelled.append(wanted.file_name)
             future.set_running_or_notify_cancel()
+
+
+def _copy(content: bytes, part: Path) -> Fetched | TransferError:
+    try:
+        part.write_bytes(content)
+    except OSError as error:
+        return from_os_error(error)
+    digest = hashlib.sha256(content).digest()
+    return Fetched(len(content), digest, digest.hex()[:32], "md5")
