@@ -9,9 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from functions.admin.app import Admin
-from functions.admin.dashboard.health import HealthChecks
+from functions.admin.dashboard.health import PROBE_SECONDS, HealthChecks
 from functions.admin.dashboard.page import DashboardPages
-from functions.admin.dashboard.source_probe import reaches, source_server
 from functions.admin.media.content import (
     LARGEST_RESPONSE,
     LARGEST_RESPONSE_ON_LAMBDA,
@@ -136,7 +135,6 @@ def probes(settings: Settings, ledger: Ledger, cache: Cache) -> dict[str, Callab
             return f"{depth} message{'' if depth == 1 else 's'} waiting"
 
         found["Queue"] = waiting
-    if source := source_server(settings):
-        name, url = source
-        found[name] = reaches(url)
+    if source := adapters.source_probe(settings, PROBE_SECONDS):
+        found[source.name] = source.ask
     return found
