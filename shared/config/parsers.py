@@ -1,4 +1,4 @@
-"""Kinds of settings: how the text of a variable becomes a value.
+"""Parsers of settings: how the text of a variable becomes a value.
 
 Every parser raises `ValueError` with what it expected; `shared.config.settings` adds the name of
 the variable.
@@ -33,12 +33,12 @@ class RateLimit:
             return cls(0, 1)
         match = re.fullmatch(r"\s*([1-9][0-9]{0,8})/([smh])\s*", text)
         if match is None:
-            raise ValueError("expected a count a second, minute or hour such as 50/m, or off")
+            raise ValueError("expected a count per second, minute or hour such as 50/m, or off")
         return cls(int(match[1]), {"s": 1, "m": 60, "h": 3600}[match[2]])
 
 
 def whole(minimum: int) -> Callable[[str], int]:
-    """Reads a whole number of at least `minimum`."""
+    """Return a parser of whole numbers of at least `minimum`."""
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < minimum:
@@ -49,7 +49,7 @@ def whole(minimum: int) -> Callable[[str], int]:
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:
-    """Read one of the allowed words."""
+    """Return a parser of the allowed words."""
 
     def parse(text: str) -> str:
         if text not in allowed:
@@ -65,12 +65,12 @@ def flag(text: str) -> bool:
 
 
 def key(text: str) -> bytes:
-    """Reads a key: its UTF-8 bytes."""
+    """Read a key: its UTF-8 bytes."""
     return text.encode()
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """Read a URL of one of the schemes."""
+    """Return a parser of URLs with one of the schemes."""
 
     def parse(text: str) -> str:
         if text.partition("://")[0] not in schemes or not text.partition("://")[2]:
@@ -83,14 +83,14 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 
 def bucket_name(text: str) -> str:
-    """Read a bucket's name, as old and new rules allow it, or an access point's ARN."""
+    """Read a bucket's name, by the old or new rules, or an access point's ARN."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{3,255}|arn:[!-~]+", text):
         raise ValueError("expected the name of a bucket")
     return text
 
 
 def host_port(text: str) -> tuple[str, int]:
-    """Reads `host:port`."""
+    """Read `host:port`."""
     host, _, port = text.rpartition(":")
     if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
         raise ValueError("expected host:port")
