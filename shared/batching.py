@@ -2,10 +2,10 @@
 
 A statement and a commit cost PostgreSQL about the same for one row as for ten, and a round trip
 costs both sides the same whatever it carries. So calls that come while a group is running do not
-run by themselves: together they form the next group. This needs no thread of its own and no waiting for
-more calls. A call that finds no group running leads a group of one at once; when that is done, the
-first of the calls that came meanwhile leads the rest. PostgreSQL shares its commits among backends
-in the same way (documentation of `commit_delay`).
+run by themselves: together they form the next group. This needs no thread of its own and no waiting
+for more calls. A call that finds no group running leads a group of one at once; when that is done,
+the first of the calls that came meanwhile leads the rest. PostgreSQL shares its commits among
+backends in the same way (documentation of `commit_delay`).
 """
 
 from __future__ import annotations

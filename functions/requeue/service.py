@@ -17,12 +17,12 @@ BATCH = 1_000
 """Rows taken at a time: one statement and one round of confirms."""
 
 ENOUGH_WAITING = 10_000
-"""With this many messages waiting, the workers have enough to do. More would only be queued twice, so
-the rest is left for when the queue has drained."""
+"""With this many messages waiting, the workers have enough to do. More would only be queued twice,
+so the rest is left for when the queue has drained."""
 
 HORIZON_MARGIN_SECONDS = 600.0
-"""A row is due after a retry's delay, a message's delivery or a lease. A row due later than the longest
-of them, plus this margin, was written by a clock that has gone back since."""
+"""A row is due after a retry's delay, a message's delivery or a lease. A row due later than the
+longest of them, plus this margin, was written by a clock that has gone back since."""
 
 
 @dataclass(frozen=True, slots=True)

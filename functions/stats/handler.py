@@ -1,7 +1,7 @@
 """`GET /sync/`, `/status.html` and `/openapi.json`: the Lambda handler.
 
-It is the API's `$default` as well: a request without a route gets the contract's 404 or 405 here, and
-HEAD, which has no routes of its own, is answered like GET (RFC 9110, section 9.3.2).
+It is the API's `$default` as well: a request without a route gets the contract's 404 or 405 here,
+and HEAD, which has no routes of its own, is answered like GET (RFC 9110, section 9.3.2).
 """
 
 from __future__ import annotations

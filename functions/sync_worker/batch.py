@@ -12,8 +12,8 @@ from functions.sync_worker.transfer import Transfer
 from shared.ledger.rows import Claim
 
 GATHER_SECONDS = 0.02
-"""While others run, a transfer that has ended waits this long for more to settle with: a group shares
-its transaction and its sync to disk. The last transfer, or the only one, does not wait."""
+"""While others run, a transfer that has ended waits this long for more to settle with: a group
+shares its transaction and its sync to disk. The last transfer, or the only one, does not wait."""
 
 WIND_UP_SECONDS = 2.0
 """How long transfers that were broken off may take to close their files."""

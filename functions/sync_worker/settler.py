@@ -23,8 +23,8 @@ from shared.storage.interface import Storage
 logger = logging.getLogger(__name__)
 
 LEDGER_WAIT_SECONDS = 20.0
-"""While PostgreSQL restarts, finished transfers wait for it this long; after that they are left to the
-next attempt."""
+"""While PostgreSQL restarts, finished transfers wait for it this long; after that they are left to
+the next attempt."""
 
 LEDGER_PAUSE_SECONDS = 0.5
 
@@ -195,7 +195,7 @@ def _same_version(one: Fetched | None, other: Fetched | None) -> bool:
 def log_settlement(settlement: Settlement) -> None:
     """Log how an attempt ended."""
     wanted: Wanted = settlement.claim.wanted
-    extra = {
+    extra: dict[str, object] = {
         "row_id": wanted.row_id,
         "attempt": wanted.attempt,
         "request_id": settlement.claim.request_id,

@@ -1,4 +1,4 @@
-"""Composition root of the sync worker: built once per process, kept while its environment is warm."""
+"""Composition root of the worker: built once per process, kept while its environment is warm."""
 
 from __future__ import annotations
 

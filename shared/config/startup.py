@@ -18,9 +18,10 @@ def start() -> Settings:
     """Set this process up and return its settings; safe to repeat.
 
     Raises:
-        SettingError: one is invalid, or a secret cannot be read.
+        SettingError: one is invalid, a key is too short, or a secret cannot be read.
     """
     settings = Settings.from_mapping(secrets.resolve(environment()))
+    settings.require_long_keys()
     log.configure(settings.log_level)
     injection_points.arm(environment())
     gc.set_threshold(GARBAGE_THRESHOLD)
