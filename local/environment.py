@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from local import env_file
-from local.servers.ports import LOOPBACK, base_url, is_loopback
+from local.addresses import LOOPBACK, base_url, is_loopback
 from local.setting_names import is_known, suggestion
 from shared.config.parsers import folder
 from shared.config.secrets import SUFFIX, resolve
@@ -108,7 +108,7 @@ class LocalEnvironment:
 
     @property
     def schedule_seconds(self) -> float:
-        """Pause between two runs of requeue."""
+        """Seconds between two runs of what AWS runs every minute."""
         return _seconds(self.given.get("SCHEDULE_SECONDS", "5").strip(), "SCHEDULE_SECONDS")
 
     @property

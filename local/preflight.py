@@ -6,10 +6,10 @@ import logging
 import os
 from pathlib import Path
 
-from functions.admin.web.login import password_hash
 from local.environment import LocalEnvironment
 from local.http.listener import Listener
 from local.setting_names import misspelt
+from shared.config.admin_password import admin_password_hash
 from shared.config.settings import Settings
 from shared.errors import SettingError
 
@@ -40,7 +40,7 @@ def check(environment: LocalEnvironment) -> Listener:
         _ = environment.s3_port, environment.schedule_seconds, environment.triggers
         settings = Settings.from_mapping(environment.local_variables())
         settings.require_long_keys()
-        password_hash(settings.admin_password_hash, local_run=settings.local_run)
+        admin_password_hash(settings)
     return listener
 
 

@@ -11,14 +11,12 @@ from shared.config.settings import needed
 from shared.config.startup import start
 from shared.http.rate_limit import RateLimiter
 from shared.ledger.ledger import Ledger
-
-FLUSH_SECONDS = 5.0
-"""Seconds that announcements get to leave when the process stops."""
+from shared.queue.publisher import FLUSH_SECONDS
 
 
 @once_per_process
 def ingest() -> Ingest:
-    """Gives this process's service.
+    """Return this process's service.
 
     Raises:
         SettingError: a setting is missing or wrong.

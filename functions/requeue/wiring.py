@@ -12,17 +12,21 @@ from shared.ledger.ledger import Ledger
 
 @once_per_process
 def settings() -> Settings:
-    """Gives this process's settings.
+    """Return this process's settings.
 
     Raises:
         SettingError: one is missing or wrong.
     """
-    return start(required=("DATABASE_URL", "RABBITMQ_URL"))
+    found = start(required=("DATABASE_URL",))
+    if found.on_lambda:
+        # A local run without a broker delivers directly; see `shared.queue.direct`.
+        needed(found.rabbitmq_url, "RABBITMQ_URL")
+    return found
 
 
 @once_per_process
 def requeue() -> Requeue:
-    """Gives this process's service.
+    """Return this process's service.
 
     Raises:
         SettingError: a setting is missing or wrong.

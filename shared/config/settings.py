@@ -192,7 +192,7 @@ class Settings:
     admin_user: str = _setting("ADMIN_USER", "login name of the admin", default="root")
     admin_password_hash: str | None = _setting(
         "ADMIN_PASSWORD_HASH",
-        "salted hash of the admin's password, made by `python -m local hash-password`",
+        "salted hash of the admin's password, made by `./sync hash-password`",
         default=None,
         secret=True,
     )
@@ -229,7 +229,7 @@ class Settings:
 
     @classmethod
     def from_mapping(cls, environment: Mapping[str, str], required: Iterable[str] = ()) -> Self:
-        """Reads the settings; an empty value counts as not given.
+        """Read the settings; an empty value counts as not given.
 
         Args:
             environment: variable names to texts.
@@ -278,7 +278,7 @@ class Settings:
 
 
 def needed(value: T | None, name: str) -> T:
-    """Gives a setting that must be there.
+    """Return a setting that must be there.
 
     Raises:
         SettingError: it is not set.
@@ -289,5 +289,5 @@ def needed(value: T | None, name: str) -> T:
 
 
 def environment() -> Mapping[str, str]:
-    """Gives the process's own environment, for the composition roots."""
+    """Return the process's own environment, for the composition roots."""
     return os.environ

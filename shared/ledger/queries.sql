@@ -185,7 +185,8 @@ SELECT id FROM failed;
 
 -- name: counts()
 -- The exact numbers by state.
-SELECT state, sum(objects)::bigint, sum(bytes)::bigint FROM sync_count GROUP BY state;
+SELECT state, sum(objects)::bigint AS objects, sum(bytes)::bigint AS bytes
+  FROM sync_count GROUP BY state;
 
 -- name: oldest_queued()
 -- Seconds that the oldest queued object has waited; none when nothing is queued.

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+FLUSH_SECONDS = 5.0
+"""Seconds that messages get to leave when a process stops."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -39,7 +42,7 @@ class Publisher(Protocol):
         """
 
     def close(self, timeout: float) -> None:
-        """Sends what still waits, for at most `timeout` seconds, and lets the broker go.
+        """Send what still waits, for at most `timeout` seconds, and let the broker go.
 
         May be called twice; what is announced afterwards is lost.
         """
@@ -55,8 +58,8 @@ class NullPublisher:
         """Does nothing, on purpose."""
 
     def close(self, timeout: float) -> None:
-        """Does nothing: nothing waits."""
+        """Do nothing: nothing waits."""
 
     def counts(self) -> Counts:
-        """Gives zeros."""
+        """Return zeros."""
         return Counts()
