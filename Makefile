@@ -4,33 +4,49 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 27000
+COMMAND := $(BIN)/external-storage-sync
+INSTALLED := $(VENV)/.run $(COMMAND)
 # Two test processes a core keep a small machine busy while servers are waited for.
 TEST_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sample sample-requests sign install-servers test lint format clean
+.PHONY: help setup run status retry sample sample-requests sign install-servers test lint format clean
 
 help: ## Explain every target
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sort | \
 	  awk -F ':.*## ' '{ printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2 }'
 
-setup: $(VENV)/.run ## Install what a local run needs into .venv
+setup: $(INSTALLED) ## Install what a local run needs into .venv
 
-run: $(VENV)/.run ## Start everything on http://localhost:27000, without root or Docker
-	@exec $(BIN)/python -m local run
+run: $(INSTALLED) ## Start everything on http://localhost:27000, without root or Docker
+	@exec ./sync run
 
-sample: $(VENV)/.run ## Send signed requests for the sample pictures and show the files
-	@$(BIN)/python -m local sample
+status: $(INSTALLED) ## Show what runs: servers, address, files, the place of the key
+	@./sync status
 
-sample-requests: $(VENV)/.run ## Write sample-requests.txt: ready signed curl commands
-	@$(BIN)/python -m local sample-requests
+retry: $(INSTALLED) ## Put every failed object back in the queue; ./sync retry --help for some of them
+	@./sync retry --all
 
-sign: $(VENV)/.run ## Print the Authorization header of BODY='…'
-	@$(BIN)/python -m local sign "$$BODY"
-sign: export BODY := $(value BODY)
+sample: $(INSTALLED) ## Send signed requests for the sample pictures and show the files
+	@./sync sample
 
-install-servers: $(VENV)/.run ## Install the servers and tools that tests and benchmarks use, by apt
-	@$(BIN)/python -m local services install --tools
+sample-requests: $(INSTALLED) ## Write sample-requests.txt: ready signed curl commands
+	@./sync sample-requests
+
+# Signed is what was typed. Make would expand a dollar in it, and run $(shell …); `value` does not,
+# and only with `override` does that count for a variable of the command line. Blanks in front of
+# the body are lost before anything here can see them, so they are refused where /proc shows them.
+BODY_GIVEN := $(filter-out undefined,$(origin BODY))
+FILE_GIVEN := $(filter-out undefined,$(origin FILE))
+sign: override export BODY := $(value BODY)
+sign: override export FILE := $(value FILE)
+sign: $(INSTALLED) ## Print the Authorization header of BODY='…', of FILE=… or of standard input
+	@if grep -qsz '^BODY=[[:space:]]' /proc/$$PPID/cmdline; then \
+	  echo "make drops the blanks in front of BODY: use FILE=… or standard input" >&2; exit 2; fi; \
+	exec ./sync sign $(if $(FILE_GIVEN),--file "$$FILE") $(if $(BODY_GIVEN),-- "$$BODY")
+
+install-servers: $(INSTALLED) ## Install the servers and tools that tests and benchmarks use, by apt
+	@./sync services install --tools
 
 test: $(VENV)/.dev $(TEST_NEEDS) ## Run every test, and measure coverage
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --cov-report=term
@@ -57,8 +73,12 @@ $(VENV)/.run: requirements/run.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r $<
 	@touch $@
 
+# The command line for a PATH: a link, so that it finds the project whatever its folder is called.
+$(COMMAND): | $(VENV)/.run
+	@ln -sf ../../sync $@
+
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r $<
 	@touch $@
 
--include local/*.mk
+-include local/*.mk bench/*.mk tests/*/*.mk

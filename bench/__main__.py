@@ -1,4 +1,4 @@
-"""`make bench`: measures everything and writes docs/benchmarks.*."""
+"""`make bench`: measure everything and write docs/benchmarks.*."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bench.figure import Figure
 from bench.plan import FULL, SMALL
 from bench.setting import Setting
 from bench.stack import ROOT, Stack
+from bench.tools import require_tools
 from shared.errors import ServiceError
 
 PARTS = {
@@ -32,7 +33,7 @@ PARTS = {
 
 
 def main() -> None:
-    """Measures, prints the table, and writes it where everything was measured."""
+    """Measure, print the table, and write it where everything was measured."""
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--full", action="store_true", help="ten million rows, 5 GiB")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
@@ -45,6 +46,7 @@ def main() -> None:
     logging.getLogger().setLevel(logging.ERROR)
     console = Console(stderr=True)
     try:
+        require_tools(given.only)
         with tempfile.TemporaryDirectory(prefix="bench-", dir=given.scratch) as folder:
             figures = _measure(given.only, Path(folder), console, full=given.full)
     except ServiceError as error:

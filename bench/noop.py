@@ -1,4 +1,4 @@
-"""The HTTP server of `python -m local serve` in front of a function that does nothing."""
+"""The HTTP server of `./sync serve` in front of a function that does nothing."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from local.servers.ports import answers, free_port
 from local.servers.process import Command, Process
 from local.servers.programs import find
+from shared.aws.s3 import s3_client
 from shared.config.settings import Settings
-from shared.sources.s3.location import client
 
 BUCKET = "bench"
 READY_SECONDS = 60.0
@@ -131,7 +131,7 @@ def seaweedfs(folder: Path) -> Iterator[ObjectServer]:
     variables = {"PATH": os.defpath, "HOME": str(home)}
     process.start(Command(command, variables), server.port)
     try:
-        s3 = client(Settings.from_mapping(server.variables(home)))
+        s3 = s3_client(Settings.from_mapping(server.variables(home)))
 
         def made() -> bool:
             if not answers(server.port, b"", b""):

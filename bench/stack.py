@@ -1,4 +1,4 @@
-"""The service as it is measured: real servers and the processes of `python -m local`."""
+"""The service as it is measured: real servers and the processes that `./sync` starts."""
 
 from __future__ import annotations
 

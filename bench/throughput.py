@@ -12,8 +12,8 @@ from bench.processes import busy_seconds, cpu_seconds
 from bench.setting import Setting
 from bench.stack import triggering
 from bench.worker import drain, set_aside
+from shared.aws.s3 import s3_client
 from shared.config.settings import Settings
-from shared.sources.s3.location import client
 
 WARM_UP = 100
 """Objects copied before the clock runs, so that boto3 is loaded and connections are open."""
@@ -36,7 +36,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
 
 
 def _put(server: ObjectServer, files: Sequence[Path], setting: Setting) -> None:
-    s3 = client(Settings.from_mapping(server.variables(setting.folder)))
+    s3 = s3_client(Settings.from_mapping(server.variables(setting.folder)))
     done = setting.step(f"objects into {server.name}", len(files))
     for file in files:
         s3.put_object(Bucket=server.bucket, Key=file.name, Body=file.read_bytes())

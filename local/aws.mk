@@ -8,7 +8,7 @@ ARCHITECTURE ?= arm64
 PACKAGES ?= .aws-sam/build
 STACK ?= external-storage-sync
 SAM_CONFIG ?= samconfig.toml
-FUNCTION_NAMES := admin ingest migrate requeue stats sync_worker
+FUNCTION_NAMES := $(sort $(patsubst functions/%/handler.py,%,$(wildcard functions/*/handler.py)))
 
 # Lambda's Amazon Linux 2023 has glibc 2.34.
 PLATFORM = $(subst arm64,aarch64,$(ARCHITECTURE))-manylinux_2_34
@@ -44,7 +44,7 @@ package: aws-tools ## Build one package for each function (ARCHITECTURE=arm64 or
 	$(AWS_TOOLS)/sam build --build-dir $(PACKAGES) --parameter-overrides Architecture=$(ARCHITECTURE)
 	@$(MAKE) --no-print-directory package-sizes
 
-# A request waits while a sandbox unpacks these two.
+# A request waits while an execution environment unpacks these two.
 package-sizes: ## Print the unzipped size of every package; ingest and stats stay under 25 MB
 	@for package in $(PACKAGES)/*Function; do \
 	  find $$package -type f -printf '%s\n' | \
@@ -58,14 +58,9 @@ package-sizes: ## Print the unzipped size of every package; ingest and stats sta
 	    }' || exit 1; \
 	done
 
-.SILENT: $(addprefix build-,AdminFunction IngestFunction MigrateFunction RequeueFunction \
-  StatsFunction SyncWorkerFunction)
-build-AdminFunction: ; $(call pack,admin)
-build-IngestFunction: ; $(call pack,ingest)
-build-MigrateFunction: ; $(call pack,migrate)
-build-RequeueFunction: ; $(call pack,requeue)
-build-StatsFunction: ; $(call pack,stats)
-build-SyncWorkerFunction: ; $(call pack,sync_worker)
+# SyncWorkerFunction in the template is sync_worker in functions/.
+folder = $(shell echo '$(1)' | sed -E 's/([a-z0-9])([A-Z])/\1_\2/g' | tr A-Z a-z)
+build-%Function: ; @$(call pack,$(call folder,$*))
 
 # A package is the function's own folder, shared/ and the function's locked dependencies, less what
 # no import ever reads. SAM sets ARTIFACTS_DIR.

@@ -1,4 +1,9 @@
-"""The command line of the local runtime, `python -m local`."""
+"""The command line, `./sync`.
+
+The file `sync` runs it in the project's folder, where `.env` and `.local` are, whatever folder it
+is typed in. Processes that are started by others, `python -m local …`, take the folder they are
+started in.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +17,25 @@ import typer
 
 from local import services
 from local.environment import LocalEnvironment
-from shared.errors import ServiceError
+from shared.errors import FileUnreadable, ServiceError
 
 app = typer.Typer(
-    help="external-storage-sync, on this machine.",
+    help="external-storage-sync on this machine. Settings come from the environment and from the"
+    " file .env in the project's folder.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 app.add_typer(services.app, name="services")
+
+NAME = "./sync"
+SIGN_USAGE = (
+    f"Usage: {NAME} sign BODY, or {NAME} sign --file FILE, or {NAME} sign < FILE;"
+    " make sign takes BODY='…', FILE=… or < FILE. The body may not be empty."
+)
+"""What is signed is never guessed: without a body there is no signature."""
+
+USAGE_ERROR = 2
 
 # Every command imports what it needs by itself: `serve` must not wait for moto, nor `sign` for
 # PostgreSQL.
@@ -28,7 +43,7 @@ app.add_typer(services.app, name="services")
 
 @app.command()
 def run() -> None:
-    """Start everything in one command; what is not set up as a server is embedded."""
+    """Start everything; a server that no setting names is embedded."""
     from local.run import run as run_all
 
     run_all(_environment())
@@ -36,7 +51,7 @@ def run() -> None:
 
 @app.command()
 def s3() -> None:
-    """Serve the local S3 by itself, filled with the sample pictures."""
+    """Serve the local S3 alone, filled with the sample pictures."""
     from local.s3 import serve as serve_s3
 
     serve_s3(_environment())
@@ -44,10 +59,10 @@ def s3() -> None:
 
 @app.command()
 def serve() -> None:
-    """Answer HTTP: the shim in front of the functions."""
+    """Answer HTTP in front of the functions."""
     from local.http.serve import serve as serve_http
 
-    serve_http(_adopted())
+    serve_http(_adopt())
 
 
 @app.command()
@@ -55,16 +70,16 @@ def trigger() -> None:
     """Hand messages from RabbitMQ to the sync worker."""
     from local.trigger import main as consume
 
-    _adopted()
+    _adopt()
     consume()
 
 
 @app.command()
 def scheduler() -> None:
-    """Run requeue on its schedule; without RabbitMQ, hand due rows to the sync worker."""
-    from local.scheduling import main as schedule
+    """Run every schedule of the template; without RabbitMQ, hand due rows to the sync worker."""
+    from local.scheduler import main as run_scheduler
 
-    schedule(_adopted())
+    run_scheduler(_adopt())
 
 
 @app.command()
@@ -72,7 +87,16 @@ def migrate() -> None:
     """Bring the ledger's schema up to date, and declare the queues."""
     from local.provisioning import prepare
 
-    for line in prepare(_adopted().given):
+    for line in prepare(_adopt().given):
+        typer.echo(line)
+
+
+@app.command()
+def status() -> None:
+    """Show what runs: servers, address, files, the place of the key."""
+    from local.status import status as lines
+
+    for line in lines(_environment()):
         typer.echo(line)
 
 
@@ -87,9 +111,9 @@ def retry(
         typer.Option(help="All that failed since then: 2026-01-31T12:00, or 90m, 36h, 7d ago."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that failed.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
 ) -> None:
-    """Put failed objects back in the queue, with all their attempts before them."""
+    """Put failed objects back in the queue, with all attempts allowed again."""
     from local.retry import all_failed, failed_of, moment
     from local.retry import retry as put_back
     from shared.config.settings import needed
@@ -98,27 +122,34 @@ def retry(
 
     if [bool(row_id), failed_since is not None, everything].count(True) != 1:
         raise typer.BadParameter("give one of --id, --failed-since and --all")
-    _adopted()
+    since = None if failed_since is None else moment(failed_since, datetime.now(UTC))
+    _adopt()
     ledger = Ledger.at(needed(start(required=("DATABASE_URL",)).database_url, "DATABASE_URL"))
-    since = moment(failed_since, datetime.now(UTC)) if failed_since else None
-    portions = failed_of(ledger, row_id) if row_id else all_failed(ledger, since)
-    for line in put_back(ledger, portions, dry_run=dry_run):
+    batches = failed_of(ledger, row_id) if row_id else all_failed(ledger, since)
+    for line in put_back(ledger, batches, dry_run=dry_run):
         typer.echo(line)
 
 
 @app.command()
 def sign(
-    body: Annotated[str, typer.Argument(help="The body, byte for byte as it will be sent.")],
+    body: Annotated[
+        str | None, typer.Argument(help="The body, byte for byte as it will be sent.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A file that holds it.")] = None,
 ) -> None:
-    """Print the Authorization header of a body."""
+    """Print the Authorization header of a body: an argument, a file or the standard input."""
     from shared.http.signing import sign as signature
 
-    typer.echo(signature(_key(_environment()), body.encode()))
+    content = _body(body, file)
+    if not content:
+        typer.echo(SIGN_USAGE, err=True)
+        raise typer.Exit(USAGE_ERROR)
+    typer.echo(signature(_key(_environment()), content))
 
 
 @app.command()
 def hash_password() -> None:
-    """Print the ADMIN_PASSWORD_HASH of a password, which is asked for or read from a pipe."""
+    """Print the ADMIN_PASSWORD_HASH of a password, asked for or read from standard input."""
     from shared.passwords import hash_password as hashed
 
     if sys.stdin.isatty():
@@ -126,14 +157,14 @@ def hash_password() -> None:
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if not password:
-        typer.echo("A password is needed", err=True)
-        raise typer.Exit(1)
+        typer.echo("No password was given", err=True)
+        raise typer.Exit(USAGE_ERROR)
     typer.echo(hashed(password))
 
 
 @app.command()
 def settings() -> None:
-    """Print every setting with its meaning and default."""
+    """Print the table of all settings, as README.md has it."""
     from local.settings import table
 
     typer.echo(table())
@@ -141,16 +172,17 @@ def settings() -> None:
 
 @app.command()
 def sample() -> None:
-    """Send requests for the sample pictures to the running service and show the files."""
+    """Send signed requests for the sample pictures to the running service; show the files."""
     from rich.console import Console
 
     from local.client import Client
     from local.sample_requests import send
 
     environment = _environment()
-    client = Client(environment.url, _key(environment))
     # Wide enough for whole checksums, which a person may want to copy.
-    send(client, environment.storage, Console(width=140))
+    console = Console(width=140)
+    client = Client(environment.url, _key(environment), show=console.print)
+    send(client, environment.storage, console)
 
 
 @app.command()
@@ -161,14 +193,14 @@ def sample_requests(
     from local.sample_requests import write_requests
 
     environment = _environment()
-    number = write_requests(environment.url, _key(environment), file)
+    number = write_requests(environment.url, _key(environment), _from_caller(file))
     typer.echo(f"{number} requests in {file}")
 
 
 def main() -> None:
-    """Runs the command line; what a person can mend is said in one line, without a traceback."""
+    """Run the command line; an error that a person can fix is one line, without a traceback."""
     try:
-        app()
+        app(prog_name=NAME)
     except ServiceError as error:
         typer.echo(error, err=True)
         sys.exit(1)
@@ -178,12 +210,35 @@ def _environment() -> LocalEnvironment:
     return LocalEnvironment.load(os.environ, Path.cwd())
 
 
-def _adopted() -> LocalEnvironment:
-    """Makes the environment this process's own: the functions read it from there."""
-    environment = _environment()
+def _adopt() -> LocalEnvironment:
+    """Make the environment this process's own, where the functions read it."""
+    from local.discovery import with_servers
+
+    environment = with_servers(_environment())
     os.environ.update(environment.given)
     return environment
 
 
 def _key(environment: LocalEnvironment) -> bytes:
     return environment.local_variables()["SECRET_KEY"].encode()
+
+
+def _body(argument: str | None, file: Path | None) -> bytes:
+    """Return the one body that was given, or nothing where there is none or more than one.
+
+    Raises:
+        FileUnreadable: the file cannot be read.
+    """
+    if argument is not None:
+        return b"" if file else os.fsencode(argument)
+    if file is None:
+        return b"" if sys.stdin.isatty() else sys.stdin.buffer.read()
+    try:
+        return _from_caller(file).read_bytes()
+    except OSError as error:
+        raise FileUnreadable(f"{file}: {error.strerror}") from error
+
+
+def _from_caller(file: Path) -> Path:
+    """Return a file as it was named in the folder that `./sync` was typed in."""
+    return Path(os.environ.get("CALLER_DIRECTORY", ""), file)

@@ -3,87 +3,193 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 from shared.errors import ServiceError
 from shared.http.signing import sign
 
 TIMEOUT_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
+"""How long a request is repeated: longer than a rate limit of a minute, and than a restart."""
+
+LONGEST_TEXT = 200
+"""Bytes of an answer that is no JSON, to be shown to a person."""
+
+OK = 200
 TOO_MANY = 412
 UNAVAILABLE = 503
 
 
-class NotRunning(ServiceError):
+class NotAnswered(ServiceError):
+    """The service did not do what was asked.
+
+    Args:
+        url: the service's base URL.
+        reason: what it answered, or why it did not.
+        advice: what to do.
+    """
+
+    def __init__(self, url: str, reason: str, advice: str = "") -> None:
+        self.reason = reason
+        super().__init__(f"{url}: {reason}" + (f"; {advice}" if advice else ""))
+
+
+class NotRunning(NotAnswered):
     """The service does not answer."""
+
+
+class GivenUp(NotAnswered):
+    """The service asks to wait, and has done so for too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of the service."""
+    """An answer of the service.
+
+    Attributes:
+        status: HTTP status.
+        document: its JSON, or the beginning of its text where it is none, such as a proxy's page.
+        headers: its headers, names in lower case.
+    """
 
     status: int
     document: Any
     headers: Mapping[str, str]
 
+    @property
+    def shown(self) -> str:
+        """The answer in a few words, for a person."""
+        detail = self.document.get("detail") if isinstance(self.document, dict) else None
+        return f"{self.status} {detail or self.document}"
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds to wait before the request is repeated; one where nothing readable is given."""
+        try:
+            seconds = float(self.headers.get("retry-after", ""))
+        except ValueError:
+            return 1.0
+        return seconds if math.isfinite(seconds) and seconds >= 0 else 1.0
+
+
+def silent(_: str) -> None:
+    """Show nothing."""
+
 
 class Client:
-    """Talks to a running service.
+    """A client of a running service. It never uses a proxy: the service is on this machine.
 
     Args:
         url: its base URL, without a trailing slash.
         key: the HMAC key shared with it.
+        patience_seconds: how long a request is repeated that the service asks to repeat.
+        show: called with a line when the service first asks to wait.
     """
 
-    def __init__(self, url: str, key: bytes) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: bytes,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+        show: Callable[[str], None] = silent,
+    ) -> None:
         self._url = url
         self._key = key
+        self._patience_seconds = patience_seconds
+        self._show = show
+        self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
     def post(self, body: bytes) -> Answer:
-        """Sends one signed sync request, waiting as long as the service asks to.
+        """Send one signed sync request, repeating it as long as the service asks to.
 
         Raises:
-            NotRunning: nobody answers.
+            NotRunning: nothing answers.
+            GivenUp: the service still asked to wait after `patience_seconds`.
         """
-        return self._patiently("POST", body)
+        return self._repeat("POST", "/sync/", body)
 
     def counts(self) -> Mapping[str, int]:
-        """Asks how many objects are synced and queued.
+        """Return how many objects are synced, queued and failed, see `GET /sync/?detail=1`.
 
         Raises:
-            NotRunning: nobody answers.
+            NotRunning: nothing answers.
+            GivenUp: the service still asked to wait after `patience_seconds`.
+            NotAnswered: it answers with something else than counts.
         """
-        counts: Mapping[str, int] = self._patiently("GET", None).document
+        answer = self._repeat("GET", "/sync/?detail=1", None)
+        if answer.status != OK or not isinstance(answer.document, dict):
+            raise NotAnswered(self._url, answer.shown)
+        counts: Mapping[str, int] = answer.document
         return counts
 
-    def _patiently(self, method: str, body: bytes | None) -> Answer:
-        while (answer := self._send(method, body)).status in (TOO_MANY, UNAVAILABLE):
-            time.sleep(float(answer.headers.get("Retry-After", "1")))
+    def _repeat(self, method: str, path: str, body: bytes | None) -> Answer:
+        deadline = time.monotonic() + self._patience_seconds
+        shown = False
+        while (answer := self._send(method, path, body)).status in (TOO_MANY, UNAVAILABLE):
+            if time.monotonic() + answer.retry_after > deadline:
+                advice = f"given up after {self._patience_seconds:.0f} s, see the service's log"
+                raise GivenUp(self._url, answer.shown, advice)
+            if not shown:
+                self._show(f"{answer.shown}: repeated for up to {self._patience_seconds:.0f} s")
+                shown = True
+            time.sleep(answer.retry_after)
         return answer
 
-    def _send(self, method: str, body: bytes | None) -> Answer:
+    def _send(self, method: str, path: str, body: bytes | None) -> Answer:
         headers = {"Content-Type": "application/json"}
         if body is not None:
             headers["Authorization"] = sign(self._key, body)
-        request = urllib.request.Request(f"{self._url}/sync/", body, headers, method=method)  # noqa: S310
+        request = urllib.request.Request(self._url + path, body, headers, method=method)  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-                return Answer(answer.status, json.load(answer), dict(answer.headers))
+            with self._open(request, timeout=TIMEOUT_SECONDS) as response:
+                return _answer(response)
         except urllib.error.HTTPError as refused:
             with refused:
-                return Answer(refused.code, json.load(refused), dict(refused.headers))
-        except (urllib.error.URLError, OSError) as error:
-            raise NotRunning(f"{self._url}; start it with make run") from error
+                return _answer(refused)
+        except (OSError, HTTPException) as error:
+            reason = str(getattr(error, "reason", error))
+            raise NotRunning(self._url, reason, "start it with make run") from error
 
 
-def curl(url: str, key: bytes, body: bytes) -> str:
-    """Gives the shell command that sends a signed request."""
+def curl(url: str, key: bytes, body: bytes, *, proxied: bool = False) -> str:
+    """Return the shell command that sends a signed request.
+
+    Args:
+        url: the service's base URL.
+        key: the HMAC key shared with it.
+        body: the request's body, UTF-8.
+        proxied: whether curl would send it to a proxy, which does not reach this machine.
+    """
     quoted = body.decode().replace("'", "'\\''")
+    direct = f" --noproxy {urlsplit(url).hostname}" if proxied else ""
     return (
-        f"curl -X POST {url}/sync/ -H 'Content-Type: application/json'"
+        f"curl{direct} -X POST {url}/sync/ -H 'Content-Type: application/json'"
         f" -H 'Authorization: {sign(key, body)}' -d '{quoted}'"
+    )
+
+
+def proxied(url: str) -> bool:
+    """Return whether the environment sends requests for a URL to a proxy."""
+    proxies = urllib.request.getproxies()
+    bypassed = urllib.request.proxy_bypass(urlsplit(url).hostname or "")
+    return bool({"http", "all"} & set(proxies)) and not bypassed
+
+
+def _answer(response: Any) -> Answer:
+    content = response.read()
+    try:
+        document = json.loads(content)
+    except ValueError:
+        document = content[:LONGEST_TEXT].decode(errors="replace").strip()
+    return Answer(
+        response.status, document, {name.lower(): value for name, value in response.headers.items()}
     )

@@ -18,7 +18,7 @@ from typing import Self
 
 from dotenv import dotenv_values
 
-from local.servers.ports import LOOPBACK, base_url, is_loopback
+from local.addresses import LOOPBACK, base_url, is_loopback
 from shared.config.secrets import SUFFIX, resolve
 from shared.errors import SettingError
 
@@ -74,7 +74,7 @@ class LocalEnvironment:
 
     @property
     def schedule_seconds(self) -> float:
-        """Pause between two runs of requeue."""
+        """Seconds between two runs of what AWS runs every minute."""
         return _seconds(self.given.get("SCHEDULE_SECONDS", "5"), "SCHEDULE_SECONDS")
 
     @property

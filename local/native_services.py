@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.addresses import base_url
 from local.environment import LocalEnvironment
 from local.preflight import check
 from local.provisioning import prepare
 from local.servers.bucket import fill_with_samples
 from local.servers.memcached import MemcachedServer
 from local.servers.nginx import NginxServer
-from local.servers.ports import answers, base_url
+from local.servers.ports import answers
 from local.servers.postgres import PostgresServer, native_binaries
 from local.servers.process import Command, Process
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
@@ -47,8 +48,8 @@ class _Part:
     Attributes:
         setting: the variable that names this one to our processes.
         server: the server.
-        value: gives the variable's value once the server has been started.
-        elsewhere: the variables that name another one.
+        value: returns the variable's value once the server has been started.
+        elsewhere: the variables of which any names another server.
     """
 
     setting: str
@@ -68,7 +69,7 @@ class NativeServices:
         environment: LocalEnvironment,
         ports: Ports | None = None,
     ) -> None:
-        """Describes them; nothing is started.
+        """Describe them; start nothing.
 
         Args:
             environment: what the user set up.
@@ -95,7 +96,7 @@ class NativeServices:
             stays=True,
         )
         self._functions = Process("functions", self._folder, stays=True)
-        # Those of an earlier start with more of them are stopped like the others.
+        # Triggers of an earlier start with a higher TRIGGERS are stopped like the others.
         wanted = {f"trigger-{number + 1}" for number in range(environment.triggers)}
         left = {path.stem for path in self._folder.glob("trigger-*.pid")} - wanted
         self._triggers, self._surplus = (
@@ -105,7 +106,7 @@ class NativeServices:
         self._scheduler = Process("scheduler", self._folder, stays=True)
 
     def start(self) -> Iterator[str]:
-        """Starts what does not run, in order; safe to repeat.
+        """Start what does not run, in order; idempotent.
 
         Yields:
             What happened, a line each.
@@ -135,7 +136,7 @@ class NativeServices:
         yield f"nginx: process {self._nginx.pid}, {base_url(self._host, self._ports.nginx)}"
 
     def stop(self) -> Iterator[str]:
-        """Stops what runs: first those that take requests, last the database.
+        """Stop what runs: first those that take requests, last the database.
 
         Yields:
             What was stopped, a line each.
@@ -146,13 +147,13 @@ class NativeServices:
             running.stop()
 
     def status(self) -> Iterator[str]:
-        """Yields a line for each server and process."""
+        """Yield a line for each server and process."""
         for running in self._all():
             pid = running.pid
             yield f"{running.name}: {f'process {pid}' if pid else 'not running'}"
 
     def rabbitmqctl(self, *arguments: str) -> Command:
-        """Gives a `rabbitmqctl` command for the private RabbitMQ."""
+        """Return a `rabbitmqctl` command for the private RabbitMQ."""
         return self._rabbitmq.control(*arguments)
 
     def _all(self) -> list[Server | Process]:
@@ -173,7 +174,7 @@ class NativeServices:
         ]
 
     def _variables(self, parts: Iterable[_Part]) -> dict[str, str]:
-        """Gives the environment of our processes once the servers have made their passwords."""
+        """Return the environment of our processes, once the servers have made their passwords."""
         variables = self._environment.local_variables()
         for part in parts:
             variables[part.setting] = part.value()

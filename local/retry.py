@@ -1,4 +1,4 @@
-"""Putting failed objects back in the queue by hand: `python -m local retry`."""
+"""Failed objects put back in the queue by hand: `./sync retry`."""
 
 from __future__ import annotations
 
@@ -8,69 +8,68 @@ from datetime import UTC, datetime, timedelta
 from shared.errors import ServiceError
 from shared.ledger.ledger import Ledger
 
-PORTION = 1_000
-"""Rows changed in one transaction: short locks, however many there are."""
+BATCH_ROWS = 1_000
+"""Rows changed in one transaction, so that locks are short however many rows there are."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class WrongTime(ServiceError):
+class InvalidTime(ServiceError):
     """Not a time."""
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """Reads a time, or how long ago it was.
+    """Return a time that is given as such, or as how long ago it was.
 
     Args:
-        text: ISO 8601, taken as UTC where it names no zone, or a number of s, m, h or d, such
-            as 90m.
-        now: the present, aware.
+        text: ISO 8601, in UTC unless it names a zone, or a number of s, m, h or d, such as 90m.
+        now: the current time, with its zone.
 
     Raises:
-        WrongTime: it is neither.
+        InvalidTime: the text is neither.
     """
     try:
         if text[:-1].isdecimal() and text[-1] in _UNITS:
             return now - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
         given = datetime.fromisoformat(text)
     except (ValueError, OverflowError) as error:
-        raise WrongTime(f"{text!r}: expected 2026-01-31T12:00 or 90m, 36h, 7d") from error
+        raise InvalidTime(f"{text!r}: expected 2026-01-31T12:00 or 90m, 36h, 7d") from error
     return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 def all_failed(ledger: Ledger, since: datetime | None) -> Iterator[Sequence[int]]:
-    """Yields the ids of failed rows in portions.
+    """Yield the ids of failed rows in batches.
 
     Args:
-        ledger: where they are.
-        since: only those whose last attempt ended then or later.
+        ledger: the ledger.
+        since: only rows whose last attempt ended then or later; None for all.
     """
     after = 0
-    while ids := ledger.failed_ids(since, after, PORTION):
+    while ids := ledger.failed_ids(since, after, BATCH_ROWS):
         yield ids
         after = ids[-1]
 
 
 def failed_of(ledger: Ledger, row_ids: Iterable[int]) -> Iterator[Sequence[int]]:
-    """Yields those of the ids, if any, whose rows have failed."""
+    """Yield those of the ids whose rows have failed, as one batch; nothing where there are none."""
     failed = [row_id for row_id in row_ids if ledger.failed_ids(None, row_id - 1, 1) == [row_id]]
     if failed:
         yield failed
 
 
-def retry(ledger: Ledger, portions: Iterable[Sequence[int]], *, dry_run: bool) -> Iterator[str]:
-    """Puts rows back in the queue, and says so; the scheduler publishes them.
+def retry(ledger: Ledger, batches: Iterable[Sequence[int]], *, dry_run: bool) -> Iterator[str]:
+    """Put rows back in the queue; the scheduler publishes their messages.
 
     Args:
-        ledger: where they are.
-        portions: ids; those of rows that have not failed are left alone.
+        ledger: the ledger.
+        batches: ids; rows that have not failed are skipped.
         dry_run: change nothing.
 
     Yields:
-        A line for each portion, then a sum.
+        A line for each batch, then a sum.
     """
     done = 0
-    for ids in portions:
+    for ids in batches:
         changed = len(ids) if dry_run else len(ledger.retry(ids))
         done += changed
         yield f"{'would queue' if dry_run else 'queued'} {changed}: {_shown(ids)}"

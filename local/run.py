@@ -1,4 +1,4 @@
-"""`python -m local run`: everything in one command, embedded unless it is set up elsewhere."""
+"""`./sync run`: everything in one command, embedded unless a variable names a server."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from local.client import curl
+from local.addresses import near
+from local.client import curl, proxied
 from local.environment import LocalEnvironment
 from local.preflight import check
 from local.provisioning import prepare
 from local.servers.bucket import fill_with_samples
-from local.servers.ports import free_port, near
+from local.servers.ports import free_port
 from local.servers.postgres import PostgresServer, embedded_binaries
 from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from local.servers.sample_pictures import pictures
 from local.servers.server import Server
-from local.shutdown import Stop
+from local.shutdown import StopFlag
 from local.supervisor import Supervisor
 from shared import log
 from shared.config.settings import Settings
@@ -29,13 +30,13 @@ READY_SECONDS = 60.0
 
 
 def run(environment: LocalEnvironment) -> None:
-    """Starts servers and functions, and keeps them running until SIGTERM or SIGINT.
+    """Start servers and functions, and keep them running until SIGTERM or SIGINT.
 
     Raises:
         SettingError, ServerError: something cannot be started; the text says what to do.
     """
     log.configure()
-    stop = Stop.on_signals()
+    stop = StopFlag.on_signals()
     listener = check(environment)
     listener.require_free()
     variables = environment.local_variables()
@@ -56,7 +57,7 @@ def run(environment: LocalEnvironment) -> None:
 
 
 def _embed(environment: LocalEnvironment, variables: dict[str, str], started: ExitStack) -> None:
-    """Starts what no variable names, and adds its variable."""
+    """Start the servers that no variable names, and add their variables."""
     if "DATABASE_URL" not in variables:
         postgres = PostgresServer(environment.data_dir, free_port(), embedded_binaries())
         _start(postgres, started)
@@ -78,7 +79,7 @@ def _start(server: Server, started: ExitStack) -> None:
 
 
 def _greet(environment: LocalEnvironment, variables: Mapping[str, str]) -> None:
-    """Tells a person where everything is, once the service answers."""
+    """Print where everything is, once the service answers."""
     sample = next(pictures())
     body = json.dumps(
         {
@@ -94,4 +95,5 @@ def _greet(environment: LocalEnvironment, variables: Mapping[str, str]) -> None:
     console.print(f"URL      {environment.url}/sync/")
     console.print(f"Admin    {environment.url}/admin/  (user {settings.admin_user}{password})")
     console.print(f"Files    {environment.storage}")
-    console.print("Try      " + curl(environment.url, variables["SECRET_KEY"].encode(), body))
+    key, through_proxy = variables["SECRET_KEY"].encode(), proxied(environment.url)
+    console.print("Try      " + curl(environment.url, key, body, proxied=through_proxy))

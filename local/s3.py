@@ -1,4 +1,4 @@
-"""`python -m local s3`: the local S3 by itself, filled with the sample pictures."""
+"""`./sync s3`: the local S3 by itself, filled with the sample pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from local.environment import LocalEnvironment
 from local.servers.bucket import fill_with_samples
 from local.servers.errors import NotReady
 from local.servers.s3 import S3_LOGIN, S3_SETTING, S3Server
-from local.shutdown import Stop
+from local.shutdown import StopFlag
 from shared.config.settings import Settings
 
 READY_SECONDS = 60.0
@@ -14,12 +14,12 @@ WATCH_SECONDS = 0.5
 
 
 def serve(environment: LocalEnvironment) -> None:
-    """Serves until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT.
 
     Raises:
         ServerError: it cannot be started, or it ended by itself.
     """
-    stop = Stop.on_signals()
+    stop = StopFlag.on_signals()
     variables = environment.local_variables()
     host = variables.get("HOST", "127.0.0.1")
     server = S3Server(environment.data_dir, environment.s3_port, host=host)

@@ -1,4 +1,4 @@
-"""Sync requests for the sample pictures: sent and followed to the disk, or written to a file."""
+"""Requests for the sample pictures: sent and followed to the disk, or written to a file."""
 
 from __future__ import annotations
 
@@ -6,30 +6,36 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from local.client import Client, curl
+from local.client import Client, GivenUp, curl, proxied
 from local.servers.sample_pictures import pictures
 from shared.errors import ServiceError
 
 POLL_SECONDS = 1.5
 """GET is limited to 50 a minute by default."""
 
-PATIENCE_SECONDS = 120.0
+FILES_SECONDS = 120.0
+"""How long the files are waited for after the last request."""
+
 CREATED = 201
 
 
 class NotSynced(ServiceError):
-    """Not every sample was synced in time."""
+    """Not every sample was synced."""
+
+
+class FileNotWritten(ServiceError):
+    """The file cannot be written."""
 
 
 def request_bodies() -> Iterator[bytes]:
-    """Gives a request body for each sample picture; every call gives new ones."""
+    """Yield a request body for each sample picture; every call makes new ones."""
     for picture in pictures():
         yield json.dumps(
             {
@@ -43,34 +49,69 @@ def request_bodies() -> Iterator[bytes]:
 
 
 def write_requests(url: str, key: bytes, file: Path) -> int:
-    """Writes a file of ready signed curl commands, one a line; gives their number."""
-    lines = [curl(url, key, body) for body in request_bodies()]
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    """Write a file of ready signed curl commands, one a line, and return their number.
+
+    Raises:
+        FileNotWritten: it cannot be written.
+    """
+    through_proxy = proxied(url)
+    lines = [curl(url, key, body, proxied=through_proxy) for body in request_bodies()]
+    try:
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise FileNotWritten(f"{file}: {error.strerror}") from error
     return len(lines)
 
 
-def send(client: Client, storage: Path, console: Console) -> None:
-    """Sends a request for every sample, waits for the files and shows them.
+def send(
+    client: Client, storage: Path, console: Console, files_seconds: float = FILES_SECONDS
+) -> None:
+    """Send a request for every sample, wait for the files and show them.
+
+    Args:
+        client: the client to send with.
+        storage: folder the files are written to.
+        console: where to show progress and result.
+        files_seconds: how long to wait for the files.
 
     Raises:
         NotRunning: the service does not answer.
-        NotSynced: a request was refused, or the files did not come.
+        GivenUp: the service could not accept a request for too long.
+        NotSynced: a request was refused, a copy failed, or the files were not written in time.
     """
     before = client.counts()
     bodies = list(request_bodies())
-    for body in track(bodies, "Sending requests", console=console):
+    for body in track(bodies, "Sending requests", console=console, transient=True):
         answer = client.post(body)
         if answer.status != CREATED:
-            raise NotSynced(f"{answer.status} {answer.document}")
-    wanted = before["synced_objects_count"] + len(bodies)
-    deadline = time.monotonic() + PATIENCE_SECONDS
+            raise NotSynced(f"the request was answered {answer.shown}")
     with console.status("Waiting for the files"):
-        while client.counts()["synced_objects_count"] < wanted:
-            if time.monotonic() > deadline:
-                raise NotSynced(f"see {client.counts()} and the log lines of the service")
-            time.sleep(POLL_SECONDS)
+        _wait(client, before, len(bodies), files_seconds)
     console.print(_table(storage))
     console.print(f"{len(bodies)} files in {storage}", soft_wrap=True, markup=False)
+
+
+def _wait(client: Client, before: Mapping[str, int], number: int, seconds: float) -> None:
+    """Return once so many more objects than before are synced."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            now = client.counts()
+        except GivenUp as error:
+            raise NotSynced(f"the requests were accepted, but {error}") from error
+        synced = now["synced_objects_count"] - before["synced_objects_count"]
+        failed = now["failed_objects_count"] - before["failed_objects_count"]
+        if synced >= number:
+            return
+        progress = f"{synced} of {number} synced, {failed} failed"
+        if synced + failed >= number:
+            raise NotSynced(f"{progress}; the admin shows the reasons")
+        if time.monotonic() > deadline:
+            raise NotSynced(
+                f"{progress} after {seconds:.0f} s;"
+                " the admin and the service's log show why, and it goes on trying"
+            )
+        time.sleep(POLL_SECONDS)
 
 
 def _table(storage: Path) -> Table:

@@ -1,91 +1,253 @@
-"""The schedule, and without a broker the way from the ledger to the worker."""
+"""EventBridge, played locally: every schedule of the template runs its function.
+
+Each schedule has a thread of its own, so that a function that fails or hangs holds up no other. One
+schedule never overlaps with itself, as Lambda's could: the next run is counted from the end of the
+one before. A rate begins with a run, so that one of a day is seen in a local run of an hour.
+"""
 
 from __future__ import annotations
 
-import itertools
 import logging
+import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from local.shutdown import Stop
-from shared.errors import Unavailable
-from shared.queue import rmq_event
-from shared.queue.messages import SyncMessage
-from shared.queue.rmq_event import Delivery
+from local.context import Context, request_id
+from local.environment import LocalEnvironment
+from local.handlers import Handler, imported, prepare
+from local.schedule_expressions import EVERY_MINUTE, At, Cron, Expression, Rate
+from local.scheduled_event import scheduled_event
+from local.shutdown import StopFlag
+from local.template import Schedule, Template, load
+from shared import adapters
+from shared.config.startup import start
+from shared.errors import SettingError, Unavailable
+from shared.queue.direct import DirectQueue
 
 logger = logging.getLogger(__name__)
 
 DIRECT_SECONDS = 0.2
-"""How often the ledger is asked for due rows where no broker publishes them."""
+"""Seconds between two runs of a schedule that delivers the queue's messages without a broker."""
+
+FAILURE_SECONDS = 1.0
+"""Seconds at least after a run that failed by a fault of the function."""
+
+CLOCK_SECONDS = 60.0
+"""Seconds after which a thread that waits for a time of day looks at the clock again, which may
+have been set, or have gone on while the machine slept."""
+
+STOP_SECONDS = 50.0
+"""Seconds that running functions get to finish; `local run` ends the process after 60."""
 
 
-class DirectQueue:
-    """A `shared.queue.interface.Queue` without a broker: what is announced is delivered at once.
-
-    The worker gets the same event as from RabbitMQ.
+class EndingContext(Context):
+    """A context object that has no time left once its process is to end.
 
     Args:
-        handler: the worker's handler.
-        batch_size: messages in one event.
-        context: makes the context object of one invocation.
+        seconds: how long the run may take.
+        ending: whether the process is to end.
+    """
+
+    __slots__ = ("_ending",)
+
+    def __init__(self, seconds: float, ending: Callable[[], bool]) -> None:
+        super().__init__(seconds)
+        self._ending = ending
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds that are left."""
+        return 0 if self._ending() else super().get_remaining_time_in_millis()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A schedule as it runs here.
+
+    Attributes:
+        schedule: of the template.
+        handler: the function's.
+        expression: when it runs; a local run may shorten it.
+    """
+
+    schedule: Schedule
+    handler: Handler
+    expression: Expression
+
+
+class Scheduler:
+    """Threads that run jobs until they are told to stop.
+
+    Args:
+        jobs: what runs.
+        ending: is set by `run` once it is to end; contexts and the direct queue look at it.
+        now: the time of day.
     """
 
     def __init__(
         self,
-        handler: Callable[[Mapping[str, Any], Any], object],
-        batch_size: int,
-        context: Callable[[], object],
+        jobs: Iterable[Job],
+        ending: threading.Event,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._handler = handler
-        self._batch_size = batch_size
-        self._context = context
+        self._jobs = tuple(jobs)
+        self._ending = ending
+        self._now = now
 
-    def publish_all(self, messages: Iterable[SyncMessage]) -> set[int]:
-        """Delivers the messages; gives the row ids, each of which the worker has settled."""
-        delivered: set[int] = set()
-        waiting = iter(messages)
-        while batch := list(itertools.islice(waiting, self._batch_size)):
-            deliveries = [Delivery.of(message, timestamp=int(time.time())) for message in batch]
-            self._handler(rmq_event.build(deliveries), self._context())
-            delivered.update(message.row_id for message in batch)
-        return delivered
+    def run(self, stop: StopFlag, stop_seconds: float) -> bool:
+        """Run the jobs until `stop` is set, and let running ones finish.
 
-    def depth(self) -> int:
-        """Gives zero: nothing waits between the ledger and the worker."""
-        return 0
+        Args:
+            stop: ends it.
+            stop_seconds: how long running functions may take to finish.
 
-    def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
-        """Does nothing: no stranger can put a message here."""
+        Returns:
+            Whether all of them finished.
+        """
+        # A function that hangs must not keep the process: daemons do not.
+        threads = [
+            threading.Thread(target=self._repeat, args=(job,), name=job.schedule.name, daemon=True)
+            for job in self._jobs
+        ]
+        for thread in threads:
+            thread.start()
+        while not stop.wait(CLOCK_SECONDS):
+            pass
+        self._ending.set()
+        deadline = time.monotonic() + stop_seconds
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        unfinished = [thread.name for thread in threads if thread.is_alive()]
+        for name in unfinished:
+            logger.error("scheduled function did not finish", extra={"schedule": name})
+        return not unfinished
 
-    def close(self) -> None:
-        """Does nothing: nothing is open."""
+    def _repeat(self, job: Job) -> None:
+        due: datetime | None = self._now()
+        if not isinstance(job.expression, Rate):
+            due = self._wait_until(job.expression)
+        run = _Runs(job, self._ending.is_set)
+        while due and not self._ending.is_set():
+            pause = 0.0 if run.once(due) else FAILURE_SECONDS
+            if isinstance(job.expression, Rate):
+                self._ending.wait(max(pause, job.expression.seconds))
+                due = self._now()
+            else:
+                due = self._wait_until(job.expression)
+
+    def _wait_until(self, expression: Cron | At) -> datetime | None:
+        """Return the time of the next run once it has come; None if none is to come."""
+        due = expression.next_after(self._now())
+        while due and (left := (due - self._now()).total_seconds()) > 0:
+            if self._ending.wait(min(left, CLOCK_SECONDS)):
+                return None
+        return due
 
 
-def repeat(tick: Callable[[], object], seconds: float, stop: Stop, name: str) -> None:
-    """Calls `tick` again and again until told to stop.
-
-    A server that is unreachable is said once, when it goes and when it is back.
+class _Runs:
+    """The runs of one job; a server that is unreachable is logged when it goes and when it is back.
 
     Args:
-        tick: what is done each time.
-        seconds: pause between two calls.
-        stop: set by whoever wants an end; the call that is running is finished.
-        name: what a person calls it, for the log.
+        job: what runs.
+        ending: whether the process is to end.
     """
-    out_of_reach = False
-    while not stop.is_set():
+
+    def __init__(self, job: Job, ending: Callable[[], bool]) -> None:
+        self._job = job
+        self._ending = ending
+        self._waiting = False
+
+    def once(self, due: datetime) -> bool:
+        """Run the function.
+
+        Args:
+            due: when the run was due.
+
+        Returns:
+            Whether the function itself is without a fault.
+        """
+        schedule = self._job.schedule
+        extra = {"schedule": schedule.name}
+        context = EndingContext(schedule.seconds, self._ending)
         try:
-            tick()
-        except Unavailable as error:
-            if not out_of_reach:
-                logger.warning("%s waits", name, extra={"reason": error})
-            out_of_reach = True
+            self._job.handler(scheduled_event(schedule, request_id(), due), context)
+        except (Unavailable, SettingError) as error:
+            if not self._waiting:
+                logger.warning("scheduled function waits", extra={**extra, "reason": error})
+            self._waiting = True
         except Exception:
             # One run that fails must not end all the later ones.
-            logger.exception("%s failed", name)
+            logger.exception("scheduled function failed", extra=extra)
+            return False
         else:
-            if out_of_reach:
-                logger.info("%s goes on", name)
-            out_of_reach = False
-        stop.wait(seconds)
+            if self._waiting:
+                logger.info("scheduled function goes on", extra=extra)
+            self._waiting = False
+        return True
+
+
+def local_expression(schedule: Schedule, minute_seconds: float, *, broker: bool) -> Expression:
+    """Return when a schedule runs in a local run.
+
+    ====================  =================  ==============
+    expression            schedule delivers  runs every
+    ====================  =================  ==============
+    any                   without a broker   0.2 s
+    `rate(1 minute)`      no                 minute_seconds
+    any other             no                 as on AWS
+    ====================  =================  ==============
+
+    Args:
+        schedule: of the template.
+        minute_seconds: what stands for a minute, the shortest period that EventBridge has.
+        broker: whether there is one.
+    """
+    if schedule.delivers and not broker:
+        return Rate(DIRECT_SECONDS)
+    return Rate(minute_seconds) if schedule.expression == EVERY_MINUTE else schedule.expression
+
+
+def main(
+    environment: LocalEnvironment,
+    template: Template | None = None,
+    stop_seconds: float = STOP_SECONDS,
+) -> None:
+    """Run schedules until SIGTERM or SIGINT; functions that run then finish first.
+
+    Args:
+        environment: what the user set up.
+        template: whose schedules; the project's when not given.
+        stop_seconds: how long running functions may take to finish.
+
+    Raises:
+        SettingError: a setting or the template is invalid, or a handler is missing.
+    """
+    stop = StopFlag.on_signals()
+    template = template or load()
+    broker = start(required=()).rabbitmq_url is not None
+    ending = threading.Event()
+    with ExitStack() as stack:
+        if not broker:
+            stack.enter_context(adapters.without_broker(_direct_queue(template, ending)))
+        jobs = []
+        for schedule in template.schedules:
+            prepare(schedule.handler)
+            when = local_expression(schedule, environment.schedule_seconds, broker=broker)
+            jobs.append(Job(schedule, imported(schedule.handler), when))
+            logger.info("scheduled", extra={"schedule": schedule.name, "runs": str(when)})
+        if not Scheduler(jobs, ending).run(stop, stop_seconds):
+            # A function's own threads would keep the process from ending.
+            os._exit(1)
+
+
+def _direct_queue(template: Template, ending: threading.Event) -> DirectQueue:
+    prepare(template.worker)
+    worker = imported(template.worker)
+    return DirectQueue(
+        lambda event: worker(event, Context(template.worker_seconds)),
+        template.batch_size,
+        going=lambda: not ending.is_set(),
+    )

@@ -4,14 +4,14 @@ COMPOSE := sh local/compose.sh
 
 .PHONY: services services-stop services-status up down
 
-services: $(VENV)/.run ## Start PostgreSQL, RabbitMQ, memcached, nginx and the service natively
-	@$(BIN)/python -m local services start
+services: $(INSTALLED) ## Start PostgreSQL, RabbitMQ, memcached, nginx and the service natively
+	@./sync services start
 
-services-stop: $(VENV)/.run ## Stop what `make services` started; data is kept
-	@$(BIN)/python -m local services stop
+services-stop: $(INSTALLED) ## Stop what `make services` started; data is kept
+	@./sync services stop
 
-services-status: $(VENV)/.run ## Say which of them run
-	@$(BIN)/python -m local services status
+services-status: $(INSTALLED) ## Show which of them run
+	@./sync services status
 
 up: ## Start everything in containers, needs Docker with Compose
 	@$(COMPOSE) up --detach --build

@@ -1,4 +1,4 @@
-"""`python -m local services`: the service on natively installed servers."""
+"""`./sync services`: the service on natively installed servers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def install(
     *,
     tools: Annotated[bool, typer.Option(help="Also what tests and benchmarks use.")] = False,
 ) -> None:
-    """Install the servers that are missing, by apt; none of their own services starts."""
+    """Install missing servers by apt, without starting the services of their packages."""
     from local.servers.packages import install_missing
 
     for line in install_missing(tools=tools):
@@ -28,7 +28,7 @@ def install(
 
 @app.command()
 def start() -> None:
-    """Start what does not run; what is not installed is installed where apt can do it."""
+    """Start what does not run; what is missing is installed by apt, where there is apt."""
     install()
     for line in _services().start():
         typer.echo(line)
@@ -36,14 +36,14 @@ def start() -> None:
 
 @app.command()
 def stop() -> None:
-    """Stop what runs; data is kept."""
+    """Stop everything; data is kept."""
     for line in _services().stop():
         typer.echo(line)
 
 
 @app.command()
 def status() -> None:
-    """Say what runs."""
+    """Show what runs."""
     for line in _services().status():
         typer.echo(line)
 

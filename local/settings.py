@@ -1,4 +1,4 @@
-"""The table of all settings, as README.md has it: `python -m local settings`."""
+"""The table of all settings, as README.md has it: `./sync settings`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ LOCAL = (
     ("THREADS", "threads of each that run functions; 32 for all of them together", "16"),
     ("TRIGGERS", "processes that copy what RabbitMQ publishes", "2"),
     ("DATA_DIR", "everything that a local run keeps", ".local"),
-    ("SCHEDULE_SECONDS", "pause between two runs of requeue", "5"),
+    ("SCHEDULE_SECONDS", "pause between two runs of what AWS runs every minute", "5"),
     ("S3_PORT", "port of the embedded S3", "27006"),
 )
 """What only the local runtime reads, see `local.environment` and `local.http.serve`."""
 
 INTERNAL = frozenset({"AWS_LAMBDA_FUNCTION_NAME", "LOCAL_RUN"})
-"""Set by the platform or by the local commands, never by a person."""
+"""Set by the platform or by the local commands, never by hand."""
 
 
 def table() -> str:
-    """Gives the settings as a Markdown table: name, meaning, default."""
+    """Return the settings as a Markdown table: name, meaning, default."""
     rows = [
         (m["name"], m["doc"], m["shown"] or str(item.default or ""))
         for item in fields(Settings)

@@ -7,38 +7,42 @@ import signal
 from contextlib import suppress
 
 
-class Stop:
-    """A flag that a signal handler may set at any moment, and one thread may wait for.
+class StopFlag:
+    """A flag that a signal handler may set at any moment, and that one thread may wait for.
 
-    `threading.Event` is none: a handler runs between two instructions of the main thread, and if
-    that thread is just inside `Event.wait`, `Event.set` waits for ever for a lock that the thread
-    itself holds. `SimpleQueue.put` is made to interrupt itself (documentation of `queue`).
+    `threading.Event` will not do: a handler runs between two instructions of the main thread, and
+    if that thread is inside `Event.wait`, `Event.set` waits forever for a lock that the thread
+    itself holds. `SimpleQueue.put` may interrupt itself (documentation of `queue`).
     """
 
     def __init__(self) -> None:
-        self._told = False
-        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._is_set = False
+        self._wakeups: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     @classmethod
-    def on_signals(cls) -> Stop:
-        """Gives a flag that SIGTERM and SIGINT set from now on; only for the main thread."""
+    def on_signals(cls) -> StopFlag:
+        """Return a flag that SIGTERM and SIGINT set from now on; only for the main thread."""
         stop = cls()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         return stop
 
     def set(self) -> None:
-        """Tells whoever waits, and whoever asks from now on."""
-        self._told = True
-        self._bell.put(None)
+        """Set the flag for good, and wake the thread that waits for it."""
+        self._is_set = True
+        self._wakeups.put(None)
 
     def is_set(self) -> bool:
-        """Tells whether it was set."""
-        return self._told
+        """Return whether it is set."""
+        return self._is_set
 
     def wait(self, seconds: float) -> bool:
-        """Waits until it is set, at most so long; tells whether it was."""
-        if not self._told:
+        """Wait until it is set, for at most `seconds`.
+
+        Returns:
+            Whether it is set.
+        """
+        if not self._is_set:
             with suppress(queue.Empty):
-                self._bell.get(timeout=seconds)
-        return self._told
+                self._wakeups.get(timeout=seconds)
+        return self._is_set

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from local.servers.errors import NotReady
 from local.servers.ports import answers
 from local.servers.process import Command
-from local.shutdown import Stop
+from local.shutdown import StopFlag
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Supervisor:
                 raise NotReady(f"{' and '.join(ended) or 'the service'}, see the lines above")
             time.sleep(WATCH_SECONDS)
 
-    def watch(self, stop: Stop) -> None:
+    def watch(self, stop: StopFlag) -> None:
         """Starts ended processes again until `stop` is set."""
         while not stop.wait(WATCH_SECONDS):
             for child in self._children:

@@ -1,18 +1,21 @@
-"""What the local runtime reads from `template.yaml`: routes, batches, limits, schedule.
+"""What the local runtime reads from `template.yaml`: routes, batches, schedules, time limits.
 
 The template is the one place that names them, so that local and cloud cannot drift apart.
 """
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
+from local.schedule_expressions import Expression, parse
 from shared.errors import SettingError
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
@@ -21,7 +24,8 @@ _FUNCTION = "AWS::Serverless::Function"
 _TIMEOUT_SECONDS = 3
 _BATCH_SIZE = 100
 _WINDOW_SECONDS = 0.5
-_UNIT_SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400}
+_EXPRESSION = {"Schedule": "Schedule", "ScheduleV2": "ScheduleExpression"}
+"""Types of scheduled events, each with the property that holds its expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +45,64 @@ class Route:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """One schedule of a function.
+
+    Attributes:
+        name: of the function and its event in the template, such as RequeueFunction.EveryMinute.
+        handler: dotted name of the function that runs.
+        seconds: how long a run may take.
+        expression: when it runs.
+        scheduler: whether EventBridge Scheduler runs it (`ScheduleV2`), not a rule (`Schedule`).
+        text: the event as JSON; None for the one that EventBridge makes.
+        delivers: whether its runs deliver the queue's messages where there is no broker.
+    """
+
+    name: str
+    handler: str
+    seconds: float
+    expression: Expression
+    scheduler: bool = False
+    text: str | None = None
+    delivers: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """The template's part that a local run needs.
 
     Attributes:
         routes: of all functions.
-        queue: name of the worker's queue.
+        schedules: of all functions, but for those that are disabled.
         batch_size: messages in one event at most.
         window_seconds: how long a batch that is not full waits for more.
         worker: dotted name of the worker's handler.
         worker_seconds: how long one batch may take.
-        schedule_seconds: pause between two runs of requeue.
     """
 
     routes: tuple[Route, ...]
-    queue: str
+    schedules: tuple[Schedule, ...]
     batch_size: int
     window_seconds: float
     worker: str
     worker_seconds: float
-    schedule_seconds: float
+
+
+class _Parameter(str):
+    """The name of a parameter that a value is taken from, `!Ref Name`."""
+
+    __slots__ = ()
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's tags, such as !Ref, as the plain value below them."""
+    """A loader that reads CloudFormation's tags, such as !GetAtt, as the plain value below them."""
 
 
-def _tagged(loader: yaml.SafeLoader, _tag: str, node: yaml.Node) -> Any:
+def _tagged(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
+        text = loader.construct_scalar(node)
+        return _Parameter(text) if tag == "Ref" else text
     if isinstance(node, yaml.SequenceNode):
         return loader.construct_sequence(node, deep=True)
     return loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else None
@@ -80,35 +112,38 @@ _Loader.add_multi_constructor("!", _tagged)
 
 
 def load(path: Path = TEMPLATE) -> Template:
-    """Reads the template.
+    """Read the template.
 
     Raises:
-        SettingError: it is not there, or lacks what a local run needs.
+        SettingError: it is missing, or lacks what a local run needs.
     """
     try:
         # A subclass of SafeLoader, which makes nothing but plain data.
         document = yaml.load(path.read_text(), _Loader)  # noqa: S506
-        return _template(document["Resources"])
+        return _template(document["Resources"], document.get("Parameters") or {})
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise SettingError(f"{path.name}: {type(error).__name__} {error}") from error
 
 
-def _template(resources: Mapping[str, Any]) -> Template:
-    functions = [r["Properties"] for r in resources.values() if r.get("Type") == _FUNCTION]
-    worker, queue = _only("MQ", functions)
-    _, schedule = _only("Schedule", functions)
+def _template(resources: Mapping[str, Any], parameters: Mapping[str, Any]) -> Template:
+    named = {name: r for name, r in resources.items() if r.get("Type") == _FUNCTION}
+    functions = [resource["Properties"] for resource in named.values()]
+    worker, queue = _worker(functions)
     return Template(
         routes=tuple(
             Route(e["Method"].upper(), e["Path"], f["Handler"], _timeout(f))
             for f in functions
             for e in _events("HttpApi", f)
         ),
-        queue=queue["Queues"][0],
+        schedules=tuple(
+            schedule
+            for name, resource in named.items()
+            for schedule in _schedules(name, resource, parameters)
+        ),
         batch_size=int(queue.get("BatchSize", _BATCH_SIZE)),
         window_seconds=float(queue.get("MaximumBatchingWindowInSeconds", _WINDOW_SECONDS)),
         worker=worker["Handler"],
         worker_seconds=_timeout(worker),
-        schedule_seconds=_rate(schedule["Schedule"]),
     )
 
 
@@ -118,13 +153,15 @@ def _events(kind: str, function: Mapping[str, Any]) -> Iterator[Mapping[str, Any
             yield event["Properties"]
 
 
-def _only(
-    kind: str, functions: list[Mapping[str, Any]]
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Finds the one event of a kind, with its function."""
-    found = [(f, e) for f in functions for e in _events(kind, f)]
+def _worker(functions: list[Mapping[str, Any]]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the one function that is given the queue's messages, and its event.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
+    found = [(f, e) for f in functions for e in _events("MQ", f)]
     if len(found) != 1:
-        raise ValueError(f"expected one {kind} event, found {len(found)}")
+        raise ValueError(f"expected one MQ event, found {len(found)}")
     return found[0]
 
 
@@ -132,8 +169,74 @@ def _timeout(function: Mapping[str, Any]) -> float:
     return float(function.get("Timeout", _TIMEOUT_SECONDS))
 
 
-def _rate(expression: str) -> float:
-    match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
-    if match is None:
-        raise ValueError(f"expected rate(…), found {expression}")
-    return float(int(match[1]) * _UNIT_SECONDS[match[2]])
+def _schedules(
+    function: str, resource: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> Iterator[Schedule]:
+    """Yield the enabled schedules of one function.
+
+    Args:
+        function: its logical id.
+        resource: the function's resource.
+        parameters: the template's parameters, whose defaults stand for their names.
+
+    Raises:
+        ValueError: a schedule cannot be run; the text names it and its expression.
+    """
+    properties = resource["Properties"]
+    metadata = resource.get("Metadata") or {}
+    for name, event in (properties.get("Events") or {}).items():
+        if event["Type"] not in _EXPRESSION:
+            continue
+        given = {key: _value(v, parameters) for key, v in event["Properties"].items()}
+        expression = given[_EXPRESSION[event["Type"]]]
+        try:
+            if not _enabled(given):
+                continue
+            yield Schedule(
+                name=f"{function}.{name}",
+                handler=properties["Handler"],
+                seconds=_timeout(properties),
+                expression=parse(expression, _zone(given.get("ScheduleExpressionTimezone"))),
+                scheduler=event["Type"] == "ScheduleV2",
+                text=_json(given.get("Input")),
+                delivers=metadata.get("DeliversWithoutBroker") is True,
+            )
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{function}.{name}: {expression}: {error}") from error
+
+
+def _value(value: Any, parameters: Mapping[str, Any]) -> Any:
+    """Return a property's value; a parameter stands for its default."""
+    return parameters[value]["Default"] if isinstance(value, _Parameter) else value
+
+
+def _enabled(given: Mapping[str, Any]) -> bool:
+    """Return whether a schedule is to run.
+
+    Raises:
+        ValueError: that depends on something that only AWS knows, or on the date.
+    """
+    for name in ("StartDate", "EndDate"):
+        if name in given:
+            raise ValueError(f"a local run does not obey {name}")
+    switches = {
+        str(given.get("Enabled", True)).lower(): ("true", "false"),
+        str(given.get("State", "ENABLED")): ("ENABLED", "DISABLED"),
+    }
+    for found, known in switches.items():
+        if found not in known:
+            raise ValueError(f"expected {' or '.join(known)}, found {found}")
+    return not {"false", "DISABLED"} & set(switches)
+
+
+def _zone(name: str | None) -> tzinfo:
+    try:
+        return ZoneInfo(name) if name else UTC
+    except ZoneInfoNotFoundError as error:
+        raise ValueError(f"no time zone {name} on this machine") from error
+
+
+def _json(text: str | None) -> str | None:
+    if text is not None:
+        json.loads(text)
+    return text

@@ -5,11 +5,17 @@ Imports are most of a cold start, and ingest must not pay for the worker's. Noth
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from shared.cache.interface import Cache
 from shared.config.settings import Settings
 from shared.queue.interface import Queue
 from shared.queue.publisher import Publisher
 from shared.sources.interface import ObjectSource
+
+_direct_queues: list[Queue] = []
+"""The queues of the blocks of `without_broker` that run, the innermost last."""
 
 
 def cache(settings: Settings) -> Cache:
@@ -43,14 +49,27 @@ def publisher(settings: Settings) -> Publisher:
 
 
 def queue(settings: Settings) -> Queue:
-    """Gives the queue that `RABBITMQ_URL` names; without one, the queue that is not there."""
+    """Return the queue that `RABBITMQ_URL` names; without one, see `without_broker`."""
     if settings.rabbitmq_url is None:
         from shared.queue.interface import NullQueue
 
-        return NullQueue()
+        return _direct_queues[-1] if _direct_queues else NullQueue()
     from shared.queue.rabbitmq.broker_queue import BrokerQueue
 
     return BrokerQueue(settings.rabbitmq_url)
+
+
+@contextmanager
+def without_broker(direct: Queue) -> Iterator[None]:
+    """Make `direct` this process's queue where no broker is set up, for as long as the block runs.
+
+    Only a process that runs both requeue and the worker can deliver directly: the local scheduler.
+    """
+    _direct_queues.append(direct)
+    try:
+        yield
+    finally:
+        _direct_queues.remove(direct)
 
 
 def source(settings: Settings) -> ObjectSource:

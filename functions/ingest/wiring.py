@@ -11,9 +11,7 @@ from shared.config.settings import needed
 from shared.config.startup import start
 from shared.http.rate_limit import RateLimiter
 from shared.ledger.ledger import Ledger
-
-FLUSH_SECONDS = 5.0
-"""Seconds that announcements get to leave when the process stops."""
+from shared.queue.publisher import FLUSH_SECONDS
 
 
 @once_per_process

@@ -5,17 +5,32 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from functions.requeue import wiring
 
 logger = logging.getLogger(__name__)
 
+LAST_PORTION_MILLISECONDS = 10_000
+"""With less time left a run takes no further rows: it ends in order, the next run takes them."""
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
-    """Answers one scheduled event with what was done."""
+
+class Context(Protocol):
+    """What the handler needs of Lambda's context object."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until the platform stops the function."""
+        ...
+
+
+def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
+    """Answer one scheduled event with what was done."""
     requeue = wiring.requeue()
-    report = dataclasses.asdict(requeue.run())
+    report = dataclasses.asdict(
+        requeue.run(
+            going=lambda: context.get_remaining_time_in_millis() > LAST_PORTION_MILLISECONDS
+        )
+    )
     if any(report.values()):
         logger.info("due rows announced", extra=report)
     if wiring.settings().on_lambda:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from local.servers.sample_pictures import Picture, pictures
+from shared.aws.s3 import s3_client
 from shared.config.settings import Settings, needed
 from shared.errors import SettingError
-from shared.sources.s3 import location
 
 
 class S3Client(Protocol):
@@ -20,20 +20,20 @@ class S3Client(Protocol):
         ...
 
     def create_bucket(self, **arguments: Any) -> dict[str, Any]:
-        """Makes a bucket."""
+        """Make a bucket."""
         ...
 
     def list_objects_v2(self, **arguments: Any) -> dict[str, Any]:
-        """Names up to 1,000 objects."""
+        """Return up to 1,000 objects' names."""
         ...
 
     def put_object(self, **arguments: Any) -> dict[str, Any]:
-        """Stores an object."""
+        """Store an object."""
         ...
 
 
 def fill(client: S3Client, bucket: str, region: str | None, pictures: Iterable[Picture]) -> int:
-    """Makes the bucket where it is missing and puts the pictures that are not in it.
+    """Make the bucket where it is missing and put the pictures that are not in it.
 
     Args:
         client: the S3 to fill.
@@ -69,7 +69,7 @@ def fill(client: S3Client, bucket: str, region: str | None, pictures: Iterable[P
 
 
 def fill_with_samples(settings: Settings) -> int:
-    """Fills the bucket of the settings with the sample pictures.
+    """Fill the bucket of the settings with the sample pictures.
 
     Returns:
         How many were put.
@@ -79,4 +79,4 @@ def fill_with_samples(settings: Settings) -> int:
         SourceUnavailable: endpoint or credentials cannot be determined.
     """
     bucket = needed(settings.bucket, "AWS_S3_BUCKET_NAME")
-    return fill(location.client(settings), bucket, settings.s3_region, pictures())
+    return fill(s3_client(settings), bucket, settings.s3_region, pictures())

@@ -22,7 +22,10 @@ DATABASE = "sync"
 BUILTIN_LOCALE_SINCE = 17  # https://www.postgresql.org/docs/17/locale.html#LOCALE-PROVIDERS
 LONGEST_COMPLAINT = 300  # characters; what went wrong is said last
 LEAST_BUFFERS, MOST_BUFFERS = 128, 1024  # MiB
-STATUS_LINE = 7  # of postmaster.pid, which pg_ctl waits on too (src/include/utils/pidfile.h)
+PORT_LINE, STATUS_LINE = (
+    3,
+    7,
+)  # of postmaster.pid, which pg_ctl waits on too (src/include/utils/pidfile.h)
 
 
 def embedded_binaries() -> Path:
@@ -232,6 +235,22 @@ class PostgresServer:
             path.touch(mode=0o600)
             path.write_text(password)
         return copy
+
+
+def running_url(data_dir: Path) -> str | None:
+    """Return the URL of the server that runs on a data folder, password included, or None.
+
+    Args:
+        data_dir: the folder that its `PostgresServer` was given.
+
+    Raises:
+        OSError: a server runs there, and its files belong to another account.
+    """
+    if Process(PostgresServer.name, data_dir).pid is None:
+        return None
+    lines = (data_dir / "postgres" / "postmaster.pid").read_text().split("\n")
+    password = (data_dir / "postgres.password").read_text()
+    return f"postgresql://{USER}:{password}@127.0.0.1:{lines[PORT_LINE]}/{DATABASE}"
 
 
 def _shared_buffers() -> int:

@@ -1,9 +1,10 @@
-"""Finds the programs of natively installed servers."""
+"""Where the programs of natively installed servers are."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 
 from local.servers.errors import ProgramMissing
 
@@ -18,7 +19,7 @@ FURTHER_PLACES = (
 
 
 def find(program: str, package: str) -> str:
-    """Gives the absolute path of a program.
+    """Return the absolute path of a program.
 
     Args:
         program: its file name.
@@ -31,3 +32,28 @@ def find(program: str, package: str) -> str:
     if path is None:
         raise ProgramMissing(f"{program} (Debian package: {package})")
     return path
+
+
+def missing(programs: Mapping[str, str]) -> list[str]:
+    """Return what to say of each program that is not installed.
+
+    Args:
+        programs: their file names, and the Debian package that each comes with.
+    """
+    texts = []
+    for program, package in programs.items():
+        try:
+            find(program, package)
+        except ProgramMissing as error:
+            texts.append(error.about)
+    return texts
+
+
+def require(missing: Sequence[str]) -> None:
+    """Return if nothing is missing.
+
+    Raises:
+        ProgramMissing: something is; its one line names everything and says how to install it.
+    """
+    if missing:
+        raise ProgramMissing(f"{', '.join(missing)}; install with make install-servers")

@@ -28,7 +28,7 @@ def admin_password_hash(settings: Settings) -> str:
     given = settings.admin_password_hash
     if given is None:
         if not settings.local_run:
-            raise SettingError("ADMIN_PASSWORD_HASH is not set (python -m local hash-password)")
+            raise SettingError("ADMIN_PASSWORD_HASH is not set (./sync hash-password)")
         return hash_password(DEFAULT_PASSWORD)
     try:
         default = verify(DEFAULT_PASSWORD, given)

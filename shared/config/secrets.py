@@ -12,68 +12,12 @@ import json
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
 
+from shared.aws.secrets_manager import SecretsManager
 from shared.config.settings import Settings
 from shared.errors import SettingError
 
 SUFFIX = "_ARN"
-
-CONNECT_SECONDS = 2
-"""Seconds and tries within the ten that a function behind HTTP has for its whole first answer."""
-
-READ_SECONDS = 3
-TRIES = 2
-
-
-class SecretsManager:
-    """Reads secrets with the process's own AWS credentials.
-
-    boto3 is imported when the first secret is asked for, so that a process whose settings are
-    plain values neither needs it nor waits for it.
-    """
-
-    def __init__(self) -> None:
-        self._clients: dict[str, Any] = {}
-
-    def __call__(self, arn: str) -> str:
-        """Gives the text of a secret.
-
-        Args:
-            arn: its whole ARN, which names the region too.
-
-        Raises:
-            SettingError: it cannot be read; the text holds AWS's error code and no value.
-        """
-        import boto3  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-        parts = arn.split(":")
-        if len(parts) < 7 or parts[0] != "arn" or parts[2] != "secretsmanager":  # noqa: PLR2004
-            raise SettingError("not the ARN of a Secrets Manager secret")
-        region = parts[3]
-        try:
-            if region not in self._clients:
-                config = Config(
-                    connect_timeout=CONNECT_SECONDS,
-                    read_timeout=READ_SECONDS,
-                    retries={"total_max_attempts": TRIES, "mode": "standard"},
-                )
-                self._clients[region] = boto3.client(
-                    "secretsmanager", region_name=region, config=config
-                )
-            answer = self._clients[region].get_secret_value(SecretId=arn)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            raise SettingError(f"the secret cannot be read ({code})") from error
-        except BotoCoreError as error:
-            code = type(error).__name__
-            raise SettingError(f"the secret cannot be read ({code})") from error
-        text: str | None = answer.get("SecretString")
-        if text is None:
-            raise SettingError("the secret is binary, not text")
-        return text
 
 
 def resolve(

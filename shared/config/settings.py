@@ -183,7 +183,7 @@ class Settings:
     admin_user: str = _setting("ADMIN_USER", "login name of the admin", default="root")
     admin_password_hash: str | None = _setting(
         "ADMIN_PASSWORD_HASH",
-        "salted hash of the admin's password, made by `python -m local hash-password`",
+        "salted hash of the admin's password, made by `./sync hash-password`",
         default=None,
         secret=True,
     )

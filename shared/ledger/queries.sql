@@ -214,7 +214,7 @@ WITH chosen AS (
   RETURNING f.id
 ), history AS (
   INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
-  SELECT id, attempts, 'retried', last_error, now() FROM chosen
+  SELECT id, attempts, 'requeued', last_error, now() FROM chosen
   ON CONFLICT (file_sync_id, attempt, outcome) DO UPDATE
      SET reason = excluded.reason, started_at = excluded.started_at,
          finished_at = excluded.finished_at
@@ -227,5 +227,5 @@ SELECT f.id FROM file_sync AS f
  WHERE f.state = 'failed' AND f.id > :after_id
    AND (:since::timestamptz IS NULL OR EXISTS (
          SELECT FROM sync_attempt AS a
-          WHERE a.file_sync_id = f.id AND a.outcome <> 'retried' AND a.finished_at >= :since))
+          WHERE a.file_sync_id = f.id AND a.outcome <> 'requeued' AND a.finished_at >= :since))
  ORDER BY f.id LIMIT :most;

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+FLUSH_SECONDS = 5.0
+"""Seconds that messages get to leave when a process stops."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:

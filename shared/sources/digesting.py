@@ -1,4 +1,8 @@
-"""Digesting a part file behind its download, and noting what is proven of it."""
+"""A part file with its digests, and what of it is proven: reusable by any source.
+
+The digests follow the writing, in order: at once, as bytes are appended, or later, by reading
+back what was written.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +11,27 @@ from collections.abc import Callable
 from shared.domain import Fetched
 from shared.errors import ContentMismatch
 from shared.injection_points import CrashPoint, injection_point
+from shared.sources.digests import Check
 from shared.sources.part_file import Journal, PartFile
-from shared.sources.s3.checksums import Check
 from shared.sources.verifier import BUFFER_BYTES, Verifier
 
 JOURNAL_BYTES = 64 * 1024 * 1024
 """How much may have to be fetched again after an interruption."""
 
 STEP_BYTES = 4 * 1024 * 1024
-"""How much is digested between two looks at whether the copy still goes on."""
+"""How much is digested before the next look at whether the copy still goes on."""
 
 
-class Follower:
-    """The part of one copy with its digests; one thread at a time uses it.
+class DigestedPart:
+    """The part of one copy with its digests.
+
+    One thread at a time may digest; others may write meanwhile.
 
     Args:
-        part: the file.
+        part: the file; its journal names what an earlier attempt has proven.
         size: of the object in bytes.
         etag: of the object, None where it has none that identifies its content.
-        check: what the store says of the content.
+        check: the digest that the store promises.
         part_size: see `Verifier`.
     """
 
@@ -53,19 +59,19 @@ class Follower:
 
     @property
     def inline(self) -> bool:
-        """Whether bytes may be given to `take`, nothing having to be asked for."""
+        """Whether `append` may be used, because no part size must be asked for."""
         return self._verifier.inline
 
     def write(self, position: int, data: bytes) -> None:
-        """Writes bytes that will be digested later.
+        """Write bytes that are digested later.
 
         Raises:
             OSError: the storage refuses.
         """
         self._part.write(position, data)
 
-    def take(self, data: bytes) -> None:
-        """Writes and digests the next bytes.
+    def append(self, data: bytes) -> None:
+        """Write and digest the next bytes.
 
         Raises:
             OSError: the storage refuses.
@@ -74,11 +80,11 @@ class Follower:
         self._verifier.update(data)
 
     def digest(self, frontier: int, going: Callable[[], bool]) -> Fetched | None:
-        """Digests the file up to `frontier`; gives the outcome when that is its end.
+        """Digest the file up to `frontier`; return the verified object if that is its end.
 
         Args:
             frontier: bytes without a gap.
-            going: says whether to go on.
+            going: returns whether to go on.
 
         Raises:
             ContentMismatch: the content is not the object's.
@@ -87,7 +93,7 @@ class Follower:
         buffer = memoryview(bytearray(BUFFER_BYTES))
         try:
             while self.position < frontier and going():
-                self._verifier.follow(self._part, self._limit(frontier), buffer)
+                self._verifier.update_from(self._part, self._limit(frontier), buffer)
                 self._compare_with_earlier()
                 if self.position - self._saved >= JOURNAL_BYTES:
                     self._save()
@@ -97,7 +103,10 @@ class Follower:
             raise
 
     def finish(self, buffer: memoryview | None = None) -> Fetched:
-        """Verifies the whole content.
+        """Verify the whole content.
+
+        Args:
+            buffer: to read the file with where it must be read again; needed after `digest`.
 
         Raises:
             ContentMismatch: it is not the object's.
@@ -109,22 +118,22 @@ class Follower:
         injection_point(CrashPoint.AFTER_LAST_BYTE)
         return Fetched(self.size, self._verifier.sha256(), self.etag, verified_by)
 
-    def close(self, *, complete: bool, worth: bool) -> None:
-        """Ends the lock of the part, and removes what cannot be continued.
+    def close(self, *, complete: bool, resumable: bool) -> None:
+        """Release the lock of the part, and remove what cannot be continued.
 
         Args:
-            complete: it is to be placed.
-            worth: otherwise, a later attempt may continue it.
+            complete: the part is to be placed.
+            resumable: otherwise, a later attempt may continue it.
 
         Raises:
             OSError: the storage refuses.
         """
-        worth = worth and not self._tainted and self.size >= JOURNAL_BYTES
+        resumable = resumable and not self._tainted and self.size >= JOURNAL_BYTES
         try:
-            if worth and not complete and self.position - self._saved >= STEP_BYTES:
+            if resumable and not complete and self.position - self._saved >= STEP_BYTES:
                 self._save()
         finally:
-            self._part.close(keep=complete or (worth and self._part.journal is not None))
+            self._part.close(keep=complete or (resumable and self._part.journal is not None))
 
     def _limit(self, frontier: int) -> int:
         limit = min(frontier, self.position + STEP_BYTES)
@@ -138,7 +147,7 @@ class Follower:
             self._earlier = None
 
     def _save(self) -> None:
-        """Notes what is proven, but never all: a resumed copy must ask for something."""
+        """Note what is proven, but never all: a resumed copy must request something."""
         if self.etag is None or self._earlier is not None or self.position >= self.size:
             return
         digest = self._verifier.sha256().hex()

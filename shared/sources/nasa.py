@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from shared.errors import (
     SourceUnavailable,
     TransferError,
 )
+from shared.sources.outcome import settle
 from shared.sources.part_file import PartFile
 from shared.storage.os_errors import from_os_error
 
@@ -97,13 +98,7 @@ class NasaSource:
         except Exception:
             logger.exception("fault in a copy", extra={"row_id": wanted.row_id})
             outcome = SourceUnavailable("fault in the worker, see its log")
-        try:
-            if isinstance(outcome, Fetched):
-                future.set_result(outcome)
-            else:
-                future.set_exception(outcome)
-        except InvalidStateError:  # cancelled: tell those who wait for it that it has ended
-            future.set_running_or_notify_cancel()
+        settle(future, outcome)
 
     def _copy(self, future: Future[Fetched], path: Path) -> Fetched:
         self._check_open(future)

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from shared.sources.s3.checksums import ALGORITHMS, Check
+from shared.sources.digests import ALGORITHMS, Check
 from shared.storage.parts import journal_of, part_name
 
 LOOK_BACK = 16

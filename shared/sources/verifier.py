@@ -1,4 +1,4 @@
-"""Digests over what a part file holds: SHA-256 always, and the check that the store offers."""
+"""The verdict on an object's bytes: SHA-256 always, and the check that the store offers."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import hashlib
 from collections.abc import Callable
 
 from shared.errors import ContentMismatch, SourceUnavailable
+from shared.sources.digests import ALGORITHMS, Check, Digest, PartsDigest
 from shared.sources.part_file import PartFile
-from shared.sources.s3.checksums import ALGORITHMS, Check, Digest, PartsDigest
 
 BUFFER_BYTES = 512 * 1024
 """hashlib and preadv release the interpreter lock for each buffer."""
 
 
 class Verifier:
-    """Follows the bytes of one object in order.
+    """Digest the bytes of one object in order, and compare the result with what is promised.
 
     Args:
         size: of the object in bytes.
-        check: what the store says of the content, None where it says nothing.
-        part_size: gives the size of a numbered part and the number of parts; it may block,
-            and is asked only for checks of several parts.
+        check: the digest that the store promises, None where it promises none.
+        part_size: returns the size of a numbered part and the number of parts; it may block,
+            and is called only for composite checks. It raises `SourceUnavailable` where the store
+            does not know; then the size alone is verified.
     """
 
     def __init__(
@@ -36,24 +37,24 @@ class Verifier:
 
     @property
     def inline(self) -> bool:
-        """Whether the bytes may be given as they arrive, nothing having to be asked for."""
+        """Whether bytes may be digested as they arrive, because no part size must be asked for."""
         return self._check is None or self._check.parts <= 1
 
     def update(self, data: bytes | memoryview) -> None:
-        """Takes the next bytes."""
+        """Digest the next bytes."""
         if self._digest is None and self._check is not None and not self.inline:
-            self._digest = self._lay_out(self._check)
+            self._digest = self._begin_composite(self._check)
         self._sha256.update(data)
         if self._digest is not None and self._digest is not self._sha256:
             self._digest.update(data)
         self.position += len(data)
 
     def sha256(self) -> bytes:
-        """Gives the digest of the bytes so far."""
+        """Return the SHA-256 of the bytes so far."""
         return self._sha256.digest()
 
-    def follow(self, part: PartFile, limit: int, buffer: memoryview) -> None:
-        """Takes bytes from the file up to `limit`.
+    def update_from(self, part: PartFile, limit: int, buffer: memoryview) -> None:
+        """Digest the bytes of the file up to `limit`.
 
         Raises:
             OSError: the file cannot be read.
@@ -67,10 +68,15 @@ class Verifier:
             self.update(room[:count])
 
     def finish(self, part: PartFile, buffer: memoryview) -> str:
-        """Says what the complete content was verified by.
+        """Return the name of what the complete content was verified by.
+
+        Args:
+            part: the file, which is read again where the parts of a composite check turn out to
+                be of several sizes.
+            buffer: to read with.
 
         Raises:
-            ContentMismatch: it is not the object's.
+            ContentMismatch: the content is not the object's.
         """
         check = self._check
         if check is None or self._digest is None:
@@ -80,7 +86,7 @@ class Verifier:
         if check.parts > 1 and self._uniform:
             self._read_again(part, check, buffer)
             return check.name
-        raise ContentMismatch(f"its {check.name} is another")
+        raise _mismatch(check)
 
     def _begin(self, check: Check | None) -> Digest | None:
         if check is None or check.parts > 1:
@@ -89,19 +95,19 @@ class Verifier:
             return PartsDigest(check.algorithm, [max(self.size, 1)])
         return self._sha256 if check.algorithm == "sha256" else ALGORITHMS[check.algorithm]()
 
-    def _lay_out(self, check: Check) -> Digest | None:
-        """Begins with parts of one size, as every uploader makes them, if they can be."""
+    def _begin_composite(self, check: Check) -> Digest | None:
+        """Begin with parts of one size, as every uploader makes them, if that is possible."""
         try:
             first, count = self._part_size(1)
-            if count != check.parts or first < 1:
-                raise SourceUnavailable("the part sizes are not known")  # noqa: TRY301
-            if first * (count - 1) < self.size <= first * count:
-                return PartsDigest(check.algorithm, [first])
-            self._uniform = False
-            return PartsDigest(check.algorithm, self._all_sizes(check))
+            if count == check.parts and first >= 1:
+                if first * (count - 1) < self.size <= first * count:
+                    return PartsDigest(check.algorithm, [first])
+                self._uniform = False
+                return PartsDigest(check.algorithm, self._all_sizes(check))
         except SourceUnavailable:
-            self._check = None
-            return None
+            pass
+        self._check = None
+        return None
 
     def _all_sizes(self, check: Check) -> list[int]:
         return [self._part_size(number)[0] for number in range(1, check.parts + 1)]
@@ -109,7 +115,7 @@ class Verifier:
     def _read_again(self, part: PartFile, check: Check, buffer: memoryview) -> None:
         sizes = self._all_sizes(check)
         if len(set(sizes[:-1])) <= 1:
-            raise ContentMismatch(f"its {check.name} is another")
+            raise _mismatch(check)
         again = PartsDigest(check.algorithm, sizes)
         position = 0
         while position < self.size:
@@ -119,4 +125,8 @@ class Verifier:
             again.update(buffer[:count])
             position += count
         if again.digest().hex() != check.value:
-            raise ContentMismatch(f"its {check.name} is another")
+            raise _mismatch(check)
+
+
+def _mismatch(check: Check) -> ContentMismatch:
+    return ContentMismatch(f"its {check.title} does not match")

@@ -25,15 +25,16 @@ _SYNCED_WHOLE = {
     0x01021994: "tmpfs",
 }
 """File systems, by their number (statfs(2)), whose syncfs does for all files what fsync does for
-one. Not so behind FUSE: there it succeeds without a word to the program that keeps the files
+one. Not so behind FUSE: there it succeeds without telling the program that keeps the files
 (mergerfs, sshfs, rclone), as the kernel passes it on to few of them. Nor on SMB, whose server is
-asked to write things down by fsync alone. What is not listed gets an fsync for each file."""
+told to write to disk by fsync alone. A file system that is not listed gets an fsync for each
+file."""
 
 _STATFS_BYTES = 256  # more than the structure has on any machine
 
 
 def sync(descriptor: int) -> None:
-    """Returns when a file's content, or a folder's names, are on disk.
+    """Return when a file's content, or a folder's names, are on disk.
 
     macOS's fsync leaves them in the drive's cache, so its F_FULLFSYNC is used (fsync(2) there).
 
@@ -48,12 +49,12 @@ def sync(descriptor: int) -> None:
 
 
 def can_sync_all(descriptor: int) -> bool:
-    """Says whether `sync_all` can be relied upon for the file system of an open file."""
+    """Return whether `sync_all` can be relied upon for the file system of an open file."""
     return _syncfs() is not None and _kind(descriptor) in _SYNCED_WHOLE
 
 
 def sync_all(descriptor: int) -> None:
-    """Returns when everything written to a file system is on disk.
+    """Return when everything written to a file system is on disk.
 
     Args:
         descriptor: of any file of it, opened before what is to be synced was written, because
@@ -84,7 +85,7 @@ def _syncfs() -> Callable[[int], int] | None:
 
 
 def _kind(descriptor: int) -> int:
-    """Gives the number of a file's file system, 0 where the system does not say."""
+    """Return the number of a file's file system, 0 where the system does not tell."""
     room = ctypes.create_string_buffer(_STATFS_BYTES)
     if ctypes.CDLL(None).fstatfs(ctypes.c_int(descriptor), room):
         return 0

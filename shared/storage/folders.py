@@ -1,4 +1,8 @@
-"""Folders below the storage, opened component by component so that no link leads out of it."""
+"""Folders below the storage, opened name by name so that no link leads out of it.
+
+A path that is looked up as a whole could be bent by other users who may write to the storage:
+each folder is opened relative to the one above it, without following a link.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from shared.errors import TargetBlocked
+from shared.storage.os_errors import NotAFolder
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -23,25 +28,25 @@ _KINDS = (
 
 
 @contextmanager
-def opened(root: int, segments: Sequence[str], *, create: bool) -> Iterator[int]:
-    """Opens a folder below `root` for the time of a `with` block.
+def open_folder(root: int, names: Sequence[str], *, create: bool) -> Iterator[int]:
+    """Open a folder below `root` for the time of a `with` block.
 
     Args:
         root: descriptor of the storage's folder.
-        segments: the names on the way, none of them with a slash.
+        names: of the folders on the way, each without a slash.
         create: make what is missing.
 
     Yields:
         The folder's descriptor.
 
     Raises:
-        TargetBlocked: one of the names is a file or a link.
+        NotAFolder: one of the names is a file or a link.
         OSError: anything else that the system refuses; FileNotFoundError without `create`.
     """
     descriptor = os.dup(root)
     try:
-        for depth, name in enumerate(segments):
-            below = _enter(descriptor, name, "/".join(segments[: depth + 1]), create=create)
+        for depth, name in enumerate(names):
+            below = _enter(descriptor, name, "/".join(names[: depth + 1]), create=create)
             os.close(descriptor)
             descriptor = below
         yield descriptor
@@ -50,11 +55,16 @@ def opened(root: int, segments: Sequence[str], *, create: bool) -> Iterator[int]
 
 
 def check_target(folder: int, name: str, shown: str) -> None:
-    """Checks that `name` is free or a plain file, which may be replaced.
+    """Check that `name` is free or a plain file, which may be replaced.
+
+    Args:
+        folder: its folder's descriptor.
+        name: in that folder.
+        shown: its whole name, for the error.
 
     Raises:
         TargetBlocked: it is something else.
-        OSError: the system does not say.
+        OSError: the system cannot tell.
     """
     try:
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
@@ -83,7 +93,7 @@ def _open(folder: int, name: str, shown: str) -> int:
         if error.errno not in {errno.ENOTDIR, errno.ELOOP, errno.EMLINK}:
             raise
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-        raise TargetBlocked(f"{shown!r} is {_kind(mode)}, not a folder") from error
+        raise NotAFolder(shown, _kind(mode), link=stat.S_ISLNK(mode)) from error
 
 
 def _kind(mode: int) -> str:

@@ -11,21 +11,21 @@ from shared.errors import TransferError
 
 
 class Storage(Protocol):
-    """Where files end: a folder whose readers see complete files only."""
+    """A folder of files whose readers see complete files only."""
 
     def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
-        """Gives the paths of attempts' part files, `.incoming/<row id>.<attempt>.part`.
+        """Return the paths of attempts' part files, `.incoming/<row id>.<attempt>.part`.
 
         Returns:
             For each row id its path, or why it has none: `StorageUnavailable`, the storage's
-            folder is missing or not writable; `NameUnsafe`, the file name could leave the
-            storage; `TargetBlocked`, the target is a folder, a link, or lies below a file or a
-            link.
+            folder is missing or not writable; `NameUnsafe`, the file name allows path traversal
+            or is reserved; `TargetBlocked`, the target is a folder, a link, or lies below a file
+            or a link.
         """
         ...
 
     def make_durable(self, parts: Sequence[Path]) -> None:
-        """Returns when the content of every part is on disk.
+        """Return when the content of every part is on disk.
 
         Raises:
             StorageFull, StorageUnavailable: it may not be; place none of them.
@@ -33,7 +33,7 @@ class Storage(Protocol):
         ...
 
     def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
-        """Renames durable parts to their names and makes the names durable.
+        """Rename durable parts to their names and make the names durable.
 
         Args:
             files: each wanted object with its part.
@@ -44,7 +44,7 @@ class Storage(Protocol):
         ...
 
     def discard(self, wanted: Wanted) -> None:
-        """Removes what this attempt and earlier ones of its row have left of parts.
+        """Remove the parts that this attempt and earlier ones of its row have left.
 
         Raises:
             StorageUnavailable: the storage's folder is missing or not writable.
@@ -52,5 +52,5 @@ class Storage(Protocol):
         ...
 
     def sweep(self, older_than: float) -> int:
-        """Removes parts that no attempt has touched for `older_than` seconds; says how many."""
+        """Remove parts that no attempt has touched for `older_than` seconds; return how many."""
         ...

@@ -1,7 +1,7 @@
 """Files on local storage: parts are filled in `.incoming`, made durable, and renamed into place.
 
 The storage's folder itself is never created: a mount point without its mount, or a mistyped path,
-must not be taken for an empty storage.
+must not pass for an empty storage.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 from shared.domain import Wanted
 from shared.errors import StorageUnavailable, TransferError
 from shared.storage.durability import can_sync_all, sync, sync_all
-from shared.storage.folders import opened
-from shared.storage.os_errors import from_os_error
+from shared.storage.folders import open_folder
+from shared.storage.os_errors import as_transfer_error, from_os_error
 from shared.storage.parts import FOLDER, journal_of, part_name
-from shared.storage.placing import Folder, as_transfer_error, blocked, by_folder, remove, rename
+from shared.storage.placing import FolderNames, find_blocked, group_by_folder, remove, rename_into
 from shared.storage.sweeping import sweep
 
 SYNC_ALL_FROM = 8
-"""Files or folders from which one syncfs is quicker than an fsync each; measured, see
+"""Number of files or folders from which one syncfs is quicker than an fsync each; measured, see
 docs/decisions/0004-durability.md."""
 
 EARLIER_ATTEMPTS = 16
@@ -30,7 +30,7 @@ EARLIER_ATTEMPTS = 16
 
 
 class LocalStorage:
-    """A folder of the machine; see `shared.storage.interface.Storage`.
+    """A folder of this machine; see `shared.storage.interface.Storage`.
 
     Args:
         root: its path; it must exist when the first file comes.
@@ -45,15 +45,15 @@ class LocalStorage:
 
     def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
         """See `Storage.parts`."""
-        folders, errors = by_folder(wanted)
+        folders, errors = group_by_folder(wanted)
         try:
             root = self._open()
-            with opened(root, [FOLDER], create=True):
+            with open_folder(root, [FOLDER], create=True):
                 pass
         except (OSError, TransferError) as error:
             return dict.fromkeys((one.row_id for one in wanted), as_transfer_error(error)) | errors
-        for folder, members in folders.items():
-            errors |= blocked(root, folder, members)
+        for folder, targets in folders.items():
+            errors |= find_blocked(root, folder, targets)
         incoming = self._root / FOLDER
         return {
             one.row_id: errors.get(one.row_id) or incoming / part_name(one.row_id, one.attempt)
@@ -74,16 +74,16 @@ class LocalStorage:
 
     def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
         """See `Storage.place`."""
-        folders, errors = by_folder([wanted for wanted, _ in files])
+        folders, errors = group_by_folder([wanted for wanted, _ in files])
         parts = {wanted.row_id: part for wanted, part in files}
-        renamed: dict[Folder, list[int]] = {}
+        renamed: dict[FolderNames, list[int]] = {}
         try:
             root = self._open()
-            with opened(root, [FOLDER], create=False) as incoming:
-                for folder, members in folders.items():
-                    refused = rename(root, incoming, folder, members, parts)
+            with open_folder(root, [FOLDER], create=False) as incoming:
+                for folder, targets in folders.items():
+                    refused = rename_into(root, incoming, folder, targets, parts)
                     errors |= refused
-                    renamed[folder] = [row_id for row_id in members if row_id not in refused]
+                    renamed[folder] = [row_id for row_id in targets if row_id not in refused]
         except (OSError, TransferError) as error:
             return dict.fromkeys(parts, as_transfer_error(error)) | errors
         for folder, failure in self._sync_folders([f for f in renamed if renamed[f]]).items():
@@ -94,7 +94,7 @@ class LocalStorage:
         """See `Storage.discard`."""
         earliest = max(1, wanted.attempt - EARLIER_ATTEMPTS)
         try:
-            with opened(self._open(), [FOLDER], create=True) as folder:
+            with open_folder(self._open(), [FOLDER], create=True) as folder:
                 for attempt in range(earliest, wanted.attempt + 1):
                     part = Path(part_name(wanted.row_id, attempt))
                     for name in (part.name, journal_of(part).name):
@@ -105,13 +105,13 @@ class LocalStorage:
     def sweep(self, older_than: float) -> int:
         """See `Storage.sweep`; a part that a process is writing is locked, and stays."""
         try:
-            with opened(self._open(), [FOLDER], create=True) as folder:
+            with open_folder(self._open(), [FOLDER], create=True) as folder:
                 return sweep(folder, self._now() - older_than)
         except OSError as error:
             raise from_os_error(error) from error
 
     def _open(self) -> int:
-        """Gives the root's descriptor, kept open so that syncfs reports what went wrong since."""
+        """Return the root's descriptor, kept open so that syncfs reports what went wrong since."""
         with self._lock:
             if not self._root.is_dir():
                 raise StorageUnavailable(f"the folder {str(self._root)!r} is missing")
@@ -125,14 +125,14 @@ class LocalStorage:
             self._descriptor = os.open(self._root, flags)
             return self._descriptor
 
-    def _sync_folders(self, folders: Sequence[Folder]) -> Mapping[Folder, TransferError]:
-        """Makes names durable, those of the folders on the way included.
+    def _sync_folders(self, folders: Sequence[FolderNames]) -> Mapping[FolderNames, TransferError]:
+        """Make names durable, those of the folders on the way included.
 
-        A folder that was there already may have been made by a process that died before it
+        A folder that existed already may have been made by a process that died before it
         synced its parent, so every folder up to the root is synced, once for the batch.
         """
         needed = {folder[:depth] for folder in folders for depth in range(len(folder) + 1)}
-        failed: dict[Folder, TransferError] = {}
+        failed: dict[FolderNames, TransferError] = {}
         if len(needed) >= SYNC_ALL_FROM:
             try:
                 root = self._open()
@@ -143,7 +143,7 @@ class LocalStorage:
                 return dict.fromkeys(folders, as_transfer_error(error))
         for folder in needed:
             try:
-                with opened(self._open(), folder, create=False) as descriptor:
+                with open_folder(self._open(), folder, create=False) as descriptor:
                     sync(descriptor)
             except (OSError, TransferError) as error:
                 failed[folder] = as_transfer_error(error)

@@ -11,14 +11,14 @@ MAX_SEGMENT_BYTES = 255
 """NAME_MAX of Linux's and macOS's file systems."""
 
 RESERVED_SEGMENT = ".incoming"
-"""The storage keeps its unfinished files there."""
+"""The storage keeps its unfinished files in this folder."""
 
 
 def check_key(name: str) -> str | None:
-    r"""Says why a key could leave or disturb the storage.
+    r"""Return why a key is unsafe as a file name: path traversal, or a reserved name.
 
     ======================  ==========================================
-    key                     answer
+    key                     result
     ======================  ==========================================
     ``a.jpg``               None
     ``a b/ü/日本.jpg``      None

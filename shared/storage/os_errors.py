@@ -1,22 +1,37 @@
-"""What the operating system says about a file, as the errors of the service."""
+"""The operating system's errors about files, as the errors of the service."""
 
 from __future__ import annotations
 
 import errno
 import os
 
-from shared.errors import StorageFull, StorageUnavailable, TransferError
+from shared.errors import StorageFull, StorageUnavailable, TargetBlocked, TransferError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
+class NotAFolder(OSError):
+    """What a path goes through is no folder.
+
+    Args:
+        shown: the path up to it, as people read it.
+        kind: what it is instead, such as "a symbolic link".
+        link: whether it is a link: `errno` is ELOOP then, and ENOTDIR otherwise, on every system.
+    """
+
+    def __init__(self, shown: str, kind: str, *, link: bool) -> None:
+        super().__init__(errno.ELOOP if link else errno.ENOTDIR, f"{shown!r} is {kind}")
+        self.about = f"{shown!r} is {kind}, not a folder"
+
+
 def from_os_error(error: OSError) -> TransferError:
-    """Translates a failure to write the storage.
+    """Translate a failure to write the storage.
 
     =====================================  ====================
-    errno                                  answer
+    error                                  result
     =====================================  ====================
     ENOSPC, EDQUOT (quota), EFBIG          `StorageFull`
+    `NotAFolder`                           `TargetBlocked`
     anything else: EACCES, EROFS, EIO,     `StorageUnavailable`
     ENOENT, ESTALE, EMFILE, …
     =====================================  ====================
@@ -25,7 +40,14 @@ def from_os_error(error: OSError) -> TransferError:
         error: what a system call raised.
 
     Returns:
-        The error to raise from it; its text is the system's own, without a path.
+        The error to raise from it; its text is the system's own, without a path of the machine.
     """
+    if isinstance(error, NotAFolder):
+        return TargetBlocked(error.about)
     about = os.strerror(error.errno).lower() if error.errno else "unknown failure"
     return StorageFull(about) if error.errno in _FULL else StorageUnavailable(about)
+
+
+def as_transfer_error(error: OSError | TransferError) -> TransferError:
+    """Return an error of the system as one of the service, and any other as it is."""
+    return from_os_error(error) if isinstance(error, OSError) else error

@@ -12,20 +12,21 @@ from pathlib import Path
 from shared.storage.object_key import RESERVED_SEGMENT
 
 FOLDER = RESERVED_SEGMENT
+"""Name of the folder of unfinished files."""
 
 _NAME = re.compile(r"\d+\.\d+\.(part|journal|journal-new)")
 
 
 def part_name(row_id: int, attempt: int) -> str:
-    """Gives the file name of an attempt's part, unique for ever."""
+    """Return the file name of an attempt's part, unique for ever."""
     return f"{row_id}.{attempt}.part"
 
 
 def journal_of(part: Path) -> Path:
-    """Gives the path of the journal that says how much of a part is proven."""
+    """Return the path of the journal that records how much of a part is proven."""
     return part.with_suffix(".journal")
 
 
-def is_ours(name: str) -> bool:
-    """Says whether a file of the folder is a part or a journal, and so may be swept."""
+def is_unfinished(name: str) -> bool:
+    """Return whether a file of the folder is a part or a journal, and so may be swept."""
     return _NAME.fullmatch(name) is not None

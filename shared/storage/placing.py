@@ -1,4 +1,4 @@
-"""Where the files of a batch belong: each of their folders is opened once for all in it."""
+"""Renaming parts to their files' names: each folder of a batch is opened once for all its files."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from pathlib import Path
 from shared.domain import Wanted
 from shared.errors import NameUnsafe, TransferError
 from shared.injection_points import CrashPoint, injection_point
-from shared.storage.folders import check_target, opened
+from shared.storage.folders import check_target, open_folder
 from shared.storage.object_key import check_key
-from shared.storage.os_errors import from_os_error
+from shared.storage.os_errors import as_transfer_error
 from shared.storage.parts import journal_of
 
-Folder = tuple[str, ...]
+FolderNames = tuple[str, ...]
 """The names of the folders on the way to a file, none for the storage's own."""
 
-Members = dict[int, tuple[str, "Wanted"]]
+Targets = dict[int, tuple[str, Wanted]]
 """Files of one folder by row id, each with its name there."""
 
 
-def by_folder(wanted: Iterable[Wanted]) -> tuple[dict[Folder, Members], dict[int, TransferError]]:
-    """Sorts objects by the folders of their files.
+def group_by_folder(
+    wanted: Iterable[Wanted],
+) -> tuple[dict[FolderNames, Targets], dict[int, TransferError]]:
+    """Sort objects by the folders of their files.
 
     Returns:
-        The files of each folder; and by row id why a name is none, always `NameUnsafe`.
+        The files of each folder; and by row id what is wrong with a name, always `NameUnsafe`.
     """
-    folders: dict[Folder, Members] = {}
+    folders: dict[FolderNames, Targets] = {}
     errors: dict[int, TransferError] = {}
     for one in wanted:
         reason = check_key(one.file_name)
@@ -40,45 +42,45 @@ def by_folder(wanted: Iterable[Wanted]) -> tuple[dict[Folder, Members], dict[int
     return folders, errors
 
 
-def blocked(root: int, folder: Folder, members: Members) -> dict[int, TransferError]:
-    """Gives by row id why a file cannot be placed in its folder.
+def find_blocked(root: int, folder: FolderNames, targets: Targets) -> dict[int, TransferError]:
+    """Return by row id why a file cannot be placed in its folder.
 
     Args:
         root: descriptor of the storage's folder.
         folder: below it; it may be missing yet.
-        members: the files.
+        targets: the files.
     """
     errors: dict[int, TransferError] = {}
     try:
-        with opened(root, folder, create=False) as descriptor:
-            for row_id, (name, wanted) in members.items():
+        with open_folder(root, folder, create=False) as descriptor:
+            for row_id, (name, wanted) in targets.items():
                 try:
                     check_target(descriptor, name, wanted.file_name)
                 except (OSError, TransferError) as error:
                     errors[row_id] = as_transfer_error(error)
     except FileNotFoundError:
         return {}
-    except (OSError, TransferError) as error:
-        return dict.fromkeys(members, as_transfer_error(error))
+    except OSError as error:
+        return dict.fromkeys(targets, as_transfer_error(error))
     return errors
 
 
-def rename(
-    root: int, incoming: int, folder: Folder, members: Members, parts: Mapping[int, Path]
+def rename_into(
+    root: int, incoming: int, folder: FolderNames, targets: Targets, parts: Mapping[int, Path]
 ) -> dict[int, TransferError]:
-    """Renames the parts of a folder's files; gives by row id why one is not in place.
+    """Rename the parts of a folder's files; return by row id why one is not in place.
 
     Args:
         root: descriptor of the storage's folder.
         incoming: descriptor of the folder of parts.
         folder: below the storage's; it is made where it is missing.
-        members: the files.
+        targets: the files.
         parts: of each of them, by row id.
     """
     errors: dict[int, TransferError] = {}
     try:
-        with opened(root, folder, create=True) as descriptor:
-            for row_id, (name, wanted) in members.items():
+        with open_folder(root, folder, create=True) as descriptor:
+            for row_id, (name, wanted) in targets.items():
                 part = parts[row_id]
                 try:
                     check_target(descriptor, name, wanted.file_name)
@@ -87,21 +89,20 @@ def rename(
                     remove(incoming, journal_of(part).name)  # only long parts have one
                 except (OSError, TransferError) as error:
                     errors[row_id] = as_transfer_error(error)
-    except (OSError, TransferError) as error:
-        return dict.fromkeys(members, as_transfer_error(error))
+    except OSError as error:
+        return dict.fromkeys(targets, as_transfer_error(error))
     return errors
 
 
 def remove(folder: int, name: str) -> None:
-    """Removes a file that may be gone already.
+    """Remove a file that may be gone already.
+
+    Args:
+        folder: its folder's descriptor.
+        name: in that folder.
 
     Raises:
         OSError: it is still there.
     """
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=folder)
-
-
-def as_transfer_error(error: OSError | TransferError) -> TransferError:
-    """Gives an error of the system as one of the service."""
-    return from_os_error(error) if isinstance(error, OSError) else error

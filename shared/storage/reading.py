@@ -1,4 +1,4 @@
-"""The files on the storage, for reading alone. No link is followed, no name leads outside."""
+"""Reading stored files, for the admin: no link is followed, and path traversal is impossible."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from shared.errors import FileMissing, FileUnreadable
+from shared.storage.folders import open_folder
 from shared.storage.object_key import check_key
 
 HASHED_AT_ONCE = 1024 * 1024
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""Bytes."""
+
 # Not blocking: a pipe by the name of a file must not hold the request.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_NOT_THERE = {errno.ENOENT, errno.ENOTDIR}
+_MISSING = {errno.ENOENT, errno.ENOTDIR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class StoredFile:
     Attributes:
         stream: at its beginning.
         size: bytes.
-        changed: when its content changed last, nanoseconds since the epoch.
+        changed: when its content changed last, in nanoseconds since the epoch.
     """
 
     stream: BinaryIO
@@ -39,28 +41,28 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The storage's room in bytes."""
+    """The size of the storage's file system in bytes."""
 
     total: int
     free: int
 
     @property
     def used(self) -> int:
-        """Bytes that files take, those of others included."""
+        """Bytes in use, by any file of the file system."""
         return self.total - self.free
 
 
 class Verdict(enum.StrEnum):
-    """What comparing a file with its record found."""
+    """The result of comparing a file with its record."""
 
     MATCH = "match"
-    """Size and SHA-256 are the recorded ones."""
+    """Size and SHA-256 are as recorded."""
     DIFFERS = "differs"
-    """It is another content."""
+    """The content is not the recorded one."""
     MISSING = "missing"
     """There is no such file."""
     UNREADABLE = "unreadable"
-    """It cannot be read, or is no plain file."""
+    """It cannot be read, or is not a plain file."""
     UNFINISHED = "not checked"
     """There was no time left."""
 
@@ -76,24 +78,27 @@ class StoredFiles:
         self._root = root
 
     def path(self, file_name: str) -> str:
-        """Gives where a file is, for a person to read."""
+        """Return where a file is, for a person to read."""
         return f"{self._root.rstrip('/')}/{file_name}"
 
     @contextmanager
     def open(self, file_name: str) -> Iterator[StoredFile]:
-        """Opens a file for the block.
+        """Open a file for the time of a `with` block.
 
         Raises:
             FileMissing: there is none of this name.
-            FileUnreadable: it cannot be read, is no plain file, or lies behind a link.
+            FileUnreadable: it cannot be read, is not a plain file, or lies behind a link.
         """
         if check_key(file_name) is not None:
             raise FileMissing
         try:
-            descriptor = self._descend(file_name.split("/"))
+            *folders, name = file_name.split("/")
+            descriptor = self._open(folders, name)
         except OSError as error:
-            if error.errno in _NOT_THERE:
+            if error.errno in _MISSING:
                 raise FileMissing from error
+            if error.errno == errno.ELOOP:
+                raise FileUnreadable("it is a symbolic link, or lies behind one") from error
             raise FileUnreadable(os.strerror(error.errno or 0)) from error
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -105,13 +110,13 @@ class StoredFiles:
     def verify(
         self, file_name: str, size: int, sha256: bytes, time_left: Callable[[], bool]
     ) -> Verdict:
-        """Reads a whole file again and compares it with what was recorded.
+        """Read a whole file again and compare it with what was recorded.
 
         Args:
             file_name: its name.
             size: recorded bytes.
             sha256: recorded digest.
-            time_left: says whether to go on; asked after each megabyte.
+            time_left: returns whether to go on; called after each `HASHED_AT_ONCE` bytes.
         """
         digest = hashlib.sha256()
         try:
@@ -129,10 +134,10 @@ class StoredFiles:
         return Verdict.MATCH if digest.digest() == sha256 else Verdict.DIFFERS
 
     def space(self) -> Space:
-        """Gives the room of the file system.
+        """Return the size of the file system.
 
         Raises:
-            FileUnreadable: the storage's folder is not there.
+            FileUnreadable: the storage's folder is missing.
         """
         try:
             found = os.statvfs(self._root)
@@ -140,15 +145,10 @@ class StoredFiles:
             raise FileUnreadable(error.strerror or "") from error
         return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
 
-    def _descend(self, segments: list[str]) -> int:
-        # Segment by segment and each without following links: a path looked up at once could be
-        # bent by whoever may write to the storage.
-        folder = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def _open(self, folders: list[str], name: str) -> int:
+        root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            for segment in segments[:-1]:
-                inner = os.open(segment, _FOLDER, dir_fd=folder)
-                os.close(folder)
-                folder = inner
-            return os.open(segments[-1], _FILE, dir_fd=folder)
+            with open_folder(root, folders, create=False) as folder:
+                return os.open(name, _FILE, dir_fd=folder)
         finally:
-            os.close(folder)
+            os.close(root)

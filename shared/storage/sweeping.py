@@ -1,4 +1,4 @@
-"""Parts and journals that a dead worker left behind."""
+"""Removing parts and journals that a dead worker left behind."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import fcntl
 import os
 from contextlib import suppress
 
-from shared.storage.parts import is_ours
+from shared.storage.parts import is_unfinished
 
 
 def sweep(folder: int, before: float) -> int:
-    """Removes what nobody has written since a moment, and nobody holds locked.
+    """Remove unfinished files that were last written before a moment and are not locked.
 
     A journal stays as long as its part does.
 
     Args:
         folder: descriptor of the folder of unfinished files.
-        before: the moment, in seconds since 1970.
+        before: the moment, in seconds since the epoch.
 
     Returns:
         How many parts were removed.
@@ -24,7 +24,7 @@ def sweep(folder: int, before: float) -> int:
     Raises:
         OSError: the storage refuses.
     """
-    names = set(filter(is_ours, os.listdir(folder)))
+    names = set(filter(is_unfinished, os.listdir(folder)))
     parts = {name for name in names if name.endswith(".part")}
     gone = {name for name in parts if _remove(folder, name, before)}
     for name in names - parts:

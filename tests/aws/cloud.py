@@ -1,6 +1,6 @@
 """The deployed stack as a client sees it: HTTP in front of sandboxes, a mapping, a schedule.
 
-It stands for `python -m local run` in the black-box tests: the same tests, the built packages.
+It stands for `./sync run` in the black-box tests: the same tests, the built packages.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import json
 import sys
 
 from local.context import Context
-from local.http.router import imported
+from local.handlers import imported
 
 
 def main() -> None:

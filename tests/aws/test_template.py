@@ -28,7 +28,7 @@ OWN_SERVERS: dict[str, str] = {
     "FileSystemId": "fs-0123456789abcdef0",
     "AccessPointArn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-1",
 }
-FUNCTIONS = ("admin", "ingest", "migrate", "requeue", "stats", "sync_worker")
+FUNCTIONS = tuple(sorted(file.parent.name for file in ROOT.glob("functions/*/handler.py")))
 SERVERS = {
     "AWS::EC2::VPC",
     "AWS::RDS::DBInstance",

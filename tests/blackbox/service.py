@@ -48,7 +48,7 @@ def payload(file_name: str, file_type: str = "image/jpeg") -> bytes:
 
 
 class Service:
-    """`python -m local run`, everything it keeps in a folder of its own."""
+    """`./sync run`, everything it keeps in a folder of its own."""
 
     def __init__(self, folder: Path, port: int, variables: Mapping[str, str]) -> None:
         self.folder = folder

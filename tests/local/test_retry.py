@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.retry import WrongTime, moment
+from local.retry import InvalidTime, moment
 from tests.helpers.servers import execute
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ def test_a_moment_is_a_time_or_how_long_ago(text: str, expected: datetime) -> No
 
 @pytest.mark.parametrize("text", ["", "m", "yesterday", "-3h", "9999999999d", "3 h"])
 def test_what_is_no_moment_is_refused(text: str) -> None:
-    with pytest.raises(WrongTime):
+    with pytest.raises(InvalidTime):
         moment(text, NOW)
 
 

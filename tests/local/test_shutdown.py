@@ -6,18 +6,18 @@ import sys
 import threading
 import time
 
-from local.shutdown import Stop
+from local.shutdown import StopFlag
 
 PATIENCE = 60.0
 """Seconds that none of these tests takes when all is well."""
 
 INTERRUPTED = """
 import signal
-from local.shutdown import Stop
+from local.shutdown import StopFlag
 
 signal.signal(signal.SIGALRM, lambda *_: current.set())
 for number in range(3_000):
-    current = Stop()
+    current = StopFlag()
     signal.setitimer(signal.ITIMER_REAL, 0.000_05 + number % 100 * 0.000_001)
     while not current.wait(0):
         pass
@@ -26,7 +26,7 @@ for number in range(3_000):
 
 
 def test_it_ends_a_wait() -> None:
-    stop = Stop()
+    stop = StopFlag()
     thread = threading.Thread(target=stop.set)
     thread.start()
     assert stop.wait(PATIENCE)
@@ -35,13 +35,13 @@ def test_it_ends_a_wait() -> None:
 
 
 def test_a_wait_ends_by_itself() -> None:
-    stop = Stop()
+    stop = StopFlag()
     assert not stop.wait(0.001)
     assert not stop.is_set()
 
 
 def test_once_set_nobody_waits_any_more() -> None:
-    stop = Stop()
+    stop = StopFlag()
     stop.set()
     stop.set()
     before = time.monotonic()
@@ -54,7 +54,7 @@ def test_signals_set_it() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
         try:
-            stop = Stop.on_signals()
+            stop = StopFlag.on_signals()
             signal.raise_signal(number)
             assert stop.wait(PATIENCE)
         finally:

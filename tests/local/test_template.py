@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.template import Route, load
+from local.schedule_expressions import EVERY_MINUTE, Rate, parse
+from local.template import Route, Schedule, load
 from shared.errors import SettingError
 
 SMALL = """
@@ -29,11 +31,25 @@ Resources:
           Properties: {Broker: !Ref Broker, Queues: [sync]}
   Requeue:
     Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: makefile, DeliversWithoutBroker: true}
     Properties:
       Handler: functions.requeue.handler.handler
       Events:
         Each: {Type: Schedule, Properties: {Schedule: rate(1 minute)}}
+  Scrub:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: makefile}
+    Properties:
+      Handler: functions.scrub.handler.handler
+      Timeout: 900
+      Events:
+        Nightly: {Type: Schedule, Properties: {Schedule: "cron(0 3 * * ? *)", Input: '{"all": 1}'}}
+        Weekly:
+          Type: ScheduleV2
+          Properties: {ScheduleExpression: !Ref ScrubRate, State: ENABLED}
   Broker: {Type: AWS::AmazonMQ::Broker}
+Parameters:
+  ScrubRate: {Type: String, Default: rate(7 days)}
 """
 
 
@@ -48,10 +64,8 @@ def test_routes_and_limits_are_read(file: Path) -> None:
     template = load(file)
 
     assert template.routes == (Route("POST", "/sync/", "functions.ingest.handler.handler", 10.0),)
-    assert template.queue == "sync"
     assert template.worker == "functions.sync_worker.handler.handler"
     assert template.worker_seconds == 840
-    assert template.schedule_seconds == 60
 
 
 def test_what_is_left_out_is_as_on_aws(file: Path) -> None:
@@ -68,19 +82,78 @@ def test_batch_size_and_window_are_read(file: Path) -> None:
     assert (load(file).batch_size, load(file).window_seconds) == (7, 0.0)
 
 
+def test_every_schedule_of_every_function_is_read(file: Path) -> None:
+    assert load(file).schedules == (
+        Schedule(
+            name="Requeue.Each",
+            handler="functions.requeue.handler.handler",
+            seconds=3,
+            expression=EVERY_MINUTE,
+            delivers=True,
+        ),
+        Schedule(
+            name="Scrub.Nightly",
+            handler="functions.scrub.handler.handler",
+            seconds=900,
+            expression=parse("cron(0 3 * * ? *)"),
+            text='{"all": 1}',
+        ),
+        Schedule(
+            name="Scrub.Weekly",
+            handler="functions.scrub.handler.handler",
+            seconds=900,
+            expression=Rate(604_800),
+            scheduler=True,
+        ),
+    )
+
+
+def test_a_time_zone_is_read(file: Path) -> None:
+    given = '"cron(0 3 * * ? *)", ScheduleExpressionTimezone: Europe/Berlin'
+    file.write_text(SMALL.replace("!Ref ScrubRate", given))
+
+    assert load(file).schedules[2].expression == parse(
+        "cron(0 3 * * ? *)", ZoneInfo("Europe/Berlin")
+    )
+
+
+@pytest.mark.parametrize("switch", ["Enabled: false", "Enabled: 'false'", "State: DISABLED"])
+def test_a_schedule_that_is_disabled_does_not_run(file: Path, switch: str) -> None:
+    file.write_text(
+        SMALL.replace("Schedule: rate(1 minute)", f"Schedule: rate(1 minute), {switch}")
+    )
+
+    assert [s.name for s in load(file).schedules] == ["Scrub.Nightly", "Scrub.Weekly"]
+
+
+def test_a_template_without_a_schedule_is_one_too(file: Path) -> None:
+    file.write_text(SMALL[: SMALL.index("  Requeue:")])
+
+    assert load(file).schedules == ()
+
+
 @pytest.mark.parametrize(
-    ("expression", "seconds"), [("rate(5 minutes)", 300), ("rate(1 hour)", 3600)]
+    "given",
+    [
+        "Schedule: rate(1 week)",
+        "Schedule: at(tomorrow)",
+        "Schedule: !If [A, rate(1 minute), rate(1 hour)]",
+        "Schedule: rate(1 minute), State: !If [A, ENABLED, DISABLED]",
+        "Schedule: rate(1 minute), State: enabled",
+        "Schedule: rate(1 minute), Enabled: maybe",
+        "Schedule: rate(1 minute), Input: nothing",
+        "Schedule: rate(1 minute), StartDate: 2030-01-01",
+        "Schedule: rate(1 minute), ScheduleExpressionTimezone: Mars/Olympus",
+    ],
 )
-def test_a_schedule_is_read(file: Path, expression: str, seconds: float) -> None:
-    file.write_text(SMALL.replace("rate(1 minute)", expression))
+def test_a_schedule_that_cannot_be_run_is_named(file: Path, given: str) -> None:
+    file.write_text(SMALL.replace("Schedule: rate(1 minute)", given))
 
-    assert load(file).schedule_seconds == seconds
+    with pytest.raises(SettingError, match=r"template\.yaml: ValueError Requeue\.Each: .*\w"):
+        load(file)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "[", "Resources: {}", SMALL.replace("rate(1 minute)", "cron(0 * * * ? *)")],
-)
+@pytest.mark.parametrize("text", ["", "[", "Resources: {}", SMALL.replace("Type: MQ", "Type: SQS")])
 def test_a_template_that_lacks_something_is_named(file: Path, text: str) -> None:
     file.write_text(text)
 

@@ -1,11 +1,11 @@
-"""Which bytes of an object are still to be asked for, and how far it is without a gap: pure."""
+"""Which bytes of an object are still to be requested, and how far it is without a gap: pure."""
 
 from __future__ import annotations
 
 import heapq
 
 SEGMENT_BYTES = 8 * 1024 * 1024
-"""Long enough that a request costs nothing beside it, short enough to lose in an interruption."""
+"""Long enough that the cost of a request vanishes, short enough to lose in an interruption."""
 
 
 class Segments:
@@ -13,7 +13,7 @@ class Segments:
 
     Args:
         size: of the object in bytes.
-        start: bytes at the beginning that are there already.
+        start: bytes at the beginning that the part has already.
         segment: bytes of a segment.
     """
 
@@ -26,7 +26,7 @@ class Segments:
         self._filled_to: dict[int, int] = {}
 
     def take(self) -> tuple[int, int] | None:
-        """Hands out a segment as first byte and end (exclusive), None when all are out."""
+        """Hand out a segment as first byte and end (exclusive), None where all are out."""
         if self._returned:
             first, end = heapq.heappop(self._returned)
         elif self._next < self.size:
@@ -39,20 +39,20 @@ class Segments:
         return first, end
 
     def take_at(self, position: int) -> tuple[int, int] | None:
-        """Hands out the segment that begins at `position` if nobody has it yet."""
+        """Hand out the segment that begins at `position`, None where it is out already."""
         if self._returned or self._next != position:
             return None
         return self.take()
 
     def fill(self, first: int, position: int) -> None:
-        """Notes that the segment that began at `first` is there up to `position`."""
+        """Note that the segment that began at `first` is complete up to `position`."""
         if position >= self._gaps[first]:
             del self._gaps[first], self._filled_to[first]
         else:
             self._filled_to[first] = position
 
     def give_back(self, first: int) -> None:
-        """Takes back what is missing of a segment, to be handed out again."""
+        """Take back what is missing of a segment, to be handed out again."""
         end, position = self._gaps.pop(first), self._filled_to.pop(first)
         heapq.heappush(self._returned, (position, end))
 

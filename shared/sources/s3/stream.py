@@ -1,82 +1,100 @@
-"""One request of a copy, and the bytes of its answer."""
+"""One request for an object, and the bytes of its response."""
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Protocol
 
-from shared.errors import RetryLater, SourceUnavailable, TransferError
+from shared.errors import RetryLater
+from shared.sources.s3.job import Job
 from shared.sources.s3.refusals import MAX_DOCUMENT_BYTES
 
-if TYPE_CHECKING:
-    from shared.sources.s3.download import Copy
-
-logger = logging.getLogger(__name__)
-
 WRITE_BYTES = 256 * 1024
-"""libcurl hands over 16 KiB at a time: so much is collected, per stream, for one write."""
+"""libcurl hands over 16 KiB at a time: this much is collected, per stream, for one write."""
 
-OK, PARTIAL = 200, 206
+CONTENT = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
+"""Statuses whose body is bytes of the object; that of any other is an error document."""
+
+
+class Body(Protocol):
+    """Takes the bytes of an object; see `inline_body` and `segmented_body`."""
+
+    def take(self, stream: Stream, data: bytes) -> bool:
+        """Take bytes that follow `stream.position`; False once the stream is of no further use.
+
+        Raises:
+            TransferError: they cannot be the object's.
+            OSError: the storage refuses them.
+        """
+        ...
 
 
 class Stream:
-    """One request of a copy.
+    """The handler of one response; see `ResponseHandler`.
 
     Args:
-        copy: what it belongs to.
-        segment: first byte and end, None for the plain GET until its headers have come.
-        borrowed: it uses a connection beyond the copy's own.
+        job: the download that it belongs to; an error ends it.
+        on_content: called with the head of a 200 or 206; it sets `body`, and returns False to end
+            the request.
+        on_end: called with the end of the request, and what cut it short.
+        segment: first byte and end that are requested, None for the whole object.
+
+    Attributes:
+        body: where the bytes go.
+        first: first byte of the current segment.
+        end: its end (exclusive), 0 until it is known.
+        position: the next byte to come.
+        released: the rest is left to other streams.
+        document: of an error.
     """
 
-    def __init__(self, copy: Copy, segment: tuple[int, int] | None, *, borrowed: bool) -> None:
-        self.copy = copy
+    def __init__(
+        self,
+        job: Job,
+        on_content: Callable[[Stream], bool],
+        on_end: Callable[[Stream, RetryLater | None], None],
+        segment: tuple[int, int] | None = None,
+    ) -> None:
         self.plain = segment is None
-        self.borrowed = borrowed
-        self.stopped = False
+        self.first, self.end = segment or (0, 0)
+        self.position = self.first
+        self.released = False
         self.status = 0
         self.headers: dict[str, str] = {}
         self.document = b""
-        self.held: list[bytes] = []
-        self.held_bytes = 0
-        self.first, self.end = segment or (0, 0)
-        self.position = self.first
+        self.body: Body | None = None
+        self._job, self._on_content, self._on_end = job, on_content, on_end
+        self._held: list[bytes] = []
+        self._held_bytes = 0
 
     def on_head(self, status: int, headers: dict[str, str]) -> bool:
-        """See `Receiver`."""
+        """See `ResponseHandler`."""
         self.status, self.headers = status, headers
-        try:
-            return status not in {OK, PARTIAL} or self.copy.on_head(self)
-        except (OSError, TransferError) as error:
-            self.copy.stop(error)
-            return False
+        with self._job.failing():
+            return status not in CONTENT or self._on_content(self)
+        return False
 
     def on_body(self, data: bytes) -> bool:
-        """See `Receiver`."""
-        if self.status not in {OK, PARTIAL}:
+        """See `ResponseHandler`."""
+        if self.body is None:
             if len(self.document) < MAX_DOCUMENT_BYTES:
                 self.document += data
             return True
-        self.held.append(data)
-        self.held_bytes += len(data)
-        return self.held_bytes < WRITE_BYTES or self._flush()
-
-    def _flush(self) -> bool:
-        data = b"".join(self.held)
-        self.held, self.held_bytes = [], 0
-        try:
-            return self.copy.on_body(self, data)
-        except (OSError, TransferError) as error:
-            self.copy.stop(error)
-            return False
+        self._held.append(data)
+        self._held_bytes += len(data)
+        return self._held_bytes < WRITE_BYTES or self._flush()
 
     def on_end(self, error: RetryLater | None) -> None:
-        """See `Receiver`."""
-        if self.held and not self.stopped:
+        """See `ResponseHandler`."""
+        if self._held and not self.released:
             self._flush()
-        try:
-            self.copy.on_end(self, error)
-        except (OSError, TransferError) as failure:
-            self.copy.stop(failure)
-        except Exception:  # a copy that never ends would hold its place for ever
-            logger.exception("fault in a copy", extra={"row_id": self.copy.wanted.row_id})
-            self.copy.stop(SourceUnavailable("fault in the worker, see its log"))
+        with self._job.failing():
+            self._on_end(self, error)
+
+    def _flush(self) -> bool:
+        data = b"".join(self._held)
+        self._held, self._held_bytes = [], 0
+        with self._job.failing():
+            return self.body is not None and self._job.going and self.body.take(self, data)
+        return False

@@ -1,7 +1,8 @@
-"""Many HTTP downloads on one thread: the only module that knows libcurl.
+"""Many HTTP downloads on one thread: the only module that imports pycurl.
 
-One curl multi handle with its sockets on a selector; connections are kept and shared. Everything
-that is handed in runs on that thread, so receivers need no locks. Signing (SigV4) is libcurl's.
+One multi handle of libcurl with its sockets on a selector; connections are kept and shared.
+Everything that is handed in runs on that thread, so response handlers need no locks. libcurl
+signs the requests (SigV4).
 """
 
 from __future__ import annotations
@@ -13,36 +14,53 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Protocol
 
 import pycurl
 
+from shared.aws.s3 import Credentials
 from shared.errors import ContentMismatch, RetryLater, SourceUnavailable
-from shared.sources.s3.aim import Aim, Signing
-from shared.sources.s3.receiver import Receiver
+from shared.sources.s3.location import SignedUrl
 
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10
 MINIMUM_SPEED = 1024
-"""Bytes a second; a connection that stays below is as good as dead."""
+"""Bytes per second; a connection that stays below is as good as dead."""
 
 SUPPRESS_CONNECT_HEADERS = 265
-"""CURLOPT_SUPPRESS_CONNECT_HEADERS, which pycurl has no name for: a proxy's answer to CONNECT is
+"""CURLOPT_SUPPRESS_CONNECT_HEADERS, which pycurl has no name for: a proxy's response to CONNECT is
 not handed over as if it were the store's."""
 
 BUFFER_BYTES = 131_072
 """Per connection: measured, larger ones gain nothing."""
 
 
+class ResponseHandler(Protocol):
+    """What takes the response to one request; called on the transport's thread alone."""
+
+    def on_head(self, status: int, headers: dict[str, str]) -> bool:
+        """Take the status and the headers (names lower-case); False ends the transfer."""
+        ...
+
+    def on_body(self, data: bytes) -> bool:
+        """Take the next bytes of the body; False ends the transfer."""
+        ...
+
+    def on_end(self, error: RetryLater | None) -> None:
+        """Take the end of the transfer: what cut it short, None where it is complete."""
+        ...
+
+
 class _Easy:
-    """One reusable curl handle and the receiver that it works for."""
+    """One reusable easy handle of libcurl, and the handler of its current response."""
 
     def __init__(self, stall_seconds: int) -> None:
-        self.receiver: Receiver | None = None
+        self.handler: ResponseHandler | None = None
         self._lines: list[bytes] = []
         self._head_seen = False
-        self._signing: Signing | None = None
+        self._signed_as: tuple[str, Credentials] | None = None
         self.curl = pycurl.Curl()
         for option, value in (
             (pycurl.NOSIGNAL, 1),
@@ -61,51 +79,51 @@ class _Easy:
         ):
             self.curl.setopt(option, value)
 
-    def prepare(self, aim: Aim, headers: list[str], receiver: Receiver) -> None:
-        self.receiver, self._lines, self._head_seen = receiver, [], False
-        signing = aim.signing
-        if signing.token:
-            headers = [*headers, f"x-amz-security-token: {signing.token}"]
-        self.curl.setopt(pycurl.URL, aim.url)
+    def prepare(self, target: SignedUrl, headers: list[str], handler: ResponseHandler) -> None:
+        self.handler, self._lines, self._head_seen = handler, [], False
+        credentials = target.credentials
+        if credentials.token:
+            headers = [*headers, f"x-amz-security-token: {credentials.token}"]
+        self.curl.setopt(pycurl.URL, target.url)
         self.curl.setopt(pycurl.HTTPHEADER, headers)
-        if signing != self._signing:
-            self.curl.setopt(pycurl.AWS_SIGV4, f"aws:amz:{signing.region}:s3")
-            self.curl.setopt(pycurl.USERNAME, signing.access_key)
-            self.curl.setopt(pycurl.PASSWORD, signing.secret_key)
-            self._signing = signing
-        if isinstance(aim.trust, str):
-            self.curl.setopt(pycurl.CAINFO, aim.trust)
-        elif not aim.trust:
+        if (target.region, credentials) != self._signed_as:
+            self.curl.setopt(pycurl.AWS_SIGV4, f"aws:amz:{target.region}:s3")
+            self.curl.setopt(pycurl.USERNAME, credentials.access_key)
+            self.curl.setopt(pycurl.PASSWORD, credentials.secret_key)
+            self._signed_as = target.region, credentials
+        if isinstance(target.trust, str):
+            self.curl.setopt(pycurl.CAINFO, target.trust)
+        elif not target.trust:
             self.curl.setopt(pycurl.SSL_VERIFYPEER, 0)
             self.curl.setopt(pycurl.SSL_VERIFYHOST, 0)
 
     def _on_header(self, line: bytes) -> int | None:
         line = line.strip()
         if line:
-            if line.startswith(b"HTTP/"):  # an interim answer such as 100 comes first
+            if line.startswith(b"HTTP/"):  # an interim response such as 100 comes first
                 self._lines.clear()
             self._lines.append(line)
             return None
         return None if self._report_head() else -1
 
     def _on_body(self, data: bytes) -> int | None:
-        return None if self.receiver is not None and self.receiver.on_body(data) else -1
+        return None if self.handler is not None and self.handler.on_body(data) else -1
 
     def _report_head(self) -> bool:
         status = _status(self._lines[0])
-        if self._head_seen or status < 200 or self.receiver is None:  # noqa: PLR2004
+        if self._head_seen or status < HTTPStatus.OK or self.handler is None:
             return True
         self._head_seen = True
         pairs = (line.decode("iso-8859-1").partition(":") for line in self._lines[1:])
-        return self.receiver.on_head(status, {n.lower().strip(): v.strip() for n, _, v in pairs})
+        return self.handler.on_head(status, {n.lower().strip(): v.strip() for n, _, v in pairs})
 
 
 class Transport:
-    """The thread, its connections and what waits to be done on it.
+    """The thread, its connections and the calls that wait for it.
 
     Args:
         connections: how many may be open at once.
-        stall_seconds: a transfer slower than `MINIMUM_SPEED` for so long is ended.
+        stall_seconds: a transfer that is slower than `MINIMUM_SPEED` for this long is ended.
     """
 
     def __init__(self, connections: int, stall_seconds: int) -> None:
@@ -130,7 +148,7 @@ class Transport:
         self._thread.start()
 
     def call(self, function: Callable[[], None]) -> None:
-        """Has a function run on the transport's thread soon; may be called from any thread."""
+        """Run a function on the thread, after what is running there; from any thread."""
         with self._wake_lock:
             if self._ended:
                 return
@@ -139,21 +157,21 @@ class Transport:
                 self._woken = True
                 os.write(self._wake_write, b"\0")
 
-    def get(self, aim: Aim, headers: list[str], receiver: Receiver) -> None:
-        """Starts a GET; on the transport's thread only."""
+    def get(self, target: SignedUrl, headers: list[str], handler: ResponseHandler) -> None:
+        """Start a GET; on the transport's thread, and not from `on_head` or `on_body`."""
         easy = self._free.pop() if self._free else _Easy(self._stall_seconds)
-        easy.prepare(aim, headers, receiver)
+        easy.prepare(target, headers, handler)
         self._active[easy.curl] = easy
         self._multi.add_handle(easy.curl)
 
-    def abort(self, receiver: Receiver) -> None:
-        """Ends the transfer of a receiver without a further word to it; on the thread only."""
+    def abort(self, handler: ResponseHandler) -> None:
+        """End the transfer of a handler without calling it again; where `get` may be called."""
         for curl, easy in list(self._active.items()):
-            if easy.receiver is receiver:
+            if easy.handler is handler:
                 self._release(curl)
 
     def close(self) -> None:
-        """Ends all transfers and the thread."""
+        """End all transfers and the thread."""
         self.call(self._stop)
         self._thread.join()
 
@@ -221,36 +239,36 @@ class Transport:
                 self._end(curl, _failure(code, text))
 
     def _end(self, curl: pycurl.Curl, error: RetryLater | None) -> None:
-        receiver = self._release(curl).receiver
-        if receiver is not None:
-            self._guarded(lambda: receiver.on_end(error))
+        handler = self._release(curl).handler
+        if handler is not None:
+            self._guarded(lambda: handler.on_end(error))
 
     def _guarded(self, function: Callable[[], None]) -> None:
         try:
             function()
-        except Exception:  # the thread is everyone's: one fault must not end it
+        except Exception:  # all downloads share the thread: one fault must not end it
             logger.exception("fault on the transport's thread")
 
 
 def _status(line: bytes) -> int:
-    """Reads the status line; libcurl has let it pass, so it has one."""
+    """Return the status of a status line, which libcurl has checked."""
     return int(line.split(None, 2)[1])
 
 
 _FAILURES = {
-    pycurl.E_OPERATION_TIMEDOUT: "no answer, or too slow a one, in time",
-    pycurl.E_COULDNT_CONNECT: "no connection",
-    pycurl.E_COULDNT_RESOLVE_HOST: "the host name is not known",
-    pycurl.E_GOT_NOTHING: "the connection was closed without an answer",
+    pycurl.E_OPERATION_TIMEDOUT: "it did not answer in time, or too slowly",
+    pycurl.E_COULDNT_CONNECT: "no connection could be made",
+    pycurl.E_COULDNT_RESOLVE_HOST: "the host name cannot be resolved",
+    pycurl.E_GOT_NOTHING: "the connection was closed without a response",
     pycurl.E_RECV_ERROR: "the connection broke",
     pycurl.E_SEND_ERROR: "the connection broke",
     pycurl.E_PEER_FAILED_VERIFICATION: "the certificate is not trusted",
-    pycurl.E_WRITE_ERROR: "the transfer was ended here",
+    pycurl.E_WRITE_ERROR: "the transfer was ended on our side",
 }
 
 
 def _failure(code: int, text: str) -> RetryLater:
-    """Translates an error of libcurl (its manual, libcurl-errors)."""
+    """Translate an error of libcurl (its manual, libcurl-errors)."""
     if code == pycurl.E_PARTIAL_FILE:
         return ContentMismatch("the body was cut short")
     return SourceUnavailable(_FAILURES.get(code) or f"curl error {code}, {text}")

@@ -4,13 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CHILD = """
 import signal, sys
 from local.http.parent_watch import end_with_parent
-from local.shutdown import Stop
+from local.shutdown import StopFlag
 
-told = Stop.on_signals()
+told = StopFlag.on_signals()
 end_with_parent(int(sys.argv[1]), float(sys.argv[2]))
 print("watching", flush=True)
 told.wait(60)
@@ -59,10 +59,10 @@ def test_a_process_that_does_not_end_in_time_is_ended() -> None:
 def test_a_process_goes_on_for_as_long_as_its_parent_lives() -> None:
     looks = """
 from local.http.parent_watch import end_with_parent
-from local.shutdown import Stop
+from local.shutdown import StopFlag
 
 answers = [7, 7, 7, 1]
-told = Stop.on_signals()
+told = StopFlag.on_signals()
 end_with_parent(7, 30, lambda: answers.pop(0))
 told.wait(60)
 print(answers)

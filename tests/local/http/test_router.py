@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from local.http.router import Router, Target, imported
+from local.http.router import Router, Target
 from local.template import Route, load
-from shared.errors import SettingError
 
 ROUTES = (
     Route("POST", "/sync/", "ingest", 10),
@@ -98,17 +97,6 @@ def test_the_time_limit_is_the_functions_own() -> None:
 
     assert isinstance(found, Target)
     assert found.seconds == 20
-
-
-def test_every_route_of_the_template_has_a_handler() -> None:
-    for route in load().routes:
-        assert callable(imported(route.handler))
-
-
-@pytest.mark.parametrize("name", ["functions.none.handler", "functions.ingest.handler.none"])
-def test_a_missing_handler_is_named(name: str) -> None:
-    with pytest.raises(SettingError, match=name):
-        imported(name)
 
 
 @pytest.mark.parametrize(

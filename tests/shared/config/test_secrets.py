@@ -7,7 +7,8 @@ import traceback
 
 import pytest
 
-from shared.config.secrets import SecretsManager, resolve
+from shared.aws.secrets_manager import SecretsManager
+from shared.config.secrets import resolve
 from shared.config.settings import Settings
 from shared.errors import SettingError
 

@@ -49,10 +49,10 @@ def test_a_failed_row_is_due_at_once_with_all_its_attempts(
     assert [m.row_id for m in ledger.take_due(10, 60)] == [row_id]
     (claim,) = ledger.claim([row_id], lease_seconds=60, max_attempts=1)
     assert (claim.wanted.attempt, claim.tries) == (2, 1)
-    assert history(database_url, row_id) == [(1, "failed", "gone"), (1, "retried", "gone")]
+    assert history(database_url, row_id) == [(1, "failed", "gone"), (1, "requeued", "gone")]
 
 
-def test_only_failed_rows_are_retryn(ledger: Ledger) -> None:
+def test_only_failed_rows_are_retried(ledger: Ledger) -> None:
     queued, failed = record(ledger, 1), record(ledger, 2)
     fail(ledger, failed)
     assert ledger.retry([queued, failed, 99]) == {failed}
@@ -61,12 +61,12 @@ def test_only_failed_rows_are_retryn(ledger: Ledger) -> None:
     assert (counts.queued, counts.failed) == (2, 0)
 
 
-def test_a_row_can_be_retryn_again_and_again(ledger: Ledger, database_url: str) -> None:
+def test_a_row_can_be_retried_again_and_again(ledger: Ledger, database_url: str) -> None:
     row_id = record(ledger, 1)
     for _ in range(3):
         fail(ledger, row_id)
         assert ledger.retry([row_id])
-    assert [outcome for _, outcome, _ in history(database_url, row_id)].count("retried") == 3
+    assert [outcome for _, outcome, _ in history(database_url, row_id)].count("requeued") == 3
 
 
 def test_failed_ids_come_in_portions_and_since_a_moment(ledger: Ledger) -> None:

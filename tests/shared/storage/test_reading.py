@@ -41,9 +41,9 @@ def test_no_link_is_followed(files: StoredFiles, tmp_path: Path) -> None:
     (tmp_path / "storage" / "link").symlink_to(tmp_path / "secret")
     (tmp_path / "storage" / "folder").symlink_to(tmp_path)
     for name in ("link", "folder/secret"):
-        with pytest.raises(FileUnreadable), files.open(name):
+        with pytest.raises(FileUnreadable, match="symbolic link"), files.open(name):
             pass
-    assert verify(files, "link") is Verdict.UNREADABLE
+        assert verify(files, name) is Verdict.UNREADABLE
 
 
 def test_what_is_no_plain_file_is_not_read(files: StoredFiles, tmp_path: Path) -> None:

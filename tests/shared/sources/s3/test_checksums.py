@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ContentMismatch, SourceUnavailable
+from shared.sources.digests import ALGORITHMS, Check, PartsDigest
 from shared.sources.part_file import PartFile
-from shared.sources.s3.checksums import ALGORITHMS, Check, PartsDigest, best_check
+from shared.sources.s3.checksums import best_check
 from shared.sources.verifier import Verifier
 
 BODY = bytes(range(256)) * 40
@@ -107,7 +108,7 @@ def verify(
     verifier = Verifier(len(body), check, ask)
     buffer = memoryview(bytearray(1024))
     try:
-        verifier.follow(part, len(body), buffer)
+        verifier.update_from(part, len(body), buffer)
         return verifier.finish(part, buffer)
     finally:
         part.close(keep=False)
@@ -155,5 +156,5 @@ def test_a_part_that_ends_early_is_refused(tmp_path: Path) -> None:
     part = PartFile.create(tmp_path / "1.1.part")
     part.write(0, b"short")
     with pytest.raises(ContentMismatch):
-        Verifier(10, None, refuse).follow(part, 10, memoryview(bytearray(4)))
+        Verifier(10, None, refuse).update_from(part, 10, memoryview(bytearray(4)))
     part.close(keep=False)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from shared import errors
+from shared.aws.s3 import s3_client
 from shared.config.settings import Settings
 from shared.domain import Wanted
-from shared.sources.s3.location import Location, client
+from shared.sources.s3.location import Location
 from tests.shared.sources.conftest import NewSource
 
 SECONDS = 60
@@ -32,7 +33,7 @@ class Bucket:
             "AWS_S3_REGION_NAME": "us-east-1",
             "AWS_ENDPOINT_URL_S3": endpoint,
         }
-        self.client: Any = client(Settings.from_mapping(self.settings))
+        self.client: Any = s3_client(Settings.from_mapping(self.settings))
         self.client.create_bucket(Bucket=self.name)
 
     def put(self, key: str, body: bytes, **more: str) -> None:
@@ -149,31 +150,33 @@ def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatc
 
 @pytest.mark.usefixtures("no_aws")
 def test_aws_itself_is_reached_as_boto3_reaches_it() -> None:
-    aim = location(**KEYS_GIVEN, AWS_S3_REGION_NAME="eu-west-1").aim("a b")
-    assert aim.url == "https://bucket.s3.eu-west-1.amazonaws.com/a%20b"
-    assert (aim.signing.region, aim.signing.access_key) == ("eu-west-1", "given")
+    signed = location(**KEYS_GIVEN, AWS_S3_REGION_NAME="eu-west-1").signed_url("a b")
+    assert signed.url == "https://bucket.s3.eu-west-1.amazonaws.com/a%20b"
+    assert (signed.region, signed.credentials.access_key) == ("eu-west-1", "given")
 
 
 @pytest.mark.usefixtures("no_aws")
 def test_a_bucket_whose_name_is_no_host_name_is_reached_by_path() -> None:
-    aim = location(**KEYS_GIVEN, AWS_S3_REGION_NAME="eu-west-1", AWS_S3_BUCKET_NAME="a.b").aim("k")
-    assert aim.url == "https://s3.eu-west-1.amazonaws.com/a.b/k"
+    signed = location(
+        **KEYS_GIVEN, AWS_S3_REGION_NAME="eu-west-1", AWS_S3_BUCKET_NAME="a.b"
+    ).signed_url("k")
+    assert signed.url == "https://s3.eu-west-1.amazonaws.com/a.b/k"
 
 
 @pytest.mark.usefixtures("no_aws")
 def test_another_server_is_reached_by_path() -> None:
-    aim = location(**KEYS_GIVEN, AWS_ENDPOINT_URL_S3="http://s3.example:9000").aim("k")
-    assert aim.url == "http://s3.example:9000/bucket/k"
+    signed = location(**KEYS_GIVEN, AWS_ENDPOINT_URL_S3="http://s3.example:9000").signed_url("k")
+    assert signed.url == "http://s3.example:9000/bucket/k"
 
 
 @pytest.mark.usefixtures("no_aws")
 def test_localstack_is_reached_by_its_own_session_unless_an_endpoint_is_given() -> None:
-    aim = location(LOCALSTACK_HOST="stack:4566").aim("k")
-    assert aim.url == "http://stack:4566/bucket/k"
+    signed = location(LOCALSTACK_HOST="stack:4566").signed_url("k")
+    assert signed.url == "http://stack:4566/bucket/k"
     other = location(
         LOCALSTACK_HOST="stack:4566", AWS_ENDPOINT_URL_S3="http://s3.example", **KEYS_GIVEN
     )
-    assert other.aim("k").url == "http://s3.example/bucket/k"
+    assert other.signed_url("k").url == "http://s3.example/bucket/k"
 
 
 def test_boto3s_own_chain_is_used_with_its_token_when_no_keys_are_given(
@@ -182,13 +185,14 @@ def test_boto3s_own_chain_is_used_with_its_token_when_no_keys_are_given(
     no_aws.setenv("AWS_ACCESS_KEY_ID", "chained")
     no_aws.setenv("AWS_SECRET_ACCESS_KEY", "hushhush")
     no_aws.setenv("AWS_SESSION_TOKEN", "token")
-    signing = location(AWS_ENDPOINT_URL_S3="http://s3.example").aim("k").signing
-    assert (signing.access_key, signing.token) == ("chained", "token")
-    assert "hushhush" not in repr(signing)
-    assert "token" not in repr(signing)
+    signed = location(AWS_ENDPOINT_URL_S3="http://s3.example").signed_url("k")
+    credentials = signed.credentials
+    assert (credentials.access_key, credentials.token) == ("chained", "token")
+    assert "hushhush" not in repr(signed)
+    assert "token" not in repr(signed)
 
 
 @pytest.mark.usefixtures("no_aws")
 def test_a_machine_without_credentials_is_told_so() -> None:
     with pytest.raises(errors.SourceUnavailable, match="AWS_S3_ACCESS_KEY_ID"):
-        location().aim("k")
+        location().signed_url("k")

@@ -16,7 +16,8 @@ from awscrt.checksums import crc32c, crc64nvme
 from shared import errors
 from shared.domain import Fetched, Wanted
 from shared.sources.digesting import JOURNAL_BYTES
-from shared.sources.s3.download import INLINE_BYTES, PUMP_BYTES
+from shared.sources.s3.inline_body import INLINE_BYTES
+from shared.sources.s3.segmented_body import DIGEST_BYTES
 from shared.sources.s3.segments import SEGMENT_BYTES
 from tests.helpers.servers import wait_for
 from tests.shared.sources.conftest import NewSource
@@ -311,7 +312,7 @@ def test_an_interrupted_copy_is_continued_by_the_next_attempt(
         source = new_source(server.url)
         fetched = source.fetch(wanted(attempt=3), part_of(incoming, 1, 3)).result(SECONDS)
         starts = [asked.span[0] for asked in server.asked if asked.span]
-    assert min(starts) >= PUMP_BYTES
+    assert min(starts) >= DIGEST_BYTES
     assert len(starts) == len(server.asked)
     assert fetched.sha256 == hashlib.sha256(interrupted).digest()
     assert fetched.verified_by == "md5"

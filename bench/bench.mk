@@ -1,12 +1,16 @@
 # The benchmark. Included by the Makefile.
 
-.PHONY: bench
+.PHONY: bench bench-tools
 
 # `make bench FULL=1` takes ten million rows and 5 GiB, and half an hour; ONLY="ingest drain" takes
 # single parts and writes nothing.
-bench: $(VENV)/.bench ## Measure everything against its targets and peers, write docs/benchmarks.*
+bench: $(VENV)/.bench ## Measure everything against its targets and other tools, write docs/benchmarks.*
 	@$(BIN)/python -m bench $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
 
-$(VENV)/.bench: requirements/bench.txt $(VENV)/.run
+# What is missing is said before anything is installed or measured.
+bench-tools: $(VENV)/.run
+	@$(BIN)/python -m bench.tools $(ONLY)
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.run | bench-tools
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

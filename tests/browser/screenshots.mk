@@ -1,4 +1,4 @@
-# The admin's pictures, for the README.
+# The admin's screenshots, for the README. Included by the Makefile.
 
 .PHONY: screenshots
 

@@ -1,0 +1,65 @@
+"""What the downloads of one source share: the transport, a thread pool, connections to spare."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from shared.sources.s3.location import Location
+from shared.sources.s3.transport import Transport
+
+SPARE_CONNECTIONS = 8
+"""For further ranges of large objects, beside the one connection that each object has."""
+
+POOL_THREADS = 4
+"""They digest large objects, and now and then one waits for the size of a part."""
+
+
+class SpareConnections:
+    """A budget of connections; on the transport's thread alone."""
+
+    def __init__(self, count: int = SPARE_CONNECTIONS) -> None:
+        self._free = count
+
+    def borrow(self) -> bool:
+        """Take one, and return whether one was free."""
+        if not self._free:
+            return False
+        self._free -= 1
+        return True
+
+    def give_back(self) -> None:
+        """Return a borrowed one to the budget."""
+        self._free += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The shared means of all downloads.
+
+    Attributes:
+        location: of the bucket.
+        transport: runs the requests.
+        pool: runs what would hold up the transport's thread.
+        spare: connections beyond the one of each download.
+        clock: seconds that only grow.
+    """
+
+    location: Location
+    transport: Transport
+    pool: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(POOL_THREADS, "digest")
+    )
+    spare: SpareConnections = field(default_factory=SpareConnections)
+    clock: Callable[[], float] = time.monotonic
+
+    def run(self, on_pool: Callable[[], None], then: Callable[[], None]) -> None:
+        """Run `on_pool` on a pool thread and `then` back on the transport's."""
+        self.pool.submit(on_pool).add_done_callback(lambda _: self.transport.call(then))
+
+    def close(self) -> None:
+        """End both; no download may be left."""
+        self.pool.shutdown()
+        self.transport.close()
