@@ -80,7 +80,7 @@ class Supervisor:
                 self._look_after(child)
 
     def stop(self) -> None:
-        """Asks every process to stop, in the order of their start, and waits for all."""
+        """Asks every process to stop, in the order of their start, and wait for all."""
         for child in self._children:
             child.process.terminate()
         deadline = self._clock() + STOP_SECONDS

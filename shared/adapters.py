@@ -30,7 +30,7 @@ def cache(settings: Settings) -> Cache:
 
 
 def publisher(settings: Settings) -> Publisher:
-    """Gives the publisher that fits: none without a broker, a blocking one on Lambda.
+    """Return the publisher that fits: none without a broker, a blocking one on Lambda.
 
     A Lambda sandbox freezes as soon as its function returns, so there the message must be out by
     then. Elsewhere one background publisher serves all threads of the process.
@@ -73,7 +73,7 @@ def without_broker(direct: Queue) -> Iterator[None]:
 
 
 def source(settings: Settings) -> ObjectSource:
-    """Gives the source that `SOURCE` names.
+    """Return the source that `SOURCE` names.
 
     Raises:
         SettingError: one of the settings that it needs is missing.

@@ -72,7 +72,7 @@ class Armed:
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Self | None:
-        """Reads the variable; None where it is not set.
+        """Read the variable; None where it is not set.
 
         Raises:
             SettingError: it is wrong, or this is no local run.
@@ -99,6 +99,6 @@ _armed = Armed.read(environment())
 
 
 def injection_point(point: CrashPoint) -> None:
-    """Kills this process as `kill -9` does, if it is armed for that point; else does nothing."""
+    """Kill this process as `kill -9` does, if it is armed for that point; otherwise do nothing."""
     if _armed is not None and _armed.point is point and _armed.random.random() < _armed.chance:
         os.kill(os.getpid(), _armed.signal)

@@ -27,13 +27,13 @@ def prepare() -> None:
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answers one Function URL or HTTP API event (payload format 2.0)."""
+    """Answer one Function URL or HTTP API event (payload format 2.0)."""
     request = Request.from_event(event)
     return (misrouted(request, ROUTES) or answer(wiring.ingest(), request)).to_event()
 
 
 def answer(ingest: Ingest, request: Request) -> Response:
-    """Accepts a request and gives the contract's answer."""
+    """Accept a request and return the contract's answer."""
     try:
         row_id = ingest.accept(request)
     except RequestRefused as refused:

@@ -60,7 +60,7 @@ class Ingest:
         self._announcer = publisher
 
     def accept(self, request: Request) -> int:
-        """Accepts one request; when this returns its row is committed.
+        """Accept one request; when this returns its row is committed.
 
         The row is then delivered whatever becomes of its announcement, which is why that comes
         last and cannot fail.
@@ -107,7 +107,7 @@ class Ingest:
         return row_id
 
     def close(self, timeout: float) -> None:
-        """Sends what waits to be announced, for at most `timeout` seconds."""
+        """Send what waits to be announced, for at most `timeout` seconds."""
         self._announcer.close(timeout)
 
     def _authenticate(self, request: Request, client: str) -> bytes:

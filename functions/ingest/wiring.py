@@ -16,7 +16,7 @@ from shared.queue.publisher import FLUSH_SECONDS
 
 @once_per_process
 def ingest() -> Ingest:
-    """Gives this process's service.
+    """Return this process's service.
 
     Raises:
         SettingError: a setting is missing or wrong.

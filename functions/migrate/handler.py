@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[str]]:
-    """Answers any event with the migrations that it applied; safe to repeat.
+    """Answer any event with the migrations that it applied; safe to repeat.
 
     Raises:
         SettingError: a setting is missing or wrong, or a queue exists with other properties.

@@ -89,7 +89,7 @@ class Requeue:
         self._horizon = longest + HORIZON_MARGIN_SECONDS
 
     def run(self, going: Callable[[], bool] = lambda: True) -> Report:
-        """Publishes every due row, as far as the queue has room.
+        """Publish every due row, as far as the queue has room.
 
         Args:
             going: asked before each portion; False ends the run.
@@ -118,7 +118,7 @@ class Requeue:
         return Report(published, unconfirmed, len(failed))
 
     def measure(self) -> Measures:
-        """Counts what is not synced.
+        """Count what is not synced.
 
         Raises:
             LedgerUnavailable: it cannot be read.

@@ -12,7 +12,7 @@ from shared.ledger.ledger import Ledger
 
 @once_per_process
 def settings() -> Settings:
-    """Gives this process's settings.
+    """Return this process's settings.
 
     Raises:
         SettingError: one is missing or wrong.
@@ -26,7 +26,7 @@ def settings() -> Settings:
 
 @once_per_process
 def requeue() -> Requeue:
-    """Gives this process's service.
+    """Return this process's service.
 
     Raises:
         SettingError: a setting is missing or wrong.

@@ -41,13 +41,13 @@ def prepare() -> None:
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answers one Function URL or HTTP API event (payload format 2.0)."""
+    """Answer one Function URL or HTTP API event (payload format 2.0)."""
     request = Request.from_event(event)
     return (misrouted(request, ROUTES, INGEST) or answer(wiring.stats(), request)).to_event()
 
 
 def answer(stats: Stats, request: Request) -> Response:
-    """Gives the answer to one of the routes."""
+    """Return the answer to one of the routes."""
     match request.path.removesuffix("/"):
         case "/status.html":
             return status_page(stats.health())
@@ -67,7 +67,7 @@ def answer(stats: Stats, request: Request) -> Response:
 
 
 def status_page(health: Mapping[str, str]) -> Response:
-    """Gives the status page: 200 when every server answers, 503 naming those that do not."""
+    """Return the status page: 200 when every server answers, 503 naming those that do not."""
     well = all(state == "ok" for state in health.values())
     parts = "".join(
         f"<dt>{html.escape(name)}</dt><dd>{html.escape(state)}</dd>"

@@ -48,7 +48,7 @@ class Stats:
         self._limiter.check([Limited(f"get:{client}", self._limit)])
 
     def counts(self, *, detail: bool) -> dict[str, int | float | None]:
-        """Gives the exact counts; failed objects are among the queued, for they are not synced.
+        """Return the exact counts; failed objects are among the queued, for they are not synced.
 
         Args:
             detail: give also the failed, the seconds that the oldest queued object has waited
@@ -71,7 +71,7 @@ class Stats:
         return document
 
     def health(self) -> dict[str, str]:
-        """Tells of the database and the cache whether they answer: `ok` or what is wrong."""
+        """Return for the database and the cache whether they answer: `ok` or what is wrong."""
         health = {"database": "ok", "cache": "ok"}
         try:
             self._ledger.ping()

@@ -12,7 +12,7 @@ from shared.ledger.ledger import Ledger
 
 @once_per_process
 def stats() -> Stats:
-    """Gives this process's service.
+    """Return this process's service.
 
     Raises:
         SettingError: a setting is missing or wrong.

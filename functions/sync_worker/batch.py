@@ -30,7 +30,7 @@ class Batch:
         self._none_runs = threading.Event()
 
     def add(self, copy: Copy) -> None:
-        """Takes a copy in."""
+        """Take a copy in."""
         with self._lock:
             self._copies[copy.row_id] = copy
             self._running += 1
@@ -43,7 +43,7 @@ class Batch:
             return [copy.claim for copy in self._copies.values()]
 
     def break_off(self, claims: Iterable[Claim]) -> None:
-        """Breaks the copies of claims off, as far as they are still here."""
+        """Break the copies of claims off, as far as they are still here."""
         for claim in claims:
             with self._lock:
                 copy = self._copies.get(claim.wanted.row_id)
@@ -51,7 +51,7 @@ class Batch:
                 copy.break_off()
 
     def ended(self, seconds: float) -> list[Copy]:
-        """Gives the copies that have ended, waiting for one if none has.
+        """Return the copies that have ended, waiting for one if none has.
 
         When there is no time left, all are broken off and count as ended.
 
@@ -68,7 +68,7 @@ class Batch:
         return copies or self._end()
 
     def remove(self, copies: Iterable[Copy]) -> None:
-        """Lets go of copies that are settled."""
+        """Let go of copies that are settled."""
         with self._lock:
             for copy in copies:
                 self._copies.pop(copy.row_id, None)

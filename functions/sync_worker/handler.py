@@ -22,7 +22,7 @@ class Context(Protocol):
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
-    """Answers one `aws:rmq` event with the number of attempts by how they ended.
+    """Answer one `aws:rmq` event with the number of attempts by how they ended.
 
     The event source mapping knows no partial success: an error repeats the whole batch, without
     an end. So every message is settled here, and an error is raised only where nothing can be
@@ -38,7 +38,7 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
 
 
 def dead_letter(unreadable: Sequence[rmq_event.Unreadable]) -> None:
-    """Moves messages that name no row to the dead-letter queue, with their reason."""
+    """Move messages that name no row to the dead-letter queue, with their reason."""
     for message in unreadable:
         logger.error("unreadable message", extra={"reason": message.reason})
         wiring.queue().dead_letter(message.data, message.reason, message.headers)

@@ -52,7 +52,7 @@ class LeaseKeeper:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Ends the thread."""
+        """End the thread."""
         self._done.set()
         self._thread.join()
 

@@ -108,7 +108,7 @@ class SyncWorker:
         return outcomes
 
     def _sweep(self) -> None:
-        """Removes parts that nobody will continue, now and then."""
+        """Remove parts that nobody will continue, now and then."""
         if self._clock() < self._sweep_at:
             return
         self._sweep_at = self._clock() + SWEEP_SECONDS

@@ -58,7 +58,7 @@ class Settler:
         self._clock = clock
 
     def settle(self, copies: Sequence[Copy]) -> list[Settlement]:
-        """Settles copies whose content has come or failed to.
+        """Settle copies whose content has come or failed to.
 
         Returns:
             What was recorded. A copy whose row has been taken over is not among it.
@@ -148,7 +148,7 @@ class Settler:
         )
 
     def _discard(self, settlements: Sequence[Settlement]) -> None:
-        """Removes the parts that nobody will continue, before the ledger says so.
+        """Remove the parts that nobody will continue, before the ledger says so.
 
         Nobody looks again at a row that has come to its end. A worker that died in between would
         leave its parts for good the other way round; this way the row is attempted once more.
@@ -171,7 +171,7 @@ class Settler:
 
 
 def _one_version_a_name(copies: Sequence[Copy]) -> list[Copy]:
-    """Leaves out copies of another version than an earlier one of the same name.
+    """Leave out copies of another version than an earlier one of the same name.
 
     Which of the two is newer cannot be told, so the one left out is fetched again.
     """
@@ -188,7 +188,7 @@ def _same_version(one: Fetched | None, other: Fetched | None) -> bool:
 
 
 def log_settlement(settlement: Settlement) -> None:
-    """Logs how an attempt ended."""
+    """Log how an attempt ended."""
     wanted: Wanted = settlement.claim.wanted
     extra = {
         "row_id": wanted.row_id,

@@ -37,7 +37,7 @@ class Copy:
         return self.claim.wanted.row_id
 
     def break_off(self) -> None:
-        """Ends the copy soon; one that has ended already is left as it is."""
+        """End the copy soon; one that has ended already is left as it is."""
         # A source may drop a short part as it ends, so this is the moment to look.
         if not self.content.done():
             self.begun = self.part is not None and self.part.exists()
@@ -69,7 +69,7 @@ class Copy:
 
 
 def start(claim: Claim, part: Path | TransferError, source: ObjectSource) -> Copy:
-    """Starts copying a claimed object; whatever is wrong ends up in the copy's future.
+    """Start copying a claimed object; whatever is wrong ends up in the copy's future.
 
     Args:
         claim: the row, for this attempt.

@@ -28,7 +28,7 @@ def settings() -> Settings:
 
 @once_per_process
 def worker() -> SyncWorker:
-    """Gives this process's worker.
+    """Return this process's worker.
 
     Raises:
         SettingError: a setting is missing or wrong.
@@ -50,5 +50,5 @@ def worker() -> SyncWorker:
 
 @once_per_process
 def queue() -> Queue:
-    """Gives the queue, which has a place for unreadable messages."""
+    """Return the queue, which has a place for unreadable messages."""
     return adapters.queue(settings())

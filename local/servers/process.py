@@ -174,7 +174,7 @@ class Process:
             time.sleep(POLL_SECONDS)
 
     def stop(self, grace: float = 30.0) -> None:
-        """Stops it and waits until it is gone; it is killed after `grace` seconds."""
+        """Stops it and wait until it is gone; it is killed after `grace` seconds."""
         server = self._known()
         if server:
             server.signal(self._stop_signal)

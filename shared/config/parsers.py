@@ -24,7 +24,7 @@ class RateLimit:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `50/m`, `5/s`, `1000/h` or `off`.
+        """Read `50/m`, `5/s`, `1000/h` or `off`.
 
         Raises:
             ValueError: it is none of these.
@@ -49,7 +49,7 @@ def whole(minimum: int) -> Callable[[str], int]:
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:
-    """Reads one of the allowed words."""
+    """Read one of the allowed words."""
 
     def parse(text: str) -> str:
         if text not in allowed:
@@ -60,7 +60,7 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 
 
 def flag(text: str) -> bool:
-    """Reads 0 or 1."""
+    """Read 0 or 1."""
     return one_of("0", "1")(text) == "1"
 
 
@@ -70,7 +70,7 @@ def key(text: str) -> bytes:
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """Reads a URL of one of the schemes."""
+    """Read a URL of one of the schemes."""
 
     def parse(text: str) -> str:
         if text.partition("://")[0] not in schemes or not text.partition("://")[2]:
@@ -83,7 +83,7 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 
 def bucket_name(text: str) -> str:
-    """Reads a bucket's name, as old and new rules allow it, or an access point's ARN."""
+    """Read a bucket's name, as old and new rules allow it, or an access point's ARN."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{3,255}|arn:[!-~]+", text):
         raise ValueError("expected the name of a bucket")
     return text
@@ -98,7 +98,7 @@ def host_port(text: str) -> tuple[str, int]:
 
 
 def networks(text: str) -> tuple[IpNetwork, ...]:
-    """Reads addresses and networks, separated by commas."""
+    """Read addresses and networks, separated by commas."""
     try:
         return tuple(ipaddress.ip_network(n.strip()) for n in text.split(",") if n.strip())
     except ValueError as error:

@@ -220,7 +220,7 @@ class Settings:
 
     @classmethod
     def from_mapping(cls, environment: Mapping[str, str], required: Iterable[str] = ()) -> Self:
-        """Reads the settings; an empty value counts as not given.
+        """Read the settings; an empty value counts as not given.
 
         Args:
             environment: variable names to texts.
@@ -251,7 +251,7 @@ class Settings:
 
 
 def needed(value: T | None, name: str) -> T:
-    """Gives a setting that must be there.
+    """Return a setting that must be there.
 
     Raises:
         SettingError: it is not set.
@@ -262,5 +262,5 @@ def needed(value: T | None, name: str) -> T:
 
 
 def environment() -> Mapping[str, str]:
-    """Gives the process's own environment, for the composition roots."""
+    """Return the process's own environment, for the composition roots."""
     return os.environ

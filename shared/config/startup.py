@@ -16,7 +16,7 @@ tenth of its time (documentation of `gc.set_threshold`)."""
 
 
 def start(required: Iterable[str]) -> Settings:
-    """Gives the settings of this process.
+    """Return the settings of this process.
 
     Args:
         required: the variables that the caller cannot do without.

@@ -21,7 +21,7 @@ TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javas
 
 
 def is_text(content_type: str) -> bool:
-    """Tells whether AWS passes a body of this type through as plain text."""
+    """Return whether AWS passes a body of this type through as plain text."""
     return content_type.strip().lower().startswith(TEXT_TYPES)
 
 
@@ -51,7 +51,7 @@ class Request:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
-        """Reads a payload 2.0 event; keys that AWS may leave out or null are so read."""
+        """Read a payload 2.0 event; keys that AWS may leave out or null are so read."""
         context = event["requestContext"]
         http = context["http"]
         path = unquote(event.get("rawPath") or "/")
@@ -122,7 +122,7 @@ class Response:
         return cls(status, json.dumps(document, ensure_ascii=False).encode(), merged)
 
     def to_event(self) -> dict[str, Any]:
-        """Gives the answer in the shape that payload format 2.0 asks for."""
+        """Return the answer in the shape that payload format 2.0 asks for."""
         text = _text(self.body) if is_text(self.headers.get("content-type", "")) else None
         answer: dict[str, Any] = {
             "statusCode": self.status,

@@ -23,7 +23,7 @@ RETRY_AFTER_SECONDS = 5
 
 
 def refusal(refused: errors.RequestRefused) -> Response:
-    """Gives the answer to a refused request."""
+    """Return the answer to a refused request."""
     document: dict[str, object] = {"detail": str(refused)}
     headers = {}
     match refused:
@@ -48,7 +48,7 @@ def misrouted(
     routes: Mapping[str, Sequence[str]],
     elsewhere: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Response | None:
-    """Answers a request that a function has no route for.
+    """Answer a request that a function has no route for.
 
     A Function URL passes everything on, and an HTTP API passes what has no route to the function
     of `$default`.

@@ -41,7 +41,7 @@ class Transaction(Protocol):
     """The open transaction of `Database.transaction`."""
 
     def __call__(self, name: str, **parameters: object) -> list[Row]:
-        """Runs one named statement of the transaction and gives its rows; never a second time.
+        """Run one named statement of the transaction and return its rows; never a second time.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable; the transaction is lost.
@@ -71,7 +71,7 @@ class Database:
         self._outage = False
 
     def run(self, name: str, **parameters: object) -> list[Row]:
-        """Runs one named statement in a transaction of its own and gives its rows.
+        """Run one named statement in a transaction of its own and return its rows.
 
         A kept connection may have died while nobody used it, so a statement that fails on one is
         run once more on a new one. It may then have been executed twice: every statement that
@@ -86,7 +86,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Runs the statements of its block in one transaction.
+        """Run the statements of its block in one transaction.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable; whether the commit took place is then
@@ -118,7 +118,7 @@ class Database:
     def _perform(
         self, operation: Callable[[extensions.connection], T]
     ) -> tuple[extensions.connection, T]:
-        """Performs an operation; its connection is the caller's to give back."""
+        """Perform an operation; its connection is the caller's to give back."""
         kept = self._take()
         if kept is not None:
             try:
@@ -224,7 +224,7 @@ class _TimedConnection(extensions.connection):
 
 
 def wait_for_answer(connection: extensions.connection) -> None:
-    """Waits for the server, but not for ever (psycopg2 calls this for every wait).
+    """Wait for the server, but not forever (psycopg2 calls this for every wait).
 
     Connections that others make in this process, for migrations, wait as long as they need.
 

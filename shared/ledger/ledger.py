@@ -45,7 +45,7 @@ class Ledger:
         return cls(Database(url, QUERIES))
 
     def record(self, new: NewObject, due_in: float) -> int | None:
-        """Records an accepted request; the commit has happened when this returns.
+        """Record an accepted request; the commit has happened when this returns.
 
         Args:
             new: the request.
@@ -65,7 +65,7 @@ class Ledger:
         suspect: bool = False,
         most: int | None = None,
     ) -> list[Claim]:
-        """Takes those of the rows that may be attempted now, for one attempt each.
+        """Take those of the rows that may be attempted now, for one attempt each.
 
         Args:
             row_ids: the rows that messages named; unknown ids are ignored.
@@ -109,7 +109,7 @@ class Ledger:
         ]
 
     def extend(self, claims: Sequence[Claim], lease_seconds: float) -> set[int]:
-        """Prolongs the leases of running claims; gives the row ids that are still theirs."""
+        """Prolongs the leases of running claims, and return the row ids that are still theirs."""
         rows = self._database.run(
             "extend",
             row_ids=[c.wanted.row_id for c in claims],
@@ -120,7 +120,7 @@ class Ledger:
 
     @contextmanager
     def placing(self) -> Iterator[Placing]:
-        """Opens the transaction in which files are put in place and recorded as synced.
+        """Open the transaction in which files are put in place and recorded as synced.
 
         The rows are locked meanwhile. Nobody else can claim one while its worker is about to
         rename a file, however long that worker sleeps.
@@ -129,11 +129,11 @@ class Ledger:
             yield Placing(step)
 
     def settle(self, settlements: Sequence[Settlement]) -> set[int]:
-        """Records how claims ended, in one statement; gives the row ids that took it."""
+        """Records how claims ended, in one statement, and return the row ids that took it."""
         return {row[0] for row in self._database.run("settle", **_columns(settlements))}
 
     def take_due(self, most: int, delivery_seconds: float) -> list[SyncMessage]:
-        """Takes the rows that must be announced now.
+        """Take the rows that must be announced now.
 
         Args:
             most: no more than so many.
@@ -146,15 +146,15 @@ class Ledger:
         return [SyncMessage(row_id, request_id) for row_id, request_id in rows]
 
     def bring_forward(self, horizon: float) -> list[int]:
-        """Makes rows due that are due later than in `horizon` seconds; gives their ids."""
+        """Makes rows due that are due later than in `horizon` seconds, and return their ids."""
         return [row[0] for row in self._database.run("bring_forward", horizon=horizon)]
 
     def fail_exhausted(self, max_attempts: int) -> list[int]:
-        """Fails the rows whose workers went silent once too often; gives their ids."""
+        """Fails the rows whose workers went silent once too often, and return their ids."""
         return [row[0] for row in self._database.run("fail_exhausted", max_attempts=max_attempts)]
 
     def retry(self, row_ids: Sequence[int]) -> set[int]:
-        """Puts failed rows back in the queue, with all their attempts before them.
+        """Put failed rows back in the queue, with all their attempts before them.
 
         Args:
             row_ids: those in another state are left alone.
@@ -176,7 +176,7 @@ class Ledger:
         return [row[0] for row in rows]
 
     def counts(self) -> Counts:
-        """Gives the exact numbers by state, at a cost that no number of rows changes.
+        """Return the exact numbers by state, at a cost that no number of rows changes.
 
         They are read after this call began. Threads that ask at the same time share one reading.
         """
@@ -194,7 +194,7 @@ class Ledger:
         return [counts for _ in asked]
 
     def oldest_queued_seconds(self) -> float | None:
-        """Gives the seconds that the oldest queued object has waited, None if none waits."""
+        """Return the seconds that the oldest queued object has waited, None if none waits."""
         rows = self._database.run("oldest_queued")
         return rows[0][0] if rows else None
 
@@ -203,7 +203,7 @@ class Ledger:
         self._database.run("ping")
 
     def close(self) -> None:
-        """Closes the connections that nobody uses just now."""
+        """Close the connections that nobody uses just now."""
         self._database.close()
 
 
@@ -214,7 +214,7 @@ class Placing:
         self._step = step
 
     def hold(self, claims: Sequence[tuple[Claim, str | None]]) -> dict[int, bool]:
-        """Locks the claims that are still their worker's.
+        """Lock the claims that are still their worker's.
 
         Args:
             claims: each claim with the ETag of the copy that it wants to place.
@@ -233,7 +233,7 @@ class Placing:
         return {row_id: bool(outdated) for row_id, outdated in rows}
 
     def settle(self, settlements: Sequence[Settlement]) -> set[int]:
-        """Records how claims ended; it holds from the commit on."""
+        """Record how claims ended; it holds from the commit on."""
         return {row[0] for row in self._step("settle", **_columns(settlements))}
 
 

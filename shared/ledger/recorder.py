@@ -28,7 +28,7 @@ class Recorder:
         self._combiner = GroupCommit(self._record, MOST)
 
     def record(self, new: NewObject, due_in: float) -> int | None:
-        """Records one request; see `Ledger.record`."""
+        """Record one request; see `Ledger.record`."""
         return self._combiner((new, due_in))
 
     def _record(self, asked: Sequence[tuple[NewObject, float]]) -> list[int | None]:

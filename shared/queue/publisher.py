@@ -42,7 +42,7 @@ class Publisher(Protocol):
         """
 
     def close(self, timeout: float) -> None:
-        """Sends what still waits, for at most `timeout` seconds, and lets the broker go.
+        """Send what still waits, for at most `timeout` seconds, and let the broker go.
 
         May be called twice; what is announced afterwards is lost.
         """
@@ -58,8 +58,8 @@ class NullPublisher:
         """Does nothing, on purpose."""
 
     def close(self, timeout: float) -> None:
-        """Does nothing: nothing waits."""
+        """Do nothing: nothing waits."""
 
     def counts(self) -> Counts:
-        """Gives zeros."""
+        """Return zeros."""
         return Counts()

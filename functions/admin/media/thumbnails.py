@@ -48,7 +48,7 @@ KEPT = 256
 
 
 class Thumbnails:
-    """Makes thumbnails and keeps the latest.
+    """Makes thumbnails and keep the latest.
 
     Args:
         records: tells names, types and digests.

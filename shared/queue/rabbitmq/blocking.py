@@ -23,7 +23,7 @@ REST = 5.0
 
 
 class BlockingPublisher:
-    """Publishes in the caller's thread and waits for the confirm; one connection a sandbox.
+    """Publishes in the caller's thread and wait for the confirm; one connection a sandbox.
 
     Args:
         url: of the broker.
@@ -49,7 +49,7 @@ class BlockingPublisher:
         self._lost: Counter[str] = Counter()
 
     def publish(self, row_id: int, request_id: str) -> None:
-        """Publishes a row's message; see `Publisher.announce`."""
+        """Publish a row's message; see `Publisher.publish`."""
         self._published += 1
         if self._clock() < self._resting_until:
             self._lose("broker away", row_id)
@@ -71,7 +71,7 @@ class BlockingPublisher:
         self._session.close()
 
     def counts(self) -> Counts:
-        """Gives the counts so far; see `Publisher.counts`."""
+        """Return the counts so far; see `Publisher.counts`."""
         return Counts(self._published, self._confirmed, dict(self._lost))
 
     def _lose(self, reason: str, row_id: int, error: str = "") -> None:
