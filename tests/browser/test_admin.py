@@ -17,7 +17,7 @@ HEAVIEST = 100_000
 """Bytes of a page with all that it loads."""
 
 
-def test_nobody_gets_in_with_a_wrong_password(stranger: Page) -> None:
+def test_a_wrong_password_does_not_log_in(stranger: Page) -> None:
     log_in(stranger, "wrong")
     expect(stranger.get_by_role("alert")).to_have_text("Wrong username or password")
     stranger.goto(LIST)
@@ -127,7 +127,7 @@ def test_the_dashboard_names_every_server(page: Page) -> None:
     page.goto("/admin/")
     servers = page.get_by_role("region", name="Servers")
     for name in ("Database", "Cache", "S3"):
-        # "Answers37.1 ms" has an S3 in it as well.
+        # "OKS3" and "Answers37.1 ms" read as S3, too.
         line = servers.get_by_role("listitem").filter(has=page.get_by_text(name, exact=True))
         expect(line).not_to_contain_text("down")
         expect(line).to_contain_text("ms")
