@@ -52,7 +52,7 @@ def admin() -> Admin:
         SettingError: a setting is missing or invalid; the default password outside a local run
             is.
     """
-    return build(start(required=("DATABASE_URL", "STORAGE_PATH")))
+    return build(start())
 
 
 def build(settings: Settings) -> Admin:
@@ -65,7 +65,7 @@ def build(settings: Settings) -> Admin:
     url = needed(settings.database_url, "DATABASE_URL")
     files = StoredFiles(needed(settings.storage_path, "STORAGE_PATH"))
     cache = adapters.cache(settings)
-    ledger = Ledger.at(url)
+    ledger = adapters.ledger(settings)
     database = Database(url, QUERIES)
     records = Records(database)
     assets = Assets()
