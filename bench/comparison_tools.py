@@ -30,7 +30,7 @@ VALUES ('object', 'reference', 'load/' || random() || '.jpg', 'image/jpeg',
 
 
 def bare_inserts(url: str, clients: int, seconds: int) -> float:
-    """Has pgbench insert rows into a table that is equal but for the triggers.
+    """Have pgbench insert rows into a table that is equal but for the triggers.
 
     Each insert is prepared, of one row, and commits by itself.
 
@@ -50,7 +50,7 @@ def bare_inserts(url: str, clients: int, seconds: int) -> float:
 
 
 def s5cmd(server: ObjectServer, keys: Sequence[str], folder: Path) -> float:
-    """Has s5cmd copy objects named one by one; gives the seconds."""
+    """Has s5cmd copy objects named one by one, and return the seconds."""
     commands = folder.with_suffix(".s5cmd")
     lines = [f"cp s3://{server.bucket}/{key} {folder}/{key}\n" for key in keys]
     commands.write_text("".join(lines))
@@ -59,7 +59,7 @@ def s5cmd(server: ObjectServer, keys: Sequence[str], folder: Path) -> float:
 
 
 def rclone(server: ObjectServer, keys: Sequence[str], folder: Path) -> float:
-    """Has rclone copy objects named in a file; gives the seconds."""
+    """Have rclone copy objects named in a file, and return the seconds."""
     names = folder.with_suffix(".rclone")
     names.write_text("\n".join(keys))
     command = [_program("rclone"), "copy", "--config", os.devnull, "--quiet"]
@@ -70,7 +70,7 @@ def rclone(server: ObjectServer, keys: Sequence[str], folder: Path) -> float:
 
 
 def curl(server: ObjectServer, key: str, file: Path) -> float:
-    """Has curl write one object to a file, unverified and not synced; gives the seconds."""
+    """Have curl write one object to a file, unverified and not synced, and return the seconds."""
     command = [find("curl", "curl"), "--silent", "--fail", "--output", str(file)]
     before = time.perf_counter()
     subprocess.run([*command, f"{server.endpoint}/{server.bucket}/{key}"], check=True)

@@ -14,7 +14,7 @@ WARM_UP_SECONDS = 1
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
-    """Measures both ledgers side by side."""
+    """Measure both ledgers side by side."""
     plan = setting.plan
     rates: dict[str, list[float]] = {setting.few: [], setting.many: []}
     times: dict[str, list[float]] = {setting.few: [], setting.many: []}

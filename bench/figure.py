@@ -28,7 +28,7 @@ class Target:
         return f"{bound} {self.limit:g}{' × the peer' if self.ratio else ''}"
 
     def met(self, value: float, ratio: float | None) -> bool:
-        """Tells whether a figure reaches it."""
+        """Return whether a figure reaches it."""
         judged = (ratio or 0.0) if self.ratio else value
         return judged >= self.limit if self.at_least else judged <= self.limit
 
@@ -67,7 +67,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """Ours to the peer's: the median of the ratios of runs that were made side by side.
+        """Our to the peer's: the median of the ratios of runs that were made side by side.
 
         Noise of the machine that lasts longer than a run hits both and cancels out.
         """
@@ -81,7 +81,7 @@ class Figure:
         return self.target.met(self.value, self.ratio) if self.target else None
 
     def document(self) -> dict[str, Any]:
-        """Gives the figure as it stands in docs/benchmarks.json."""
+        """Return the figure as it stands in docs/benchmarks.json."""
         return {
             "name": self.name,
             "value": rounded(self.value),
@@ -98,7 +98,7 @@ class Figure:
 
 
 def rounded(number: float | None) -> float | None:
-    """Rounds to three digits that mean something; whole from a hundred on."""
+    """Round to three digits that mean something; whole from a hundred on."""
     if number is None:
         return None
     return round(number) if abs(number) >= 100 else float(f"{number:.3g}")  # noqa: PLR2004

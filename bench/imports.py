@@ -20,7 +20,7 @@ print((time.perf_counter() - before) * 1000)
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
-    """Measures the three handlers in turn."""
+    """Measure the three handlers in turn."""
     times: dict[str, list[float]] = {name: [] for name in LIMITS}
     done = setting.step("imports", setting.plan.starts)
     for name in LIMITS:

@@ -33,7 +33,7 @@ class _Service:
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
-    """Measures with few rows and with many, side by side, and PostgreSQL's bare insert."""
+    """Measure with few rows and with many, side by side, and PostgreSQL's bare insert."""
     plan, stack = setting.plan, setting.stack
     few_rates, many_rates, bare, p99 = [], [], [], []
     note = ""
@@ -86,7 +86,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
 
 
 def _load(setting: Setting, service: _Service, seconds: int) -> Load:
-    """Sends load and makes sure that every 201 is a row and, soon after, a message."""
+    """Send load and make sure that every 201 is a row and, soon after, a message."""
     stack = setting.stack
     requests = load.prepared(setting.folder, stack.secret, seconds)
     rows, depth = ledgers.counts(service.url)[1], stack.queue.depth()
@@ -106,7 +106,7 @@ def _load(setting: Setting, service: _Service, seconds: int) -> Load:
 
 
 def _watched(setting: Setting, service: _Service) -> tuple[Load, str]:
-    """Sends load and tells what it costs whom."""
+    """Send load and tell what it costs whom."""
     stack = setting.stack
     processes = {
         "functions": service.pid,

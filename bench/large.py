@@ -19,7 +19,7 @@ MOST_MEBIBYTES = 200
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
-    """Measures on nginx, which is no bottleneck."""
+    """Measure on nginx, which is no bottleneck."""
     plan, folder = setting.plan, setting.folder / "large"
     objects.write(folder, "large.bin", plan.large_bytes)
     objects.write(folder, "small.bin", plan.object_bytes)
@@ -75,7 +75,7 @@ def _memory(setting: Setting, server: ObjectServer, keys: Sequence[str], size: i
 def _one_worker(
     setting: Setting, server: ObjectServer, storage: Path
 ) -> AbstractContextManager[list[int]]:
-    """Runs a worker alone: an object has one anyway, and memory is meant for each."""
+    """Run a worker alone: an object has one anyway, and memory is meant for each."""
     more = {**server.variables(storage), "TRIGGERS": "1"}
     return triggering(setting.stack.variables(setting.few, more), setting.folder)
 

@@ -23,7 +23,7 @@ WARM_UP = 5
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
-    """Sends one request after the other, each when its forerunner's file is long there."""
+    """Send one request after the other, each when its forerunner's file is long there."""
     plan, stack = setting.plan, setting.stack
     folder, storage = setting.folder / "latency", setting.folder / "storage"
     storage.mkdir(exist_ok=True)
@@ -65,7 +65,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
 
 
 def _send(connection: HTTPConnection, key: str, name: str, file: Path) -> float:
-    """Sends a request and waits for its file; gives the seconds from the request on."""
+    """Send a request and wait for its file, and return the seconds from the request on."""
     body = json.dumps(
         {
             "oeid": name,

@@ -44,7 +44,7 @@ def execute(url: str, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
 
 
 def make(server_url: str, name: str, rows: int, done: Callable[[int], None]) -> str:
-    """Makes a database with a ledger of so many synced rows.
+    """Make a database with a ledger of so many synced rows.
 
     Args:
         server_url: of a database on the same server.
@@ -79,7 +79,7 @@ def counts(url: str) -> tuple[int, int]:
 
 
 class Counter:
-    """Watches the number of synced rows over a connection of its own.
+    """Watch the number of synced rows over a connection of its own.
 
     Args:
         url: of the ledger.
@@ -97,10 +97,10 @@ class Counter:
             return int(number)
 
     def close(self) -> None:
-        """Ends the connection."""
+        """End the connection."""
         self._connection.close()
 
 
 def queue(url: str, names: list[str]) -> list[int]:
-    """Records objects to copy, as ingest would; gives their row ids."""
+    """Record objects to copy, as ingest would, and return their row ids."""
     return [row_id for (row_id,) in execute(url, QUEUE, names)]

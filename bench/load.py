@@ -47,7 +47,7 @@ class Load:
 
 
 def prepare(file: Path, key: str, number: int) -> None:
-    """Writes signed `POST /sync/` requests, each as it goes over the wire, apart by NUL."""
+    """Write signed `POST /sync/` requests, each as it goes over the wire, apart by NUL."""
     run = secrets.token_hex(4)
     with file.open("wb") as out:
         for count in range(number):
@@ -74,7 +74,7 @@ def run(
     requests: Path | None = None,
     prefix: Sequence[str] = (),
 ) -> Load:
-    """Sends requests as fast as they are answered.
+    """Send requests as fast as they are answered.
 
     Args:
         port: of 127.0.0.1.
@@ -94,7 +94,7 @@ def run(
 
 
 def prepared(folder: Path, key: str, seconds: int) -> Path:
-    """Gives a file of fresh requests, enough for so many seconds."""
+    """Return a file of fresh requests, enough for so many seconds."""
     file = folder / "requests"
     prepare(file, key, MOST_PER_SECOND * seconds)
     return file

@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Serves on the processor whose number is the argument."""
+    """Serve on the processor whose number is the argument."""
     os.sched_setaffinity(0, {int(sys.argv[1])})
     serve(LocalEnvironment.load(os.environ, Path.cwd()), load(TEMPLATE).routes)
 

@@ -54,7 +54,7 @@ class ObjectServer:
         }
 
     def variables(self, storage: Path) -> dict[str, str]:
-        """Gives the settings of a worker that copies from it."""
+        """Return the settings of a worker that copies from it."""
         return {
             "AWS_S3_BUCKET_NAME": self.bucket,
             "AWS_S3_ACCESS_KEY_ID": self.access_key,
@@ -71,7 +71,7 @@ def keys(number: int) -> list[str]:
 
 
 def write(folder: Path, name: str, size: int, *, random: bool = True) -> Path:
-    """Writes a file of random bytes, or a sparse one of zeros."""
+    """Write a file of random bytes, or a sparse one of zeros."""
     path = folder / BUCKET / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
@@ -85,7 +85,7 @@ def write(folder: Path, name: str, size: int, *, random: bool = True) -> Path:
 
 @contextmanager
 def nginx(folder: Path, files: Path) -> Iterator[ObjectServer]:
-    """Serves the files below a folder."""
+    """Serve the files below a folder."""
     port, home = free_port(), folder / "nginx"
     home.mkdir(exist_ok=True)
     places = "".join(
@@ -111,7 +111,7 @@ def nginx(folder: Path, files: Path) -> Iterator[ObjectServer]:
 
 @contextmanager
 def seaweedfs(folder: Path) -> Iterator[ObjectServer]:
-    """Runs an S3 server with one empty bucket."""
+    """Run an S3 server with one empty bucket."""
     home = folder / "seaweedfs"
     home.mkdir()
     server = ObjectServer("SeaweedFS", free_port(), "bench", secrets.token_hex(16))

@@ -28,7 +28,7 @@ def margin(figure: Figure) -> float | None:
 
 
 def svg(figures: Sequence[Figure]) -> str:
-    """Draws the figures that have a target, one bar each, on a logarithmic scale."""
+    """Draw the figures that have a target, one bar each, on a logarithmic scale."""
     shown = [(figure, m) for figure in figures if (m := margin(figure)) is not None]
     bottom = 50 + ROW * len(shown)
     parts = [

@@ -23,7 +23,7 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Gives the processor time, user and system, of a process and all below it."""
+    """Return the processor time, user and system, of a process and all below it."""
     mine = set(tree(pid))
     return sum(sum(map(int, f[_TIMES])) for child, f in _all() if child in mine) / _TICKS
 
@@ -36,7 +36,7 @@ def busy_seconds() -> float:
 
 
 def peak_mebibytes(pid: int) -> float:
-    """Gives the most memory that a process ever had resident, in MiB."""
+    """Return the most memory that a process ever had resident, in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().split("\n"):
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

@@ -39,7 +39,7 @@ def table(figures: Sequence[Figure]) -> Table:
 
 
 def markdown(figures: Sequence[Figure], plan: Plan, *, full: bool) -> str:
-    """Gives the text of docs/benchmarks.md."""
+    """Return the text of docs/benchmarks.md."""
     lines = [_line(COLUMNS), _line(["---"] * len(COLUMNS))]
     lines += [_line(_cells(figure, more=True)) for figure in figures]
     notes = [f"- {figure.name}: {figure.note}." for figure in figures if figure.note]
@@ -56,7 +56,7 @@ def document(figures: Sequence[Figure]) -> str:
 
 
 def machine() -> str:
-    """Describes this machine."""
+    """Describe this machine."""
     model = "unknown processor"
     for line in Path("/proc/cpuinfo").read_text().split("\n"):
         if line.startswith("model name"):

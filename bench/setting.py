@@ -40,7 +40,7 @@ class Setting:
         return self._ledger("many", self.plan.many_rows)
 
     def runs(self, what: str) -> Iterator[int]:
-        """Counts the runs, showing how far they are."""
+        """Count the runs, showing how far they are."""
         done = self.step(what, self.plan.runs)
         for number in range(self.plan.runs):
             yield number

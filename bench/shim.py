@@ -14,7 +14,7 @@ from local.servers.programs import find
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
-    """Measures `POST /sync/` with bodies; the generator has another processor."""
+    """Measure `POST /sync/` with bodies; the generator has another processor."""
     plan, port = setting.plan, free_port()
     first, *_, last = [*sorted(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))]
     variables = setting.stack.variables("postgresql://nobody@localhost/none")

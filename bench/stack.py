@@ -44,7 +44,7 @@ class Stack:
         self._started = ExitStack()
 
     def __enter__(self) -> Self:
-        """Starts the servers."""
+        """Start the servers."""
         with ExitStack() as started:
             servers: Sequence[Server] = (self.postgres, self.rabbitmq, self.memcached)
             for server in servers:
@@ -66,11 +66,11 @@ class Stack:
         return BrokerQueue(self.rabbitmq.url)
 
     def empty_queue(self) -> None:
-        """Throws away what waits."""
+        """Throw away what waits."""
         self.rabbitmq.control("purge_queue", "sync").run()
 
     def variables(self, database_url: str, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Gives the environment of the service's processes.
+        """Return the environment of the service's processes.
 
         Args:
             database_url: of the ledger that they use.
@@ -95,7 +95,7 @@ class Stack:
 def running(
     name: str, arguments: Sequence[str], variables: Mapping[str, str], folder: Path, port: int = 0
 ) -> Iterator[int]:
-    """Runs a Python process of this project.
+    """Run a Python process of this project.
 
     Args:
         name: names its log.
@@ -121,7 +121,7 @@ def running(
 
 @contextmanager
 def serving(variables: Mapping[str, str], folder: Path, name: str) -> Iterator[tuple[int, int]]:
-    """Runs the HTTP server in front of the functions; yields its process id and port."""
+    """Runs the HTTP server in front of the functions, and yield its process id and port."""
     port = free_port()
     with running(name, ("-m", "local", "serve"), variables, folder, port) as pid:
         yield pid, port
@@ -129,7 +129,7 @@ def serving(variables: Mapping[str, str], folder: Path, name: str) -> Iterator[t
 
 @contextmanager
 def triggering(variables: Mapping[str, str], folder: Path) -> Iterator[list[int]]:
-    """Runs the workers behind RabbitMQ, as many as there are by default; yields process ids."""
+    """Run the workers behind RabbitMQ, as many as there are by default, and yield process ids."""
     number = LocalEnvironment(ROOT, variables).triggers
     arguments = ("-m", "local", "trigger")
     with ExitStack() as started:

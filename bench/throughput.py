@@ -20,7 +20,7 @@ WARM_UP = 100
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
-    """Measures on SeaweedFS and on nginx."""
+    """Measure on SeaweedFS and on nginx."""
     plan, folder = setting.plan, setting.folder / "drain"
     keys = objects.keys(plan.objects)
     done = setting.step("objects", plan.objects)

@@ -24,7 +24,7 @@ _LOOK_SECONDS = 0.01
 def drain(
     stack: Stack, url: str, keys: Sequence[str], storage: Path, workers: Sequence[int]
 ) -> float:
-    """Records and publishes objects and waits until all are synced.
+    """Record and publish objects and wait until all are synced.
 
     Every message is in RabbitMQ when the clock begins to run, so that who publishes takes no
     processor from who copies. It runs until the commit that makes the last object synced.
@@ -73,7 +73,7 @@ def _held(processes: Sequence[int]) -> Iterator[None]:
 
 
 def set_aside(folder: Path) -> None:
-    """Moves a folder's files away, on disk by then, and keeps them until everything is measured.
+    """Move a folder's files away, on disk by then, and keep them until everything is measured.
 
     Who deletes a few thousand files leaves a burden to whoever makes the next ones: ext4 does not
     give an inode away within seconds of its deletion, and looks at each of those that it passes
@@ -98,7 +98,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _check(storage: Path, keys: Sequence[str]) -> None:
-    """Makes sure that every file is there."""
+    """Make sure that every file is there."""
     missing = [key for key in keys if not (storage / key).is_file()]
     if missing:
         raise AssertionError(f"{len(missing)} files are not in place, such as {missing[0]}")

@@ -1,4 +1,4 @@
-"""The context object of an invocation, as far as our functions look at it."""
+"""The context object of an invocation, as far as our functions use it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 
 _random = random.Random()
-# The HTTP server forks its workers. Left alone they would all make the same ids, and the ledger
-# would take a request to one of them for the same request to another: see `recorded_by`.
+# The HTTP server forks its workers. With one seed they would all make the same ids, and the ledger
+# would take two requests to different workers for one: see `recorded_by`.
 os.register_at_fork(after_in_child=_random.seed)
 
 
 def request_id() -> str:
-    """Makes an id in the form of a UUID version 4; a good deal cheaper than `uuid.uuid4`."""
+    """Return an id in the form of a UUID version 4, several times as fast as `uuid.uuid4`."""
     digits = f"{_random.getrandbits(128):032x}"
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
@@ -25,7 +25,7 @@ class Context:
 
     Args:
         seconds: how long the invocation may take, from now.
-        aws_request_id: the invocation's id; made up when not given.
+        aws_request_id: the invocation's id; a new one when not given.
         clock: a clock that never goes backwards.
 
     Attributes:
@@ -45,5 +45,5 @@ class Context:
         self._ends = clock() + seconds
 
     def get_remaining_time_in_millis(self) -> int:
-        """Gives the milliseconds that are left."""
+        """Return the milliseconds that are left."""
         return max(0, int((self._ends - self._clock()) * 1000))

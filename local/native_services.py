@@ -48,8 +48,8 @@ class _Part:
     Attributes:
         setting: the variable that names this one to our processes.
         server: the server.
-        value: gives the variable's value once the server has been started.
-        elsewhere: the variables that name another one.
+        value: returns the variable's value once the server has been started.
+        elsewhere: the variables of which any names another server.
     """
 
     setting: str
@@ -69,7 +69,7 @@ class NativeServices:
         environment: LocalEnvironment,
         ports: Ports | None = None,
     ) -> None:
-        """Describes them; nothing is started.
+        """Describe them; start nothing.
 
         Args:
             environment: what the user set up.
@@ -96,7 +96,7 @@ class NativeServices:
             stays=True,
         )
         self._functions = Process("functions", self._folder, stays=True)
-        # Those of an earlier start with more of them are stopped like the others.
+        # Triggers of an earlier start with a higher TRIGGERS are stopped like the others.
         wanted = {f"trigger-{number + 1}" for number in range(environment.triggers)}
         left = {path.stem for path in self._folder.glob("trigger-*.pid")} - wanted
         self._triggers, self._surplus = (
@@ -106,7 +106,7 @@ class NativeServices:
         self._scheduler = Process("scheduler", self._folder, stays=True)
 
     def start(self) -> Iterator[str]:
-        """Starts what does not run, in order; safe to repeat.
+        """Start what does not run, in order; idempotent.
 
         Yields:
             What happened, a line each.
@@ -136,7 +136,7 @@ class NativeServices:
         yield f"nginx: process {self._nginx.pid}, {base_url(self._host, self._ports.nginx)}"
 
     def stop(self) -> Iterator[str]:
-        """Stops what runs: first those that take requests, last the database.
+        """Stop what runs: first those that take requests, last the database.
 
         Yields:
             What was stopped, a line each.
@@ -147,13 +147,13 @@ class NativeServices:
             running.stop()
 
     def status(self) -> Iterator[str]:
-        """Yields a line for each server and process."""
+        """Yield a line for each server and process."""
         for running in self._all():
             pid = running.pid
             yield f"{running.name}: {f'process {pid}' if pid else 'not running'}"
 
     def rabbitmqctl(self, *arguments: str) -> Command:
-        """Gives a `rabbitmqctl` command for the private RabbitMQ."""
+        """Return a `rabbitmqctl` command for the private RabbitMQ."""
         return self._rabbitmq.control(*arguments)
 
     def _all(self) -> list[Server | Process]:
@@ -174,7 +174,7 @@ class NativeServices:
         ]
 
     def _variables(self, parts: Iterable[_Part]) -> dict[str, str]:
-        """Gives the environment of our processes once the servers have made their passwords."""
+        """Return the environment of our processes, once the servers have made their passwords."""
         variables = self._environment.local_variables()
         for part in parts:
             variables[part.setting] = part.value()
@@ -210,3 +210,14 @@ class NativeServices:
 
 def _part(setting: str, server: Server, value: Callable[[], str]) -> _Part:
     return _Part(setting, server, value, frozenset({setting, f"{setting}_ARN"}))
+
+
+def on_usual_ports(environment: LocalEnvironment) -> NativeServices:
+    """Return the services on the ports of the documentation.
+
+    Clients connect to nginx here, and to the functions themselves in `run`: always by PORT.
+
+    Raises:
+        SettingError: a setting is invalid.
+    """
+    return NativeServices(environment, Ports(nginx=environment.port, s3=environment.s3_port))

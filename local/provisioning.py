@@ -1,4 +1,4 @@
-"""What must be there before the functions start: the ledger's tables, the queues, the bucket."""
+"""What must be there before the functions start: the ledger's tables and the queues."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.ledger.migrate import migrate
 
 
 def prepare(variables: Mapping[str, str]) -> Iterator[str]:
-    """Brings the ledger up to date and declares the queues; safe to repeat.
+    """Bring the ledger's schema up to date and declare the queues; idempotent.
 
     Args:
         variables: the environment of the processes.
@@ -18,14 +18,14 @@ def prepare(variables: Mapping[str, str]) -> Iterator[str]:
         What was done, a line each.
 
     Raises:
-        SettingError: a setting is missing or wrong, or a queue exists with other properties.
+        SettingError: a setting is missing or invalid, or a queue exists with other properties.
         LedgerUnavailable, QueueUnavailable: PostgreSQL or the broker is unreachable.
     """
-    settings = Settings.from_mapping(variables, required=("DATABASE_URL",))
+    settings = Settings.from_mapping(variables)
     for migration in migrate(needed(settings.database_url, "DATABASE_URL")):
         yield f"ledger migrated: {migration}"
     if settings.rabbitmq_url is not None:
-        from shared.queue.rabbitmq.broker_queue import declare  # noqa: PLC0415
+        from shared.queue.rabbitmq.broker_queue import declare  # noqa: PLC0415 # pika, for those with a broker
 
         declare(settings.rabbitmq_url, settings.queue_type)
         yield f"queues declared: {settings.queue_type}"

@@ -19,11 +19,11 @@ LOCAL = (
 """What only the local runtime reads, see `local.environment` and `local.http.serve`."""
 
 INTERNAL = frozenset({"AWS_LAMBDA_FUNCTION_NAME", "LOCAL_RUN"})
-"""Set by the platform or by the local commands, never by a person."""
+"""Set by the platform or by the local commands, never by hand."""
 
 
 def table() -> str:
-    """Gives the settings as a Markdown table: name, meaning, default."""
+    """Return the settings as a Markdown table: name, meaning, default."""
     rows = [
         (m["name"], m["doc"], m["shown"] or str(item.default or ""))
         for item in fields(Settings)

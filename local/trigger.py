@@ -1,7 +1,7 @@
 """RabbitMQ's event source mapping, played locally: `./sync trigger`.
 
-Like Lambda's mapping it gathers a batch, hands it to the worker as one `aws:rmq` event, one
-invocation at a time, acknowledges after success, and gives the whole batch back after an error.
+Like Lambda's it gathers a batch, hands it to the worker as one `aws:rmq` event, one invocation at a
+time, acknowledges it after success, and returns the whole batch to the queue after an error.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from shared.queue.rmq_event import Delivery, build
 logger = logging.getLogger(__name__)
 
 PREFETCH_BATCHES = 2
-"""Batches in hand: while one is at work, the next is there already."""
+"""Batches in hand: while the worker has one, the next is there already."""
 
 MOST_PREFETCH = 65_535
 """AMQP counts a prefetch in 16 bits."""
 
-_PATIENCE = 5
-"""After a failed batch, this many times as long as before connecting again."""
+_BACKOFF_FACTOR = 5
+"""The back-off after a failed batch, as a multiple of the one before connecting again."""
 
-_LONGEST_REST = 8.0
-"""But no longer: once PostgreSQL is back, work is to go on within 10 s."""
+_LONGEST_BACKOFF_SECONDS = 8.0
+"""Once PostgreSQL is back, work is to go on within 10 s."""
 
 
 class Trigger:
-    """Gathers batches and has them worked on, until it is told to stop.
+    """A consumer that gathers batches and hands them to the worker, until it is stopped.
 
     Args:
         url: of the broker.
@@ -51,7 +51,7 @@ class Trigger:
         window_seconds: how long a batch that is not full waits for more.
         worker_seconds: how long one batch may take.
         prefetch: messages in hand at once; two batches when not given.
-        chance: evenly spread from 0 to 1.
+        chance: returns numbers evenly spread from 0 to 1.
     """
 
     def __init__(
@@ -68,50 +68,50 @@ class Trigger:
         prefetch = min(prefetch or PREFETCH_BATCHES * batch_size, MOST_PREFETCH)
         self._consumer = Consumer(url, self, prefetch=prefetch, chance=chance)
         self._handler = handler
-        # A prefetch below the batch size would be waited for in vain.
+        # More than the prefetch never waits here.
         self._batch_size = min(batch_size, prefetch)
         self._window_seconds = window_seconds
         self._worker_seconds = worker_seconds
         self._chance = chance
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="worker")
         self._waiting: deque[tuple[Tag, Delivery]] = deque()
-        self._at_work = False
-        self._resting = False
+        self._is_busy = False
+        self._backs_off = False
         self._due = False
         self._timed = False
         self._failures = 0
         self._stopping = False
 
     def run(self) -> None:
-        """Works until `stop`."""
+        """Consume until `stop`."""
         self._consumer.run()
         self._thread.shutdown()
 
     def stop(self) -> None:
-        """Finishes the batch at work and gives back the rest.
+        """Let the worker finish its batch and return the other messages to the queue.
 
-        Safe in a signal handler: waking the consumer takes a lock, which the interrupted thread
-        may hold just now, so a thread of its own does it.
+        Safe in a signal handler: waking the consumer takes a lock that the interrupted thread may
+        hold, so a thread of its own does it.
         """
         threading.Thread(target=self._consumer.call_soon, args=(self._stop,)).start()
 
     # Everything below runs in the consumer's thread, but for `_work`.
 
     def on_delivery(self, tag: Tag, delivery: Delivery) -> None:
-        """A message came; see `Receiver.on_delivery`."""
+        """Take a message; see `Receiver.on_delivery`."""
         if self._stopping:
             self._consumer.requeue(tag, multiple=False)
             return
         self._waiting.append((tag, delivery))
         if not self._timed:
-            # With no window at all, this still gathers what came in one piece.
+            # With a window of 0 s, this still gathers the messages of one read.
             self._timed = True
             self._consumer.call_later(self._window_seconds, self._on_window_over)
         elif len(self._waiting) >= self._batch_size:
             self._begin()
 
     def on_reset(self) -> None:
-        """The connection is lost; see `Receiver.on_reset`."""
+        """Forget the messages of a lost connection; see `Receiver.on_reset`."""
         self._waiting.clear()
         self._due = False
 
@@ -121,8 +121,8 @@ class Trigger:
         self._begin()
 
     def _begin(self) -> None:
-        """Hands over a batch, if there is one and nobody is at work."""
-        if self._at_work or self._resting or self._stopping or not self._waiting:
+        """Hand over a batch, if there is one and the worker is free."""
+        if self._is_busy or self._backs_off or self._stopping or not self._waiting:
             return
         if not self._due and len(self._waiting) < self._batch_size:
             return
@@ -130,7 +130,7 @@ class Trigger:
         count = min(len(self._waiting), self._batch_size)
         batch = [self._waiting.popleft() for _ in range(count)]
         event = build((delivery for _, delivery in batch), vhost=self._consumer.vhost)
-        self._at_work = True
+        self._is_busy = True
         last = batch[-1][0]
         future = self._thread.submit(self._handler, event, Context(self._worker_seconds))
         future.add_done_callback(
@@ -138,7 +138,7 @@ class Trigger:
         )
 
     def _on_done(self, done: Future[object], last: Tag, count: int) -> None:
-        self._at_work = False
+        self._is_busy = False
         error = done.exception()
         if error is None:
             self._failures = 0
@@ -150,25 +150,25 @@ class Trigger:
         if self._stopping:
             self._consumer.stop()
         elif self._waiting:
-            # What waited behind the batch has had its window.
+            # The window of what waited behind the batch is over.
             self._due = True
             self._begin()
 
     def _fail(self, error: BaseException, last: Tag, count: int) -> None:
         self._consumer.requeue(last, multiple=True)
-        seconds = rest(self._failures, self._chance())
+        seconds = backoff(self._failures, self._chance())
         self._failures += 1
         # Why a server is unreachable needs no traceback; a fault of this program does.
         logger.error(
-            "batch failed, it goes back to the queue",
+            "batch failed, it returns to the queue",
             extra={"reason": str(error), "messages": count, "pause_seconds": round(seconds, 1)},
             exc_info=None if isinstance(error, Unavailable) else error,
         )
-        self._resting = True
-        self._consumer.call_later(seconds, self._on_rested)
+        self._backs_off = True
+        self._consumer.call_later(seconds, self._on_backoff_over)
 
-    def _on_rested(self) -> None:
-        self._resting = False
+    def _on_backoff_over(self) -> None:
+        self._backs_off = False
         self._due = True
         self._begin()
 
@@ -180,12 +180,12 @@ class Trigger:
         for tag, _ in self._waiting:
             self._consumer.requeue(tag, multiple=False)
         self._waiting.clear()
-        if not self._at_work:
+        if not self._is_busy:
             self._consumer.stop()
 
 
-def rest(failures: int, chance: float) -> float:
-    """Gives the seconds that the worker is left alone after a failed batch.
+def backoff(failures: int, chance: float) -> float:
+    """Return the seconds of back-off after a failed batch.
 
     ========  ============
     failures  seconds
@@ -198,18 +198,18 @@ def rest(failures: int, chance: float) -> float:
 
     Args:
         failures: batches that failed in a row before it.
-        chance: evenly spread from 0 to 1.
+        chance: returns numbers evenly spread from 0 to 1.
     """
-    return min(_LONGEST_REST, _PATIENCE * pause(failures, chance))
+    return min(_LONGEST_BACKOFF_SECONDS, _BACKOFF_FACTOR * pause(failures, chance))
 
 
 def main() -> None:
-    """Runs until SIGTERM or SIGINT; a second signal ends the process at once.
+    """Run until SIGTERM or SIGINT; a second signal ends the process at once.
 
     Raises:
-        SettingError: a setting or the template is wrong.
+        SettingError: a setting or the template is invalid.
     """
-    settings = start(required=("RABBITMQ_URL", "DATABASE_URL", "STORAGE_PATH"))
+    settings = start()
     template = load()
     trigger = Trigger(
         needed(settings.rabbitmq_url, "RABBITMQ_URL"),
@@ -219,13 +219,13 @@ def main() -> None:
         worker_seconds=template.worker_seconds,
         prefetch=settings.prefetch,
     )
-    told = False
+    stopping = False
 
     def on_signal(number: int, _frame: object) -> None:
-        nonlocal told
-        if told:
+        nonlocal stopping
+        if stopping:
             os._exit(128 + number)
-        told = True
+        stopping = True
         trigger.stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,6 +1,7 @@
-"""The adapters that the settings choose; only the chosen ones' drivers are imported.
+"""Which adapter the settings choose, for every outside system; only its driver is imported.
 
 Imports are most of a cold start, and ingest must not pay for the worker's. Nothing connects here.
+Every function raises `SettingError` if a setting that its adapter needs is missing.
 """
 
 from __future__ import annotations
@@ -10,75 +11,31 @@ from contextlib import contextmanager
 from functools import partial
 
 from shared.cache.interface import Cache
-from shared.config.settings import Settings
+from shared.config.settings import Settings, needed
+from shared.ledger.ledger import Ledger
 from shared.queue.interface import Queue
 from shared.queue.publisher import Publisher
 from shared.sources.interface import ObjectSource, SourceProbe
+from shared.storage.interface import Storage
 
 _direct_queues: list[Queue] = []
 """The queues of the blocks of `without_broker` that run, the innermost last."""
 
 
-def cache(settings: Settings) -> Cache:
-    """Gives memcached when `MEMCACHED_URL` is set, this process's own memory otherwise."""
-    if settings.memcached_url is None:
-        from shared.cache.memory import MemoryCache
-
-        return MemoryCache()
-    from shared.cache.memcached import MemcachedCache
-
-    return MemcachedCache(settings.memcached_url)
+def ledger(settings: Settings) -> Ledger:
+    """Return the ledger in the database of `DATABASE_URL`."""
+    return Ledger.at(needed(settings.database_url, "DATABASE_URL"))
 
 
-def publisher(settings: Settings) -> Publisher:
-    """Gives the publisher that fits: none without a broker, a blocking one on Lambda.
+def storage(settings: Settings) -> Storage:
+    """Return the storage below `STORAGE_PATH`."""
+    from shared.storage.local import LocalStorage
 
-    A Lambda sandbox freezes as soon as its function returns, so there the message must be out by
-    then. Elsewhere one background publisher serves all threads of the process.
-    """
-    if settings.rabbitmq_url is None:
-        from shared.queue.publisher import NullPublisher
-
-        return NullPublisher()
-    if settings.on_lambda:
-        from shared.queue.rabbitmq.blocking import BlockingPublisher
-
-        return BlockingPublisher(settings.rabbitmq_url)
-    from shared.queue.rabbitmq.background import BackgroundPublisher
-
-    return BackgroundPublisher(settings.rabbitmq_url)
-
-
-def queue(settings: Settings) -> Queue:
-    """Return the queue that `RABBITMQ_URL` names; without one, see `without_broker`."""
-    if settings.rabbitmq_url is None:
-        from shared.queue.interface import NullQueue
-
-        return _direct_queues[-1] if _direct_queues else NullQueue()
-    from shared.queue.rabbitmq.broker_queue import BrokerQueue
-
-    return BrokerQueue(settings.rabbitmq_url)
-
-
-@contextmanager
-def without_broker(direct: Queue) -> Iterator[None]:
-    """Make `direct` this process's queue where no broker is set up, for as long as the block runs.
-
-    Only a process that runs both requeue and the worker can deliver directly: the local scheduler.
-    """
-    _direct_queues.append(direct)
-    try:
-        yield
-    finally:
-        _direct_queues.remove(direct)
+    return LocalStorage(needed(settings.storage_path, "STORAGE_PATH"))
 
 
 def source(settings: Settings) -> ObjectSource:
-    """Gives the source that `SOURCE` names.
-
-    Raises:
-        SettingError: one of the settings that it needs is missing.
-    """
+    """Return the source that `SOURCE` names."""
     if settings.source == "nasa":
         from shared.sources.nasa import NasaSource
 
@@ -106,3 +63,60 @@ def source_probe(settings: Settings, seconds: float) -> SourceProbe | None:
 
     url = endpoint_url(settings)
     return None if url is None else SourceProbe("S3", partial(probe, url, seconds))
+
+
+def cache(settings: Settings) -> Cache:
+    """Return memcached if `MEMCACHED_URL` is set, otherwise this process's own memory."""
+    if settings.memcached_url is None:
+        from shared.cache.memory import MemoryCache
+
+        return MemoryCache()
+    from shared.cache.memcached import MemcachedCache
+
+    return MemcachedCache(settings.memcached_url)
+
+
+def publisher(settings: Settings) -> Publisher:
+    """Return the publisher that fits: none without a broker, a blocking one on Lambda.
+
+    An execution environment of Lambda is frozen as soon as its function returns, so the message
+    must be sent before that. Elsewhere one background publisher serves all threads of a process.
+    """
+    if settings.rabbitmq_url is None:
+        from shared.queue.publisher import NullPublisher
+
+        return NullPublisher()
+    if settings.on_lambda:
+        from shared.queue.rabbitmq.blocking import BlockingPublisher
+
+        return BlockingPublisher(settings.rabbitmq_url)
+    from shared.queue.rabbitmq.background import BackgroundPublisher
+
+    return BackgroundPublisher(settings.rabbitmq_url)
+
+
+def queue(settings: Settings) -> Queue:
+    """Return the queue that `RABBITMQ_URL` names; without one, see `without_broker`."""
+    if settings.rabbitmq_url is None:
+        from shared.queue.interface import NullQueue
+
+        if settings.on_lambda:
+            # Nothing can deliver directly there, so that rows would wait forever.
+            needed(settings.rabbitmq_url, "RABBITMQ_URL")
+        return _direct_queues[-1] if _direct_queues else NullQueue()
+    from shared.queue.rabbitmq.broker_queue import BrokerQueue
+
+    return BrokerQueue(settings.rabbitmq_url)
+
+
+@contextmanager
+def without_broker(direct: Queue) -> Iterator[None]:
+    """Make `direct` this process's queue where no broker is set up, for as long as the block runs.
+
+    Only a process that runs both requeue and the worker can deliver directly: the local scheduler.
+    """
+    _direct_queues.append(direct)
+    try:
+        yield
+    finally:
+        _direct_queues.remove(direct)

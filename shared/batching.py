@@ -36,7 +36,7 @@ class GroupCommit(Generic[Item, Result]):
         self._busy = False
 
     def __call__(self, item: Item) -> Result:
-        """Gives the result for one item; the call began before its group's did."""
+        """Return the result for one item; the call began before its group's did."""
         call: _Call[Item, Result] = _Call(item)
         with self._lock:
             self._waiting.append(call)
@@ -46,7 +46,7 @@ class GroupCommit(Generic[Item, Result]):
         return call.result()
 
     def waiting(self) -> int:
-        """Tells how many wait for the group under way to end."""
+        """Return how many wait for the group under way to end."""
         return len(self._waiting)
 
     def _lead(self) -> None:
@@ -81,7 +81,7 @@ class _Call(Generic[Item, Result]):
         self._turn.acquire()
 
     def wait(self) -> bool:
-        """Waits for the result; tells whether this call must lead a group to come by it."""
+        """Wait for the result, and return whether this call must lead a group to come by it."""
         self._turn.acquire()
         return self._leads
 

@@ -23,7 +23,7 @@ class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Gives the line."""
+        """Return the line."""
         document: dict[str, object] = {
             # Lambda knows the level of a line by these two names (developer guide, "Log-level
             # filtering"); without them every line counts as INFO.
@@ -50,7 +50,7 @@ class TextFormatter(logging.Formatter):
     """Formats a record for a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Gives the line."""
+        """Return the line."""
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         extra = "".join(f"  {name}={_shown(value)}" for name, value in _extra(record).items())
         text = f"{at} {record.levelname.lower():7} {record.getMessage()}{extra}"
@@ -60,7 +60,7 @@ class TextFormatter(logging.Formatter):
 
 
 def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Sends the process's log lines to a stream.
+    """Send the process's log lines to a stream.
 
     Args:
         level: the least level that is written.

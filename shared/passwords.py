@@ -30,7 +30,7 @@ def hash_password(password: str) -> str:
 
 
 def verify(password: str, encoded: str) -> bool:
-    """Tells whether `encoded` was made from this password.
+    """Return whether `encoded` was made from this password.
 
     Raises:
         ValueError: `encoded` is no hash that `hash_password` could have made.

@@ -30,7 +30,7 @@ class RetryPolicy:
         return self.most_seconds * max(1, self.max_attempts - 1)
 
     def delay(self, error: TransferError, tries: int, jitter: float) -> float | None:
-        """Tells how long to wait after an error.
+        """Return how long to wait after an error.
 
         With the defaults, and eight tries:
 

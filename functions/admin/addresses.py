@@ -1,38 +1,87 @@
-"""The admin's addresses, and what each may be asked by. Pure."""
+"""The admin's addresses: each is written here once, for Python and for the templates. Pure."""
 
 from __future__ import annotations
 
-from functions.admin.media import content
-from functions.admin.objects.listing import PATH
-from functions.admin.web import assets
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import quote
 
-HOME = "/admin/"
-LOGIN = "/admin/login/"
-LOGOUT = "/admin/logout/"
-LIVE = "/admin/live/"
-PICTURE = "/admin/picture/"
-SHORT = {"/admin": HOME, "/admin/sync/": PATH, PATH.rstrip("/"): PATH}
+_PLACEHOLDER = re.compile(r"\{(\w+)(:path)?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The path of a page, or the pattern of the paths of many.
+
+    Attributes:
+        pattern: a path; `{name}` in it stands for one segment, `{name:path}` for one or more.
+    """
+
+    pattern: str
+
+    def url(self, **values: object) -> str:
+        """Return the path with a value, percent-encoded, for each placeholder.
+
+        Raises:
+            KeyError: a placeholder has no value.
+        """
+        return _PLACEHOLDER.sub(
+            lambda found: quote(str(values[found[1]]), safe="/" if found[2] else ""), self.pattern
+        )
+
+    def match(self, path: str) -> Mapping[str, str] | None:
+        """Return the value of each placeholder in a decoded path, None if the path is another."""
+        found = _expression(self.pattern).fullmatch(path)
+        return found.groupdict() if found else None
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    # Split by two groups: text, name, ":path" or None, text, …
+    pieces = _PLACEHOLDER.split(pattern)
+    expression = re.escape(pieces[0])
+    for name, several, text in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
+        expression += f"(?P<{name}>{'.*' if several else '[^/]*'}){re.escape(text)}"
+    return re.compile(expression, re.DOTALL)
+
+
+DASHBOARD = Address("/admin/")
+LIVE = Address("/admin/live/")
+"""The part of the dashboard that refreshes itself."""
+
+LIST = Address("/admin/sync/filesync/")
+OBJECT = Address("/admin/sync/filesync/{row_id}/change/")
+THUMBNAIL = Address("/admin/thumbnail/{size}/{row_id}")
+MEDIA = Address("/media/{file_name:path}")
+LOGIN = Address("/admin/login/")
+LOGOUT = Address("/admin/logout/")
+STATIC = Address("/admin/static/{name}")
+
+SHORTENED: Mapping[Address, Address] = {
+    Address("/admin"): DASHBOARD,
+    Address("/admin/sync/"): LIST,
+    Address("/admin/sync/filesync"): LIST,
+    Address("/admin/sync/filesync/{row_id}/change"): OBJECT,
+}
 """Addresses that lack their last part, as people type them, and where they lead."""
 
 
-def methods(path: str) -> tuple[str, ...]:
-    """Gives the methods that a path may be asked by, none where there is nothing.
+def is_own(target: str) -> bool:
+    r"""Return whether a redirect may lead to an address: only to the admin's pages and files.
 
-    ==========================================  ===============
-    path                                        methods
-    ==========================================  ===============
-    /admin/login/                               GET, HEAD, POST
-    /admin/logout/                              POST
-    /admin/sync/filesync/ and below             GET, HEAD, POST
-    the dashboard, style, pictures and media    GET, HEAD
-    anything else                               (none)
-    ==========================================  ===============
+    ======================  =======
+    target                  answer
+    ======================  =======
+    /admin/sync/filesync/   True
+    /media/a.jpg            True
+    /sync/                  False
+    //example.com           False
+    https://example.com/    False
+    /admin/\example         False: some browsers read it as a slash
+    /admin/, then a break   False: the header would end there
+    ======================  =======
     """
-    if path == LOGOUT:
-        return ("POST",)
-    if path == LOGIN or path.startswith(PATH):
-        return ("GET", "HEAD", "POST")
-    known = path in {*SHORT, HOME, LIVE} or path.startswith(
-        (assets.PREFIX, content.PREFIX, PICTURE)
-    )
-    return ("GET", "HEAD") if known else ()
+    ours = target.startswith((DASHBOARD.pattern, MEDIA.url(file_name="")))
+    return ours and "\\" not in target and target.isascii() and target.isprintable()

@@ -1,4 +1,4 @@
-"""What a page of the admin can end in instead of itself."""
+"""What a request can end in instead of its page; each text is what the problem page shows."""
 
 from __future__ import annotations
 
@@ -6,12 +6,32 @@ from shared.errors import ServiceError
 
 
 class PageError(ServiceError):
-    """The page cannot be shown."""
+    """The page can't be shown."""
 
 
 class NotFound(PageError):
-    """There is no such page."""
+    """Page not found."""
 
 
-class FormRefused(PageError):
-    """The form is refused."""
+class MethodNotAllowed(PageError):
+    """Method not allowed.
+
+    Args:
+        allowed: the methods that the address answers.
+    """
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        self.allowed = allowed
+        super().__init__()
+
+
+class LoginRequired(PageError):
+    """Log in first."""
+
+
+class SessionExpired(PageError):
+    """Your session has expired. Log in again."""
+
+
+class FormInvalid(PageError):
+    """The form can't be read."""

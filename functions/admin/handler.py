@@ -10,14 +10,14 @@ from shared.http.event import Request
 
 
 def prepare() -> None:
-    """Builds the service, so that a invalid setting is said at the start, not to a client.
+    """Build the service, so that an invalid setting shows at the start, not to a client.
 
     Raises:
-        SettingError: a setting is missing or wrong.
+        SettingError: a setting is missing or invalid.
     """
     wiring.admin()
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answers one Function URL or HTTP API event (payload format 2.0)."""
+    """Answer one Function URL or HTTP API event (payload format 2.0)."""
     return wiring.admin().answer(Request.from_event(event)).to_event()

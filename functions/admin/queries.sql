@@ -1,13 +1,13 @@
 -- name: page(state, settled, file_type, first_id, last_id, begins, ends, ids, least, most_attempts, fetched, sort, descending, cursor_id, cursor_text, cursor_number, cursor_moment, most)
--- A part of a page of the list. Every parameter arrives as a literal, so the planner removes what
--- the page does not ask for and finds the one index that gives the rest in order.
+-- Reads a part of a page of the list. Every parameter arrives as a literal, so the planner removes
+-- what the page does not ask for and finds the one index that has the rest in order.
 SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_at, size_bytes,
        sha256, last_error
   FROM file_sync
  WHERE (:state::sync_state IS NULL OR state = :state::sync_state)
    AND (NOT :settled OR state <> 'queued')
-   -- A range of one type and of ids leaves the planner only the index on both: it takes ids and
-   -- types for unrelated, and would walk through all newer rows of other types.
+   -- A range of one type and of ids leaves the planner only the index on both: it assumes that ids
+   -- and types are unrelated, and would walk through all newer rows of other types.
    AND (:file_type::text IS NULL OR CASE WHEN :sort = 'created' AND NOT :fetched
          THEN (file_type, id) >= (:file_type::text, :first_id::bigint)
               AND (file_type, id) < (:file_type::text, :last_id::bigint)
@@ -38,7 +38,7 @@ SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_
        END)
    AND (:cursor_id::bigint IS NULL OR :sort <> 'name' OR file_name <> :cursor_text::text
         OR CASE WHEN :descending THEN id < :cursor_id::bigint ELSE id > :cursor_id::bigint END)
- -- No index is in this first order, which is none: the rows are few, all of them are fetched.
+ -- No index has this first key, which orders nothing: few rows match, so all of them are fetched.
  ORDER BY CASE WHEN :fetched THEN id - id END,
           CASE WHEN :sort = 'name' AND :descending THEN file_name END USING ~>~,
           CASE WHEN :sort = 'name' AND NOT :descending THEN file_name END USING ~<~,
@@ -59,15 +59,15 @@ SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_
  LIMIT :most;
 
 -- name: type_count(state, file_type, most)
--- How many objects are of a type, and of a state if one is given, counted up to `most`.
-SELECT count(*) FROM (
+-- Counts the objects of a type, and of a state if one is given, up to `most`.
+SELECT count(*) AS objects FROM (
   SELECT FROM file_sync
    WHERE file_type = :file_type AND (:state::sync_state IS NULL OR state = :state::sync_state)
    ORDER BY CASE WHEN :state::sync_state IS NOT NULL THEN queued_at END, id
    LIMIT :most) AS first_ones;
 
 -- name: search(text, pattern, low, high, number, most)
--- Finds the objects that a text may mean; each way in is one index, read no further than `most`.
+-- Finds the objects that a text may mean; each way uses one index and reads at most `most` rows.
 (SELECT 'name' AS found_by, id FROM file_sync
   WHERE file_name LIKE :pattern ORDER BY file_name USING ~<~ LIMIT :most)
 UNION ALL
@@ -88,11 +88,11 @@ UNION ALL
 (SELECT 'id', id FROM file_sync WHERE id = :number::bigint);
 
 -- name: id_at(moment)
--- The first id accepted at or after a moment.
-SELECT file_sync_id_at(:moment);
+-- Finds the first id accepted at or after a moment.
+SELECT file_sync_id_at(:moment) AS id;
 
 -- name: file_types()
--- The types there are, by skipping through their index.
+-- Lists the types in use by skipping through their index.
 WITH RECURSIVE type AS (
   (SELECT file_type FROM file_sync ORDER BY file_type LIMIT 1)
   UNION ALL
@@ -103,25 +103,25 @@ WITH RECURSIVE type AS (
 SELECT file_type FROM type WHERE file_type IS NOT NULL LIMIT 100;
 
 -- name: object(row_id)
--- Everything that is recorded of one object.
+-- Reads all columns of one object.
 SELECT id, oeid, ref_id, file_name, file_type, payload_checksum, request_id, state, attempts,
        attempts_forgiven, next_attempt_at, due_at, leased_until, claimed_at, last_error,
        created_at, queued_at, synced_at, file_path, size_bytes, sha256, etag
   FROM file_sync WHERE id = :row_id;
 
 -- name: attempts(row_id)
--- The newest attempts on one object.
+-- Reads the newest attempts on one object.
 SELECT attempt, outcome, reason, started_at, finished_at
   FROM sync_attempt WHERE file_sync_id = :row_id
  ORDER BY finished_at DESC, attempt DESC LIMIT 100;
 
--- name: recorded(row_ids)
--- What is recorded of the files of some objects, in the order of their ids.
+-- name: files(row_ids)
+-- Reads what is recorded of the files of some objects, in the order of their ids.
 SELECT id, file_name, file_type, state, size_bytes, sha256
   FROM file_sync WHERE id = ANY(:row_ids::bigint[]) ORDER BY id;
 
 -- name: newest_file(file_name)
--- The object whose file has this name now: several rows may name one file, the last one won.
+-- Finds the object whose file has this name now: if several rows name one file, the last one won.
 WITH named AS MATERIALIZED (
   SELECT id, file_name, file_type, state, size_bytes, sha256, synced_at
     FROM file_sync WHERE file_name = :file_name AND state = 'synced'
@@ -130,28 +130,28 @@ SELECT id, file_name, file_type, state, size_bytes, sha256
   FROM named ORDER BY synced_at DESC, id DESC LIMIT 1;
 
 -- name: rates(since, step_seconds)
--- Attempts that ended, by step of time, outcome and duration.
+-- Counts the attempts that ended, by step of time, outcome and duration.
 SELECT date_bin(make_interval(secs => :step_seconds), minute, 'epoch'::timestamptz) AS step,
-       outcome, bucket, sum(objects)::bigint
+       outcome, bucket, sum(objects)::bigint AS objects
   FROM sync_rate
  WHERE minute >= :since
  GROUP BY 1, 2, 3
  ORDER BY 1;
 
 -- name: failure_reasons()
--- Why objects are failed, counted over the newest thousand of them.
-SELECT split_part(last_error, ': ', 1) AS reason, count(*)
+-- Counts why objects failed, over the newest thousand failures.
+SELECT split_part(last_error, ': ', 1) AS reason, count(*) AS objects
   FROM (SELECT last_error FROM file_sync
          WHERE state = 'failed' ORDER BY queued_at DESC LIMIT 1000) AS newest
  GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8;
 
--- name: end_session(sid, expires)
--- Ends a session before its time; forgets those whose time has come.
-WITH over AS (DELETE FROM admin_logout WHERE expires < now())
+-- name: revoke_session(sid, expires)
+-- Ends a session before its time; forgets those that have expired since.
+WITH expired AS (DELETE FROM admin_logout WHERE expires < now())
 INSERT INTO admin_logout (sid, expires) VALUES (:sid, to_timestamp(:expires))
 ON CONFLICT (sid) DO NOTHING
 RETURNING sid;
 
--- name: session_ended(sid)
--- Whether somebody ended this session.
-SELECT EXISTS (SELECT FROM admin_logout WHERE sid = :sid);
+-- name: session_revoked(sid)
+-- Tells whether a session was ended by a logout.
+SELECT EXISTS (SELECT FROM admin_logout WHERE sid = :sid) AS revoked;

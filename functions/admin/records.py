@@ -1,4 +1,4 @@
-"""What the admin asks of the ledger: objects, their history, rates and reasons."""
+"""What the admin reads from the ledger: objects, their attempts, rates and reasons of failures."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.ledger.database import Database, Row
 from shared.ledger.rows import State
 
 QUERIES = Path(__file__).with_name("queries.sql")
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
-class Detail:
-    """Everything that is recorded of one object, named as the ledger's columns are."""
+class ObjectDetails:
+    """Everything that the ledger holds of one object, named as its columns are."""
 
     id: int
     oeid: str
@@ -43,8 +45,13 @@ class Detail:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """What the ledger says of one object's file."""
+class FileRecord:
+    """What the ledger says of one object's file.
+
+    Attributes:
+        size_bytes: None unless it is synced.
+        sha256: the digest, None unless it is synced.
+    """
 
     id: int
     file_name: str
@@ -56,7 +63,15 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One entry of an object's history."""
+    """One entry of an object's history.
+
+    Attributes:
+        attempt: its number, from 1.
+        outcome: how it ended, or that a person retried the object after it.
+        reason: why it did not succeed.
+        started_at: when the worker began.
+        finished_at: when it ended.
+    """
 
     attempt: int
     outcome: str
@@ -67,7 +82,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many attempts ended in one step of time.
+    """How many attempts of one outcome and duration ended in one step of time.
 
     Attributes:
         step: the step's beginning.
@@ -82,54 +97,66 @@ class Rate:
     objects: int
 
 
-class Objects:
+@dataclass(frozen=True, slots=True)
+class FailureReason:
+    """Why objects failed, and how many of the newest thousand failures did."""
+
+    reason: str
+    objects: int
+
+
+class Records:
     """Reads the ledger for the admin.
 
     Args:
         database: with this module's queries.
 
-    Every method raises `LedgerUnavailable` when PostgreSQL is unreachable.
+    Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def file_types(self) -> list[str]:
-        """Gives the media types there are."""
-        return [row[0] for row in self._database.run("file_types")]
+        """Return the media types in use."""
+        return [row.file_type for row in self._database.run("file_types")]
 
-    def object(self, row_id: int) -> Detail | None:
-        """Gives one object, None when there is none."""
+    def object(self, row_id: int) -> ObjectDetails | None:
+        """Return one object, None if there is none of this id."""
         rows = self._database.run("object", row_id=row_id)
-        return Detail(*typed(rows[0], 7)) if rows else None
+        return record(ObjectDetails, rows[0]) if rows else None
 
     def attempts(self, row_id: int) -> list[Attempt]:
-        """Gives an object's history, the newest entries first."""
-        return [Attempt(*row) for row in self._database.run("attempts", row_id=row_id)]
+        """Return an object's history, the newest entries first."""
+        return [record(Attempt, row) for row in self._database.run("attempts", row_id=row_id)]
 
-    def recorded(self, row_ids: Sequence[int]) -> list[Recorded]:
-        """Gives what is recorded of the files of some objects."""
-        rows = self._database.run("recorded", row_ids=list(row_ids))
-        return [Recorded(*typed(row, 3)) for row in rows]
+    def files(self, row_ids: Sequence[int]) -> list[FileRecord]:
+        """Return what the ledger says of the files of some objects, in the order of their ids."""
+        rows = self._database.run("files", row_ids=list(row_ids))
+        return [record(FileRecord, row) for row in rows]
 
-    def newest_file(self, file_name: str) -> Recorded | None:
-        """Gives the object whose file has this name now, None when there is none."""
+    def newest_file(self, file_name: str) -> FileRecord | None:
+        """Return the object whose file has this name now, None if there is none."""
         rows = self._database.run("newest_file", file_name=file_name)
-        return Recorded(*typed(rows[0], 3)) if rows else None
+        return record(FileRecord, rows[0]) if rows else None
 
     def rates(self, since: datetime, step: timedelta) -> list[Rate]:
-        """Gives what ended since a moment, by steps of time."""
+        """Return the attempts that ended since a moment, counted by steps of time."""
         seconds = step.total_seconds()
         rows = self._database.run("rates", since=since, step_seconds=seconds)
-        return [Rate(*row) for row in rows]
+        return [record(Rate, row) for row in rows]
 
-    def failure_reasons(self) -> list[tuple[str, int]]:
-        """Gives why objects are failed and how many of the newest thousand, most first."""
-        return [(reason, count) for reason, count in self._database.run("failure_reasons")]
+    def failure_reasons(self) -> list[FailureReason]:
+        """Return why objects failed, the most frequent reason first."""
+        return [record(FailureReason, row) for row in self._database.run("failure_reasons")]
 
 
-def typed(row: Row, state: int) -> Row:
-    """Gives a row whose state, in that column, is a `State`, and whose digests are bytes."""
-    values: list[Any] = [bytes(v) if isinstance(v, memoryview) else v for v in row]
-    values[state] = State(values[state])
-    return tuple(values)
+def record(kind: type[T], row: Row) -> T:
+    """Return a row as a record: each column becomes the field of its name."""
+    return kind(**{name: _typed(name, value) for name, value in row._asdict().items()})
+
+
+def _typed(name: str, value: Any) -> Any:
+    if isinstance(value, memoryview):  # psycopg2's for bytea
+        return bytes(value)
+    return State(value) if name == "state" else value

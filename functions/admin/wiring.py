@@ -1,4 +1,4 @@
-"""Composition root of the admin: built once per process, kept while a sandbox is warm."""
+"""Composition root of the admin: built once per process, kept while its environment is warm."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from functions.admin import records
 from functions.admin.app import Admin
-from functions.admin.dashboard.health import PROBE_SECONDS, Probes
-from functions.admin.dashboard.page import Dashboard
-from functions.admin.media.content import Media
-from functions.admin.media.thumbnails import Pictures
+from functions.admin.dashboard.health import PROBE_SECONDS, HealthChecks
+from functions.admin.dashboard.page import DashboardPages
+from functions.admin.media.content import (
+    LARGEST_RESPONSE,
+    LARGEST_RESPONSE_ON_LAMBDA,
+    Media,
+)
+from functions.admin.media.thumbnails import Thumbnails
 from functions.admin.objects.actions import Actions
-from functions.admin.objects.pages import FilePages
+from functions.admin.objects.pages import ObjectPages
 from functions.admin.objects.paging import Paging
-from functions.admin.records import Objects
+from functions.admin.records import QUERIES, Records
 from functions.admin.web.assets import Assets
-from functions.admin.web.login import Login, password_hash
-from functions.admin.web.logouts import Logouts
-from functions.admin.web.rendering import Pages
-from functions.admin.web.sessions import Sessions
+from functions.admin.web.credentials import Credentials
+from functions.admin.web.gate import Gate
+from functions.admin.web.login import LoginPages
+from functions.admin.web.problems import ProblemPages
+from functions.admin.web.rendering import Templates
+from functions.admin.web.sessions import SESSION_SECONDS, RevokedSessions, Sessions
 from shared import adapters
 from shared.cache.interface import Cache
+from shared.config.admin_password import admin_password_hash
 from shared.config.process_cache import once_per_process
 from shared.config.settings import Settings, needed
 from shared.config.startup import start
@@ -33,102 +39,109 @@ from shared.ledger.database import Database
 from shared.ledger.ledger import Ledger
 from shared.storage.reading import StoredFiles
 
-SESSION_SECONDS = 12 * 3600
-LARGEST_ON_LAMBDA = 4 * 1024 * 1024
-"""An answer of a Lambda function is 6 MB at most, and a file in it base64: four thirds."""
-
-LARGEST = 32 * 1024 * 1024
-"""Elsewhere memory is the limit, for an answer is held whole and several are at a time."""
+HEALTHY = "OK"
+"""What the dashboard shows for a server that answers and has nothing else to report."""
 
 
 @once_per_process
 def admin() -> Admin:
-    """Gives this process's admin.
+    """Return this process's admin.
 
     Raises:
-        SettingError: a setting is missing or wrong, the default password outside a local run
-            included.
+        SettingError: a setting is missing or invalid; the default password outside a local run
+            is.
     """
-    return build(start(required=("DATABASE_URL", "STORAGE_PATH")))
+    return build(start())
 
 
 def build(settings: Settings) -> Admin:
-    """Gives an admin with these settings; connects when first used.
+    """Return an admin with these settings; it connects when it is first used.
 
     Raises:
         SettingError: as `admin`.
     """
-    hashed = password_hash(settings.admin_password_hash, local_run=settings.local_run)
+    credentials_hash = admin_password_hash(settings)
     url = needed(settings.database_url, "DATABASE_URL")
     files = StoredFiles(needed(settings.storage_path, "STORAGE_PATH"))
-    counters = adapters.cache(settings)
-    ledger = Ledger.at(url)
-    database = Database(url, records.QUERIES)
-    recorded = Objects(database)
-    static = Assets()
-    pages = Pages(static, _now)
-    piece = LARGEST_ON_LAMBDA if settings.on_lambda else LARGEST
+    cache = adapters.cache(settings)
+    ledger = adapters.ledger(settings)
+    database = Database(url, QUERIES)
+    records = Records(database)
+    assets = Assets()
+    templates = Templates(assets)
+    sessions = Sessions(session_key(settings), SESSION_SECONDS, time.time)
+    revoked = RevokedSessions(database)
+    credentials = Credentials(
+        settings.admin_user, credentials_hash, RateLimiter(cache), settings.rate_limit_login
+    )
+    largest = LARGEST_RESPONSE_ON_LAMBDA if settings.on_lambda else LARGEST_RESPONSE
+    dashboard = DashboardPages(
+        templates=templates,
+        ledger=ledger,
+        records=records,
+        files=files,
+        health=HealthChecks(probes(settings, ledger, cache)),
+        clock=lambda: datetime.now(UTC),
+    )
     return Admin(
-        sessions=Sessions(session_key(settings), SESSION_SECONDS, time.time),
-        logouts=Logouts(database),
-        login=Login(settings.admin_user, hashed, RateLimiter(counters), settings.rate_limit_login),
-        pages=pages,
-        files=FilePages(
-            pages=pages,
+        gate=Gate(sessions, revoked, settings.trusted_proxies, always_secure=settings.on_lambda),
+        login=LoginPages(templates, credentials, sessions, revoked),
+        dashboard=dashboard,
+        objects=ObjectPages(
+            templates=templates,
             paging=Paging(database),
-            objects=recorded,
+            records=records,
             ledger=ledger,
-            actions=Actions(recorded, ledger, files),
+            actions=Actions(records, ledger, files),
             files=files,
-            piece=None if settings.media_accel else piece,
+            largest_response=None if settings.media_accel else largest,
         ),
-        dashboard=Dashboard(
-            ledger, recorded, files, Probes(probes(settings, ledger, counters)), _now
-        ),
-        media=Media(recorded, files, piece, accelerated=settings.media_accel),
-        pictures=Pictures(recorded, files),
-        static=static,
-        trusted_proxies=settings.trusted_proxies,
-        always_secure=settings.on_lambda,
+        media=Media(records, files, largest, accelerated=settings.media_accel),
+        thumbnails=Thumbnails(records, files),
+        assets=assets,
+        problems=ProblemPages(templates, dashboard.outage),
     )
 
 
 def session_key(settings: Settings) -> bytes:
-    """Gives the key of the session cookies: a new password logs everybody out.
+    """Return the key of the session cookies: a new password logs everyone out.
 
     Raises:
         SettingError: there is no secret to derive it from.
     """
     secret = needed(settings.admin_session_key or settings.secret_key, "ADMIN_SESSION_KEY")
-    # The default password's hash is made anew in each process, which must share their sessions.
-    about = settings.admin_password_hash or "local run"
-    return hmac.new(secret, f"admin session {about}".encode(), hashlib.sha256).digest()
+    # The default password's hash differs in each process, and their sessions must not.
+    password = settings.admin_password_hash or "local run"
+    return hmac.new(secret, f"admin session {password}".encode(), hashlib.sha256).digest()
 
 
-def probes(settings: Settings, ledger: Ledger, counters: Cache) -> dict[str, Callable[[], str]]:
-    """Gives what asks each server that is set up."""
+def probes(settings: Settings, ledger: Ledger, cache: Cache) -> dict[str, Callable[[], str]]:
+    """Return what asks each server that the settings name, by the server's name."""
 
     def database() -> str:
         ledger.ping()
-        return "Answers"
+        return HEALTHY
 
-    def cached() -> str:
-        counters.ping()
-        return "Answers" if settings.memcached_url else "In this process"
+    def counters() -> str:
+        cache.ping()
+        return HEALTHY if settings.memcached_url else "In-process"
 
-    found = {"Database": database, "Cache": cached}
+    found = {"Database": database, "Cache": counters}
     if settings.rabbitmq_url:
-        broker = adapters.queue(settings)
+        queue = adapters.queue(settings)
 
-        def queued() -> str:
-            depth = broker.depth()
+        def waiting() -> str:
+            depth = queue.depth()
             return f"{depth} message{'' if depth == 1 else 's'} waiting"
 
-        found["Queue"] = queued
-    if source := adapters.source_probe(settings, PROBE_SECONDS):
-        found[source.name] = source.ask
+        found["Queue"] = waiting
+    source = adapters.source_probe(settings, PROBE_SECONDS)
+    if source is not None:
+        ask = source.ask
+
+        def answers() -> str:
+            ask()
+            return HEALTHY
+
+        found[source.name] = answers
     return found
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -12,21 +12,23 @@ from shared.queue.messages import SyncMessage
 
 logger = logging.getLogger(__name__)
 
+prepare = wiring.worker
+"""Called before the first batch, so that an invalid setting stops the start."""
+
 
 class Context(Protocol):
     """What the handler needs of Lambda's context object."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Gives the milliseconds until the platform stops the function."""
+        """Return the milliseconds until the platform stops the function."""
         ...
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
-    """Answers one `aws:rmq` event with the number of attempts by how they ended.
+    """Answer one `aws:rmq` event with the number of attempts by how they ended.
 
-    The event source mapping knows no partial success: an error repeats the whole batch, without
-    an end. So every message is settled here, and an error is raised only where nothing can be
-    recorded.
+    The event source mapping has no partial success: an error repeats the whole batch, without end.
+    So every message is settled here, and an error is raised only if nothing can be recorded.
     """
     messages = rmq_event.read(event)
     outcomes = wiring.worker().work(
@@ -38,7 +40,7 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
 
 
 def dead_letter(unreadable: Sequence[rmq_event.Unreadable]) -> None:
-    """Moves messages that name no row to the dead-letter queue, with their reason."""
+    """Move messages that name no row to the dead-letter queue, with their reason."""
     for message in unreadable:
         logger.error("unreadable message", extra={"reason": message.reason})
         wiring.queue().dead_letter(message.data, message.reason, message.headers)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _GRAIN = 0.1
-"""A limit is kept to this part of it."""
+"""How exactly a limit is kept, as a part of it."""
 
 
-class Patience:
-    """Breaks off the blocks of tasks that take too long.
+class Deadlines:
+    """Time limits of blocks of code, each run by a task of one event loop.
 
-    `asyncio.timeout` sets a timer for each block and takes it down again. Here one timer looks at
-    those that wait, oldest first, so that a block costs an entry in a dictionary.
+    `asyncio.timeout` sets a timer for each block and cancels it again. Here one timer looks at the
+    blocks that run, oldest first, so that a block costs an entry in a dictionary.
 
     Args:
         loop: the event loop of all of them.
@@ -30,21 +30,21 @@ class Patience:
 
     @contextmanager
     def limit(self) -> Iterator[None]:
-        """Limits what the current task does in the block.
+        """Cancel the block in the current task when its time is over.
 
         Raises:
-            TimeoutError: it took too long.
+            TimeoutError: the block took too long.
         """
         task = asyncio.current_task(self._loop)
         if task is None:
-            raise RuntimeError("only a task can be broken off")
+            raise RuntimeError("only a task can be cancelled")
         self._began[task] = self._loop.time()
         if self._timer is None:
             self._watch()
         try:
             yield
         except asyncio.CancelledError:
-            # Not by us; or by us, and by somebody else as well (asyncio, "Task cancellation").
+            # Not by us, or by us and by another as well (asyncio, "Task cancellation").
             if task in self._began or task.uncancel():
                 raise
             raise TimeoutError from None

@@ -1,4 +1,4 @@
-"""Requests to Function URL events, answers of functions to responses. Pure conversion.
+"""Requests to Function URL events, results of functions to HTTP responses. Pure conversion.
 
 The rules are those of payload format 2.0 (AWS Lambda developer guide, "Invoking Lambda function
 URLs"): header names in lower case, repeated ones joined by commas, cookies in their own array
@@ -14,28 +14,28 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from shared.http.event import is_text
 
 DOMAIN_PREFIX = "local"
-"""Names this runtime as AWS's events name an API."""
+"""The name of this runtime where AWS's events name an API."""
 
 _SAFE = "/:@!$&'()*+,;=~-._"
-"""Stay as they are in a path (RFC 3986, `pchar` and "/")."""
+"""Characters that stay as they are in a path (RFC 3986, `pchar` and "/")."""
 
 _HOP_BY_HOP = frozenset(
     {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
-"""Belong to the connection or are computed anew (RFC 9110, section 7.6.1)."""
+"""Headers of the connection, or computed anew (RFC 9110, section 7.6.1)."""
 
-_OK = 200
-_STATUSES = range(200, 600)
+_FINAL_STATUSES = range(200, 600)
 
 
 class Reply(NamedTuple):
-    """One HTTP answer, ready for the server.
+    """One HTTP answer, ready for the server to send.
 
     Attributes:
         status: HTTP status code.
@@ -60,7 +60,7 @@ def event(
     request_id: str,
     now: float,
 ) -> dict[str, Any]:
-    """Makes the event of one request.
+    """Return the event of one request.
 
     Args:
         method: as it was sent.
@@ -70,7 +70,7 @@ def event(
         headers: in the order they were sent, names in lower case.
         body: the raw bytes.
         peer: address of the peer that connected.
-        request_id: made up by the runtime.
+        request_id: of the invocation.
         now: seconds since 1970.
     """
     joined: dict[str, str] = {}
@@ -86,7 +86,7 @@ def event(
     domain = joined.get("host", "")
     plain = _plain(joined.get("content-type", ""))
     text = _decoded(body) if plain else None
-    made: dict[str, Any] = {
+    found: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": raw_path,
@@ -113,22 +113,23 @@ def event(
         "isBase64Encoded": bool(body) and text is None,
     }
     if body:
-        made["body"] = base64.b64encode(body).decode() if text is None else text
+        found["body"] = base64.b64encode(body).decode() if text is None else text
     if cookies:
-        made["cookies"] = cookies
-    return made
+        found["cookies"] = cookies
+    return found
 
 
 def reply(answer: object) -> Reply:
-    """Reads what a function returned.
+    """Return the HTTP answer that a function's result stands for.
 
     Raises:
         ValueError: it is no answer that a client could be given.
     """
     if not isinstance(answer, dict) or "statusCode" not in answer:
-        return Reply(_OK, [("content-type", "application/json")], json.dumps(answer).encode())
+        body = json.dumps(answer).encode()
+        return Reply(HTTPStatus.OK, [("content-type", "application/json")], body)
     status = int(answer["statusCode"])
-    if status not in _STATUSES:
+    if status not in _FINAL_STATUSES:
         raise ValueError(f"{status} is no final HTTP status")
     headers = [
         (name.lower(), str(value))

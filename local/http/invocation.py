@@ -1,10 +1,11 @@
-"""One request through its function: event in, reply out, whatever the function does."""
+"""One request through its function: event in, reply out, even where the function fails."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from local.context import Context, request_id
@@ -17,7 +18,7 @@ _JSON = ("content-type", "application/json")
 
 
 class HttpRequest(NamedTuple):
-    """What the server knows of a request; see `local.http.function_url.event` for the fields."""
+    """A request as the server has it; see `local.http.function_url.event` for the fields."""
 
     method: str
     path: str
@@ -28,17 +29,17 @@ class HttpRequest(NamedTuple):
     peer: str
 
 
-def refused(status: int, detail: str, *headers: tuple[str, str]) -> Reply:
-    """Makes an answer that no function was asked for."""
+def refused(status: HTTPStatus, detail: str, *headers: tuple[str, str]) -> Reply:
+    """Return an answer of the runtime's own, without calling a function."""
     return Reply(status, [_JSON, *headers], f'{{"detail": "{detail}"}}'.encode())
 
 
 class Invoker:
-    """Calls the function that a request is for.
+    """The way of a request to its function.
 
     Args:
-        router: knows the functions.
-        clock: seconds since 1970.
+        router: finds the function.
+        clock: returns seconds since 1970.
     """
 
     def __init__(self, router: Router, clock: Callable[[], float] = time.time) -> None:
@@ -46,15 +47,17 @@ class Invoker:
         self._clock = clock
 
     def __call__(self, request: HttpRequest) -> Reply:
-        """Answers a request; an error in the function becomes a 500 and one log record.
+        """Answer a request; an error in the function becomes a 500 and one log record.
 
-        Lambda itself answers 502 then, without a body that a client could use.
+        Lambda itself would answer 502, without a body that a client could use.
         """
         found = self._router.find(request.method, request.path)
         if not isinstance(found, Target):
             if found:
-                return refused(405, "Method not allowed", ("allow", ", ".join(found)))
-            return refused(404, "Not found")
+                return refused(
+                    HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed", ("allow", ", ".join(found))
+                )
+            return refused(HTTPStatus.NOT_FOUND, "Not found")
         identity = request_id()
         method = request.method if found.method in ("ANY", request.method) else found.method
         try:
@@ -67,7 +70,7 @@ class Invoker:
             logger.exception(
                 "function failed", extra={"request_id": identity, "path": request.path}
             )
-            return refused(500, "Internal server error")
+            return refused(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
 
     def _event(self, request: HttpRequest, method: str, identity: str) -> dict[str, Any]:
         return event(

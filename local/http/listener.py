@@ -1,4 +1,4 @@
-"""Where the HTTP server listens, and with how much it works."""
+"""Where the HTTP server listens, and with how many processes and threads."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ THREADS = 32
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where and with how much the server works.
+    """Where the server listens, and with how many processes and threads.
 
     Attributes:
         host: address to listen on.
         port: TCP port.
         workers: processes.
         threads: threads of each process in which functions run. Requests that wait for a server
-            at the same time share a round trip, so as many as clients come at once do best.
-        max_body_bytes: what is longer reaches no function whole.
+            at the same time share a round trip, so it is best to have as many as clients.
+        max_body_bytes: a longer body is passed on cut off, for the function to refuse.
     """
 
     host: str
@@ -37,12 +37,12 @@ class Listener:
 
     @classmethod
     def of(cls, environment: LocalEnvironment) -> Self:
-        """Reads `HOST`, `PORT`, `WORKERS`, `THREADS` and `MAX_BODY_BYTES`.
+        """Read `HOST`, `PORT`, `WORKERS`, `THREADS` and `MAX_BODY_BYTES`.
 
         Raises:
-            SettingError: one is wrong.
+            SettingError: one is invalid.
         """
-        # Without memcached each process counts by itself, and limits would hold for each alone.
+        # Without memcached each process counts by itself, and rate limits would multiply.
         workers = environment.count("WORKERS", 2 if "MEMCACHED_URL" in environment.given else 1)
         return cls(
             host=environment.host,
@@ -53,12 +53,13 @@ class Listener:
         )
 
     def require_free(self) -> None:
-        """Makes sure that nobody listens there.
+        """Return if no program listens there.
 
-        The server's own sockets share a port with whoever shares it too, without a word.
+        The server's own sockets would share the port with any other that shares it, without an
+        error.
 
         Raises:
-            SettingError: somebody does, or it is no address of this machine.
+            SettingError: one does, or it is no address of this machine.
         """
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -67,7 +68,9 @@ class Listener:
                 probe.bind((self.host, self.port))
             except OSError as error:
                 if error.errno == errno.EADDRNOTAVAIL:
-                    raise SettingError(f"HOST: {self.host} is not of this machine") from error
+                    raise SettingError(
+                        f"HOST: {self.host} is no address of this machine"
+                    ) from error
                 taken = error.errno == errno.EADDRINUSE
                 why = "is in use" if taken else f"cannot be used: {error.strerror}"
                 raise SettingError(f"PORT: {at(self.host, self.port)} {why}") from error

@@ -1,4 +1,4 @@
-"""Ends a process whose parent has died: nobody would ever stop it, and it keeps the port."""
+"""The end of a process whose parent has died: nothing else would stop it, and it keeps the port."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ WATCH_SECONDS = 0.5
 def end_with_parent(
     parent: int, grace_seconds: float, found: Callable[[], int] = os.getppid
 ) -> None:
-    """Watches the parent from a thread of its own; once it is gone, this process ends.
+    """Watch the parent from a thread of its own, and end this process once the parent is gone.
 
     Args:
-        parent: its process id, as it gave it itself. Asked for here, it would be whoever takes in
-            orphans where the parent died before this.
-        grace_seconds: what is in flight may take so long to finish.
-        found: gives the parent's process id, which changes when it dies.
+        parent: its process id, as itself has it. `os.getppid` would be that of the process which
+            adopts orphans if the parent died before this call.
+        grace_seconds: how long what is in flight may take to finish.
+        found: returns the current parent's process id, which changes when it dies.
     """
 
     def watch() -> None:
-        # time.sleep raises where a clock that is set back makes the rest of its time negative.
+        # time.sleep raises where a clock that is set back makes its remaining time negative.
         never = threading.Event()
         while found() == parent:
             never.wait(WATCH_SECONDS)

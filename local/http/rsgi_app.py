@@ -11,11 +11,12 @@ import asyncio
 import atexit
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
-from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # named there, not exported
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # not in its __all__
 
-from local.http.deadlines import Patience
+from local.http.deadlines import Deadlines
 from local.http.function_url import Reply
 from local.http.invocation import HttpRequest, refused
 from local.http.threads import Threads
@@ -23,27 +24,27 @@ from local.http.threads import Threads
 logger = logging.getLogger(__name__)
 
 BODY_SECONDS = 10.0
-"""Seconds that a client may take to send its body."""
+"""How long a client may take to send its body."""
 
 MOST_WAITING = 2_000
-"""Requests that may wait for a thread; beyond them a client had better come back later."""
+"""Requests that may wait for a thread; beyond them a client is asked to come back later."""
 
 STOP_SECONDS = 20.0
-"""Seconds that functions still at work get once the server has stopped."""
+"""How long functions may take to finish once the server has stopped."""
 
-TOO_SLOW = refused(408, "Request timeout", ("connection", "close"))
-INCOMPLETE = refused(400, "Incomplete request body", ("connection", "close"))
-BUSY = refused(503, "Service unavailable", ("retry-after", "1"))
+TOO_SLOW = refused(HTTPStatus.REQUEST_TIMEOUT, "Request timeout", ("connection", "close"))
+INCOMPLETE = refused(HTTPStatus.BAD_REQUEST, "Incomplete request body", ("connection", "close"))
+BUSY = refused(HTTPStatus.SERVICE_UNAVAILABLE, "Service unavailable", ("retry-after", "1"))
 
 
 class RsgiApp:
-    """One worker process's application (RSGI specification, granian's documentation).
+    """The application of one worker process (RSGI specification, granian's documentation).
 
     Args:
-        answer: answers a request; called in several threads at once.
-        threads: how many.
+        answer: answers a request; it is called in several threads at once.
+        threads: number of threads.
         max_body_bytes: no more than one byte more of a body is read, for the function to refuse.
-        on_running: is called once the event loop runs.
+        on_running: called once the event loop runs.
         body_seconds: see `BODY_SECONDS`.
     """
 
@@ -62,30 +63,30 @@ class RsgiApp:
         self._on_running = on_running
         self._body_seconds = body_seconds
         self._threads: Threads | None = None
-        self._patience: Patience | None = None
+        self._deadlines: Deadlines | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Is called when the worker starts."""
+        """Set up the worker; granian calls it at the start."""
         self._threads = Threads(loop, self._count)
-        self._patience = Patience(loop, self._body_seconds)
+        self._deadlines = Deadlines(loop, self._body_seconds)
         loop.call_soon(self._on_running)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Is called when the worker ends."""
+        """Let functions finish and run exit hooks; granian calls it at the end."""
         if self._threads:
             self._threads.close(STOP_SECONDS)
-        # multiprocessing, whose child this is, leaves without them. Functions flush in there.
-        atexit._run_exitfuncs()  # noqa: SLF001
+        # A child of multiprocessing ends without exit hooks; functions flush messages in them.
+        atexit._run_exitfuncs()  # noqa: SLF001 # there is no public way to run them
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
-        """Is called for each request."""
-        threads, patience = self._threads, self._patience
-        if threads is None or patience is None or threads.waiting() >= MOST_WAITING:
+        """Answer one request; granian calls it on the event loop."""
+        threads, deadlines = self._threads, self._deadlines
+        if threads is None or deadlines is None or threads.waiting() >= MOST_WAITING:
             protocol.response_bytes(*BUSY)
             return
         headers = scope.headers.items()
         try:
-            body = await self._body(headers, protocol, patience)
+            body = await self._body(headers, protocol, deadlines)
         except TimeoutError:
             protocol.response_bytes(*TOO_SLOW)
             return
@@ -111,13 +112,13 @@ class RsgiApp:
             logger.debug("the client has gone", extra={"path": request.path})
 
     async def _body(
-        self, headers: list[tuple[str, str]], protocol: Any, patience: Patience
+        self, headers: list[tuple[str, str]], protocol: Any, deadlines: Deadlines
     ) -> bytes:
-        """Reads the body, at most one byte more than is allowed.
+        """Return the body, cut off one byte after the limit.
 
         Raises:
             TimeoutError: the client is too slow.
-            EOFError: it ended in the middle.
+            EOFError: it ended before its announced length.
         """
         length: int | None = None
         chunked = False
@@ -128,7 +129,7 @@ class RsgiApp:
                 chunked = True
         if not length and not chunked:
             return b""
-        with patience.limit():
+        with deadlines.limit():
             if length is not None and length <= self._max_body_bytes:
                 body: bytes = await protocol()
             else:

@@ -39,26 +39,26 @@ BACKLOG = 4_096
 CONNECTIONS = 20_000
 """Connections that one worker serves at once, idle ones included."""
 
-ORPHAN_SECONDS = STOP_SECONDS + FLUSH_SECONDS + 5.0
+END_SECONDS = STOP_SECONDS + FLUSH_SECONDS + 5.0
 """Seconds that a worker gets to end in order, with or without its first process: functions finish,
-then what they announced is sent, and some for the rest."""
+then what they published is sent, and a few seconds more."""
 
 
 def serve(environment: LocalEnvironment, routes: tuple[Route, ...] | None = None) -> None:
-    """Answers requests until SIGTERM or SIGINT; those in flight are answered first.
+    """Answer requests until SIGTERM or SIGINT; those in flight are answered first.
 
     Args:
         environment: what the user set up.
         routes: to the functions; the template's when not given.
 
     Raises:
-        SettingError: a setting or the template is wrong, or the port is taken.
+        SettingError: a setting or the template is invalid, or the port is taken.
     """
     listener = Listener.of(environment)
     log.configure(environment.given.get("LOG_LEVEL", "INFO"))
     listener.require_free()
     _allow_many_files()
-    # Here as well as in the workers, so that what is missing stops the start with one line.
+    # Here as well as in the workers, so that an invalid setting stops the start with one line.
     routes = load().routes if routes is None else routes
     for handler in sorted({route.handler for route in routes}):
         prepare(handler)
@@ -76,7 +76,7 @@ def serve(environment: LocalEnvironment, routes: tuple[Route, ...] | None = None
         websockets=False,
         backlog=BACKLOG,
         backpressure=CONNECTIONS,
-        workers_kill_timeout=int(ORPHAN_SECONDS),
+        workers_kill_timeout=int(END_SECONDS),
         log_level=LogLevels.warning,
     )
     logger.info("answering", extra={"address": f"http://{at(listener.host, listener.port)}"})
@@ -84,7 +84,7 @@ def serve(environment: LocalEnvironment, routes: tuple[Route, ...] | None = None
 
 
 class _Loader:
-    """Makes a worker's application, in the worker's own process."""
+    """A factory of a worker's application, called in the worker's own process."""
 
     def __init__(self, listener: Listener, routes: tuple[Route, ...]) -> None:
         self._listener = listener
@@ -92,22 +92,23 @@ class _Loader:
         self._parent = os.getpid()
 
     def __call__(self) -> Any:
-        _hold_signals()
-        end_with_parent(self._parent, ORPHAN_SECONDS)
+        _block_signals()
+        end_with_parent(self._parent, END_SECONDS)
         invoker = Invoker(Router(self._routes, imported))
         return RsgiApp(
             invoker,
             threads=self._listener.threads,
             max_body_bytes=self._listener.max_body_bytes,
-            on_running=_let_signals_come,
+            on_running=_unblock_signals,
         )
 
 
-def _hold_signals() -> None:
-    """Keeps SIGTERM until the worker's event loop runs; threads made meanwhile keep it for ever.
+def _block_signals() -> None:
+    """Block SIGTERM until the worker's event loop runs; threads started before block it for good.
 
-    A forked worker begins with the handler of its first process, which only takes note, and what
-    comes while its own is being set up is lost as well: granian would wait for it for ever.
+    A forked worker begins with the signal handler of its first process, which only takes note, and
+    a signal that comes while its own is being set up is lost as well: granian would wait for the
+    worker forever.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     first = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
@@ -115,11 +116,11 @@ def _hold_signals() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _let_signals_come() -> None:
+def _unblock_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _allow_many_files() -> None:
-    """Raises the limit of open files, often 1,024, as far as the system lets everybody."""
+    """Raise the limit of open files, often 1,024, as far as the system allows any account."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

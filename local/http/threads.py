@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 
 
 class Threads:
-    """A fixed number of threads that do jobs of an event loop.
+    """A fixed number of threads that run jobs of an event loop.
 
-    A job's end wakes the loop once for all jobs that ended meanwhile. With asyncio's own executor
-    each job costs a wake-up, which is dear under load: 65 µs a request instead of 56.
+    The loop is woken once for all jobs that have ended. With asyncio's own executor each job costs
+    a wake-up, which is expensive under load: 65 µs per request instead of 56.
 
     Args:
         loop: the event loop that waits for the jobs.
@@ -39,17 +39,17 @@ class Threads:
             thread.start()
 
     def waiting(self) -> int:
-        """Tells how many jobs no thread has begun."""
+        """Return how many jobs no thread has begun."""
         return self._jobs.qsize()
 
     def submit(self, job: Callable[[], None]) -> asyncio.Future[None]:
-        """Has a job done; what it raises is logged and lost."""
+        """Run a job in a thread; an error is logged and not passed on."""
         future = self._loop.create_future()
         self._jobs.put((job, future))
         return future
 
     def close(self, timeout: float) -> None:
-        """Ends the threads once all jobs are done, or so many seconds have passed."""
+        """End the threads once all jobs are done, and return after `timeout` seconds at most."""
         ends = time.monotonic() + timeout
         for _ in self._threads:
             self._jobs.put(None)
@@ -71,7 +71,7 @@ class Threads:
     def _wake(self) -> None:
         try:
             self._loop.call_soon_threadsafe(self._settle)
-        except RuntimeError:  # the loop has ended, and with it who waited
+        except RuntimeError:  # the loop has ended, and all tasks with it
             logger.debug("the event loop has ended")
 
     def _settle(self) -> None:

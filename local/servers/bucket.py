@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from local.servers.sample_pictures import Picture, pictures
@@ -20,20 +20,20 @@ class S3Client(Protocol):
         ...
 
     def create_bucket(self, **arguments: Any) -> dict[str, Any]:
-        """Makes a bucket."""
+        """Make a bucket."""
         ...
 
     def list_objects_v2(self, **arguments: Any) -> dict[str, Any]:
-        """Names up to 1,000 objects."""
+        """Return up to 1,000 objects' names."""
         ...
 
     def put_object(self, **arguments: Any) -> dict[str, Any]:
-        """Stores an object."""
+        """Store an object."""
         ...
 
 
 def fill(client: S3Client, bucket: str, region: str | None, pictures: Iterable[Picture]) -> int:
-    """Makes the bucket where it is missing and puts the pictures that are not in it.
+    """Make the bucket where it is missing and put the pictures that are not in it.
 
     Args:
         client: the S3 to fill.
@@ -56,7 +56,7 @@ def fill(client: S3Client, bucket: str, region: str | None, pictures: Iterable[P
     except client.exceptions.ClientError as error:
         code = error.response["Error"]["Code"]
         raise SettingError(f"AWS_S3_BUCKET_NAME: the bucket cannot be made ({code})") from error
-    held = {item["Key"] for item in client.list_objects_v2(Bucket=bucket).get("Contents", ())}
+    held = set(_names(client, bucket))
     missing = [picture for picture in pictures if picture.name not in held]
     for picture in missing:
         client.put_object(
@@ -68,8 +68,19 @@ def fill(client: S3Client, bucket: str, region: str | None, pictures: Iterable[P
     return len(missing)
 
 
+def _names(client: S3Client, bucket: str) -> Iterator[str]:
+    """Yield the key of every object, however many there are."""
+    after: dict[str, str] = {}
+    while True:
+        page = client.list_objects_v2(Bucket=bucket, **after)
+        yield from (item["Key"] for item in page.get("Contents", ()))
+        if not page.get("IsTruncated"):
+            return
+        after = {"ContinuationToken": page["NextContinuationToken"]}
+
+
 def fill_with_samples(settings: Settings) -> int:
-    """Fills the bucket of the settings with the sample pictures.
+    """Fill the bucket of the settings with the sample pictures.
 
     Returns:
         How many were put.

@@ -1,4 +1,4 @@
-"""What can go wrong with a local server; each text is one line for the person at the terminal."""
+"""Errors of local servers; each text is one line for the person at the terminal."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class MemcachedServer:
     name = "memcached"
 
     def __init__(self, data_dir: Path, port: int, *, stays: bool = False) -> None:
-        """Describes it; nothing is started.
+        """Describe it; start nothing.
 
         Args:
             data_dir: folder for log and pid file; made if missing.
@@ -26,7 +26,7 @@ class MemcachedServer:
         """
         self._folder = data_dir.resolve()
         self._port = port
-        # SIGTERM takes it up to a second, and it has nothing to put in order.
+        # After SIGTERM it takes up to a second, and it has nothing to put in order.
         self._process = Process(self.name, self._folder, stays=stays, stop_signal=signal.SIGKILL)
 
     @property
@@ -40,7 +40,7 @@ class MemcachedServer:
         return f"127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Starts it, empty; one that runs already is left alone.
+        """Start it, empty; one that runs already is kept.
 
         Raises:
             PortInUse, ProgramMissing, ForeignData: see the text of each.
@@ -55,7 +55,7 @@ class MemcachedServer:
         self._process.start(Command(arguments, {"PATH": os.defpath}), self._port)
 
     def wait_ready(self, timeout: float = 10.0) -> None:
-        """Returns when it answers.
+        """Return when it answers.
 
         Raises:
             NotReady: it ended, or did not answer within `timeout` seconds.
@@ -63,5 +63,5 @@ class MemcachedServer:
         self._process.wait_until(lambda: answers(self._port, b"version\r\n", b"VERSION "), timeout)
 
     def stop(self) -> None:
-        """Stops it; what it held is lost, as it may be at any time."""
+        """Stop it; what it held is lost, as it may be at any time."""
         self._process.stop()

@@ -17,10 +17,10 @@ TEMPLATE = Path(__file__).parents[1] / "nginx.conf"
 
 
 def render(values: Mapping[str, str]) -> str:
-    """Fills in the template as the container's envsubst does.
+    """Return the configuration, filled in as the container's envsubst does.
 
     Args:
-        values: what stands for each `${NAME}`.
+        values: the value of each `${NAME}`.
 
     Raises:
         KeyError: one is missing.
@@ -33,7 +33,7 @@ class NginxServer:
 
     name = "nginx"
 
-    def __init__(  # each is a fact of its own about the place
+    def __init__(
         self,
         data_dir: Path,
         port: int,
@@ -44,7 +44,7 @@ class NginxServer:
         host: str = "127.0.0.1",
         stays: bool = False,
     ) -> None:
-        """Describes it; nothing is started.
+        """Describe it; start nothing.
 
         Args:
             data_dir: folder for configuration, temporary files, log and pid file.
@@ -75,7 +75,7 @@ class NginxServer:
         return self._process.pid
 
     def start(self) -> None:
-        """Starts it; one that runs already is left alone.
+        """Start it; one that runs already is kept.
 
         Raises:
             PortInUse, ProgramMissing, ForeignData: see the text of each.
@@ -91,7 +91,7 @@ class NginxServer:
         self._process.start(Command(arguments, {"PATH": os.defpath}), self._port)
 
     def wait_ready(self, timeout: float = 10.0) -> None:
-        """Returns when it accepts connections.
+        """Return when it accepts connections.
 
         Raises:
             NotReady: it ended, or did not answer within `timeout` seconds.
@@ -99,11 +99,11 @@ class NginxServer:
         self._process.wait_until(lambda: answers(self._port, b"", b"", near(self._host)), timeout)
 
     def stop(self) -> None:
-        """Lets requests in flight end and stops; idle connections are closed."""
+        """Stop it once requests in flight have ended; idle connections are closed."""
         self._process.stop(grace=10.0)
 
     def _user(self) -> str:
-        """As root the workers become whoever owns the storage, the one account sure to read it."""
+        """Return the directive that lets root's workers become the storage's owner."""
         if os.geteuid() != 0:
             return ""
         self._storage.mkdir(parents=True, exist_ok=True)

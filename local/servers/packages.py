@@ -1,4 +1,4 @@
-"""Installs missing servers on Debian-like machines, without letting any of them start."""
+"""The installation of missing servers on Debian-like machines; none of them is started by it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FORBID = "#!/bin/sh\nexit 101\n"
 
 
 def missing_packages(*, tools: bool = False) -> list[str]:
-    """Gives the Debian packages of the servers that are not installed.
+    """Return the Debian packages of the servers that are not installed.
 
     Args:
         tools: look for what tests and benchmarks use, too.
@@ -45,9 +45,9 @@ def missing_packages(*, tools: bool = False) -> list[str]:
 
 
 def install_missing(*, tools: bool = False) -> Iterator[str]:
-    """Installs what is missing by apt, as root or by sudo without a password.
+    """Install what is missing by apt, as root or by sudo without a password.
 
-    The packages' own services neither start nor are they enabled.
+    The packages' own services are neither started nor enabled.
 
     Args:
         tools: install what tests and benchmarks use, too.
@@ -79,9 +79,9 @@ def install_missing(*, tools: bool = False) -> Iterator[str]:
 
 
 def _php_curl() -> None:
-    """Raises `ProgramMissing` where PHP has no curl."""
+    """Raise `ProgramMissing` where PHP has no curl."""
     command = [find("php", "php-cli"), "-r", "exit((int) !extension_loaded('curl'));"]
-    if subprocess.run(command, check=False).returncode != 0:  # our own command
+    if subprocess.run(command, check=False).returncode != 0:
         raise ProgramMissing("PHP's extension curl (Debian package: php-curl)")
 
 
@@ -94,7 +94,7 @@ def _fails(lookup: Callable[[], object]) -> bool:
 
 
 def _prefix() -> Sequence[str] | None:
-    """Gives what stands before a command that needs root, or None where there is no way."""
+    """Return what precedes a command that needs root, or None where there is no way to be root."""
     if shutil.which("apt-get") is None:
         return None
     if os.geteuid() == 0:
@@ -119,7 +119,7 @@ def _nothing_starts(prefix: Sequence[str]) -> Iterator[None]:
 
 
 def _run(prefix: Sequence[str], *command: str, stdin: str = "") -> None:
-    done = subprocess.run(  # the commands are this module's own
+    done = subprocess.run(
         [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", *command],
         input=stdin,
         stdout=subprocess.PIPE,

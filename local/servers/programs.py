@@ -1,4 +1,4 @@
-"""Finds the programs of natively installed servers."""
+"""Where the programs of natively installed servers are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FURTHER_PLACES = (
 
 
 def find(program: str, package: str) -> str:
-    """Gives the absolute path of a program.
+    """Return the absolute path of a program.
 
     Args:
         program: its file name.

@@ -28,7 +28,7 @@ class RabbitPorts:
         amqp: clients.
         management: the management plugin's pages and API.
         distribution: Erlang's own, for rabbitmqctl.
-        mapper: epmd, which tells rabbitmqctl about the one before.
+        mapper: epmd, of which rabbitmqctl asks the distribution port.
     """
 
     amqp: int
@@ -43,7 +43,7 @@ class RabbitServer:
     name = "RabbitMQ"
 
     def __init__(self, data_dir: Path, ports: RabbitPorts, *, stays: bool = False) -> None:
-        """Describes it; nothing is started.
+        """Describe it; start nothing.
 
         Args:
             data_dir: folder for data, configuration, log and pid files; made if missing.
@@ -72,7 +72,7 @@ class RabbitServer:
         return self.url_of("/")
 
     def url_of(self, vhost: str) -> str:
-        """Gives the URL of a virtual host."""
+        """Return the URL of a virtual host."""
         name = quote(vhost, safe="")
         return f"amqp://{USER}:{self.password}@127.0.0.1:{self._ports.amqp}/{name}"
 
@@ -82,7 +82,7 @@ class RabbitServer:
         return f"http://127.0.0.1:{self._ports.management}"
 
     def start(self) -> None:
-        """Starts it and its port mapper; one that runs already is left alone.
+        """Start it and its port mapper; one that runs already is kept.
 
         Raises:
             PortInUse, ProgramMissing, ForeignData: see the text of each.
@@ -103,7 +103,7 @@ class RabbitServer:
         self._process.start(server, self._ports.amqp)
 
     def wait_ready(self, timeout: float = 120.0) -> None:
-        """Returns when it greets a client; its listeners start after everything else.
+        """Return when it greets a client; its listeners start after everything else.
 
         Raises:
             NotReady: it ended, or did not answer within `timeout` seconds.
@@ -113,16 +113,16 @@ class RabbitServer:
         )
 
     def stop(self) -> None:
-        """Stops it in order, then its port mapper."""
+        """Stop it in order, then its port mapper."""
         self._process.stop(grace=60.0)
         self._mapper.stop()
 
     def control(self, *arguments: str) -> Command:
-        """Gives the `rabbitmqctl` command for this instance."""
+        """Return the `rabbitmqctl` command for this instance."""
         return Command((str(_programs() / "rabbitmqctl"), *arguments), self.environment())
 
     def environment(self) -> dict[str, str]:
-        """Gives the environment that keeps the instance apart from every other one.
+        """Return the environment that keeps the instance apart from every other one.
 
         https://www.rabbitmq.com/docs/configure#supported-environment-variables
         """
@@ -148,7 +148,7 @@ class RabbitServer:
         }
 
     def configure(self) -> None:
-        """Writes its configuration, and its password at the first time."""
+        """Write its configuration, and its password the first time."""
         self._home.mkdir(parents=True, exist_ok=True)
         secret = self._home / "password"
         if not secret.exists():
@@ -158,7 +158,7 @@ class RabbitServer:
             "listeners.tcp.local": f"127.0.0.1:{self._ports.amqp}",
             "management.tcp.ip": "127.0.0.1",
             "management.tcp.port": str(self._ports.management),
-            "default_user": USER,  # made with the data, in the place of guest
+            "default_user": USER,  # made with the data, instead of guest
             "default_pass": self.password,
             "default_user_tags.administrator": "true",
             "log.console.level": "warning",
@@ -189,7 +189,7 @@ def running_url(data_dir: Path) -> str | None:
 
 
 def _programs() -> Path:
-    """Gives the folder of RabbitMQ's own scripts.
+    """Return the folder of RabbitMQ's own scripts.
 
     Debian's /usr/sbin/rabbitmq-server insists on the account rabbitmq and changes to it; the
     scripts that it wraps do not.

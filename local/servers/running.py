@@ -1,4 +1,4 @@
-"""Recognises a process again, so that nothing but our own is ever signalled."""
+"""Processes recognized by their start time, so that no other process is ever signaled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Running:
 
     Attributes:
         pid: process id.
-        started: when it started, in whatever form the system gives it.
+        started: when it started, in the form that the system has.
     """
 
     pid: int
@@ -26,7 +26,7 @@ class Running:
 
     @classmethod
     def of(cls, pid: int) -> Self | None:
-        """Gives the live process of that number, or None."""
+        """Return the live process of that number, or None."""
         started = _started(pid)
         return cls(pid, started) if started else None
 
@@ -36,13 +36,13 @@ class Running:
         return _started(self.pid) == self.started
 
     def signal(self, number: int) -> None:
-        """Sends it a signal; one that is gone is no error."""
+        """Send it a signal; a process that is gone is no error."""
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def kill_group(self) -> None:
-        """Kills it and what it left behind, such as the workers of a master that died.
+        """Kill it and what it left behind, such as the workers of a master that died.
 
         Every server leads a process group of its own. The system gives no process the number
         of a group that still has members, so a group whose leader is gone is still ours.
@@ -55,7 +55,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A started server on file, for whoever has to stop it later.
+    """A started server on file, for the process that has to stop it later.
 
     Attributes:
         server: the server's process.
@@ -66,14 +66,14 @@ class Record:
     owner: Running | None
 
     def save(self, path: Path) -> None:
-        """Writes it whole, or not at all."""
+        """Write it whole, or not at all."""
         draft = path.with_suffix(".new")
         draft.write_text(json.dumps(asdict(self)))
         draft.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Self | None:
-        """Reads what `save` wrote; None where there is nothing, or nothing readable."""
+        """Return what `save` wrote; None where there is no readable file."""
         try:
             content = json.loads(path.read_text())
             owner = content["owner"]
@@ -83,7 +83,7 @@ class Record:
 
 
 def _started(pid: int) -> str | None:
-    """Gives the start time of a live process; a zombie has ended."""
+    """Return the start time of a live process, or None; a zombie has ended."""
     if Path("/proc/self/stat").exists():
         try:
             # The name, second, may hold anything; the state is third, the start 22nd (proc(5)).
@@ -91,7 +91,7 @@ def _started(pid: int) -> str | None:
         except OSError:
             return None
         return None if after_name[0] in "ZX" else after_name[19]
-    shown = subprocess.run(  # a number is all that varies
+    shown = subprocess.run(
         ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)],
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""Sample pictures for a first look, drawn here: every call gives the same bytes."""
+"""Sample pictures for a first look, drawn here: every call draws the same bytes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Picture:
         name: its key in the bucket.
         size: width and height in pixels.
         grain: noise in percent.
-        seed: what tells its landscape from the others'.
+        seed: of its landscape.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Picture:
 
 
 def pictures() -> Iterator[Picture]:
-    """Gives the sample pictures, a few dozen, always the same ones in the same order."""
+    """Yield the sample pictures, a few dozen, always the same ones in the same order."""
     for seed, (name, size, grain) in enumerate(SPECIAL):
         yield Picture(name, size, grain, seed)
     for number in range(1, PLAIN + 1):
@@ -72,7 +72,7 @@ def pictures() -> Iterator[Picture]:
 
 
 def _landscape(size: tuple[int, int], chance: random.Random) -> Image.Image:
-    """Draws a sky with a sun behind rows of hills."""
+    """Return a sky with a sun behind rows of hills."""
     width, height = size
     hour = chance.random()
     high = (int(90 * hour), int(80 + 90 * hour), int(130 + 100 * hour))
@@ -91,6 +91,6 @@ def _landscape(size: tuple[int, int], chance: random.Random) -> Image.Image:
             for px in range(0, width + 8, 8)
         ]
         shade = 1 - row / HILLS
-        colour = (int(40 + 90 * shade), int(70 + 80 * shade), int(60 + 110 * shade))
-        pen.polygon([(0, height), *outline, (width + 8, height)], fill=colour)
+        color = (int(40 + 90 * shade), int(70 + 80 * shade), int(60 + 110 * shade))
+        pen.polygon([(0, height), *outline, (width + 8, height)], fill=color)
     return image

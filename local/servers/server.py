@@ -1,4 +1,4 @@
-"""What every local server can do, whichever program it is."""
+"""The interface of every local server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Server(Protocol):
     """A private instance of a server, its data below a folder of ours.
 
     Attributes:
-        name: what a person calls it, such as "PostgreSQL".
+        name: its name for people, such as "PostgreSQL".
     """
 
     name: str
@@ -20,7 +20,7 @@ class Server(Protocol):
         ...
 
     def start(self) -> None:
-        """Starts it and returns at once; one that runs already is left alone.
+        """Start it and return at once; one that runs already is kept.
 
         Raises:
             PortInUse, ProgramMissing, ForeignData, NoAccount: it cannot be started.
@@ -28,7 +28,7 @@ class Server(Protocol):
         ...
 
     def wait_ready(self, timeout: float) -> None:
-        """Returns when it answers.
+        """Return when it answers.
 
         Args:
             timeout: seconds to wait at most.
@@ -39,5 +39,5 @@ class Server(Protocol):
         ...
 
     def stop(self) -> None:
-        """Stops it in order and returns when it is gone; one that does not run is no error."""
+        """Stop it in order and return when it is gone; one that does not run is no error."""
         ...

@@ -37,7 +37,7 @@ class Cache(Protocol):
         ...
 
     def take_back(self, counters: Sequence[Counter]) -> None:
-        """Takes one from each counter, never below zero.
+        """Take one from each counter, never below zero.
 
         Raises:
             CacheUnavailable: as `count`.
@@ -45,7 +45,7 @@ class Cache(Protocol):
         ...
 
     def ping(self) -> None:
-        """Returns when the server answers.
+        """Return when the server answers.
 
         Raises:
             CacheUnavailable: as `count`.

@@ -85,7 +85,7 @@ class MemcachedCache:
         self._attempt([])
 
     def close(self) -> None:
-        """Closes the connections; the next use opens new ones."""
+        """Close the connections; the next use opens new ones."""
         self._client.close()
 
     def _ask(self, commands: Sequence[str]) -> bytes:
@@ -151,7 +151,7 @@ class _PooledClient(PooledClient):  # type: ignore[misc] # as above
 
 
 def _numbers(answer: bytes, expected: int) -> list[int]:
-    r"""Reads `VA <size>\r\n<number>\r\n` and `EN\r\n` (a miss, 0) in order."""
+    r"""Read `VA <size>\r\n<number>\r\n` and `EN\r\n` (a miss, 0) in order."""
     numbers = [int(number or 0) for number in _ANSWERS.findall(answer)]
     if len(numbers) != expected:
         raise CacheUnavailable("unexpected answer")

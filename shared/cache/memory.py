@@ -48,7 +48,7 @@ class MemoryCache:
                     self._counts[counter.key] = (number - 1, ends)
 
     def __len__(self) -> int:
-        """Gives the number of counters that are remembered."""
+        """Return the number of counters that are remembered."""
         return len(self._counts)
 
     def ping(self) -> None:

@@ -10,7 +10,9 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -24,7 +26,7 @@ class RateLimit:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `50/m`, `5/s`, `1000/h` or `off`.
+        """Read `50/m`, `5/s`, `1000/h` or `off`.
 
         Raises:
             ValueError: it is none of these.
@@ -49,7 +51,7 @@ def whole(minimum: int) -> Callable[[str], int]:
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:
-    """Reads one of the allowed words."""
+    """Read one of the allowed words."""
 
     def parse(text: str) -> str:
         if text not in allowed:
@@ -60,45 +62,120 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 
 
 def flag(text: str) -> bool:
-    """Reads 0 or 1."""
+    """Read 0 or 1."""
     return one_of("0", "1")(text) == "1"
 
 
 def key(text: str) -> bytes:
-    """Reads a key: its UTF-8 bytes."""
-    return text.encode()
+    """Read a key: its UTF-8 bytes, none of which is taken off.
+
+    Raises:
+        ValueError: it begins or ends with white space, such as the line end of a file. With it
+            the key would fit no signature, and without it perhaps none either.
+    """
+    return exact(text).encode()
+
+
+def exact(text: str) -> str:
+    """Read a text in which every character counts, such as a password.
+
+    Raises:
+        ValueError: it begins or ends with white space.
+    """
+    if text != text.strip():
+        raise ValueError("begins or ends with white space, such as the line end of a file")
+    return text
+
+
+EXACT = (key, exact)
+"""Parsers that get a text as it is; from any other, white space around it is taken off."""
+
+
+def folder(text: str) -> str:
+    """Read a folder's path; `~` and `~user` at its beginning are the home folders.
+
+    Raises:
+        ValueError: there is no such user, or the path begins with a variable, which only a shell
+            replaces.
+    """
+    if re.match(r"\$\{?[A-Za-z_]", text):
+        raise ValueError("expected a path; a variable in it is not replaced here")
+    if not text.startswith("~"):
+        return text
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError:
+        raise ValueError("no home folder of that name; ./ before it makes it plain") from None
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """Reads a URL of one of the schemes."""
+    """Read a URL of one of the schemes; one of http and https must name a host."""
+    beginnings = " or ".join(f"{scheme}://" for scheme in schemes)
 
     def parse(text: str) -> str:
-        if text.partition("://")[0] not in schemes or not text.partition("://")[2]:
-            raise ValueError(
-                f"expected a URL that begins with {' or '.join(f'{s}://' for s in schemes)}"
-            )
+        scheme, _, rest = text.partition("://")
+        if scheme.lower() not in schemes or not rest:
+            raise ValueError(f"expected a URL that begins with {beginnings}")
+        if re.search(r"\s", text):
+            raise ValueError("expected a URL without white space")
+        # Those of databases and brokers may have several hosts, or none: their drivers know.
+        if scheme.lower() in {"http", "https"}:
+            try:
+                parts = urlsplit(text)
+                named = parts.hostname and parts.port != 0
+            except ValueError:
+                named = False
+            if not named:
+                raise ValueError(f"expected {beginnings} with a host, and a port from 1 to 65535")
         return text
 
     return parse
 
 
 def bucket_name(text: str) -> str:
-    """Reads a bucket's name, as old and new rules allow it, or an access point's ARN."""
+    """Read a bucket's name, as old and new rules allow it, or an access point's ARN."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{3,255}|arn:[!-~]+", text):
         raise ValueError("expected the name of a bucket")
     return text
 
 
-def host_port(text: str) -> tuple[str, int]:
-    """Reads `host:port`."""
-    host, _, port = text.rpartition(":")
-    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
-        raise ValueError("expected host:port")
-    return host.strip("[]"), int(port)
+def host_port(*schemes: str) -> Callable[[str], tuple[str, int]]:
+    """Read `host:port`, or a URL of one of the schemes with no more than these."""
+    shown = " or ".join(("host:port", *(f"{scheme}://host:port" for scheme in schemes)))
+
+    def parse(text: str) -> tuple[str, int]:
+        scheme, separator, rest = text.partition("://")
+        if separator and scheme.lower() not in schemes:
+            raise ValueError(f"expected {shown}")
+        place = rest.removesuffix("/") if separator else text
+        host, _, port = place.rpartition(":")
+        if not _is_host(host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
+            raise ValueError(f"expected {shown}, without user, password or path")
+        return host.strip("[]"), int(port)
+
+    return parse
+
+
+def host_maybe_port(text: str) -> str:
+    """Read `host` or `host:port`."""
+    if not _is_host(text):
+        host_port()(text)
+    return text
+
+
+def _is_host(text: str) -> bool:
+    """Tell whether a text is a host's name or address; one of IPv6 may stand in brackets."""
+    if re.fullmatch(r"[A-Za-z0-9._-]+", text):
+        return True
+    try:
+        ipaddress.IPv6Address(text[1:-1] if text.startswith("[") and text.endswith("]") else text)
+    except ValueError:
+        return False
+    return True
 
 
 def networks(text: str) -> tuple[IpNetwork, ...]:
-    """Reads addresses and networks, separated by commas."""
+    """Read addresses and networks, separated by commas."""
     try:
         return tuple(ipaddress.ip_network(n.strip()) for n in text.split(",") if n.strip())
     except ValueError as error:

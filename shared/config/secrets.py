@@ -23,7 +23,7 @@ SUFFIX = "_ARN"
 def resolve(
     environment: Mapping[str, str], fetch: Callable[[str], str] | None = None
 ) -> Mapping[str, str]:
-    """Replaces every setting given by reference by its value.
+    """Replace every setting given by reference by its value.
 
     Args:
         environment: variable names to texts, the process's own for example.

@@ -8,15 +8,18 @@ may be given as the ARN of an AWS Secrets Manager secret instead (`SECRET_KEY_AR
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Self, TypeVar
 
 from shared.config.parsers import (
+    EXACT,
     IpNetwork,
     RateLimit,
     bucket_name,
     flag,
+    folder,
+    host_maybe_port,
     host_port,
     key,
     networks,
@@ -27,6 +30,9 @@ from shared.config.parsers import (
 from shared.errors import SettingError
 
 T = TypeVar("T")
+
+KEY_BYTES = 16
+"""Least length of a key outside a local run: 128 bits are beyond guessing if they are random."""
 
 
 def _setting(
@@ -63,10 +69,10 @@ class Settings:
         "RABBITMQ_URL", "RabbitMQ, the queue", url("amqp", "amqps"), None, secret=True
     )
     memcached_url: tuple[str, int] | None = _setting(
-        "MEMCACHED_URL", "memcached as host:port, for rate limits", host_port, None
+        "MEMCACHED_URL", "memcached as host:port, for rate limits", host_port("memcached"), None
     )
     storage_path: str | None = _setting(
-        "STORAGE_PATH", "folder in which the files end", default=None
+        "STORAGE_PATH", "folder in which the files end", folder, None
     )
     source: str = _setting(
         "SOURCE", "where objects come from: s3 or nasa", one_of("s3", "nasa"), "s3"
@@ -83,7 +89,10 @@ class Settings:
         "AWS_ENDPOINT_URL_S3", "an S3 server other than AWS", url("http", "https"), None
     )
     localstack_host: str | None = _setting(
-        "LOCALSTACK_HOST", "LocalStack, used where no endpoint is given", default=None
+        "LOCALSTACK_HOST",
+        "LocalStack, used where no endpoint is given",
+        host_maybe_port,
+        None,
     )
     nasa_api_url: str = _setting(
         "NASA_API_URL",
@@ -219,39 +228,58 @@ class Settings:
     )
 
     @classmethod
-    def from_mapping(cls, environment: Mapping[str, str], required: Iterable[str] = ()) -> Self:
-        """Reads the settings; an empty value counts as not given.
+    def from_mapping(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings; an empty value counts as not given.
 
         Args:
             environment: variable names to texts.
-            required: the variables that the caller cannot do without.
 
         Raises:
-            SettingError: one is missing or wrong; the text names the variable, never its value.
+            SettingError: one is invalid; the text names the variable, never its value.
         """
-        for name in required:
-            if not environment.get(name):
-                raise SettingError(f"{name} is not set")
         values = {}
         for item in fields(cls):
-            text = environment.get(item.metadata["name"])
-            if not text:
+            parse, text = item.metadata["parse"], environment.get(item.metadata["name"], "")
+            if not text.strip():
                 continue
             try:
-                values[item.name] = item.metadata["parse"](text)
+                values[item.name] = parse(text if parse in EXACT else text.strip())
             except ValueError as error:
                 about = f"{item.metadata['name']}: {error}"
                 raise SettingError(about) from error
         return cls(**values)
 
+    def require_long_keys(self) -> None:
+        """Make sure that nothing that signs can be guessed, where others reach the service.
+
+        Raises:
+            SettingError: outside a local run one is shorter than `KEY_BYTES`.
+        """
+        if self.local_run:
+            return
+        for value, name in (
+            (self.secret_key, "SECRET_KEY"),
+            (self.secret_key_previous, "SECRET_KEY_PREVIOUS"),
+            (self.admin_session_key, "ADMIN_SESSION_KEY"),
+        ):
+            if value is not None and len(value) < KEY_BYTES:
+                raise SettingError(
+                    f"{name}: at least {KEY_BYTES} bytes are needed where others reach the service"
+                )
+
     @property
     def signing_keys(self) -> tuple[bytes, ...]:
-        """The keys that a request may be signed with, the current one first."""
-        return tuple(k for k in (self.secret_key, self.secret_key_previous) if k)
+        """The keys that a request may be signed with, the current one first.
+
+        Raises:
+            SettingError: there is none.
+        """
+        current = needed(self.secret_key, "SECRET_KEY")
+        return (current, self.secret_key_previous) if self.secret_key_previous else (current,)
 
 
 def needed(value: T | None, name: str) -> T:
-    """Gives a setting that must be there.
+    """Return a setting that must be there.
 
     Raises:
         SettingError: it is not set.
@@ -262,5 +290,5 @@ def needed(value: T | None, name: str) -> T:
 
 
 def environment() -> Mapping[str, str]:
-    """Gives the process's own environment, for the composition roots."""
+    """Return the process's own environment, for the composition roots."""
     return os.environ

@@ -9,7 +9,7 @@ from shared.config.parsers import IpNetwork
 
 
 def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IpNetwork]) -> str:
-    """Finds the client's address.
+    """Find the client's address.
 
     Each proxy appends the peer it saw to `X-Forwarded-For`, so the list is read from its end for
     as long as the one who wrote an entry is trusted. A stranger can write anything in front.

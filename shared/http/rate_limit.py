@@ -33,7 +33,7 @@ class Limited:
 
 
 def retry_after(limit: RateLimit, current: int, previous: int, elapsed: float) -> int:
-    """Tells whether a request is over the limit, and for how long.
+    """Return whether a request is over the limit, and for how long.
 
     With 50 a minute:
 
@@ -80,7 +80,7 @@ class RateLimiter:
         self._clock = clock
 
     def check(self, limited: Sequence[Limited]) -> None:
-        """Counts one request against every limit, in one round trip.
+        """Count one request against every limit, in one round trip.
 
         Raises:
             TooManyRequests: it is over one of them.

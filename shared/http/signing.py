@@ -19,7 +19,7 @@ def sign(key: bytes, body: bytes) -> str:
 
 
 def verify(keys: Sequence[bytes], body: bytes, header: str | None) -> bytes:
-    """Checks the Authorization header of a request.
+    """Check the Authorization header of a request.
 
     Whatever is wrong with a header that is there, the answer is the same and takes the same
     path: every key is tried, each in constant time.

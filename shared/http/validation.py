@@ -27,7 +27,7 @@ _MEDIA_TYPE = re.compile(
 
 
 def _storable(text: str) -> str:
-    """Refuses what no UTF-8 database text can hold."""
+    """Refuse what no UTF-8 database text can hold."""
     if "\x00" in text:
         raise ValueError("must not contain NUL")
     try:
@@ -93,7 +93,7 @@ def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def parse(body: bytes) -> SyncRequest:
-    """Reads a request's body.
+    """Read a request's body.
 
     Raises:
         MalformedJson: it is not one JSON object in UTF-8 with unique names.

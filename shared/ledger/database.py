@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 import aiosql
 import psycopg2
 from psycopg2 import extensions
+from psycopg2.extras import NamedTupleCursor
 
 from shared.errors import LedgerUnavailable
 from shared.ledger.failures import is_unavailable
@@ -26,7 +27,8 @@ from shared.ledger.failures import is_unavailable
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
+Row = Any
+"""A named tuple, its fields named as the statement's columns are."""
 
 CONNECT_SECONDS = 3.0
 """Seconds to wait for a connection, then for the answer to a statement. A server that is frozen
@@ -39,7 +41,7 @@ class Transaction(Protocol):
     """The open transaction of `Database.transaction`."""
 
     def __call__(self, name: str, **parameters: object) -> list[Row]:
-        """Runs one named statement of the transaction and gives its rows; never a second time.
+        """Run one named statement of the transaction and return its rows; never a second time.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable; the transaction is lost.
@@ -69,7 +71,7 @@ class Database:
         self._outage = False
 
     def run(self, name: str, **parameters: object) -> list[Row]:
-        """Runs one named statement in a transaction of its own and gives its rows.
+        """Run one named statement in a transaction of its own and return its rows.
 
         A kept connection may have died while nobody used it, so a statement that fails on one is
         run once more on a new one. It may then have been executed twice: every statement that
@@ -84,7 +86,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Runs the statements of its block in one transaction.
+        """Run the statements of its block in one transaction.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable; whether the commit took place is then
@@ -116,7 +118,7 @@ class Database:
     def _perform(
         self, operation: Callable[[extensions.connection], T]
     ) -> tuple[extensions.connection, T]:
-        """Performs an operation; its connection is the caller's to give back."""
+        """Perform an operation; its connection is the caller's to give back."""
         kept = self._take()
         if kept is not None:
             try:
@@ -159,6 +161,7 @@ class Database:
         connection = psycopg2.connect(
             self._url,
             connection_factory=_TimedConnection,
+            cursor_factory=NamedTupleCursor,
             application_name="external-storage-sync",
         )
         connection.autocommit = True
@@ -221,7 +224,7 @@ class _TimedConnection(extensions.connection):
 
 
 def wait_for_answer(connection: extensions.connection) -> None:
-    """Waits for the server, but not for ever (psycopg2 calls this for every wait).
+    """Wait for the server, but not forever (psycopg2 calls this for every wait).
 
     Connections that others make in this process, for migrations, wait as long as they need.
 

@@ -32,7 +32,7 @@ def is_unavailable(error: psycopg2.Error) -> bool:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Translates errors of connections that somebody else makes.
+    """Translate errors of connections that somebody else makes.
 
     Raises:
         LedgerUnavailable: PostgreSQL is unreachable; the text says why, in one line.

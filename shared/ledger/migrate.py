@@ -19,7 +19,7 @@ LOCK = 5_270_001
 
 
 def migrate(url: str) -> list[str]:
-    """Applies the migrations that are missing.
+    """Apply the migrations that are missing.
 
     Args:
         url: a `postgresql://` URL of a role that may create tables.

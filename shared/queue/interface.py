@@ -18,7 +18,7 @@ class Queue(Protocol):
     """The queue `sync` and its dead letters."""
 
     def publish_all(self, messages: Iterable[SyncMessage]) -> set[int]:
-        """Publishes the messages of many rows and waits for the confirms.
+        """Publishes the messages of many rows and wait for the confirms.
 
         Returns:
             The ids of the rows whose messages the broker confirmed to be in the queue.
@@ -28,7 +28,7 @@ class Queue(Protocol):
         """
 
     def depth(self) -> int:
-        """Counts the messages that wait for a worker.
+        """Count the messages that wait for a worker.
 
         Raises:
             QueueUnavailable: the broker is unreachable or has no such queue.
@@ -47,7 +47,7 @@ class Queue(Protocol):
         """
 
     def close(self) -> None:
-        """Ends the connection, if there is one."""
+        """End the connection, if there is one."""
 
 
 class NullQueue:
@@ -63,9 +63,9 @@ class NullQueue:
         return 0
 
     def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
-        """Keeps the message in the log, since there is no other place for it."""
+        """Keep the message in the log, since there is no other place for it."""
         kept = {k: header_text(v) for k, v in headers.items()}
         logger.error("Unreadable message", extra={"data": data, "reason": reason, "headers": kept})
 
     def close(self) -> None:
-        """Does nothing: nothing is open."""
+        """Do nothing: nothing is open."""

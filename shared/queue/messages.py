@@ -47,7 +47,7 @@ class SyncMessage:
 
     @classmethod
     def decode(cls, body: bytes, headers: Mapping[str, object] | None = None) -> Self:
-        """Reads a message.
+        """Read a message.
 
         Args:
             body: the bytes as they were published.
@@ -63,7 +63,7 @@ class SyncMessage:
 
 
 def header_text(value: object) -> str:
-    """Reads a header's value as text; empty where it is none."""
+    """Read a header's value as text; empty where it is none."""
     match value:
         case str():
             return value

@@ -50,7 +50,7 @@ class Delivery:
 
     @classmethod
     def of(cls, message: SyncMessage, *, timestamp: int | None = None) -> Delivery:
-        """Gives the delivery of a message that never went through a broker."""
+        """Return the delivery of a message that never went through a broker."""
         return cls(
             body=message.body,
             headers=message.headers,
@@ -83,7 +83,7 @@ def build(
     vhost: str = "/",
     arn: str = LOCAL_ARN,
 ) -> dict[str, Any]:
-    """Makes the event that hands a batch of deliveries to a function.
+    """Make the event that hands a batch of deliveries to a function.
 
     Args:
         deliveries: the batch, in the queue's order.
@@ -102,7 +102,7 @@ def build(
 
 
 def read(event: Mapping[str, Any]) -> Sequence[SyncMessage | Unreadable]:
-    """Reads the messages of an event, of all its queues, in order.
+    """Read the messages of an event, of all its queues, in order.
 
     Raises:
         UnreadableMessage: it is no `aws:rmq` event at all.
@@ -152,7 +152,7 @@ def _message(delivery: Delivery) -> dict[str, Any]:
 
 
 def _plain(value: object) -> Any:
-    """Gives a header's value as the mapping shows it: a string as the object of its bytes."""
+    """Return a header's value as the mapping shows it: a string as the object of its bytes."""
     match value:
         case str() | bytes():
             return {"bytes": list(value.encode() if isinstance(value, str) else value)}
@@ -180,7 +180,7 @@ def _timestamp(seconds: int | None) -> str | None:
 
 
 def _java_date(seconds: int) -> str:
-    """Writes a time as Java's default format does, in English whatever the locale here."""
+    """Write a time as Java's default format does, in English whatever the locale here."""
     when = datetime.fromtimestamp(seconds, UTC)
     hour = when.hour % _NOON or _NOON
     half = "AM" if when.hour < _NOON else "PM"

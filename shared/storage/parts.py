@@ -18,7 +18,7 @@ _NAME = re.compile(r"\d+\.\d+\.(part|journal|journal-new)")
 
 
 def part_name(row_id: int, attempt: int) -> str:
-    """Return the file name of an attempt's part, unique for ever."""
+    """Return the file name of an attempt's part, unique forever."""
     return f"{row_id}.{attempt}.part"
 
 

@@ -18,7 +18,7 @@ from shared.http.signing import sign
 from tests.conftest import missing
 from tests.helpers.servers import free_port, wait_for
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 KEY = "a key of the tests"
 CREATED = 201
 

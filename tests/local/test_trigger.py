@@ -16,7 +16,7 @@ from typing import Any
 import pika
 import pytest
 
-from local.trigger import Trigger, rest
+from local.trigger import Trigger, backoff
 from shared.errors import LedgerUnavailable
 from shared.queue.messages import SyncMessage
 from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
@@ -174,7 +174,7 @@ def test_a_failed_batch_comes_again_after_a_pause(
     assert sorted(worker.seen()) == [1, 2, 3, 4, 5]
     assert queue.depth() == 0
     failures = [r for r in caplog.records if r.levelno == logging.ERROR]
-    assert [r.getMessage() for r in failures] == ["batch failed, it goes back to the queue"] * 2
+    assert [r.getMessage() for r in failures] == ["batch failed, it returns to the queue"] * 2
     assert not [r for r in failures if r.exc_info]
 
 
@@ -182,11 +182,11 @@ def test_a_failed_batch_comes_again_after_a_pause(
     ("failures", "least", "most"),
     [(0, 0.5, 1.0), (1, 1.0, 2.0), (3, 4.0, 8.0), (4, 8.0, 8.0), (10_000, 8.0, 8.0)],
 )
-def test_the_rest_after_a_failed_batch_grows_to_what_work_may_take_to_resume(
+def test_the_backoff_after_a_failed_batch_grows_to_what_work_may_take_to_resume(
     failures: int, least: float, most: float
 ) -> None:
-    assert rest(failures, 0.0) == pytest.approx(least)
-    assert rest(failures, 1.0) == pytest.approx(most)
+    assert backoff(failures, 0.0) == pytest.approx(least)
+    assert backoff(failures, 1.0) == pytest.approx(most)
 
 
 def test_a_fault_of_the_program_is_logged_with_its_traceback(

@@ -1,16 +1,20 @@
-"""The dashboard: what the service does now, did in the last hour and day, and how it stands."""
+"""The dashboard: what the service does now, did in the last hour and day, and its servers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
-from functions.admin.dashboard.health import Probes
+from functions.admin.dashboard.health import HealthChecks
 from functions.admin.dashboard.plots import latency_plot, rate_plot
 from functions.admin.dashboard.rates import begin, period
-from functions.admin.records import Objects
+from functions.admin.records import Records
+from functions.admin.web.context import RequestContext
+from functions.admin.web.rendering import Templates
 from shared.errors import FileUnreadable
+from shared.http.event import Response
 from shared.ledger.ledger import Ledger
 from shared.storage.reading import StoredFiles
 
@@ -18,63 +22,89 @@ MINUTE = timedelta(minutes=1)
 PERIODS = (("last hour", MINUTE, 60), ("last day", 15 * MINUTE, 96))
 """Name, length of a step, number of steps."""
 
+REFRESH_SECONDS = 10
+"""How often a browser refreshes the dashboard."""
+
 NEARLY_FULL = 0.1
-"""Below this part of free room the storage is shown as nearly full."""
+"""With less than this part of it free, the storage is shown as nearly full."""
 
 
-class Dashboard:
-    """Gathers what the dashboard shows.
+class DashboardPages:
+    """Shows the dashboard.
 
     Args:
-        ledger: counts.
-        objects: rates and reasons.
+        templates: renders the pages.
+        ledger: counts objects.
+        records: reads rates and reasons.
         files: the storage.
-        probes: the servers.
-        clock: gives the time now, aware.
+        health: asks the servers.
+        clock: returns the time now, aware.
     """
 
     def __init__(
         self,
+        *,
+        templates: Templates,
         ledger: Ledger,
-        objects: Objects,
+        records: Records,
         files: StoredFiles,
-        probes: Probes,
+        health: HealthChecks,
         clock: Callable[[], datetime],
     ) -> None:
+        self._templates = templates
         self._ledger = ledger
-        self._objects = objects
+        self._records = records
         self._files = files
-        self._probes = probes
+        self._health = health
         self._clock = clock
 
-    def values(self) -> dict[str, Any]:
-        """Gives what the template shows.
+    def show(self, context: RequestContext) -> Response:
+        """Show the dashboard.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
         """
+        return self._templates.render(
+            "dashboard.html", context, refresh_seconds=REFRESH_SECONDS, **self._values()
+        )
+
+    def live(self, context: RequestContext) -> Response:
+        """Show the part of the dashboard that refreshes itself.
+
+        Raises:
+            LedgerUnavailable: PostgreSQL is unreachable.
+        """
+        return self._templates.render("live.html", context, **self._values())
+
+    def outage(self, context: RequestContext) -> Response:
+        """Show what can be shown without the ledger."""
+        return self._templates.render(
+            "outage.html",
+            context,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            health=self._health.run(),
+            space=self._space(),
+        )
+
+    def _values(self) -> dict[str, Any]:
         now = self._clock()
-        health = self._probes.ask()
+        health = self._health.run()
         periods = []
         for name, length, steps in PERIODS:
             begins = begin(now, length, steps)
-            found = period(name, self._objects.rates(begins, length), begins, length, steps)
+            found = period(name, self._records.rates(begins, length), begins, length, steps)
             periods.append((found, rate_plot(found), latency_plot(found)))
-        reasons = self._objects.failure_reasons()
+        reasons = self._records.failure_reasons()
         return {
             "now": now,
             "counts": self._ledger.counts(),
             "oldest": self._ledger.oldest_queued_seconds(),
             "periods": periods,
             "reasons": reasons,
-            "explained": sum(count for _, count in reasons),
+            "explained": sum(reason.objects for reason in reasons),
             "space": self._space(),
             "health": health,
         }
-
-    def outage(self) -> dict[str, Any]:
-        """Gives what can be shown without the ledger."""
-        return {"now": self._clock(), "health": self._probes.ask(), "space": self._space()}
 
     def _space(self) -> dict[str, Any] | None:
         try:

@@ -10,12 +10,17 @@ from functions.admin.dashboard.rates import Period
 from functions.admin.web import formatting
 
 WIDTH, HEIGHT = 600.0, 150.0
-"""The drawing's own units; it is scaled to the width of its card."""
+"""The plot's own units; the page scales it to the width of its card."""
 
 FILLED = 0.72
 """Part of a step's width that its bar fills."""
 
-TEN = 10
+BASE = 10
+ROUND = (1, 2, 3, 4, 5, 6, 8, BASE)
+"""Multiples of a power of ten at which a scale may end."""
+
+TICKS = 4
+"""Times along the bottom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Bar:
         y: upper edge.
         width: horizontally.
         height: vertically.
-        name: of its colour.
+        name: of its color, a class in admin.css.
         title: what it stands for, in words.
     """
 
@@ -48,7 +53,7 @@ class Plot:
         lines: name and points of each line of a latency plot.
         scale: height and label of each horizontal line.
         times: position and label along the bottom.
-        summary: the same in one sentence, for those who do not see it.
+        summary: the same in one sentence, for people who can't see it.
     """
 
     bars: Sequence[Bar]
@@ -59,8 +64,8 @@ class Plot:
 
 
 def rate_plot(period: Period) -> Plot:
-    """Draws how many ended in each step: synced, with retried and failed on top."""
-    tallest = max((s.synced + s.retried + s.failed for s in period.steps), default=0)
+    """Return the plot of what ended in each step: synced, with retries and failed on top."""
+    tallest = max((s.synced + s.retries + s.failed for s in period.steps), default=0)
     top = _round_up(tallest)
     width = WIDTH / len(period.steps)
     bars = []
@@ -68,7 +73,7 @@ def rate_plot(period: Period) -> Plot:
         y = HEIGHT
         for name, count in (
             ("synced", step.synced),
-            ("retry", step.retried),
+            ("retry", step.retries),
             ("failed", step.failed),
         ):
             if count:
@@ -85,33 +90,34 @@ def rate_plot(period: Period) -> Plot:
         lines=(),
         scale=[(0.0, formatting.count(top)), (HEIGHT / 2, formatting.count(top // 2))],
         times=_times(period),
-        summary=f"{formatting.count(total.synced)} synced, {formatting.count(total.retried)} retries, "  # noqa: E501
+        summary=f"{formatting.count(total.synced)} synced, "
+        f"{formatting.count(total.retries)} {'retry' if total.retries == 1 else 'retries'}, "
         f"{formatting.count(total.failed)} failed in the {period.name}",
     )
 
 
 def latency_plot(period: Period) -> Plot:
-    """Draws how long objects took from request to file: the median and 95 in 100."""
-    slowest = max((s.slowest or 0.0 for s in period.steps), default=0.0)
+    """Return the plot of how long objects took from request to file: p50 and p95."""
+    slowest = max((s.p95 or 0.0 for s in period.steps), default=0.0)
     top = 2.0 ** math.ceil(math.log2(slowest)) if slowest else 1.0
     total = period.total
-    told = "no object was synced"
-    if total.median is not None and total.slowest is not None:
-        told = f"p50 {formatting.span(total.median)}, p95 {formatting.span(total.slowest)}"
+    latencies = "nothing synced"
+    if total.p50 is not None and total.p95 is not None:
+        latencies = f"p50 {formatting.span(total.p50)}, p95 {formatting.span(total.p95)}"
     return Plot(
         bars=(),
         lines=[
-            *_lines("p95", [s.slowest for s in period.steps], top),
-            *_lines("p50", [s.median for s in period.steps], top),
+            *_lines("p95", [s.p95 for s in period.steps], top),
+            *_lines("p50", [s.p50 for s in period.steps], top),
         ],
         scale=[(0.0, formatting.span(top)), (HEIGHT / 2, formatting.span(top / 2))],
         times=_times(period),
-        summary=f"From request to file in the {period.name}: {told}",
+        summary=f"From request to file in the {period.name}: {latencies}",
     )
 
 
 def _lines(name: str, values: Sequence[float | None], top: float) -> list[tuple[str, str]]:
-    """Gives SVG paths: through the known values, broken where there is none, and lonely ones."""
+    """Return two SVG paths: a line through the known values, and dots for lonely ones."""
     width = WIDTH / len(values)
     line, lonely, drawing = [], [], False
     for number, value in enumerate(values):
@@ -125,7 +131,7 @@ def _lines(name: str, values: Sequence[float | None], top: float) -> list[tuple[
         elif followed:
             line.append(f"M{point}")
         else:
-            # A line to itself: with round ends it is seen as a dot.
+            # From a point to itself: round ends make it a dot.
             lonely.append(f"M{point}L{point}")
         drawing = True
     return [(name, "".join(line)), (f"{name} dot", "".join(lonely))]
@@ -133,7 +139,7 @@ def _lines(name: str, values: Sequence[float | None], top: float) -> list[tuple[
 
 def _times(period: Period) -> list[tuple[float, str]]:
     steps = period.steps
-    every = len(steps) // 4
+    every = len(steps) // TICKS
     return [
         (_short(n * WIDTH / len(steps)), f"{steps[n].begins:%H:%M}")
         for n in range(0, len(steps), every)
@@ -141,11 +147,11 @@ def _times(period: Period) -> list[tuple[float, str]]:
 
 
 def _round_up(number: int) -> int:
-    """Gives the next even number that people count by: 2, 4, 6, 8, 10, 20, 30, 40, 50, 60, 80."""
-    if number <= TEN:
+    """Return the next even number to end a scale at: 2, 4, 6, 8, 10, 20, 30, 40, 50, 60, 80."""
+    if number <= BASE:
         return max(2, number + number % 2)
-    power = int(f"1{'0' * (len(str(number)) - 1)}")
-    return next(n * power for n in (1, 2, 3, 4, 5, 6, 8, TEN) if n * power >= number)
+    power: int = BASE ** (len(str(number)) - 1)
+    return next(n * power for n in ROUND if n * power >= number)
 
 
 def _short(number: float) -> float:

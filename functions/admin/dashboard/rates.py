@@ -13,6 +13,9 @@ from functions.admin.records import Rate
 FIRST_BUCKET_SECONDS = 0.125
 """Bucket n holds what took less than 2^n times this, see latency_bucket in the migrations."""
 
+MEDIAN, P95 = 0.5, 0.95
+"""The parts of all objects that the latencies p50 and p95 are about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -21,19 +24,18 @@ class Step:
     Attributes:
         begins: its beginning.
         synced: objects whose files were put in place.
-        retried: attempts that are to be repeated, lost ones included.
+        retries: attempts that are followed by a retry, those of dead workers included.
         failed: objects given up.
-        median: seconds from request to file that half of the synced took at most; None when
-            none was synced.
-        slowest: the same of 95 in 100.
+        p50: seconds from request to file, the median of the synced; None if there are none.
+        p95: the 95th percentile likewise.
     """
 
     begins: datetime
     synced: int
-    retried: int
+    retries: int
     failed: int
-    median: float | None
-    slowest: float | None
+    p50: float | None
+    p95: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Period:
         name: in words.
         steps: in order; the last one is not over yet.
         length: of a step.
-        total: all of it in one.
+        total: the whole period as one step.
     """
 
     name: str
@@ -54,12 +56,12 @@ class Period:
 
     @property
     def per_second(self) -> float:
-        """Objects synced in each second, on average over the whole period."""
+        """Objects synced per second, on average over the whole period."""
         return self.total.synced / (len(self.steps) * self.length.total_seconds())
 
 
 def begin(now: datetime, length: timedelta, steps: int) -> datetime:
-    """Gives when a period of so many steps begins, the current step included."""
+    """Return when a period of so many steps begins, the current step included."""
     seconds = length.total_seconds()
     current = math.floor(now.timestamp() / seconds) * seconds
     return datetime.fromtimestamp(current, UTC) - (steps - 1) * length
@@ -68,7 +70,7 @@ def begin(now: datetime, length: timedelta, steps: int) -> datetime:
 def period(
     name: str, rates: Iterable[Rate], begins: datetime, length: timedelta, steps: int
 ) -> Period:
-    """Arranges counters in steps, empty ones included."""
+    """Return counters arranged in steps, empty ones included."""
     by_step: dict[datetime, list[Rate]] = {begins + n * length: [] for n in range(steps)}
     everything = []
     for rate in rates:
@@ -89,15 +91,18 @@ def _step(begins: datetime, rates: Iterable[Rate]) -> Step:
     return Step(
         begins=begins,
         synced=outcomes["synced"],
-        retried=outcomes["retry"] + outcomes["lost"],
+        retries=outcomes["retry"] + outcomes["lost"],
         failed=outcomes["failed"],
-        median=quantile(buckets, 0.5),
-        slowest=quantile(buckets, 0.95),
+        p50=quantile(buckets, MEDIAN),
+        p95=quantile(buckets, P95),
     )
 
 
 def quantile(buckets: Counter[int], part: float) -> float | None:
-    """Estimates the seconds that a part of all took at most, evenly spread within a bucket."""
+    """Return the seconds that a part of all took at most, None if there are none.
+
+    An estimate: what a bucket holds is taken as evenly spread.
+    """
     rest = part * buckets.total()
     for bucket, number in sorted(buckets.items()):
         if number and rest <= number:

@@ -1,7 +1,8 @@
-"""`/media/<file_name>`: a stored file's content, for whoever is logged in."""
+"""`/media/<file_name>`: the content of a stored file, for users who are logged in."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from urllib.parse import quote
 
 from functions.admin.errors import NotFound
@@ -10,66 +11,72 @@ from functions.admin.media.ranges import (
     ByteRange,
     Unsatisfiable,
     byte_range,
-    range_counts,
-    unchanged,
+    is_unchanged,
+    range_applies,
 )
-from functions.admin.records import Objects, Recorded
-from functions.admin.web.rendering import SAFE_HEADERS
+from functions.admin.records import FileRecord, Records
+from functions.admin.web.context import RequestContext
+from functions.admin.web.responses import SAFE_HEADERS
 from shared.http.event import Request, Response
 from shared.storage.reading import StoredFile, StoredFiles
 
-PREFIX = "/media/"
+LARGEST_RESPONSE = 32 * 1024 * 1024
+"""Bytes of one response. It is held in memory as a whole, and several are at a time."""
+
+LARGEST_RESPONSE_ON_LAMBDA = 4 * 1024 * 1024
+"""A response of a Lambda function has 6 MB at most, and a file in it is base64: four thirds."""
+
 INTERNAL = "/protected-media/"
-"""What nginx calls the storage, see local/nginx.conf."""
+"""Where nginx finds the storage, see local/nginx.conf."""
 
 TOO_LARGE = (
-    "This file is larger than one answer may be here. Ask for it in pieces (Range: bytes=0-), "
-    "or save it from its page in the admin, which does so.\n"
+    "This file is too large for one response. Request it in parts (Range: bytes=0-), or download "
+    "it from its page in the admin, which does so.\n"
 )
 
 
 class Media:
-    """Answers requests for files.
+    """Serves files.
 
     Args:
-        objects: tells which names there are, and their types and digests.
+        records: tells which files there are, their types and digests.
         files: the storage.
-        largest: bytes of one answer; Lambda bounds them, and memory everywhere.
-        accelerated: nginx stands before us and sends the file itself.
+        largest_response: bytes of one response.
+        accelerated: nginx stands in front and sends the file itself.
     """
 
     def __init__(
-        self, objects: Objects, files: StoredFiles, largest: int, *, accelerated: bool
+        self, records: Records, files: StoredFiles, largest_response: int, *, accelerated: bool
     ) -> None:
-        self._objects = objects
+        self._records = records
         self._files = files
-        self.largest = largest
+        self._largest_response = largest_response
         self._accelerated = accelerated
 
-    def answer(self, request: Request) -> Response:
-        """Gives the file, a part of it, or the word that the client has it.
+    def file(self, context: RequestContext, file_name: str) -> Response:
+        """Return the file, a part of it, or 304 if the client has it already.
 
         Raises:
             NotFound: no synced object has this name.
-            FileUnreadable: its file is missing or cannot be read.
+            FileUnreadable: its file is missing or can't be read.
+            LedgerUnavailable: PostgreSQL is unreachable.
         """
-        recorded = self._objects.newest_file(request.path.removeprefix(PREFIX).replace("\0", ""))
-        if recorded is None or recorded.sha256 is None:
+        record = self._records.newest_file(file_name.replace("\0", ""))
+        if record is None or record.sha256 is None:
             raise NotFound
-        headers = self._headers(recorded)
+        headers = self._headers(record)
         if self._accelerated:
-            headers["x-accel-redirect"] = INTERNAL + quote(recorded.file_name, safe="/")
-            return Response(200, headers=headers)
-        with self._files.open(recorded.file_name) as file:
-            return self._read(request, recorded.sha256, file, headers)
+            headers["x-accel-redirect"] = INTERNAL + quote(record.file_name, safe="/")
+            return Response(HTTPStatus.OK, headers=headers)
+        with self._files.open(record.file_name) as file:
+            return self._read(context.request, record.sha256, file, headers)
 
-    def _headers(self, recorded: Recorded) -> dict[str, str]:
-        how = treatment(recorded.file_type)
-        name = content_disposition(recorded.file_name, inline=how.inline)
+    def _headers(self, record: FileRecord) -> dict[str, str]:
+        how = treatment(record.file_type)
         headers = {
             **SAFE_HEADERS,
             "content-type": how.content_type,
-            "content-disposition": name,
+            "content-disposition": content_disposition(record.file_name, inline=how.inline),
             "content-security-policy": how.policy,
             "cache-control": "private, no-cache",
         }
@@ -81,24 +88,25 @@ class Media:
         self, request: Request, sha256: bytes, file: StoredFile, headers: dict[str, str]
     ) -> Response:
         headers["accept-ranges"] = "bytes"
-        # The time is part of it: whatever was changed behind the ledger's back is another file.
+        # With the time: content that was changed without the ledger is another version.
         etag = headers["etag"] = f'"{sha256.hex()}-{file.changed:x}"'
-        if unchanged(request.headers.get("if-none-match"), etag):
-            return Response(304, headers=headers)
+        if is_unchanged(request.headers.get("if-none-match"), etag):
+            return Response(HTTPStatus.NOT_MODIFIED, headers=headers)
         try:
             asked = byte_range(request.headers.get("range"), file.size)
         except Unsatisfiable:
             headers["content-range"] = f"bytes */{file.size}"
-            return Response(416, headers=headers)
-        if not range_counts(request.headers.get("if-range"), etag):
+            return Response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
+        if not range_applies(request.headers.get("if-range"), etag):
             asked = None
-        if asked is None and file.size > self.largest:
+        if asked is None and file.size > self._largest_response:
             text = {**headers, "content-type": "text/plain; charset=utf-8"}
-            return Response(413, TOO_LARGE.encode(), text | {"content-disposition": "inline"})
+            text["content-disposition"] = "inline"
+            return Response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE.encode(), text)
         if asked is None:
-            return Response(200, file.stream.read(), headers)
-        # Fewer bytes than asked for: whoever asks for ranges asks on from where they end.
-        part = ByteRange(asked.first, min(asked.last, asked.first + self.largest - 1))
+            return Response(HTTPStatus.OK, file.stream.read(), headers)
+        # Fewer bytes than asked for: a client of ranges goes on from where they end.
+        part = ByteRange(asked.first, min(asked.last, asked.first + self._largest_response - 1))
         file.stream.seek(part.first)
         headers["content-range"] = f"bytes {part.first}-{part.last}/{file.size}"
-        return Response(206, file.stream.read(part.length), headers)
+        return Response(HTTPStatus.PARTIAL_CONTENT, file.stream.read(part.length), headers)

@@ -1,6 +1,6 @@
-"""How a browser may treat a stored file: shown in its place, or saved. Pure.
+"""How a browser may treat a stored file: show it inline, or only save it. Pure.
 
-A file comes from strangers and is served from the admin's own origin. Only types that cannot run
+Files come from strangers and are served from the admin's own origin. Only types that can't run
 anything there are shown; everything else is saved, and sandboxed in case it is shown after all.
 """
 
@@ -20,15 +20,16 @@ _TEXT = frozenset({"text/plain", "text/csv", "text/markdown", "application/json"
 _TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
 
 SANDBOX = "sandbox; default-src 'none'"
-PICTURE_POLICY = f"{SANDBOX}; style-src 'unsafe-inline'"
-"""Browsers show a picture, a film or a sound by itself in a page of their own making, which has
-styles. In a sandbox it would ask for the film without the session's cookie."""
+IMAGE_POLICY = f"{SANDBOX}; style-src 'unsafe-inline'"
+"""A browser shows an image by itself in a page that it generates, which has inline styles."""
 
 PLAYED_POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'"
+"""The same for video and audio, which a sandbox would request without the session's cookie."""
+
 PDF_POLICY = (
     "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 )
-"""A browser's PDF viewer does not work in a sandbox; the admin may show it in a frame."""
+"""A browser's PDF viewer does not work in a sandbox; the admin shows it in a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Treatment:
         content_type: as it is sent.
         inline: shown in the browser rather than saved.
         policy: its Content-Security-Policy.
-        preview: how the object's page shows it: picture, video, audio, pdf, text or "".
+        preview: how the object's page shows it: image, video, audio, pdf, text or "".
     """
 
     content_type: str
@@ -49,17 +50,17 @@ class Treatment:
 
 
 def treatment(file_type: str) -> Treatment:
-    """Decides by the media type that the client announced.
+    """Return how to treat a file, by the media type that its client declared.
 
     ===================================  =========  =======  =======
     type                                 sent as    inline   preview
     ===================================  =========  =======  =======
-    image/jpeg and other pixel formats   same       yes      picture
+    image/jpeg and other pixel formats   same       yes      image
     image/svg+xml                        same       no       (none)
     video/…, audio/…                     same       yes      video, audio
     application/pdf                      same       yes      pdf
     text/plain, csv, markdown, json      text/plain yes      text
-    video/…+xml, a document               same       no       (none)
+    video/…+xml: a document              same       no       (none)
     text/html, everything else           same       no       (none)
     not a media type                     octets     no       (none)
     ===================================  =========  =======  =======
@@ -68,7 +69,7 @@ def treatment(file_type: str) -> Treatment:
     if not _TYPE.fullmatch(kind):
         return Treatment("application/octet-stream", inline=False, policy=SANDBOX, preview="")
     if kind in _IMAGES:
-        return Treatment(kind, inline=True, policy=PICTURE_POLICY, preview="picture")
+        return Treatment(kind, inline=True, policy=IMAGE_POLICY, preview="image")
     if kind.startswith(_PLAYED) and not kind.endswith("+xml"):
         played = kind.partition("/")[0]
         return Treatment(kind, inline=True, policy=PLAYED_POLICY, preview=played)
@@ -80,7 +81,7 @@ def treatment(file_type: str) -> Treatment:
 
 
 def content_disposition(file_name: str, *, inline: bool) -> str:
-    """Gives the header's value, with the name in both forms (RFC 6266, section 4.3; RFC 8187)."""
+    """Return the header's value, with the name in both forms (RFC 6266, section 4.3; RFC 8187)."""
     name = file_name.rpartition("/")[2]
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
     kind = "inline" if inline else "attachment"

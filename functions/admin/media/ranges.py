@@ -15,16 +15,16 @@ class ByteRange:
 
     @property
     def length(self) -> int:
-        """How many bytes these are."""
+        """The number of bytes."""
         return self.last - self.first + 1
 
 
 class Unsatisfiable(ValueError):
-    """No byte of the file is in the range: answered 416."""
+    """No byte of the file is in the range: the response is 416."""
 
 
 def byte_range(header: str | None, size: int) -> ByteRange | None:
-    """Reads a Range header.
+    """Return the range that a Range header asks for, None for the whole file.
 
     ================  ====  ==================================================
     header            size  answer
@@ -43,7 +43,7 @@ def byte_range(header: str | None, size: int) -> ByteRange | None:
     ================  ====  ==================================================
 
     Args:
-        header: its value, None when it was not sent.
+        header: its value, None if it was not sent.
         size: the file's bytes.
 
     Raises:
@@ -64,14 +64,14 @@ def byte_range(header: str | None, size: int) -> ByteRange | None:
     return ByteRange(begin, end)
 
 
-def unchanged(if_none_match: str | None, etag: str) -> bool:
-    """Tells whether the client has the file already (section 13.1.2, weak comparison)."""
+def is_unchanged(if_none_match: str | None, etag: str) -> bool:
+    """Return whether the client has the file already (section 13.1.2, weak comparison)."""
     if if_none_match is None:
         return False
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return "*" in tags or etag in tags
 
 
-def range_counts(if_range: str | None, etag: str) -> bool:
-    """Tells whether to heed a Range (section 13.1.5): dates never match, for we send none."""
+def range_applies(if_range: str | None, etag: str) -> bool:
+    """Return whether a Range applies (section 13.1.5): dates never match, for we send none."""
     return if_range is None or if_range.strip() == etag

@@ -1,76 +1,90 @@
-"""Small versions of stored pictures, made when first asked for and kept by the browser."""
+"""Thumbnails: small versions of stored images, made when first asked for and then kept."""
 
 from __future__ import annotations
 
 import io
 import threading
 from collections import OrderedDict
+from http import HTTPStatus
 from typing import BinaryIO
 
 from PIL import Image, ImageOps
 
 from functions.admin.errors import NotFound
 from functions.admin.media.disposition import treatment
-from functions.admin.records import Objects
-from functions.admin.web.rendering import SAFE_HEADERS
+from functions.admin.records import Records
+from functions.admin.row_id import parse_row_id
+from functions.admin.web.context import RequestContext
+from functions.admin.web.responses import SAFE_HEADERS
 from shared.errors import FileUnreadable
 from shared.http.event import Response
 from shared.storage.reading import StoredFiles
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 TYPES = frozenset(f"image/{name.lower()}" for name in FORMATS)
+"""Media types of the images that are made smaller here."""
+
 ONLY_CONVERTED = "image/tiff"
-"""Browsers do not show these, or not all do."""
+"""Few browsers show these."""
 
 SMALL_BYTES = 60_000
-"""A picture up to so many bytes is its own preview."""
+"""An image up to so many bytes is its own preview."""
 
-SIDES = {"thumb": 80, "preview": 600}
-"""Sides in pixels by the name in the URL: twice those of the list for sharp screens, and the
-object's page."""
+SIDES = {"small": 80, "large": 600}
+"""Sides in pixels by the name in the address: twice those of the list, for sharp screens, and those
+of the object's page."""
 
-QUALITY = {"thumb": 45, "preview": 72}
+QUALITY = {"small": 45, "large": 72}
+"""Of WebP, from 0 to 100."""
+
 LARGEST_PIXELS = 50_000_000
-"""A picture of more pixels would take over 200 MB to decode."""
+"""An image of more pixels would take over 200 MB to decode."""
 
 LARGEST_FILE = 100_000_000
+"""Bytes of an image that is read at all."""
+
 KEPT = 256
-"""How many are kept in this process; a preview has about 50 kB."""
+"""Thumbnails kept in this process; a large one has about 50 kB."""
 
 
-class Pictures:
-    """Makes and keeps small pictures.
+class Thumbnails:
+    """Makes thumbnails and keep the latest.
 
     Args:
-        objects: tells names and digests.
+        records: tells names, types and digests.
         files: the storage.
     """
 
-    def __init__(self, objects: Objects, files: StoredFiles) -> None:
-        self._objects = objects
+    def __init__(self, records: Records, files: StoredFiles) -> None:
+        self._records = records
         self._files = files
         self._kept: OrderedDict[tuple[bytes, str], bytes] = OrderedDict()
         self._lock = threading.Lock()
 
-    def answer(self, row_id: int, size: str) -> Response:
-        """Gives an object's picture in one of `SIDES`.
+    def file(self, _: RequestContext, size: str, row_id: str) -> Response:
+        """Return the thumbnail of an object in one of `SIDES`.
 
         Raises:
-            NotFound: the object is no synced picture.
-            FileUnreadable: its file is missing or is no picture that can be made smaller.
+            NotFound: the object is no synced image, or there is none of this size.
+            FileUnreadable: its file is missing, or is no image that can be made smaller.
+            LedgerUnavailable: PostgreSQL is unreachable.
         """
-        rows = self._objects.recorded([row_id])
-        if not rows or rows[0].sha256 is None or not shown(rows[0].file_type):
+        number = parse_row_id(row_id)
+        if size not in SIDES or number is None:
+            raise NotFound
+        files = self._records.files([number])
+        if not files or files[0].sha256 is None or not has_thumbnail(files[0].file_type):
             raise NotFound
         headers = {
             **SAFE_HEADERS,
             "content-type": "image/webp",
-            # The URL names the digest, so that another content has another URL.
+            # The URL holds the digest, so that new content has a new URL.
             "cache-control": "private, max-age=604800, immutable",
         }
-        return Response(200, self._picture(rows[0].file_name, rows[0].sha256, size), headers)
+        content = self._thumbnail(files[0].file_name, files[0].sha256, size)
+        return Response(HTTPStatus.OK, content, headers)
 
-    def _picture(self, file_name: str, sha256: bytes, size: str) -> bytes:
+    def _thumbnail(self, file_name: str, sha256: bytes, size: str) -> bytes:
         key = (sha256, size)
         with self._lock:
             if key in self._kept:
@@ -78,43 +92,53 @@ class Pictures:
                 return self._kept[key]
         with self._files.open(file_name) as file:
             if file.size > LARGEST_FILE:
-                raise FileUnreadable("the picture is too large to be made smaller")
-            made = shrink(file.stream, SIDES[size], QUALITY[size])
+                raise FileUnreadable("the image is too large for a thumbnail")
+            thumbnail = shrink(file.stream, SIDES[size], QUALITY[size])
         with self._lock:
-            self._kept[key] = made
+            self._kept[key] = thumbnail
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return made
+        return thumbnail
 
 
-def shown(file_type: str) -> bool:
-    """Tells whether there may be a small picture of a file of this type."""
+def has_thumbnail(file_type: str) -> bool:
+    """Return whether files of this type can have a thumbnail."""
     return treatment(file_type).content_type in TYPES
 
 
-def shown_as_it_is(file_type: str, size: int) -> bool:
-    """Tells whether a picture is its own preview: it is small, or cannot be made smaller here."""
+def is_own_preview(file_type: str, size: int) -> bool:
+    """Return whether an image is shown as it is: it is small, or can't be made smaller here.
+
+    Args:
+        file_type: its media type.
+        size: bytes.
+    """
     kind = treatment(file_type).content_type
     return kind not in TYPES or (size <= SMALL_BYTES and kind != ONLY_CONVERTED)
 
 
 def shrink(stream: BinaryIO, side: int, quality: int) -> bytes:
-    """Gives a picture as WebP, upright, within a square of `side` pixels.
+    """Return an image as WebP, upright, within a square of `side` pixels.
+
+    Args:
+        stream: the image's file.
+        side: pixels of the square's sides.
+        quality: of the WebP, from 0 to 100.
 
     Raises:
-        FileUnreadable: it is no picture, or one of too many pixels.
+        FileUnreadable: it is no image, or one of too many pixels.
     """
     try:
-        with Image.open(stream, formats=FORMATS) as picture:
-            if picture.width * picture.height > LARGEST_PIXELS:
-                raise FileUnreadable("the picture has too many pixels")
-            picture.draft("RGB", (side, side))
-            upright = ImageOps.exif_transpose(picture)
+        with Image.open(stream, formats=FORMATS) as image:
+            if image.width * image.height > LARGEST_PIXELS:
+                raise FileUnreadable("the image has too many pixels")
+            image.draft("RGB", (side, side))
+            upright = ImageOps.exif_transpose(image)
             upright.thumbnail((side, side))
-            made = io.BytesIO()
+            written = io.BytesIO()
             mode = "RGBA" if upright.has_transparency_data else "RGB"
-            upright.convert(mode).save(made, "WEBP", quality=quality, method=4)
-            return made.getvalue()
+            upright.convert(mode).save(written, "WEBP", quality=quality, method=4)
+            return written.getvalue()
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         # Pillow's decoders raise all of these for a broken file.
-        raise FileUnreadable("it is not a picture that can be read") from error
+        raise FileUnreadable("it is not an image that can be decoded") from error

@@ -1,4 +1,4 @@
-"""What a person can do with objects: put failed ones back in the queue, check files."""
+"""What a person can do with objects: retry failed ones, verify files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from functions.admin.records import Objects, Recorded
+from functions.admin.records import FileRecord, Records
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import State
 from shared.storage.reading import StoredFiles, Verdict
@@ -15,7 +15,7 @@ from shared.storage.reading import StoredFiles, Verdict
 logger = logging.getLogger(__name__)
 
 VERIFY_SECONDS = 20.0
-"""Within what a function may take altogether (29 s, template.yaml)."""
+"""Seconds for all files of one request; the function itself has 29 s (template.yaml)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class Line:
     Attributes:
         id: the object.
         file_name: its name.
-        well: whether that is what one hopes for.
-        told: in words.
+        ok: whether the action succeeded.
+        message: what it did, or why not.
     """
 
     id: int
     file_name: str
-    well: bool
-    told: str
+    ok: bool
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,89 +41,107 @@ class Report:
 
     Attributes:
         title: in one sentence.
-        well: whether every line is well.
+        ok: whether it succeeded for every object.
         lines: one for each object.
     """
 
     title: str
-    well: bool
+    ok: bool
     lines: Sequence[Line]
 
 
 class Actions:
-    """Does it.
+    """Performs the actions.
 
     Args:
-        objects: tells what is recorded.
-        ledger: where failed objects are queued again.
+        records: reads the ledger.
+        ledger: queues failed objects again.
         files: the storage.
-        clock: monotonic seconds.
+        clock: returns monotonic seconds.
     """
 
     def __init__(
         self,
-        objects: Objects,
+        records: Records,
         ledger: Ledger,
         files: StoredFiles,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._objects = objects
+        self._records = records
         self._ledger = ledger
         self._files = files
         self._clock = clock
 
     def retry(self, row_ids: Sequence[int], user: str) -> Report:
-        """Puts the failed ones of some objects back in the queue.
+        """Queue those of some objects that failed once more.
 
         Args:
             row_ids: the objects.
             user: who asked for it, for the log.
+
+        Raises:
+            LedgerUnavailable: PostgreSQL is unreachable.
         """
         retried = self._ledger.retry(row_ids)
         logger.info("retried", extra={"row_ids": sorted(retried), "user": user})
         lines = []
-        for recorded in self._objects.recorded(row_ids):
-            done = recorded.id in retried
-            told = "back in the queue" if done else f"left alone: it is {recorded.state}"
-            lines.append(Line(recorded.id, recorded.file_name, well=done, told=told))
-        title = f"{len(retried)} of {len(lines)} put back in the queue"
-        return Report(title, bool(lines) and len(retried) == len(lines), lines)
+        for file in self._records.files(row_ids):
+            ok = file.id in retried
+            message = "queued for retry" if ok else f"skipped: already {file.state}"
+            lines.append(Line(file.id, file.file_name, ok, message))
+        return _report(f"{len(retried)} of {len(lines)} queued for retry", lines)
 
     def verify(self, row_ids: Sequence[int], user: str) -> Report:
-        """Reads the files of some objects again and compares them with the ledger."""
+        """Read the files of some objects again and compare them with the ledger.
+
+        Args:
+            row_ids: the objects.
+            user: who asked for it, for the log.
+
+        Raises:
+            LedgerUnavailable: PostgreSQL is unreachable.
+        """
         deadline = self._clock() + VERIFY_SECONDS
         lines = [
-            self._verified(recorded, lambda: self._clock() < deadline)
-            for recorded in self._objects.recorded(row_ids)
+            self._verify(file, lambda: self._clock() < deadline)
+            for file in self._records.files(row_ids)
         ]
-        matching = sum(line.well for line in lines)
+        matching = sum(line.ok for line in lines)
         logger.info("verified", extra={"objects": len(lines), "matching": matching, "user": user})
-        well = bool(lines) and matching == len(lines)
-        return Report(f"{matching} of {len(lines)} match what was recorded", well, lines)
+        if len(lines) == 1 and matching:
+            return _report("The file matches the original", lines)
+        if len(lines) == 1:
+            return _report(f"The file {lines[0].message}", lines)
+        return _report(f"{matching} of {len(lines)} files match the originals", lines)
 
-    def _verified(self, recorded: Recorded, time_left: Callable[[], bool]) -> Line:
-        if recorded.state is not State.SYNCED or recorded.sha256 is None:
-            return _line(recorded, f"not synced: it is {recorded.state}")
+    def _verify(self, file: FileRecord, time_left: Callable[[], bool]) -> Line:
+        if file.state is not State.SYNCED or file.sha256 is None:
+            return _line(file, f"is not synced: {file.state}")
         if not time_left():
-            return _line(recorded, _TOLD[Verdict.UNFINISHED])
-        verdict = self._files.verify(
-            recorded.file_name, recorded.size_bytes or 0, recorded.sha256, time_left
-        )
+            return _line(file, _MESSAGES[Verdict.UNFINISHED])
+        verdict = self._files.verify(file.file_name, file.size_bytes or 0, file.sha256, time_left)
         if verdict is Verdict.DIFFERS:
-            newest = self._objects.newest_file(recorded.file_name)
-            if newest is not None and newest.id != recorded.id:
-                return _line(recorded, f"differs: object {newest.id} has replaced this file")
-        return _line(recorded, _TOLD[verdict], well=verdict is Verdict.MATCH)
+            newest = self._records.newest_file(file.file_name)
+            if newest is not None and newest.id != file.id:
+                return _line(file, f"was replaced by object {newest.id}")
+        return _line(file, _MESSAGES[verdict], ok=verdict is Verdict.MATCH)
 
 
-_TOLD = {
-    Verdict.MATCH: "match: size and SHA-256 are as recorded",
-    Verdict.DIFFERS: "differs: the file's content is not what was recorded",
-    Verdict.MISSING: "missing: there is no such file",
-    Verdict.UNREADABLE: "unreadable: it is not a plain file, or reading it failed",
-    Verdict.UNFINISHED: "not checked: no time was left, try fewer at once",
+_MESSAGES = {
+    Verdict.MATCH: "OK",
+    Verdict.DIFFERS: "differs from the original",
+    Verdict.MISSING: "is missing",
+    Verdict.UNREADABLE: "can't be read",
+    Verdict.UNFINISHED: "was not checked: out of time, select fewer files",
 }
+"""What comes after the name of the file."""
 
 
-def _line(recorded: Recorded, told: str, *, well: bool = False) -> Line:
-    return Line(recorded.id, recorded.file_name, well=well, told=told)
+def _line(file: FileRecord, message: str, *, ok: bool = False) -> Line:
+    return Line(file.id, file.file_name, ok, message)
+
+
+def _report(title: str, lines: Sequence[Line]) -> Report:
+    if not lines:
+        return Report("Nothing selected", ok=False, lines=())
+    return Report(title, all(line.ok for line in lines), lines)

@@ -1,4 +1,4 @@
-"""Which page of the list a URL asks for: search, filters, order and place. Pure.
+"""Which page of the list a URL asks for: search, filters, sort order and place. Pure.
 
 A page is named by the row it begins after (keyset paging), so that the thousandth page costs what
 the first one does and rows that arrive meanwhile shift nothing.
@@ -12,12 +12,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Self
 from urllib.parse import urlencode
 
+from functions.admin import addresses
 from functions.admin.objects.search import Term
-from functions.admin.objects.sorting import CHOSEN, Cursor, Order, Part, parts
+from functions.admin.objects.sorting import SORTABLE, Cursor, Part, SortOrder, parts
 from shared.ledger.rows import State
 
-PATH = "/admin/sync/filesync/"
 MAX_TEXT = 1024
+"""Characters of a search text or a media type that count."""
+
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 1, 1)
+"""PostgreSQL and the arithmetic with days need room on both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Listing:
         file_type: only this media type.
         first_day: only objects accepted on this day (UTC) or later.
         last_day: only objects accepted on this day or before.
-        sort: one of `CHOSEN`.
+        sort: the sort order, one of `SORTABLE`.
         descending: the greatest first.
         cursor: begin after this place, None for the first page.
         backward: end before the cursor instead.
@@ -41,14 +45,14 @@ class Listing:
     file_type: str | None = None
     first_day: date | None = None
     last_day: date | None = None
-    sort: Order = Order.CREATED
+    sort: SortOrder = SortOrder.CREATED
     descending: bool = True
     cursor: Cursor | None = None
     backward: bool = False
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Self:
-        """Reads a URL's parameters; one that makes no sense counts as not given."""
+        """Return the listing of a URL's parameters; an invalid one counts as not given."""
         state = query.get("state")
         sort = query.get("sort", "")
         listing = cls(
@@ -57,7 +61,7 @@ class Listing:
             file_type=_text(query.get("type", "")) or None,
             first_day=_day(query.get("from", "")),
             last_day=_day(query.get("to", "")),
-            sort=Order(sort) if sort in CHOSEN else Order.CREATED,
+            sort=SortOrder(sort) if sort in SORTABLE else SortOrder.CREATED,
             descending=query.get("dir") != "asc",
         )
         place = query.get("after") or query.get("before") or ""
@@ -70,7 +74,7 @@ class Listing:
         )
 
     def filters(self) -> dict[str, Any]:
-        """Gives what the list is narrowed by."""
+        """Return what the list is filtered by."""
         return {
             "text": self.text,
             "state": self.state,
@@ -80,13 +84,13 @@ class Listing:
         }
 
     @property
-    def narrowed(self) -> bool:
-        """Whether it shows anything less than every object."""
+    def filtered(self) -> bool:
+        """Whether it leaves any object out."""
         return any(self.filters().values())
 
     @property
     def term(self) -> Term | None:
-        """What is searched for."""
+        """What the search text may mean."""
         return Term.parse(self.text)
 
     @property
@@ -110,7 +114,7 @@ class Listing:
         return _midnight(self.last_day + timedelta(days=1)) if self.last_day else None
 
     def url(self, **changes: Any) -> str:
-        """Gives the address of this listing's first page.
+        """Return the URL of this listing's first page.
 
         Args:
             changes: parameters (`q`, `state`, `sort`, `after` …) to set or, as None, to drop.
@@ -121,18 +125,19 @@ class Listing:
             "type": self.file_type,
             "from": self.first_day,
             "to": self.last_day,
-            "sort": None if self.sort is Order.CREATED else self.sort,
+            "sort": None if self.sort is SortOrder.CREATED else self.sort,
             "dir": None if self.descending else "asc",
             **changes,
         }
         query = urlencode({name: str(value) for name, value in values.items() if value})
-        return f"{PATH}?{query}" if query else PATH
+        path = addresses.LIST.url()
+        return f"{path}?{query}" if query else path
 
     def sorted_by(self, column: str) -> str:
-        """Gives the address of the list sorted by a column, the other way round at the second."""
-        turned = self.sort == column and self.descending
+        """Return the URL of the list sorted by a column, reversed if it is sorted by it already."""
+        reverse = self.sort == column and self.descending
         return self.url(
-            sort=None if column == Order.CREATED else column, dir="asc" if turned else None
+            sort=None if column == SortOrder.CREATED else column, dir="asc" if reverse else None
         )
 
 
@@ -145,8 +150,7 @@ def _day(text: str) -> date | None:
         day = date.fromisoformat(text)
     except ValueError:
         return None
-    # PostgreSQL and the arithmetic on both sides of a day need room.
-    return day if date(1970, 1, 1) <= day <= date(9000, 1, 1) else None
+    return day if FIRST_DAY <= day <= LAST_DAY else None
 
 
 def _midnight(day: date) -> datetime:

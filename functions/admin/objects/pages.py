@@ -1,19 +1,20 @@
-"""The pages of objects: the list and one object, and what a person does there."""
+"""The pages of objects: the list and one object, and the actions of their forms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from functions.admin.errors import FormRefused, NotFound
+from functions.admin.errors import FormInvalid, NotFound
 from functions.admin.media.disposition import treatment
-from functions.admin.media.thumbnails import shown, shown_as_it_is
+from functions.admin.media.thumbnails import has_thumbnail, is_own_preview
 from functions.admin.objects.actions import Actions, Report
-from functions.admin.objects.listing import PATH, Listing
+from functions.admin.objects.listing import Listing
 from functions.admin.objects.paging import Paging
-from functions.admin.objects.search import CANDIDATES, LARGEST_ID
-from functions.admin.records import Detail, Objects
-from functions.admin.web.context import Visit
-from functions.admin.web.rendering import Pages
+from functions.admin.objects.search import CANDIDATES
+from functions.admin.records import ObjectDetails, Records
+from functions.admin.row_id import parse_row_id
+from functions.admin.web.context import RequestContext
+from functions.admin.web.rendering import Templates
 from shared.errors import FileUnreadable
 from shared.http.event import Response
 from shared.ledger.ledger import Ledger
@@ -25,143 +26,136 @@ TEXT_BYTES = 16_384
 """Bytes of a text file that its page shows."""
 
 MOST_SELECTED = 500
-"""A page has 50 rows; nobody selects more by its form."""
+"""Objects that one form may name: a page has 50."""
 
 
-class FilePages:
-    """Shows objects and does what their forms ask for.
+class ObjectPages:
+    """Shows objects, and performs the actions of their forms.
 
     Args:
-        pages: renders.
-        paging: pages of the list.
-        objects: what is recorded.
-        ledger: counts.
+        templates: renders the pages.
+        paging: reads pages of the list.
+        records: reads the ledger.
+        ledger: counts objects.
         actions: retry and verify.
         files: the storage, for text previews.
-        piece: bytes of one answer of `/media/`, None where they are not limited.
+        largest_response: bytes of one response of the media, None where they are not limited.
+
+    Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
 
-    def __init__(  # collaborators
+    def __init__(
         self,
         *,
-        pages: Pages,
+        templates: Templates,
         paging: Paging,
-        objects: Objects,
+        records: Records,
         ledger: Ledger,
         actions: Actions,
         files: StoredFiles,
-        piece: int | None,
+        largest_response: int | None,
     ) -> None:
-        self._pages = pages
+        self._templates = templates
         self._paging = paging
-        self._objects = objects
+        self._records = records
         self._ledger = ledger
         self._actions = actions
         self._files = files
-        self._piece = piece
+        self._largest_response = largest_response
 
-    def list(self, visit: Visit, report: Report | None = None) -> Response:
-        """Shows a page of the list."""
-        listing = Listing.from_query(visit.request.query)
-        return self._pages.render(
+    def list(self, context: RequestContext, report: Report | None = None) -> Response:
+        """Show a page of the list.
+
+        Args:
+            context: who asks.
+            report: what the list's form has done.
+        """
+        listing = Listing.from_query(context.request.query)
+        return self._templates.render(
             "list.html",
-            visit,
+            context,
             listing=listing,
             page=self._paging.page(listing),
             counts=self._ledger.counts(),
-            file_types=self._objects.file_types(),
+            file_types=self._records.file_types(),
             states=list(State),
-            cut_at=CANDIDATES,
-            shown=shown,
+            candidates=CANDIDATES,
+            has_thumbnail=has_thumbnail,
             report=report,
         )
 
-    def act(self, visit: Visit, form: Mapping[str, Sequence[str]]) -> Response:
-        """Does what the list's form asks for and shows the list with what came of it.
+    def act_on_list(self, context: RequestContext) -> Response:
+        """Perform the action of the list's form and show the list with its report.
 
         Raises:
-            FormRefused: the form is not one of ours.
+            FormInvalid: the form is none of ours.
         """
-        return self.list(visit, self._act(visit, form, form.get("id", ())))
+        return self.list(context, self._act(context, context.form.get("id", ())))
 
-    def object(self, visit: Visit, row_id: int, report: Report | None = None) -> Response:
-        """Shows one object.
-
-        Raises:
-            NotFound: there is none with this id.
-        """
-        detail = self._objects.object(row_id)
-        if detail is None:
-            raise NotFound
-        newest = self._objects.newest_file(detail.file_name) if detail.sha256 else None
-        how = treatment(detail.file_type)
-        return self._pages.render(
-            "object.html",
-            visit,
-            object=detail,
-            attempts=self._objects.attempts(row_id),
-            replaced_by=newest.id if newest and newest.id != row_id else None,
-            how=how,
-            itself=shown_as_it_is(detail.file_type, detail.size_bytes or 0),
-            text=self._text(detail) if how.preview == "text" else None,
-            text_bytes=TEXT_BYTES,
-            piece=self._piece,
-            place=self._files.path(detail.file_path) if detail.file_path else None,
-            message=SyncMessage(row_id, detail.request_id).body.decode(),
-            report=report,
-        )
-
-    def act_on_object(
-        self, visit: Visit, row_id: int, form: Mapping[str, Sequence[str]]
+    def object(
+        self, context: RequestContext, row_id: str, report: Report | None = None
     ) -> Response:
-        """Does what an object's form asks for and shows the object with what came of it.
+        """Show one object.
+
+        Args:
+            context: who asks.
+            row_id: as it stands in the address.
+            report: what the object's form has done.
 
         Raises:
-            FormRefused: the form is not one of ours.
             NotFound: there is no object with this id.
         """
-        return self.object(visit, row_id, self._act(visit, form, [str(row_id)]))
+        number = parse_row_id(row_id)
+        details = None if number is None else self._records.object(number)
+        if details is None:
+            raise NotFound
+        newest = self._records.newest_file(details.file_name) if details.sha256 else None
+        how = treatment(details.file_type)
+        return self._templates.render(
+            "object.html",
+            context,
+            object=details,
+            attempts=self._records.attempts(details.id),
+            replaced_by=newest.id if newest and newest.id != details.id else None,
+            how=how,
+            own_preview=is_own_preview(details.file_type, details.size_bytes or 0),
+            text=self._text(details) if how.preview == "text" else None,
+            text_bytes=TEXT_BYTES,
+            largest_response=self._largest_response,
+            place=self._files.path(details.file_path) if details.file_path else None,
+            message=SyncMessage(details.id, details.request_id).body.decode(),
+            report=report,
+        )
 
-    def _act(
-        self, visit: Visit, form: Mapping[str, Sequence[str]], chosen: Sequence[str]
-    ) -> Report | None:
-        if len(chosen) > MOST_SELECTED or not all(_is_id(text) for text in chosen):
-            raise FormRefused("it names no objects")
-        row_ids = sorted({int(text) for text in chosen})
-        user = visit.session.user
-        match form.get("action"):
+    def act_on_object(self, context: RequestContext, row_id: str) -> Response:
+        """Perform the action of an object's form and show the object with its report.
+
+        Raises:
+            FormInvalid: the form is none of ours.
+            NotFound: there is no object with this id.
+        """
+        if parse_row_id(row_id) is None:
+            raise NotFound
+        return self.object(context, row_id, self._act(context, [row_id]))
+
+    def _act(self, context: RequestContext, selected: Sequence[str]) -> Report:
+        row_ids = {parse_row_id(text) for text in selected}
+        numbers = sorted(row_id for row_id in row_ids if row_id is not None)
+        if len(selected) > MOST_SELECTED or None in row_ids:
+            raise FormInvalid("no such objects")
+        user = context.session.user
+        match context.form.get("action"):
             case ["retry"]:
-                return self._actions.retry(row_ids, user)
+                return self._actions.retry(numbers, user)
             case ["verify"]:
-                return self._actions.verify(row_ids, user)
-        raise FormRefused("it asks for nothing that there is")
+                return self._actions.verify(numbers, user)
+        raise FormInvalid("no such action")
 
-    def _text(self, detail: Detail) -> str | None:
-        if detail.sha256 is None:
+    def _text(self, details: ObjectDetails) -> str | None:
+        if details.sha256 is None:
             return None
         try:
-            with self._files.open(detail.file_name) as file:
+            with self._files.open(details.file_name) as file:
                 return file.stream.read(TEXT_BYTES).decode(errors="replace")
         except (FileUnreadable, OSError):
             return None
-
-
-def _is_id(text: str) -> bool:
-    return (
-        text.isascii()
-        and text.isdecimal()
-        and len(text) <= len(str(LARGEST_ID))
-        and (int(text) <= LARGEST_ID)
-    )
-
-
-def row_id_of(path: str) -> int:
-    """Gives the id in the path of an object's page, `…/filesync/<id>/change/`.
-
-    Raises:
-        NotFound: it is the path of none.
-    """
-    head, _, tail = path.removeprefix(PATH).partition("/")
-    if tail not in {"change/", "change"} or not _is_id(head):
-        raise NotFound
-    return int(head)

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from functions.admin.objects.listing import Listing
-from functions.admin.objects.search import CANDIDATES, LARGEST_ID, Term
-from functions.admin.objects.sorting import Cursor, Order, Part
-from functions.admin.records import typed
+from functions.admin.objects.search import CANDIDATES, Term
+from functions.admin.objects.sorting import Cursor, Part, SortOrder
+from functions.admin.records import record
+from functions.admin.row_id import LARGEST_ID
 from shared.ledger.database import Database
 from shared.ledger.rows import State
 
 PAGE_ROWS = 50
+"""Objects of a page."""
+
 DISORDER = timedelta(minutes=1)
-"""Two requests accepted at the same time may get their ids the other way round."""
+"""Requests accepted within this time of each other may get their ids in another order."""
 
 FEW_OF_TYPE = 20_000
-"""So many rows at most are fetched to be sorted. Walking through an index until a page is full
-takes less as long as the rows looked for are spread over it, and no end when they are not."""
+"""Up to so many rows are fetched and sorted. Walking through an index until a page is full takes
+less as long as matching rows are spread over it, and takes endlessly when they are not."""
 
 FEW_IDS = 200_000
+"""A range of up to so many ids is fetched and sorted likewise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One line of the list; a size and a digest are there when it is synced."""
+    """One line of the list; size and digest are None unless the object is synced."""
 
     id: int
     file_name: str
@@ -51,7 +56,7 @@ class Page:
         rows: in the order asked for.
         before: where the page before this one ends, None on the first page.
         after: where the next page begins, None on the last one.
-        cut: the search found more than it looks at.
+        cut: the search matched more than `CANDIDATES` objects.
     """
 
     rows: list[Summary]
@@ -77,7 +82,7 @@ class Paging:
         self._few_ids = few_ids
 
     def page(self, listing: Listing) -> Page:
-        """Gives the page that a listing asks for.
+        """Return the page that a listing asks for.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
@@ -107,7 +112,7 @@ class Paging:
 
 
 class _Reading:
-    """What the parts of one page have in common."""
+    """The reading of one page: what its parts have in common is found once."""
 
     def __init__(
         self, database: Database, listing: Listing, few_of_type: int, few_ids: int
@@ -122,15 +127,15 @@ class _Reading:
         self._rare: dict[State | None, bool] = {}
 
     def rows(self, part: Part, cursor: Cursor | None, most: int) -> list[Summary]:
-        """Gives the rows of a part behind a place of it."""
+        """Return the rows of a part after a place in it."""
         if (
-            part.order is not Order.NAME
+            part.order is not SortOrder.NAME
             or part.state is not None
             or self._listing.file_type is None
             or self._fetched(part)
         ):
             return self._select(part, cursor, most)
-        # The index by type and name holds what is settled; the queue is read beside it.
+        # The index by type and name holds only settled objects; the queue is read beside it.
         settled = self._select(part, cursor, most, settled=True)
         queued = self._select(replace(part, state=State.QUEUED), cursor, most)
         both = heapq.merge(
@@ -151,8 +156,8 @@ class _Reading:
         listing = self._listing
         descending = self._descending
         first_id, last_id = self._first_id, self._last_id
-        if cursor and part.order is Order.CREATED:
-            # In the order of the ids the place is one more bound of them.
+        if cursor and part.order is SortOrder.CREATED:
+            # In this sort order the place is one more bound of the ids.
             last_id = min(last_id, cursor.id) if descending else last_id
             first_id = first_id if descending else max(first_id, cursor.id + 1)
             cursor = None
@@ -177,13 +182,13 @@ class _Reading:
             cursor_moment=cursor.moment if cursor else None,
             most=most,
         )
-        return [Summary(*typed(row, 3)) for row in found]
+        return [record(Summary, row) for row in found]
 
     def _fetched(self, part: Part) -> bool:
-        if part.order is Order.CREATED:
+        if part.order is SortOrder.CREATED:
             return self._ids is not None
-        # The queue has no index by name: every request would pay for it.
-        queued_by_name = part.order is Order.NAME and part.state is State.QUEUED
+        # The queue has no index by name: every new object would pay for it.
+        queued_by_name = part.order is SortOrder.NAME and part.state is State.QUEUED
         return self._few or queued_by_name or self._of_rare_type(part)
 
     def _of_rare_type(self, part: Part) -> bool:
@@ -196,7 +201,7 @@ class _Reading:
             rows = self._database.run(
                 "type_count", state=state, file_type=self._listing.file_type, most=most + 1
             )
-            self._rare[state] = int(rows[0][0]) <= most
+            self._rare[state] = rows[0].objects <= most
         return self._rare[state]
 
     def _candidates(self, term: Term | None) -> tuple[Sequence[int] | None, bool]:
@@ -211,28 +216,28 @@ class _Reading:
             number=term.number,
             most=CANDIDATES + 1,
         )
-        ways = [way for way, _ in found]
-        cut = any(ways.count(way) > CANDIDATES for way in set(ways))
-        return sorted({row_id for _, row_id in found}), cut
+        by_way = Counter(row.found_by for row in found)
+        cut = any(count > CANDIDATES for count in by_way.values())
+        return sorted({row.id for row in found}), cut
 
     def _id_at(self, moment: datetime | None, allowance: timedelta) -> int | None:
         if moment is None:
             return None
-        rows = self._database.run("id_at", moment=moment + allowance)
-        return int(rows[0][0])
+        (row,) = self._database.run("id_at", moment=moment + allowance)
+        return int(row.id)
 
 
 def _cursor(listing: Listing, part: int, row: Summary) -> Cursor:
     match listing.parts[part].order:
-        case Order.CREATED:
+        case SortOrder.CREATED:
             return Cursor(row.id, part)
-        case Order.NAME:
+        case SortOrder.NAME:
             return Cursor(row.id, part, text=row.file_name)
-        case Order.SIZE:
+        case SortOrder.SIZE:
             return Cursor(row.id, part, number=row.size_bytes)
-        case Order.ATTEMPTS:
+        case SortOrder.ATTEMPTS:
             return Cursor(row.id, part, number=row.attempts)
-        case Order.SYNCED:
+        case SortOrder.SYNCED:
             return Cursor(row.id, part, moment=row.synced_at)
-        case Order.QUEUED:
+        case SortOrder.QUEUED:
             return Cursor(row.id, part, moment=row.queued_at)

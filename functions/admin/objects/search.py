@@ -1,4 +1,4 @@
-"""What a person may have typed into the search field. Pure."""
+"""The search: what a text in the search field may mean. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from functions.admin.row_id import parse_row_id
+
 CANDIDATES = 500
-"""Each way to find an object gives at most so many, which bounds the cost of a search: that of
-reading so many rows, however many match."""
+"""Objects that each way of finding them yields at most: a search costs no more than reading so many
+rows, however many match."""
 
 CHECKSUM_DIGITS = 8
-"""A shorter piece of a checksum would rather be the beginning of a name."""
+"""Hexadecimal digits: a shorter text is rather the beginning of a name than of a checksum."""
 
 CHECKSUM_BYTES = 32
-LARGEST_ID = 2**63 - 1
+"""The length of a SHA-256 digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Term:
         text: an oeid or ref_id, compared whole.
         pattern: LIKE pattern of the names that begin with it.
         low: the lowest checksum that begins with it, None when it cannot be one.
-        high: the highest such.
+        high: the highest checksum that begins with it.
         number: an object's id, None when it cannot be one.
     """
 
@@ -37,7 +39,7 @@ class Term:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        r"""Reads a search text.
+        r"""Return what a search text may mean, None if it is blank.
 
         ============  ========================================================
         text          may be
@@ -51,10 +53,9 @@ class Term:
         text = text.strip().replace("\0", "")
         if not text:
             return None
-        low = high = number = None
+        low = high = None
         if re.fullmatch(rf"[0-9a-fA-F]{{{CHECKSUM_DIGITS},{2 * CHECKSUM_BYTES}}}", text):
             low = bytes.fromhex(text.ljust(2 * CHECKSUM_BYTES, "0"))
             high = bytes.fromhex(text.ljust(2 * CHECKSUM_BYTES, "f"))
-        if re.fullmatch(r"[0-9]{1,19}", text) and int(text) <= LARGEST_ID:
-            number = int(text)
-        return cls(text, re.sub(r"([\\%_])", r"\\\1", text) + "%", low, high, number)
+        pattern = re.sub(r"([\\%_])", r"\\\1", text) + "%"
+        return cls(text, pattern, low, high, parse_row_id(text))

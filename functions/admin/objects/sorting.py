@@ -1,4 +1,4 @@
-"""In which order a page of the list is read, and the place where it begins. Pure."""
+"""Sort orders of the list, and the place in one where a page begins. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Self
 from shared.ledger.rows import State
 
 
-class Order(enum.StrEnum):
+class SortOrder(enum.StrEnum):
     """What rows are sorted by."""
 
     CREATED = "created"
@@ -26,18 +26,18 @@ class Order(enum.StrEnum):
     SYNCED = "synced"
     """When the file was in place; only synced objects."""
     ATTEMPTS = "attempts"
-    """How often it was tried, of objects tried more than once."""
+    """The number of attempts, of objects with more than one."""
     QUEUED = "queued"
-    """Since when it waits: `CREATED` among the objects of one unsynced state."""
+    """When it was queued: `CREATED` among the objects of one unsynced state."""
 
 
-CHOSEN = (Order.CREATED, Order.NAME, Order.SIZE, Order.SYNCED, Order.ATTEMPTS)
-"""What a click on a column's head may ask for."""
+SORTABLE = (SortOrder.CREATED, SortOrder.NAME, SortOrder.SIZE, SortOrder.SYNCED, SortOrder.ATTEMPTS)
+"""The sort orders that a column's header may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of the list that one index gives in order.
+    """A stretch of the list that one index yields in order.
 
     Attributes:
         order: of its rows.
@@ -46,29 +46,29 @@ class Part:
         most: most attempts of its rows, None for any.
     """
 
-    order: Order
+    order: SortOrder
     state: State | None = None
     least: int | None = None
     most: int | None = None
 
 
-_UNSYNCED = (Part(Order.QUEUED, State.QUEUED), Part(Order.QUEUED, State.FAILED))
-"""Who has no size, or is not synced, stands behind those who have."""
+_UNSYNCED = (Part(SortOrder.QUEUED, State.QUEUED), Part(SortOrder.QUEUED, State.FAILED))
+"""Objects that have no size yet, or were not synced, follow those that have."""
 
-_TRIED = (
-    Part(Order.ATTEMPTS, least=2),
-    Part(Order.SYNCED, State.SYNCED, most=1),
-    Part(Order.QUEUED, State.FAILED, most=1),
-    Part(Order.QUEUED, State.QUEUED, least=1, most=1),
-    Part(Order.QUEUED, State.QUEUED, most=0),
+_ATTEMPTED = (
+    Part(SortOrder.ATTEMPTS, least=2),
+    Part(SortOrder.SYNCED, State.SYNCED, most=1),
+    Part(SortOrder.QUEUED, State.FAILED, most=1),
+    Part(SortOrder.QUEUED, State.QUEUED, least=1, most=1),
+    Part(SortOrder.QUEUED, State.QUEUED, most=0),
 )
-"""No index sorts the many that were tried once: they stand together, state by state."""
+"""No index sorts the many objects with one attempt: they stay together, state by state."""
 
 
 def parts(
-    sort: Order, state: State | None, *, descending: bool, dated: bool = False
+    sort: SortOrder, state: State | None, *, descending: bool, dated: bool = False
 ) -> tuple[Part, ...]:
-    """Gives the stretches that the list consists of, in the order in which they are read.
+    """Return the stretches that the list consists of, in the order in which they are read.
 
     =============  =========  ====================================================
     sorted by      state      parts
@@ -77,25 +77,25 @@ def parts(
     created        a state    one, by when it was synced, or queued: a rare state
                               may be far from the newest ids
     size, synced   any        the synced, then the queued, then the failed
-    attempts       any        those tried again, then those tried once, then those
-                              not tried yet; the other way round when ascending
+    attempts       any        several attempts, then one, then none; ascending the
+                              other way round
     =============  =========  ====================================================
 
     Args:
-        sort: what was asked for.
-        state: the only state to be shown, None for any.
+        sort: the sort order that was asked for.
+        state: the only state to show, None for any.
         descending: the greatest first.
         dated: only some days are shown, which bound the ids.
     """
     found: Sequence[Part] = (Part(sort, state),)
-    if sort is Order.CREATED and state is State.SYNCED and not dated:
-        found = (Part(Order.SYNCED, state),)
-    elif sort is Order.CREATED and state and state is not State.SYNCED:
-        found = (Part(Order.QUEUED, state),)
-    elif sort in {Order.SIZE, Order.SYNCED}:
+    if sort is SortOrder.CREATED and state is State.SYNCED and not dated:
+        found = (Part(SortOrder.SYNCED, state),)
+    elif sort is SortOrder.CREATED and state and state is not State.SYNCED:
+        found = (Part(SortOrder.QUEUED, state),)
+    elif sort in {SortOrder.SIZE, SortOrder.SYNCED}:
         found = (Part(sort, State.SYNCED), *_UNSYNCED)
-    elif sort is Order.ATTEMPTS:
-        found = _TRIED if descending else _TRIED[::-1]
+    elif sort is SortOrder.ATTEMPTS:
+        found = _ATTEMPTED if descending else _ATTEMPTED[::-1]
     return tuple(
         replace(part, state=part.state or state)
         for part in found
@@ -122,7 +122,7 @@ class Cursor:
     moment: datetime | None = None
 
     def encode(self) -> str:
-        """Gives it as a URL parameter."""
+        """Return it as a URL parameter."""
         moment = self.moment.isoformat() if self.moment else None
         document = json.dumps(
             [self.id, self.part, self.text, self.number, moment], separators=(",", ":")
@@ -131,7 +131,7 @@ class Cursor:
 
     @classmethod
     def decode(cls, text: str, of: Sequence[Part]) -> Self | None:
-        """Reads a URL parameter; None when it is no place in a list of these parts."""
+        """Return the place that a URL parameter names, None if these parts have none such."""
         try:
             document = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             row_id, part, name, number, moment = document
@@ -146,13 +146,13 @@ class Cursor:
             return None
         return None if cursor._value(of[cursor.part].order) is None else cursor
 
-    def _value(self, order: Order) -> Any:
+    def _value(self, order: SortOrder) -> Any:
         match order:
-            case Order.CREATED:
+            case SortOrder.CREATED:
                 return self.id
-            case Order.NAME:
+            case SortOrder.NAME:
                 return None if "\0" in (self.text or "\0") else self.text
-            case Order.SIZE | Order.ATTEMPTS:
+            case SortOrder.SIZE | SortOrder.ATTEMPTS:
                 return self.number
         return self.moment
 

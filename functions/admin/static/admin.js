@@ -1,36 +1,36 @@
 "use strict";
 
-// Everything works without this file: it only saves clicks.
+// Everything works without this script: it only saves clicks.
 
 const live = document.getElementById("live");
 if (live) keepLive(live, document.getElementById("pause"));
 
 const rows = document.getElementById("rows");
-if (rows) countChosen(rows);
+if (rows) countSelected(rows);
 
-for (const link of document.querySelectorAll("a[data-piece]")) {
-  if (Number(link.dataset.size) > Number(link.dataset.piece)) {
+for (const link of document.querySelectorAll("a[data-largest]")) {
+  if (Number(link.dataset.size) > Number(link.dataset.largest)) {
     link.addEventListener("click", (event) => {
       event.preventDefault();
-      saveInPieces(link);
+      downloadInParts(link);
     });
   }
 }
 
-// What an action did is told once: a reload shows the page, and does not act again.
+// An action is reported once: a reload shows the page and does not act again.
 if (document.querySelector(".report")) history.replaceState(null, "", location.href);
 
-// A picture that cannot be made small leaves the letters of its type to be seen, and a preview
-// that cannot be shown its type and size.
+// An image that can't be shown leaves the letters of its type in the list, and its type and size in
+// place of the preview.
 for (const image of document.images) {
-  if (image.complete && image.currentSrc && !image.naturalWidth) without(image);
+  if (image.complete && image.currentSrc && !image.naturalWidth) removeImage(image);
 }
 addEventListener("error", (event) => {
-  if (event.target instanceof HTMLImageElement) without(event.target);
+  if (event.target instanceof HTMLImageElement) removeImage(event.target);
 }, true);
 
-/** Takes away a picture that cannot be shown. */
-function without(image) {
+/** Removes an image that can't be shown. */
+function removeImage(image) {
   if (image.closest(".thumb")) image.remove();
   if (image.matches(".shot")) {
     image.parentElement.nextElementSibling.hidden = false;
@@ -38,7 +38,7 @@ function without(image) {
   }
 }
 
-/** Fetches the dashboard again and again, unless it is paused or out of sight. */
+/** Refreshes the dashboard at intervals, unless it is paused or in a hidden tab. */
 function keepLive(section, button) {
   const paused = () => button.getAttribute("aria-pressed") === "true";
   button.hidden = false;
@@ -49,12 +49,12 @@ function keepLive(section, button) {
   const refresh = async () => {
     if (!paused() && !document.hidden) {
       try {
-        const answer = await fetch(section.dataset.url, { headers: { accept: "application/json" } });
-        if (answer.status === 401) return location.reload();
-        // While somebody is on a link in it, it stays as it is.
-        if (answer.ok && !section.contains(document.activeElement)) section.innerHTML = await answer.text();
+        const response = await fetch(section.dataset.url, { headers: { accept: "application/json" } });
+        if (response.status === 401) return location.reload();
+        // It stays as it is while a link in it has the focus.
+        if (response.ok && !section.contains(document.activeElement)) section.innerHTML = await response.text();
       } catch {
-        // The network is away: the next turn tries again.
+        // The network is down: the next refresh tries again.
       }
     }
     setTimeout(refresh, section.dataset.seconds * 1000);
@@ -62,52 +62,52 @@ function keepLive(section, button) {
   setTimeout(refresh, section.dataset.seconds * 1000);
 }
 
-/** Lets one box select all rows, and tells how many are selected. */
-function countChosen(form) {
+/** Lets one checkbox select all rows, and shows how many are selected. */
+function countSelected(form) {
   const all = document.getElementById("all");
   const boxes = [...form.querySelectorAll("input[name=id]")];
-  const told = document.getElementById("chosen");
+  const label = document.getElementById("selected");
   const buttons = form.querySelectorAll("button[name=action]");
-  const tell = () => {
-    const chosen = boxes.filter((box) => box.checked).length;
-    all.checked = chosen > 0 && chosen === boxes.length;
-    all.indeterminate = chosen > 0 && chosen < boxes.length;
-    told.textContent = `${chosen} selected:`;
-    for (const button of buttons) button.disabled = chosen === 0;
+  const count = () => {
+    const selected = boxes.filter((box) => box.checked).length;
+    all.checked = selected > 0 && selected === boxes.length;
+    all.indeterminate = selected > 0 && selected < boxes.length;
+    label.textContent = `${selected} selected`;
+    for (const button of buttons) button.disabled = selected === 0;
   };
   all.disabled = boxes.length === 0;
   all.addEventListener("change", () => {
     for (const box of boxes) box.checked = all.checked;
-    tell();
+    count();
   });
-  form.addEventListener("change", tell);
-  tell();
+  form.addEventListener("change", count);
+  count();
 }
 
-/** Saves a file that is larger than one answer may be: in ranges of one version, put together. */
-async function saveInPieces(link) {
+/** Downloads a file that is too large for one response: in ranges of one version, put together. */
+async function downloadInParts(link) {
   const label = link.textContent;
-  const pieces = [];
+  const parts = [];
   const size = Number(link.dataset.size);
   let have = 0;
   let version = null;
   try {
     while (have < size) {
-      const answer = await fetch(link.href, { headers: { range: `bytes=${have}-`, ...(version && { "if-range": version }) } });
-      if (answer.status !== 206) throw new Error(`answer ${answer.status}`);
-      version = answer.headers.get("etag");
-      const piece = await answer.blob();
-      pieces.push(piece);
-      have += piece.size;
+      const response = await fetch(link.href, { headers: { range: `bytes=${have}-`, ...(version && { "if-range": version }) } });
+      if (response.status !== 206) throw new Error(`status ${response.status}`);
+      version = response.headers.get("etag");
+      const part = await response.blob();
+      parts.push(part);
+      have += part.size;
       link.textContent = `${Math.floor((100 * have) / size)} %`;
     }
     const whole = document.createElement("a");
-    whole.href = URL.createObjectURL(new Blob(pieces));
+    whole.href = URL.createObjectURL(new Blob(parts));
     whole.download = link.download;
     whole.click();
     setTimeout(() => URL.revokeObjectURL(whole.href), 60_000);
     link.textContent = label;
   } catch (error) {
-    link.textContent = `Not saved: ${error.message}`;
+    link.textContent = `Download failed: ${error.message}`;
   }
 }

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from http import HTTPStatus
 from pathlib import Path
 
+from functions.admin import addresses
 from functions.admin.errors import NotFound
-from shared.http.event import Request, Response
+from functions.admin.web.context import RequestContext
+from shared.http.event import Response
 
 FOLDER = Path(__file__).parents[1] / "static"
-PREFIX = "/admin/static/"
+TAG_DIGITS = 16
+"""Hexadecimal digits of a file's digest that tell its versions apart."""
+
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -26,21 +31,24 @@ class Assets:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._files = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
-        self._tags = {n: hashlib.sha256(b).hexdigest()[:16] for n, b in self._files.items()}
+        self._tags = {
+            name: hashlib.sha256(content).hexdigest()[:TAG_DIGITS]
+            for name, content in self._files.items()
+        }
 
     def url(self, name: str) -> str:
-        """Gives the address of a file, which changes when its content does."""
-        return f"{PREFIX}{name}?v={self._tags[name]}"
+        """Return the URL of a file, which changes when its content does."""
+        return f"{addresses.STATIC.url(name=name)}?v={self._tags[name]}"
 
-    def answer(self, request: Request) -> Response:
-        """Answers a request for a file.
+    def file(self, context: RequestContext, name: str) -> Response:
+        """Return a file.
 
         Raises:
             NotFound: there is none of this name.
         """
-        name = request.path.removeprefix(PREFIX)
         if name not in self._files:
             raise NotFound
+        request = context.request
         tag = f'"{self._tags[name]}"'
         current = request.query.get("v") == self._tags[name]
         headers = {
@@ -49,5 +57,5 @@ class Assets:
             "etag": tag,
         }
         if request.headers.get("if-none-match") == tag:
-            return Response(304, headers=headers)
-        return Response(200, self._files[name], headers)
+            return Response(HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(HTTPStatus.OK, self._files[name], headers)

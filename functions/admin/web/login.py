@@ -1,69 +1,95 @@
-"""Who may log in: one user, whose password is known by its hash alone."""
+"""The login form, the login and the logout."""
 
 from __future__ import annotations
 
-import hmac
 import logging
+from http import HTTPStatus
 
-from shared.config.parsers import RateLimit
-from shared.errors import SettingError
-from shared.http.rate_limit import Limited, RateLimiter
-from shared.passwords import hash_password, verify
+from functions.admin import addresses
+from functions.admin.web.context import RequestContext
+from functions.admin.web.credentials import Credentials
+from functions.admin.web.rendering import Templates
+from functions.admin.web.responses import redirect, with_cookie
+from functions.admin.web.sessions import RevokedSessions, Sessions
+from shared.errors import LedgerUnavailable
+from shared.http.event import Response
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_PASSWORD = "admin"  # refused everywhere else  # noqa: S105
-"""The original's own, for a local run alone."""
 
-
-def password_hash(given: str | None, *, local_run: bool) -> str:
-    """Decides which password is valid.
+class LoginPages:
+    """Logs users in and out.
 
     Args:
-        given: the setting `ADMIN_PASSWORD_HASH`.
-        local_run: the default password will do.
-
-    Raises:
-        SettingError: outside a local run the hash is missing or the default password's, or it
-            is no hash at all.
-    """
-    if given is None:
-        if not local_run:
-            raise SettingError("ADMIN_PASSWORD_HASH is not set (./sync hash-password)")
-        return hash_password(DEFAULT_PASSWORD)
-    try:
-        default = verify(DEFAULT_PASSWORD, given)
-    except ValueError as error:
-        raise SettingError(f"ADMIN_PASSWORD_HASH: {error}") from error
-    if default and not local_run:
-        raise SettingError("ADMIN_PASSWORD_HASH: the default password is for local runs only")
-    return given
-
-
-class Login:
-    """Checks names and passwords.
-
-    Args:
-        user: the only user's name.
-        hashed: the hash of the password.
-        limiter: counts tries.
-        limit: tries from one address.
+        templates: renders the form.
+        credentials: checks name and password.
+        sessions: starts sessions and words their cookies.
+        revoked: keeps the sessions that were logged out.
     """
 
-    def __init__(self, user: str, hashed: str, limiter: RateLimiter, limit: RateLimit) -> None:
-        self._user = user
-        self._hashed = hashed
-        self._limiter = limiter
-        self._limit = limit
+    def __init__(
+        self,
+        templates: Templates,
+        credentials: Credentials,
+        sessions: Sessions,
+        revoked: RevokedSessions,
+    ) -> None:
+        self._templates = templates
+        self._credentials = credentials
+        self._sessions = sessions
+        self._revoked = revoked
 
-    def check(self, user: str, password: str, address: str) -> bool:
-        """Tells whether somebody may log in; a wrong name takes as long as a wrong password.
+    def form(
+        self,
+        context: RequestContext,
+        status: HTTPStatus = HTTPStatus.OK,
+        message: str = "",
+        name: str = "",
+    ) -> Response:
+        """Show the login form.
+
+        Args:
+            context: who asks.
+            status: of the response.
+            message: why the last attempt failed.
+            name: the user name to fill in.
+        """
+        target = context.request.query.get("next", "")
+        response = self._templates.render(
+            "login.html",
+            context,
+            status,
+            message=message,
+            name=name,
+            target=_own_or_dashboard(target),
+        )
+        # The form's token belongs to this session, which may have just been started.
+        return with_cookie(response, self._sessions.cookie(context.session, secure=context.secure))
+
+    def log_in(self, context: RequestContext) -> Response:
+        """Start a session of the user and go where the browser wanted to go.
 
         Raises:
-            TooManyRequests: the address has tried too often.
+            TooManyRequests: too many attempts from this address.
         """
-        self._limiter.check([Limited(f"login:{address}", self._limit)])
-        known = hmac.compare_digest(user.encode(), self._user.encode())
-        valid = verify(password, self._hashed)
-        logger.info("login", extra={"accepted": known and valid, "address": address})
-        return known and valid
+        user = context.value("user")
+        if not self._credentials.valid(user, context.value("password"), context.address):
+            message = "Wrong username or password"
+            return self.form(context, HTTPStatus.FORBIDDEN, message, user)
+        session = self._sessions.start(user)
+        response = redirect(_own_or_dashboard(context.value("next")))
+        return with_cookie(response, self._sessions.cookie(session, secure=context.secure))
+
+    def log_out(self, context: RequestContext) -> Response:
+        """Revoke the session and remove its cookie."""
+        try:
+            self._revoked.add(context.session)
+        except LedgerUnavailable as error:
+            # The browser forgets its cookie all the same.
+            logger.warning("logout not recorded", extra={"reason": error})
+        response = redirect(addresses.LOGIN.url())
+        return with_cookie(response, self._sessions.removal(secure=context.secure))
+
+
+def _own_or_dashboard(target: str) -> str:
+    return target if addresses.is_own(target) else addresses.DASHBOARD.url()

@@ -1,58 +1,41 @@
-"""HTML: the templates, what they may call, and the headers that every page carries."""
+"""HTML: the templates and what they may call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from functions.admin import addresses
 from functions.admin.web import formatting
 from functions.admin.web.assets import Assets
-from functions.admin.web.context import Visit
+from functions.admin.web.context import RequestContext
+from functions.admin.web.responses import SAFE_HEADERS
 from shared.http.event import Response
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
-
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
-    "frame-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-    "base-uri 'none'"
-)
-"""No inline script or style, nothing from elsewhere, framed by nobody."""
-
-SAFE_HEADERS: Mapping[str, str] = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
+FOLDER = Path(__file__).parents[1] / "templates"
 
 
-class Pages:
-    """Renders pages.
+class Templates:
+    """Renders the templates.
 
     Args:
-        assets: what pages link to.
-        clock: gives the time now, aware.
+        assets: the style sheet, script and icon that pages link to.
     """
 
-    def __init__(self, assets: Assets, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
+    def __init__(self, assets: Assets) -> None:
         self._templates = Environment(
-            loader=FileSystemLoader(TEMPLATES),
+            loader=FileSystemLoader(FOLDER),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals["asset"] = assets.url
+        self._templates.globals |= {"asset": assets.url, "addresses": addresses}
         self._templates.filters |= {
             "size": formatting.size,
             "count": formatting.count,
@@ -60,22 +43,26 @@ class Pages:
             "kind": formatting.kind,
             "segments": formatting.segments,
             "moment": _moment,
-            "ago": self._ago,
-            "media": media_url,
         }
 
-    def render(self, template: str, visit: Visit, status: int = 200, **values: Any) -> Response:
-        """Gives a whole page.
+    def render(
+        self,
+        template: str,
+        context: RequestContext,
+        status: HTTPStatus = HTTPStatus.OK,
+        **values: Any,
+    ) -> Response:
+        """Return a whole page.
 
         Args:
             template: its file.
-            visit: who asks.
-            status: HTTP status code.
+            context: who asks.
+            status: of the response.
             values: what the template shows.
         """
         page = self._templates.get_template(template)
         text = page.render(
-            user=visit.session.user, csrf=visit.csrf, path=visit.request.path, **values
+            user=context.session.user, csrf=context.csrf, path=context.request.path, **values
         )
         headers = {
             "content-type": "text/html; charset=utf-8",
@@ -83,14 +70,6 @@ class Pages:
             **SAFE_HEADERS,
         }
         return Response(status, text.encode(errors="replace"), headers)
-
-    def _ago(self, moment: datetime) -> str:
-        return formatting.span(max(0.0, (self._clock() - moment).total_seconds())) + " ago"
-
-
-def media_url(file_name: str) -> str:
-    """Gives the address of a file's content."""
-    return "/media/" + quote(file_name, safe="/")
 
 
 def _moment(moment: datetime) -> Markup:

@@ -1,20 +1,36 @@
 """Sessions: who is logged in, kept in one signed cookie, and the CSRF token bound to it.
 
-The cookie holds user, a random id and the time it ends, signed by HMAC-SHA256, so that any instance
-of the function can read it; only logouts are kept. Before a login there is a session
-too, without a user: the login form needs a CSRF token as well.
+The cookie holds user, a random id and the time it ends, signed by itsdangerous (HMAC-SHA256, a key
+of its own for cookies and for tokens, compared in constant time), so that any instance of the
+function can read it; the ledger keeps only the sessions that a logout revoked. Before a login there
+is a session too, without a user: the login form needs a CSRF token as well. See
+docs/decisions/0014-sessions.md.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from itsdangerous import BadData, Signer, URLSafeSerializer
+
+from shared.ledger.database import Database
+
 COOKIE = "admin_session"
+SESSION_SECONDS = 12 * 3600
+"""How long a session lasts after its login."""
+
+SID_BYTES = 18
+"""Random bytes of a session's id: more than the 128 bits that nobody guesses."""
+
+
+class _Signer(Signer):
+    """Sign by HMAC-SHA256; by itself itsdangerous chooses SHA-1."""
+
+    default_digest_method = staticmethod(hashlib.sha256)
+    default_key_derivation = "hmac"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,61 +52,74 @@ class Sessions:
     """Starts, reads and signs sessions.
 
     Args:
-        key: secret of the signatures; whoever changes it logs everybody out.
+        key: secret of the signatures; a new one logs everyone out.
         seconds: how long a session lasts.
-        clock: Unix time in seconds.
+        clock: returns Unix time in seconds.
     """
 
     def __init__(self, key: bytes, seconds: int, clock: Callable[[], float]) -> None:
-        self._key = key
+        self._cookies = URLSafeSerializer(key, salt="admin session", signer=_Signer)
+        self._tokens = _Signer(key, salt="admin form")
         self._seconds = seconds
         self._clock = clock
 
     def start(self, user: str = "") -> Session:
-        """Gives a new session."""
-        return Session(user, secrets.token_urlsafe(18), int(self._clock()) + self._seconds)
+        """Return a new session."""
+        return Session(user, secrets.token_urlsafe(SID_BYTES), int(self._clock()) + self._seconds)
 
     def read(self, cookies: Mapping[str, str]) -> Session | None:
-        """Gives the session of a request's cookies; None when missing, forged or over."""
-        value, _, mac = cookies.get(COOKIE, "").rpartition(".")
-        if not hmac.compare_digest(
-            self._sign("session", value), mac.encode(errors="surrogatepass")
-        ):
+        """Return the session of a request's cookies, None if missing, forged or expired."""
+        try:
+            # As bytes: a header may hold what no UTF-8 text can, and that is no signature either.
+            user, sid, expires = self._cookies.loads(_bytes(cookies.get(COOKIE, "")))
+        except BadData:
             return None
-        expires, sid, user = value.split(".")
-        if int(expires) <= self._clock():
-            return None
-        return Session(_decode(user), sid, int(expires))
+        return Session(user, sid, expires) if expires > self._clock() else None
 
     def cookie(self, session: Session, *, secure: bool) -> str:
-        """Gives the `Set-Cookie` value of a session.
+        """Return the `Set-Cookie` value of a session.
 
         Args:
             session: what to keep.
             secure: the browser speaks TLS and must send the cookie over TLS only.
         """
-        value = f"{session.expires}.{session.sid}.{_encode(session.user)}"
-        mac = self._sign("session", value).decode()
+        value = self._cookies.dumps([session.user, session.sid, session.expires])
         lifetime = max(0, session.expires - int(self._clock()))
-        return _cookie(f"{value}.{mac}", lifetime, secure=secure)
+        return _cookie(value, lifetime, secure=secure)
 
-    def ended(self, *, secure: bool) -> str:
-        """Gives the `Set-Cookie` value that removes the session from the browser."""
+    def removal(self, *, secure: bool) -> str:
+        """Return the `Set-Cookie` value that removes the session from the browser."""
         return _cookie("", 0, secure=secure)
 
     def csrf(self, session: Session) -> str:
-        """Gives the token that a form of this session carries."""
-        return self._sign("csrf", session.sid).decode()
+        """Return the token that a form of this session carries."""
+        return self._tokens.get_signature(session.sid).decode()
 
     def csrf_valid(self, session: Session, token: str) -> bool:
-        """Tells whether a form's token belongs to this session."""
-        return hmac.compare_digest(
-            self._sign("csrf", session.sid), token.encode(errors="surrogatepass")
-        )
+        """Return whether a form's token belongs to this session."""
+        return self._tokens.verify_signature(session.sid, _bytes(token))
 
-    def _sign(self, purpose: str, value: str) -> bytes:
-        text = f"{purpose}:{value}".encode(errors="surrogatepass")
-        return hmac.new(self._key, text, hashlib.sha256).hexdigest().encode()
+
+class RevokedSessions:
+    """Sessions ended by a logout: no copy of their cookie may outlive it, in any process.
+
+    Args:
+        database: with the admin's queries.
+
+    Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, session: Session) -> None:
+        """Revoke a session, until it would have expired anyway."""
+        self._database.run("revoke_session", sid=session.sid, expires=session.expires)
+
+    def contains(self, session: Session) -> bool:
+        """Return whether a session was revoked."""
+        (row,) = self._database.run("session_revoked", sid=session.sid)
+        return bool(row.revoked)
 
 
 def _cookie(value: str, lifetime: int, *, secure: bool) -> str:
@@ -98,9 +127,5 @@ def _cookie(value: str, lifetime: int, *, secure: bool) -> str:
     return f"{COOKIE}={value}; Path=/; Max-Age={lifetime}; HttpOnly; SameSite=Strict{tail}"
 
 
-def _encode(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _decode(text: str) -> str:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")

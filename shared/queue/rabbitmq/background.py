@@ -78,7 +78,7 @@ class BackgroundPublisher:
         self._said_at = -QUIET
 
     def publish(self, row_id: int, request_id: str) -> None:
-        """Hands a row to the publisher; see `Publisher.announce`."""
+        """Hand a row to the publisher; see `Publisher.publish`."""
         if self._closing:
             self._lose("closed", 1)
             return
@@ -93,7 +93,7 @@ class BackgroundPublisher:
             self._start()
 
     def close(self, timeout: float) -> None:
-        """Sends what waits and ends the thread; see `Publisher.close`."""
+        """Send what waits and end the thread; see `Publisher.close`."""
         self._closing = True
         with self._starting:
             thread = self._thread
@@ -106,7 +106,7 @@ class BackgroundPublisher:
             thread.join(1)
 
     def counts(self) -> Counts:
-        """Gives the counts so far; see `Publisher.counts`."""
+        """Return the counts so far; see `Publisher.counts`."""
         lost = dict(self._lost)
         pending = len(self._waiting) + len(self._confirms)
         return Counts(self._confirmed + sum(lost.values()) + pending, self._confirmed, lost)
@@ -174,7 +174,7 @@ class BackgroundPublisher:
         return count
 
     def _flush(self) -> None:
-        """Sends what waits; comes back after the pause until there is nothing to send."""
+        """Send what waits; comes back after the pause until there is nothing to send."""
         if self._channel is None or self._link is None:
             return
         count = min(len(self._waiting), self._backlog - len(self._confirms))

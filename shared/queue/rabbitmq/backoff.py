@@ -7,7 +7,7 @@ LONGEST_SECONDS = 5.0
 
 
 def pause(failures: int, chance: float) -> float:
-    """Gives the seconds to wait after so many failures in a row.
+    """Return the seconds to wait after so many failures in a row.
 
     ========  ===============
     failures  seconds

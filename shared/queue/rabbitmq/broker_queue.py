@@ -43,7 +43,7 @@ class BrokerQueue:
         self._wall_clock = wall_clock
 
     def publish_all(self, messages: Iterable[SyncMessage]) -> set[int]:
-        """Publishes the messages of many rows; see `Queue.publish_all`."""
+        """Publish the messages of many rows; see `Queue.publish_all`."""
         now = self._wall_clock()
         waiting = [publication(m, now) for m in messages]
         confirmed: set[int] = set()
@@ -70,13 +70,13 @@ class BrokerQueue:
                 raise QueueUnavailable(f"{DEAD} is missing or refused the message")
 
     def close(self) -> None:
-        """Ends the connection."""
+        """End the connection."""
         with self._turn:
             self._session.close()
 
 
 def declare(url: str, queue_type: str, *, timeout: float = TIMEOUT) -> None:
-    """Creates the queues where they are missing; changes nothing where they are there.
+    """Create the queues where they are missing; change nothing where they exist.
 
     Args:
         url: of the broker.

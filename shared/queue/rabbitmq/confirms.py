@@ -24,12 +24,12 @@ class Confirms(Generic[T]):
         return len(self._flying)
 
     def sent(self, item: T) -> None:
-        """Notes that the channel's next message went out."""
+        """Note that the channel's next message went out."""
         self._last += 1
         self._flying[self._last] = item
 
     def settle(self, tag: int, *, multiple: bool) -> list[T]:
-        """Takes what a confirm is about out of flight.
+        """Take what a confirm is about out of flight.
 
         Args:
             tag: the confirm's delivery tag.
@@ -45,7 +45,7 @@ class Confirms(Generic[T]):
         return settled
 
     def drain(self) -> list[T]:
-        """Takes everything out of flight, as when the connection is lost."""
+        """Take everything out of flight, as when the connection is lost."""
         items = list(self._flying.values())
         self._flying.clear()
         return items

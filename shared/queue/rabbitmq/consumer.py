@@ -62,7 +62,7 @@ class Receiver(Protocol):
 
 
 class Consumer:
-    """Consumes the queue `sync`; runs an event loop in the thread that calls `run`.
+    """Consume the queue `sync`; runs an event loop in the thread that calls `run`.
 
     Every method but `call_soon` belongs to that thread.
 
@@ -107,7 +107,7 @@ class Consumer:
         self._loop.close()
 
     def call_soon(self, call: Callable[[], None]) -> None:
-        """Has something called in the consumer's thread; the one method for other threads."""
+        """Have something called in the consumer's thread; the one method for other threads."""
         self._loop.add_callback_threadsafe(call)
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> None:
@@ -123,7 +123,7 @@ class Consumer:
         self._settle(tag, lambda c: c.basic_nack(tag.number, multiple=multiple, requeue=True))
 
     def cancel(self) -> None:
-        """Asks the broker for no more messages; some may still be under way.
+        """Ask the broker for no more messages; some may still be under way.
 
         From now on a lost connection is not made anew: nothing could be settled on it.
         """
@@ -133,7 +133,7 @@ class Consumer:
             self._guarded(lambda: channel.basic_cancel(consumer_tag))
 
     def stop(self) -> None:
-        """Closes the connection, which gives back what is unsettled, and ends `run`."""
+        """Close the connection, which gives back what is unsettled, and end `run`."""
         self._stopping = True
         self._channel = None
         if self._link:

@@ -28,7 +28,7 @@ def unavailable(failure: BaseException | str) -> QueueUnavailable:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns whatever pika raises in its block into `QueueUnavailable`."""
+    """Turn whatever pika raises in its block into `QueueUnavailable`."""
     try:
         yield
     except FAILURES as error:
@@ -36,7 +36,7 @@ def translated() -> Iterator[None]:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """Unwraps what pika's connection workflow wraps around the reason."""
+    """Unwrap what pika's connection workflow wraps around the reason."""
     while True:
         inner = getattr(error, "exception", None)
         if inner is None and (several := getattr(error, "exceptions", None)):

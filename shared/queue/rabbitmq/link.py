@@ -45,7 +45,7 @@ class LinkOwner(Protocol):
 def parameters(
     url: str, *, heartbeat: int = HEARTBEAT, timeout: float = CONNECT_TIMEOUT
 ) -> pika.URLParameters:
-    """Reads an AMQP URL.
+    """Read an AMQP URL.
 
     Args:
         url: as in `RABBITMQ_URL`.
@@ -93,7 +93,7 @@ class _Connection(pika.SelectConnection):
 
     @contextmanager
     def one_write(self) -> Iterator[None]:
-        """Sends everything that the block emits at its end, in one piece."""
+        """Send everything that the block emits at its end, in one piece."""
         self._held = []
         try:
             yield
@@ -118,14 +118,14 @@ class Link:
         )
 
     def close(self) -> None:
-        """Closes the connection in an orderly way; the owner is told `on_lost` when it is done."""
+        """Close the connection in an orderly way; the owner is told `on_lost` when it is done."""
         try:
             self._connection.close()
         except FAILURES as error:  # it was closing or closed already
             self._lose(unavailable(error))
 
     def one_write(self) -> Any:
-        """Sends everything that the block publishes in one piece."""
+        """Send everything that the block publishes in one piece."""
         return self._connection.one_write()
 
     def _on_open(self, connection: Any) -> None:

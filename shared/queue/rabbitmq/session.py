@@ -53,7 +53,7 @@ class Session:
         self._ends = 0.0
 
     def publish(self, publications: Sequence[Publication]) -> set[str]:
-        """Publishes messages and waits for the broker to take charge of them.
+        """Publish messages and wait for the broker to take charge of them.
 
         A message may go out twice where the connection broke. Who publishes must not mind.
 
@@ -78,7 +78,7 @@ class Session:
         )
 
     def ask(self, method: Callable[[Channel, Callable[[Any], None]], object]) -> Any:
-        """Calls one method of the channel that the broker replies to, and gives the reply.
+        """Calls one method of the channel that the broker replies to, and return the reply.
 
         Args:
             method: is given the channel and the callback for the reply.
@@ -89,7 +89,7 @@ class Session:
         return self._once_more(lambda: self._ask(method))
 
     def close(self) -> None:
-        """Ends the connection, if there is one."""
+        """End the connection, if there is one."""
         link, loop, self._link, self._channel = self._link, self._loop, None, None
         if link and loop:
             if self._error is None:

@@ -29,7 +29,7 @@ _PERSISTENT = 2
 
 
 def arguments(queue: str, queue_type: str) -> dict[str, object]:
-    """Gives the arguments that a queue is declared with.
+    """Return the arguments that a queue is declared with.
 
     Args:
         queue: `QUEUE` or `DEAD`.
@@ -63,7 +63,7 @@ class Publication:
 
 
 def publication(message: SyncMessage, now: float) -> Publication:
-    """Prepares the message that asks for a row.
+    """Prepare the message that asks for a row.
 
     Args:
         message: the row's.
@@ -80,7 +80,7 @@ def publication(message: SyncMessage, now: float) -> Publication:
 
 
 def dead_letter(data: bytes, reason: str, headers: Mapping[str, object], now: float) -> Publication:
-    """Prepares the dead letter of what names no row.
+    """Prepare the dead letter of what names no row.
 
     Args:
         data: the body as it came.
@@ -99,7 +99,7 @@ def dead_letter(data: bytes, reason: str, headers: Mapping[str, object], now: fl
 
 
 def _kept(value: object) -> str | int:
-    """Gives a header's value as pika can write it: it knows no float, and 64 bits of a number."""
+    """Return a header's value as pika can write it: it knows no float, and 64 bits of a number."""
     match value:
         case int() if -(2**63) <= value < 2**63:
             return value

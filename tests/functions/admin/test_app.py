@@ -8,8 +8,10 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from functions.admin import wiring
+from functions.admin import addresses, wiring
+from functions.admin.addresses import Address
 from functions.admin.app import Admin
+from functions.admin.media.content import LARGEST_RESPONSE_ON_LAMBDA
 from functions.admin.web.sessions import COOKIE
 from shared.config.settings import Settings
 from shared.errors import SettingError
@@ -18,7 +20,7 @@ from shared.ledger.ledger import Ledger
 from tests.browser import demo
 from tests.functions.admin.hashes import cheap_hash
 
-LIST = "/admin/sync/filesync/"
+LIST = addresses.LIST.url()
 HASH = cheap_hash("correct")
 DEFAULT = cheap_hash("admin")
 NAME = "folder ü/100% #1?.jpg"
@@ -53,7 +55,7 @@ class Browser:
         return self.ask("GET", path, **headers)
 
     def csrf(self, path: str) -> str:
-        found = re.search(r'name="csrf" value="(\w+)"', self.get(path).body.decode())
+        found = re.search(r'name="csrf" value="([^"]+)"', self.get(path).body.decode())
         assert found
         return found[1]
 
@@ -114,7 +116,15 @@ def media(name: str = NAME) -> str:
     return "/media/" + quote(name)
 
 
-PAGES = ("/admin/", "/admin/live/", LIST, f"{LIST}1/change/", media(), "/admin/picture/thumb/1")
+def test_every_address_has_one_route(admin: Admin) -> None:
+    table = [value for value in vars(addresses).values() if isinstance(value, Address)]
+    assert len(table) > 5
+    assert sorted(route.address.pattern for route in admin.routes) == sorted(
+        address.pattern for address in [*table, *addresses.SHORTENED]
+    )
+
+
+PAGES = ("/admin/", "/admin/live/", LIST, f"{LIST}1/change/", media(), "/admin/thumbnail/small/1")
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -208,7 +218,9 @@ def test_a_form_without_its_token_is_refused(
     browser: Browser, ledger: Ledger, failed: int, path: str
 ) -> None:
     for token in ("", "0" * 64, Browser(browser.admin).csrf("/admin/login/")):
-        assert browser.post(path, token, action="retry", id=failed).status == 403
+        answer = browser.post(path, token, action="retry", id=failed)
+        assert answer.status == 403
+        assert b"Your session has expired. Log in again" in answer.body
     assert ledger.counts().failed == 1
     raw = browser.ask("POST", path, '{"action": "retry"}', content_type="application/json")
     assert raw.status == 403
@@ -237,15 +249,17 @@ def test_a_form_that_is_none_of_ours_is_refused(browser: Browser, fields: dict[s
         "/media/none",
         "/media/..%2f..%2fetc/passwd",
         "/admin/static/none.css",
-        "/admin/picture/huge/1",
-        "/admin/picture/thumb/x",
+        "/admin/thumbnail/huge/1",
+        "/admin/thumbnail/small/x",
         "/elsewhere",
         f"{LIST}99999999999999999999/change/",
         "/media/%00",
     ],
 )
 def test_what_is_not_there_is_not_found(browser: Browser, path: str) -> None:
-    assert browser.get(path).status == 404
+    answer = browser.get(path)
+    assert answer.status == 404
+    assert b"<h1>Page not found</h1>" in answer.body
 
 
 def test_other_methods_are_not_allowed(browser: Browser) -> None:
@@ -258,19 +272,22 @@ def test_failed_objects_are_retried(
     browser: Browser, ledger: Ledger, failed: int, synced: int
 ) -> None:
     answer = browser.post(LIST, action="retry", id=[failed, synced])
-    assert b"1 of 2 put back in the queue" in answer.body
-    assert b"left alone: it is synced" in answer.body
+    assert b"1 of 2 queued for retry" in answer.body
+    assert b"skipped: already synced" in answer.body
     assert (ledger.counts().failed, ledger.counts().queued) == (0, 1)
 
 
 def test_files_are_verified(browser: Browser, synced: int, failed: int, storage: Path) -> None:
-    assert b"1 of 1 match" in browser.post(f"{LIST}{synced}/change/", action="verify").body
+    assert (
+        b"The file matches the original"
+        in browser.post(f"{LIST}{synced}/change/", action="verify").body
+    )
     (storage / NAME).write_bytes(CONTENT[::-1])
     answer = browser.post(LIST, action="verify", id=[synced, failed])
-    assert b"differs: the file" in answer.body
-    assert b"not synced: it is failed" in answer.body
+    assert b"differs from the original" in answer.body
+    assert b"is not synced: failed" in answer.body
     (storage / NAME).unlink()
-    assert b"missing: there is no such file" in browser.post(LIST, action="verify", id=synced).body
+    assert b"The file is missing" in browser.post(LIST, action="verify", id=synced).body
 
 
 def test_a_file_that_a_later_object_replaced_is_told_apart(
@@ -278,8 +295,8 @@ def test_a_file_that_a_later_object_replaced_is_told_apart(
 ) -> None:
     later = demo.synced(ledger, storage, demo.Content(NAME, "image/jpeg", b"new"), "again")
     answer = browser.post(LIST, action="verify", id=[synced, later])
-    assert f"object {later} has replaced this file".encode() in answer.body
-    assert b"1 of 2 match" in answer.body
+    assert f"was replaced by object {later}".encode() in answer.body
+    assert b"1 of 2 files match the originals" in answer.body
     assert f"{LIST}{later}/change/".encode() in browser.get(f"{LIST}{synced}/change/").body
 
 
@@ -310,13 +327,13 @@ def test_a_changed_file_is_another_version(browser: Browser, synced: int, storag
 def test_a_large_file_comes_in_pieces(
     variables: dict[str, str], ledger: Ledger, storage: Path
 ) -> None:
-    large = bytes(wiring.LARGEST_ON_LAMBDA + 10)
+    large = bytes(LARGEST_RESPONSE_ON_LAMBDA + 10)
     demo.synced(ledger, storage, demo.Content("large.bin", "x/y", large))
     on_lambda = {**variables, "AWS_LAMBDA_FUNCTION_NAME": "admin"}
     browser = Browser(wiring.build(Settings.from_mapping(on_lambda))).log_in()
     assert browser.get("/media/large.bin").status == 413
     first = browser.get("/media/large.bin", range="bytes=0-")
-    assert (first.status, len(first.body)) == (206, wiring.LARGEST_ON_LAMBDA)
+    assert (first.status, len(first.body)) == (206, LARGEST_RESPONSE_ON_LAMBDA)
     assert len(str(first.to_event())) < 6 * 1024 * 1024
     rest = browser.get("/media/large.bin", range=f"bytes={len(first.body)}-")
     assert first.body + rest.body == large
@@ -360,21 +377,23 @@ def test_static_files_never_go_stale(admin: Admin) -> None:
     assert browser.get("/admin/static/admin.css").headers["cache-control"] == "no-cache"
 
 
-def test_an_outage_of_the_ledger_is_said_so(variables: dict[str, str]) -> None:
+def test_an_outage_of_the_ledger_has_a_page_of_its_own(variables: dict[str, str]) -> None:
     gone = {**variables, "DATABASE_URL": "postgresql://127.0.0.1:1/none"}
     browser = Browser(wiring.build(Settings.from_mapping(gone))).log_in()
     answer = browser.get("/admin/")
     assert answer.status == 503
-    assert b"The database is unreachable" in answer.body
+    assert b"Can't reach the database" in answer.body
 
 
-def test_tries_are_limited(variables: dict[str, str]) -> None:
+def test_login_attempts_are_limited(variables: dict[str, str]) -> None:
     limited = {**variables, "RATE_LIMIT_LOGIN": "1/m"}
     browser = Browser(wiring.build(Settings.from_mapping(limited)))
     assert browser.post("/admin/login/", user="root", password="wrong").status == 403
     answer = browser.post("/admin/login/", user="root", password="correct")
     assert answer.status == 412
-    assert int(answer.headers["retry-after"]) > 0
+    seconds = int(answer.headers["retry-after"])
+    assert seconds > 0
+    assert f"Too many login attempts. Try again in {seconds} s".encode() in answer.body
 
 
 @pytest.mark.parametrize(

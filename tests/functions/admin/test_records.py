@@ -1,33 +1,60 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.admin.records import QUERIES, Objects
+from functions.admin.records import QUERIES, FailureReason, Records
 from shared.domain import Fetched
 from shared.ledger.database import Database
 from shared.ledger.ledger import Ledger
-from shared.ledger.rows import NewObject, Outcome, Settlement
+from shared.ledger.rows import NewObject, Outcome, Settlement, State
 from tests.functions.admin.filled import FILL, ROWS
 from tests.helpers.servers import execute
 
 
 @pytest.fixture
-def objects(database_url: str) -> Iterator[Objects]:
+def records(database_url: str) -> Iterator[Records]:
     execute(database_url, FILL)
     database = Database(database_url, QUERIES)
-    yield Objects(database)
+    yield Records(database)
     database.close()
 
 
-def test_types_and_reasons(objects: Objects) -> None:
-    assert objects.file_types() == ["image/jpeg", "image/png"]
-    assert objects.failure_reasons() == [("reason", ROWS // 3)]
+def test_every_column_of_an_object_becomes_the_field_of_its_name(
+    records: Records, database_url: str
+) -> None:
+    execute(
+        database_url,
+        "UPDATE file_sync SET etag = 'etag', claimed_at = created_at WHERE id = 7",
+    )
+    found = records.object(7)
+    assert found is not None
+    assert (found.id, found.oeid, found.ref_id, found.file_name) == (
+        7, "oeid-2", "ref-7", "file_049"
+    )  # fmt: skip
+    assert (found.state, found.attempts, found.size_bytes) == (State.SYNCED, 3, 2)
+    assert found.sha256 == hashlib.sha256(b"x").digest()
+    assert found.payload_checksum == hashlib.sha256(b"7").digest()
+    assert (found.etag, found.file_path, found.last_error) == ("etag", "x", "reason: 7")
+    assert found.claimed_at == found.created_at == found.queued_at
+    assert found.leased_until is None
+    assert records.object(ROWS + 1) is None
 
 
-def test_rates_are_counted_as_attempts_end(objects: Objects, database_url: str) -> None:
+def test_files_come_in_the_order_of_their_ids(records: Records) -> None:
+    found = records.files([8, 7, ROWS + 1])
+    assert [(file.id, file.state) for file in found] == [(7, State.SYNCED), (8, State.FAILED)]
+
+
+def test_types_and_reasons(records: Records) -> None:
+    assert records.file_types() == ["image/jpeg", "image/png"]
+    assert records.failure_reasons() == [FailureReason("reason", ROWS // 3)]
+
+
+def test_rates_are_counted_as_attempts_end(records: Records, database_url: str) -> None:
     ledger = Ledger.at(database_url)
     row_ids = [
         ledger.record(NewObject("o", "r", f"n{i}", "t/t", bytes([i] * 32), "q"), 60)
@@ -42,16 +69,16 @@ def test_rates_are_counted_as_attempts_end(objects: Objects, database_url: str) 
     ledger.retry([claims[2].wanted.row_id])
     ledger.close()
     now = datetime.now(UTC)
-    rates = objects.rates(now - timedelta(minutes=10), timedelta(hours=1))
+    rates = records.rates(now - timedelta(minutes=10), timedelta(hours=1))
     assert sum(r.objects for r in rates if r.outcome == "synced") == 2
     assert sum(r.objects for r in rates if r.outcome == "failed") == 1
     assert {r.outcome for r in rates} == {"synced", "failed"}
     assert all(r.bucket < 9 for r in rates)
-    assert objects.rates(now + timedelta(minutes=2), timedelta(hours=1)) == []
+    assert records.rates(now + timedelta(minutes=2), timedelta(hours=1)) == []
 
 
 def test_a_minute_makes_room_for_the_one_two_days_later(
-    objects: Objects, database_url: str
+    records: Records, database_url: str
 ) -> None:
     attempt = "INSERT INTO sync_attempt (file_sync_id, attempt, outcome, started_at) VALUES "
     execute(database_url, f"{attempt} (1, 1, 'retry', now())")
@@ -60,7 +87,7 @@ def test_a_minute_makes_room_for_the_one_two_days_later(
         "UPDATE sync_rate SET minute = minute - interval '2 days', objects = 1000",
         f"{attempt} (1, 2, 'retry', now()), (1, 3, 'retry', now())",
     )
-    rates = objects.rates(datetime.now(UTC) - timedelta(days=3), timedelta(hours=1))
+    rates = records.rates(datetime.now(UTC) - timedelta(days=3), timedelta(hours=1))
     assert {rate.objects for rate in rates} <= {1, 2, 1000}
-    recent = objects.rates(datetime.now(UTC) - timedelta(hours=1), timedelta(hours=1))
+    recent = records.rates(datetime.now(UTC) - timedelta(hours=1), timedelta(hours=1))
     assert sum(rate.objects for rate in recent) == 2

@@ -7,19 +7,19 @@ import time
 
 import pytest
 
-from local.http.deadlines import Patience
+from local.http.deadlines import Deadlines
 
 LIMIT = 0.2
 
 
-def patience() -> Patience:
-    return Patience(asyncio.get_running_loop(), LIMIT)
+def deadlines() -> Deadlines:
+    return Deadlines(asyncio.get_running_loop(), LIMIT)
 
 
 def test_a_block_that_takes_too_long_is_broken_off() -> None:
     async def late() -> float:
         began = time.monotonic()
-        with pytest.raises(TimeoutError), patience().limit():
+        with pytest.raises(TimeoutError), deadlines().limit():
             await asyncio.sleep(60)
         return time.monotonic() - began
 
@@ -28,7 +28,7 @@ def test_a_block_that_takes_too_long_is_broken_off() -> None:
 
 def test_a_task_goes_on_as_if_it_had_not_been_cancelled() -> None:
     async def goes_on() -> tuple[int, str]:
-        with pytest.raises(TimeoutError), patience().limit():
+        with pytest.raises(TimeoutError), deadlines().limit():
             await asyncio.sleep(60)
         await asyncio.sleep(0)
         task = asyncio.current_task()
@@ -39,7 +39,7 @@ def test_a_task_goes_on_as_if_it_had_not_been_cancelled() -> None:
 
 
 def test_each_block_has_its_own_time() -> None:
-    async def one(limit: Patience, pause: float, seconds: float) -> str:
+    async def one(limit: Deadlines, pause: float, seconds: float) -> str:
         await asyncio.sleep(pause)
         try:
             with limit.limit():
@@ -49,7 +49,7 @@ def test_each_block_has_its_own_time() -> None:
         return "in time"
 
     async def several() -> list[str]:
-        shared = patience()
+        shared = deadlines()
         waits = [(0.0, 60.0), (0.0, 0.0), (LIMIT / 2, 60.0), (1.0, 0.01)]
         return await asyncio.gather(*(one(shared, pause, seconds) for pause, seconds in waits))
 
@@ -57,12 +57,12 @@ def test_each_block_has_its_own_time() -> None:
 
 
 def test_who_is_cancelled_by_somebody_else_is_not_late() -> None:
-    async def waits(limit: Patience) -> None:
+    async def waits(limit: Deadlines) -> None:
         with limit.limit():
             await asyncio.sleep(60)
 
     async def cancelled() -> None:
-        task = asyncio.create_task(waits(patience()))
+        task = asyncio.create_task(waits(deadlines()))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -73,7 +73,7 @@ def test_who_is_cancelled_by_somebody_else_is_not_late() -> None:
 
 def test_what_failed_before_its_time_shows_its_own_error() -> None:
     async def fails() -> None:
-        with pytest.raises(EOFError), patience().limit():
+        with pytest.raises(EOFError), deadlines().limit():
             raise EOFError
 
     asyncio.run(fails())

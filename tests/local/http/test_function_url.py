@@ -10,7 +10,7 @@ import pytest
 from local.http.function_url import event, reply
 from shared.http.event import Request, Response
 
-EVENT = json.loads((Path(__file__).parents[1] / "events" / "function_url.json").read_text())
+EVENT = json.loads((Path(__file__).parents[2] / "events" / "function_url.json").read_text())
 
 
 def made(**changes: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import pytest
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LIMIT = 1_000
 
 

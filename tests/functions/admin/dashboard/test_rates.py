@@ -35,10 +35,10 @@ def test_a_period_ends_with_the_current_step_and_has_empty_ones() -> None:
     ]
     found = period("last hour", rates, begins, MINUTE, 60)
     assert len(found.steps) == 60
-    assert (found.steps[-1].synced, found.steps[-1].retried, found.steps[0].failed) == (30, 2, 1)
+    assert (found.steps[-1].synced, found.steps[-1].retries, found.steps[0].failed) == (30, 2, 1)
     assert found.total.synced == 30
     assert found.per_second == pytest.approx(30 / 3600)
-    assert found.steps[1].median is None
+    assert found.steps[1].p50 is None
 
 
 def test_plots_stay_within_their_frame() -> None:
@@ -55,7 +55,7 @@ def test_plots_stay_within_their_frame() -> None:
         assert all(0 <= float(p.split(",")[1]) <= HEIGHT for p in points)
 
 
-def test_a_lonely_value_is_a_dot_and_neighbours_are_a_line() -> None:
+def test_a_lonely_value_is_a_dot_and_neighbors_are_a_line() -> None:
     begins = begin(NOW, MINUTE, 60)
     rates = [Rate(begins + n * MINUTE, "synced", 3, 1) for n in (4, 5, 9)]
     lines = dict(latency_plot(period("last hour", rates, begins, MINUTE, 60)).lines)
@@ -67,4 +67,4 @@ def test_a_lonely_value_is_a_dot_and_neighbours_are_a_line() -> None:
 def test_nothing_at_all_can_be_drawn() -> None:
     found = period("last hour", [], begin(NOW, MINUTE, 60), MINUTE, 60)
     assert rate_plot(found).bars == []
-    assert "no object was synced" in latency_plot(found).summary
+    assert "nothing synced" in latency_plot(found).summary

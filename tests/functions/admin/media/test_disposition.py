@@ -8,8 +8,8 @@ from functions.admin.media.disposition import SANDBOX, content_disposition, trea
 @pytest.mark.parametrize(
     ("file_type", "sent", "inline", "preview"),
     [
-        ("image/jpeg", "image/jpeg", True, "picture"),
-        ("IMAGE/PNG; x=y", "image/png", True, "picture"),
+        ("image/jpeg", "image/jpeg", True, "image"),
+        ("IMAGE/PNG; x=y", "image/png", True, "image"),
         ("image/svg+xml", "image/svg+xml", False, ""),
         ("video/mp4", "video/mp4", True, "video"),
         ("video/x+xml", "video/x+xml", False, ""),

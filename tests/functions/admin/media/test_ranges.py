@@ -6,8 +6,8 @@ from functions.admin.media.ranges import (
     ByteRange,
     Unsatisfiable,
     byte_range,
-    range_counts,
-    unchanged,
+    is_unchanged,
+    range_applies,
 )
 
 
@@ -52,11 +52,11 @@ def test_a_range_without_any_byte_cannot_be_satisfied(header: str, size: int) ->
     ],
 )
 def test_a_client_that_has_the_file_need_not_get_it(header: str | None, same: bool) -> None:
-    assert unchanged(header, '"a"') is same
+    assert is_unchanged(header, '"a"') is same
 
 
-def test_a_range_counts_only_for_the_version_it_is_of() -> None:
-    assert range_counts(None, '"a"')
-    assert range_counts('"a"', '"a"')
-    assert not range_counts('"b"', '"a"')
-    assert not range_counts("Wed, 21 Oct 2015 07:28:00 GMT", '"a"')
+def test_a_range_applies_only_for_the_version_it_is_of() -> None:
+    assert range_applies(None, '"a"')
+    assert range_applies('"a"', '"a"')
+    assert not range_applies('"b"', '"a"')
+    assert not range_applies("Wed, 21 Oct 2015 07:28:00 GMT", '"a"')

@@ -9,7 +9,7 @@ from functions.admin.media.thumbnails import shrink
 from shared.errors import FileUnreadable
 
 
-def picture(mode: str, kind: str, size: tuple[int, int] = (400, 100)) -> io.BytesIO:
+def image(mode: str, kind: str, size: tuple[int, int] = (400, 100)) -> io.BytesIO:
     written = io.BytesIO()
     Image.new(mode, size, 1).save(written, kind)
     written.seek(0)
@@ -20,21 +20,21 @@ def picture(mode: str, kind: str, size: tuple[int, int] = (400, 100)) -> io.Byte
     ("mode", "kind"),
     [("RGB", "JPEG"), ("CMYK", "JPEG"), ("RGBA", "PNG"), ("P", "GIF"), ("1", "TIFF")],
 )
-def test_a_picture_is_made_smaller_in_its_proportions(mode: str, kind: str) -> None:
-    made = Image.open(io.BytesIO(shrink(picture(mode, kind), 80, 45)))
+def test_an_image_is_made_smaller_in_its_proportions(mode: str, kind: str) -> None:
+    made = Image.open(io.BytesIO(shrink(image(mode, kind), 80, 45)))
     assert (made.format, made.size) == ("WEBP", (80, 20))
 
 
-def test_a_small_picture_keeps_its_size() -> None:
-    assert Image.open(io.BytesIO(shrink(picture("RGB", "PNG", (3, 2)), 80, 45))).size == (3, 2)
+def test_a_small_image_keeps_its_size() -> None:
+    assert Image.open(io.BytesIO(shrink(image("RGB", "PNG", (3, 2)), 80, 45))).size == (3, 2)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a picture", picture("RGB", "JPEG").read()[:300]])
-def test_a_broken_picture_is_said_so(content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"not an image", image("RGB", "JPEG").read()[:300]])
+def test_a_broken_image_is_an_unreadable_file(content: bytes) -> None:
     with pytest.raises(FileUnreadable):
         shrink(io.BytesIO(content), 80, 45)
 
 
-def test_a_picture_of_too_many_pixels_is_not_decoded() -> None:
+def test_an_image_of_too_many_pixels_is_not_decoded() -> None:
     with pytest.raises(FileUnreadable, match="too many pixels"):
-        shrink(picture("1", "PNG", (10_000, 6_000)), 80, 45)
+        shrink(image("1", "PNG", (10_000, 6_000)), 80, 45)

@@ -9,8 +9,8 @@ import pytest
 from functions.admin.objects.listing import Listing
 from functions.admin.objects.paging import PAGE_ROWS, Page, Paging, Summary
 from functions.admin.objects.search import CANDIDATES
-from functions.admin.objects.sorting import CHOSEN
-from functions.admin.records import QUERIES, Objects
+from functions.admin.objects.sorting import SORTABLE
+from functions.admin.records import QUERIES, Records
 from shared.ledger.database import Database
 from shared.ledger.rows import State
 from tests.functions.admin.filled import FILL, ROWS
@@ -35,7 +35,7 @@ def ids(page: Page) -> list[int]:
 
 
 def walk(pages: Paging, query: dict[str, str]) -> list[Summary]:
-    """Gives the rows of all pages, and makes sure that the way back shows the same ones."""
+    """Return the rows of all pages, and make sure that the way back shows the same ones."""
     page = pages.page(Listing.from_query(query))
     found = [page]
     while page.after:
@@ -60,7 +60,7 @@ def value(row: Summary, sort: str) -> object:
     }[sort]
 
 
-@pytest.mark.parametrize("sort", CHOSEN)
+@pytest.mark.parametrize("sort", SORTABLE)
 @pytest.mark.parametrize("direction", ["asc", "desc"])
 @pytest.mark.parametrize("state", ["", *State])
 @pytest.mark.parametrize("few", [True, False])
@@ -88,14 +88,14 @@ def test_every_object_is_on_one_page_in_every_order(
         assert known == sorted(known, reverse=direction == "desc")  # type: ignore[type-var]  # of one type
 
 
-@pytest.mark.parametrize("sort", CHOSEN)
+@pytest.mark.parametrize("sort", SORTABLE)
 def test_a_type_is_all_that_is_shown(pages: Paging, sort: str) -> None:
     found = walk(pages, {"type": "image/png", "sort": sort})
     assert {row.id for row in found} == set(range(10, ROWS + 1, 10))
     assert pages.page(Listing(file_type="none/such")).rows == []
 
 
-@pytest.mark.parametrize("sort", CHOSEN)
+@pytest.mark.parametrize("sort", SORTABLE)
 def test_days_are_whole_and_include_their_ends(pages: Paging, sort: str) -> None:
     day = (datetime.now(UTC) - timedelta(days=8)).date()
     query = {"from": str(day), "to": str(day + timedelta(days=1)), "sort": sort}
@@ -125,7 +125,7 @@ def test_a_search_finds_names_and_ids(pages: Paging, text: str, found: set[int])
 
 
 def test_a_search_finds_checksums_whole_or_begun(pages: Paging, database: Database) -> None:
-    detail = Objects(database).object(5)
+    detail = Records(database).object(5)
     assert detail is not None
     digest = detail.payload_checksum.hex()
     for text in (digest, digest[:8], digest.upper()[:20]):

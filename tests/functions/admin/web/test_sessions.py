@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from functions.admin.web.sessions import COOKIE, Session, Sessions
+from functions.admin.records import QUERIES
+from functions.admin.web.sessions import COOKIE, RevokedSessions, Session, Sessions
+from shared.ledger.database import Database
 
 KEY = b"k" * 32
 
@@ -41,7 +43,7 @@ def test_a_changed_cookie_is_no_session(change: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", ".", "....", "é", "1.2.3.4", "\ud800.x"])
-def test_nonsense_is_no_session(text: str) -> None:
+def test_any_other_text_is_no_session(text: str) -> None:
     assert Sessions(KEY, 60, Clock()).read({COOKIE: text}) is None
     assert Sessions(KEY, 60, Clock()).read({}) is None
 
@@ -58,7 +60,7 @@ def test_the_cookie_is_secure_where_the_browser_speaks_tls() -> None:
         cookie = sessions.cookie(sessions.start(), secure=secure)
         assert {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=60"} <= set(cookie.split("; "))
         assert ("Secure" in cookie.split("; ")) is secure
-    assert "Max-Age=0" in sessions.ended(secure=True)
+    assert "Max-Age=0" in sessions.removal(secure=True)
 
 
 def test_a_csrf_token_belongs_to_one_session() -> None:
@@ -68,3 +70,26 @@ def test_a_csrf_token_belongs_to_one_session() -> None:
     assert not sessions.csrf_valid(mine, sessions.csrf(other))
     assert not sessions.csrf_valid(mine, "")
     assert not sessions.csrf_valid(mine, "é\ud800")
+
+
+def test_a_revoked_session_stays_revoked_for_every_process(database_url: str) -> None:
+    session, other = (Session("root", sid, 2**32) for sid in ("a", "b"))
+    databases = [Database(database_url, QUERIES) for _ in range(2)]
+    first, second = (RevokedSessions(database) for database in databases)
+    first.add(session)
+    first.add(session)
+    assert second.contains(session)
+    assert not second.contains(other)
+    for database in databases:
+        database.close()
+
+
+def test_expired_sessions_are_forgotten(database_url: str) -> None:
+    database = Database(database_url, QUERIES)
+    revoked = RevokedSessions(database)
+    past, future = (Session("root", sid, expires) for sid, expires in (("a", 1), ("b", 2**32)))
+    revoked.add(past)
+    revoked.add(future)
+    assert not revoked.contains(past)
+    assert revoked.contains(future)
+    database.close()

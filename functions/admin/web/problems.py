@@ -1,0 +1,104 @@
+"""Problem pages: what a request gets when its page can't be shown."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import quote
+
+from functions.admin import addresses
+from functions.admin.errors import (
+    FormInvalid,
+    LoginRequired,
+    MethodNotAllowed,
+    NotFound,
+    SessionExpired,
+)
+from functions.admin.web.context import RequestContext
+from functions.admin.web.rendering import Templates
+from functions.admin.web.responses import SAFE_HEADERS, redirect, with_headers
+from shared.errors import FileUnreadable, LedgerUnavailable, ServiceError, TooManyRequests
+from shared.http.event import Request, Response
+
+logger = logging.getLogger(__name__)
+
+
+class ProblemPages:
+    """Turns errors into pages.
+
+    Args:
+        templates: renders them.
+        outage: returns the page that needs no ledger.
+    """
+
+    def __init__(self, templates: Templates, outage: Callable[[RequestContext], Response]) -> None:
+        self._templates = templates
+        self._outage = outage
+
+    def page(self, context: RequestContext, error: ServiceError) -> Response:
+        """Return the page of an error.
+
+        =================  ======  ===========================================
+        error              status  page
+        =================  ======  ===========================================
+        LedgerUnavailable  503     what can be shown without the ledger
+        LoginRequired      303     the login form; 401 where no page was asked
+        SessionExpired     403     says so
+        FormInvalid        403     says so
+        NotFound           404     says so
+        FileUnreadable     404     why
+        MethodNotAllowed   405     says so, with `Allow`
+        TooManyRequests    412     when to try again, with `Retry-After`
+        =================  ======  ===========================================
+
+        Raises:
+            ServiceError: the error, if it is none of these.
+        """
+        match error:
+            case LedgerUnavailable():
+                logger.warning("ledger unreachable", extra={"reason": error})
+                return self._outage(context)
+            case LoginRequired():
+                return _to_login(context.request)
+            case SessionExpired() | FormInvalid():
+                path = context.request.path
+                logger.warning("form refused", extra={"path": path, "reason": error})
+                expired = isinstance(error, SessionExpired)
+                title = "Session expired" if expired else "Invalid form"
+                return self._show(context, HTTPStatus.FORBIDDEN, title, str(error))
+            case NotFound():
+                return self._show(context, HTTPStatus.NOT_FOUND, str(error))
+            case FileUnreadable():
+                return self._show(context, HTTPStatus.NOT_FOUND, "File unavailable", str(error))
+            case MethodNotAllowed():
+                page = self._show(context, HTTPStatus.METHOD_NOT_ALLOWED, str(error))
+                return with_headers(page, {"allow": ", ".join(error.allowed)})
+            case TooManyRequests():
+                unit = "second" if error.retry_after == 1 else "seconds"
+                page = self._show(
+                    context,
+                    # The contract's status for every limit, the API's too.
+                    HTTPStatus.PRECONDITION_FAILED,
+                    "Try again later",
+                    f"Too many login attempts. Try again in {error.retry_after} {unit}",
+                )
+                return with_headers(page, {"retry-after": str(error.retry_after)})
+        raise error
+
+    def _show(
+        self, context: RequestContext, status: HTTPStatus, title: str, message: str = ""
+    ) -> Response:
+        return self._templates.render("problem.html", context, status, title=title, message=message)
+
+
+def _to_login(request: Request) -> Response:
+    if "text/html" not in request.headers.get("accept", ""):
+        # An image or a script can't fill in a form.
+        detail = f"Log in at {addresses.DASHBOARD.url()}"
+        return Response.json(HTTPStatus.UNAUTHORIZED, {"detail": detail}, SAFE_HEADERS)
+    login = addresses.LOGIN.url()
+    if addresses.DASHBOARD.match(request.path) is None:
+        # Encoded twice: the path as an address, and that as the value of a parameter.
+        login += f"?next={quote(quote(request.path, safe='/'))}"
+    return redirect(login)
