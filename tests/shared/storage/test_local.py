@@ -35,7 +35,7 @@ def storage(root: Path) -> LocalStorage:
 
 def wanted(name: str = "a.jpg", row_id: int = 1, attempt: int = 1) -> Wanted:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    return Wanted(row_id, attempt, name, "image/jpeg", now, now)
+    return Wanted(row_id, attempt, name, now, now)
 
 
 def part_of(storage: LocalStorage, one: Wanted) -> Path:
