@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from shared.cache.interface import Cache
 from shared.config.settings import Settings, needed
 from shared.ledger.ledger import Ledger
 from shared.queue.interface import Queue
 from shared.queue.publisher import Publisher
-from shared.sources.interface import ObjectSource
+from shared.sources.interface import ObjectSource, SourceProbe
 from shared.storage.interface import Storage
 
 _direct_queues: list[Queue] = []
@@ -42,6 +43,26 @@ def source(settings: Settings) -> ObjectSource:
     from shared.sources.s3.source import S3Source
 
     return S3Source(settings)
+
+
+def source_probe(settings: Settings, seconds: float) -> SourceProbe | None:
+    """Return how to see whether the source that `SOURCE` names answers, without its driver.
+
+    Args:
+        settings: the source's.
+        seconds: how long it may take.
+
+    Returns:
+        The probe; None if the settings do not name a server, as on Lambda.
+    """
+    from shared.sources.probe import probe
+
+    if settings.source == "nasa":
+        return SourceProbe("NASA", partial(probe, settings.nasa_api_url, seconds))
+    from shared.sources.s3.endpoint import endpoint_url
+
+    url = endpoint_url(settings)
+    return None if url is None else SourceProbe("S3", partial(probe, url, seconds))
 
 
 def cache(settings: Settings) -> Cache:
