@@ -11,20 +11,23 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from dotenv import dotenv_values
-
+from local import env_file
 from local.addresses import LOOPBACK, base_url, is_loopback
+from local.setting_names import is_known, suggestion
+from shared.config.parsers import folder
 from shared.config.secrets import SUFFIX, resolve
 from shared.errors import SettingError
 
 PORT = 27000
 S3_PORT = 27006
 BUCKET = "client-uploads"
+PATHS = ("DATA_DIR", "STORAGE_PATH")
 SECRET_KEY_BYTES = 32
 """A real key has the strength of the hash behind it, 256 bits."""
 
@@ -36,26 +39,57 @@ class LocalEnvironment:
     Attributes:
         directory: what a relative path is relative to.
         given: the variables that have a value, from the process and from the file `.env`.
+        places: file and line of those of `given` that come from the file, such as `.env:3`.
     """
 
     directory: Path
     given: Mapping[str, str]
+    places: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, environment: Mapping[str, str], directory: Path) -> Self:
-        """Reads the variables; those of the process beat those of the file `.env`.
+        """Read the variables; those of the process beat those of the file `.env`.
+
+        An empty one counts as not given, in the process as in the file.
 
         Args:
             environment: the process's variables.
             directory: where `.env` is looked for.
+
+        Raises:
+            SettingError: the file cannot be read, or has a name that nothing reads; or a path
+                cannot be expanded. The text names file and line.
         """
-        both = {**dotenv_values(directory / ".env"), **environment}
-        return cls(directory, {name: value for name, value in both.items() if value})
+        lines = env_file.read(directory / ".env", environment)
+        for line in lines:
+            if not is_known(line.name):
+                raise SettingError(f"{line.place}: {_unknown(line.name)}")
+        inherited = {name: value for name, value in environment.items() if value.strip()}
+        from_file = {line.name: line for line in lines if line.name not in inherited}
+        given = {name: line.value for name, line in from_file.items() if line.value.strip()}
+        places = {name: from_file[name].place for name in given}
+        made = cls(directory, given | inherited, places)
+        with made.placing_errors():
+            expanded = {
+                name: _expanded(made.given[name], name) for name in PATHS if name in made.given
+            }
+        return cls(directory, {**made.given, **expanded}, places)
+
+    @contextmanager
+    def placing_errors(self) -> Iterator[None]:
+        """Name file and line in a `SettingError` about a variable that comes from `.env`."""
+        try:
+            yield
+        except SettingError as error:
+            place = self.places.get(re.split(r"[: ]", error.about, maxsplit=1)[0])
+            if place is None:
+                raise
+            raise SettingError(f"{place}: {error.about}") from error
 
     @property
     def host(self) -> str:
         """The address to listen on."""
-        return _address(self.given.get("HOST", LOOPBACK), "HOST")
+        return _address(self.given.get("HOST", LOOPBACK).strip(), "HOST")
 
     @property
     def url(self) -> str:
@@ -65,17 +99,17 @@ class LocalEnvironment:
     @property
     def port(self) -> int:
         """Where the functions answer."""
-        return _port(self.given.get("PORT", str(PORT)), "PORT")
+        return _port(self.given.get("PORT", str(PORT)).strip(), "PORT")
 
     @property
     def s3_port(self) -> int:
         """Where the embedded S3 answers."""
-        return _port(self.given.get("S3_PORT", str(S3_PORT)), "S3_PORT")
+        return _port(self.given.get("S3_PORT", str(S3_PORT)).strip(), "S3_PORT")
 
     @property
     def schedule_seconds(self) -> float:
         """Seconds between two runs of what AWS runs every minute."""
-        return _seconds(self.given.get("SCHEDULE_SECONDS", "5"), "SCHEDULE_SECONDS")
+        return _seconds(self.given.get("SCHEDULE_SECONDS", "5").strip(), "SCHEDULE_SECONDS")
 
     @property
     def triggers(self) -> int:
@@ -83,12 +117,12 @@ class LocalEnvironment:
         return self.count("TRIGGERS", 2)
 
     def count(self, name: str, default: int) -> int:
-        """Reads how many processes or threads there are to be.
+        """Read how many processes or threads there are to be.
 
         Raises:
             SettingError: it is no such number.
         """
-        text = self.given.get(name) or str(default)
+        text = self.given.get(name, "").strip() or str(default)
         if not text.isdecimal() or not 1 <= int(text) <= 64:  # noqa: PLR2004
             raise SettingError(f"{name}: expected a whole number from 1 to 64")
         return int(text)
@@ -105,7 +139,7 @@ class LocalEnvironment:
         return (self.directory / chosen).resolve() if chosen else self.data_dir / "storage"
 
     def local_variables(self) -> dict[str, str]:
-        """Gives the variables of a local run's processes.
+        """Return the variables of a local run's processes.
 
         They are the given ones, with local defaults for what is missing: a secret key that is
         made once and kept, a storage folder, a bucket. `LOCAL_RUN` marks processes that nobody
@@ -130,16 +164,35 @@ class LocalEnvironment:
         return {name: known[name] for name in known if name not in references}
 
 
+def _unknown(name: str) -> str:
+    meant = suggestion(name)
+    return f"{name}: nothing reads this name" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _expanded(text: str, name: str) -> str:
+    try:
+        return folder(text.strip())
+    except ValueError as error:
+        raise SettingError(f"{name}: {error}") from None
+
+
 def kept_secret(file: Path) -> str:
-    """Gives the secret in a file, making it at the first time; only its owner may read it.
+    """Return the secret in a file, which is made the first time; only its owner may read it.
+
+    Line ends behind it, which editors add, are no part of it.
 
     Raises:
-        SettingError: the file cannot be made or read.
+        SettingError: the file cannot be made or read, or holds no secret.
     """
     try:
-        return _kept(file)
+        secret = _kept(file).rstrip("\r\n")
     except OSError as error:
         raise SettingError(f"DATA_DIR: {file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise SettingError(f"DATA_DIR: {file}: not UTF-8 text") from None
+    if not secret:
+        raise SettingError(f"DATA_DIR: {file}: empty; remove it, and a new one is made")
+    return secret
 
 
 def _kept(file: Path) -> str:
@@ -156,7 +209,7 @@ def _kept(file: Path) -> str:
             pass
         finally:
             draft.unlink()
-    return file.read_text()
+    return file.read_text(encoding="utf-8")
 
 
 def _address(text: str, name: str) -> str:

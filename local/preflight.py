@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 from local.environment import LocalEnvironment
 from local.http.listener import Listener
+from local.setting_names import misspelt
 from shared.config.admin_password import admin_password_hash
 from shared.config.settings import Settings
 from shared.errors import SettingError
 
+logger = logging.getLogger(__name__)
+
 
 def check(environment: LocalEnvironment) -> Listener:
-    """Makes the folders, and reads every setting.
+    """Make the folders, and reads every setting.
 
     The processes would find most of it themselves, but only after the servers have started, and
     each with a line of its own.
@@ -24,15 +28,19 @@ def check(environment: LocalEnvironment) -> Listener:
     Raises:
         SettingError: the first that is wrong.
     """
-    for name, folder in (
-        ("DATA_DIR", environment.data_dir),
-        ("STORAGE_PATH", environment.storage),
-    ):
-        _make(folder, name)
-    listener = Listener.of(environment)
-    _ = environment.s3_port, environment.schedule_seconds, environment.triggers
-    settings = Settings.from_mapping(environment.local_variables())
-    admin_password_hash(settings)
+    for name, meant in misspelt(environment.given).items():
+        logger.warning("a variable looks misspelt", extra={"variable": name, "meant": meant})
+    with environment.placing_errors():
+        for name, folder in (
+            ("DATA_DIR", environment.data_dir),
+            ("STORAGE_PATH", environment.storage),
+        ):
+            _make(folder, name)
+        listener = Listener.of(environment)
+        _ = environment.s3_port, environment.schedule_seconds, environment.triggers
+        settings = Settings.from_mapping(environment.local_variables())
+        settings.require_long_keys()
+        admin_password_hash(settings)
     return listener
 
 

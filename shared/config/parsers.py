@@ -1,4 +1,4 @@
-"""Kinds of settings: how the text of a variable becomes a value.
+"""Parsers of settings: how the text of a variable becomes a value.
 
 Every parser raises `ValueError` with what it expected; `shared.config.settings` adds the name of
 the variable.
@@ -10,7 +10,9 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -33,12 +35,12 @@ class RateLimit:
             return cls(0, 1)
         match = re.fullmatch(r"\s*([1-9][0-9]{0,8})/([smh])\s*", text)
         if match is None:
-            raise ValueError("expected a count a second, minute or hour such as 50/m, or off")
+            raise ValueError("expected a count per second, minute or hour such as 50/m, or off")
         return cls(int(match[1]), {"s": 1, "m": 60, "h": 3600}[match[2]])
 
 
 def whole(minimum: int) -> Callable[[str], int]:
-    """Reads a whole number of at least `minimum`."""
+    """Return a parser of whole numbers of at least `minimum`."""
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < minimum:
@@ -49,7 +51,7 @@ def whole(minimum: int) -> Callable[[str], int]:
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:
-    """Read one of the allowed words."""
+    """Return a parser of the allowed words."""
 
     def parse(text: str) -> str:
         if text not in allowed:
@@ -65,36 +67,111 @@ def flag(text: str) -> bool:
 
 
 def key(text: str) -> bytes:
-    """Reads a key: its UTF-8 bytes."""
-    return text.encode()
+    """Read a key: its UTF-8 bytes, unchanged.
+
+    Raises:
+        ValueError: it begins or ends with white space, such as the line end of a file. Whether that
+            belongs to the key is a guess, and no signature would match after a wrong one.
+    """
+    return exact(text).encode()
+
+
+def exact(text: str) -> str:
+    """Read a text in which every character counts, such as a password.
+
+    Raises:
+        ValueError: it begins or ends with white space.
+    """
+    if text != text.strip():
+        raise ValueError("begins or ends with white space, such as the line end of a file")
+    return text
+
+
+EXACT = (key, exact)
+"""Parsers of unchanged texts; for all others, white space around a text is removed."""
+
+
+def folder(text: str) -> str:
+    """Read a folder's path; `~` and `~user` at its beginning are the home folders.
+
+    Raises:
+        ValueError: there is no such user, or the path begins with a variable, which only a
+            shell expands.
+    """
+    if re.match(r"\$\{?[A-Za-z_]", text):
+        raise ValueError("expected a path; variables in it are not expanded")
+    if not text.startswith("~"):
+        return text
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError:
+        raise ValueError("no home folder of that name; ./ before it makes it plain") from None
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """Read a URL of one of the schemes."""
+    """Return a parser of URLs with one of the schemes; those of http and https must name a host."""
+    beginnings = " or ".join(f"{scheme}://" for scheme in schemes)
 
     def parse(text: str) -> str:
-        if text.partition("://")[0] not in schemes or not text.partition("://")[2]:
-            raise ValueError(
-                f"expected a URL that begins with {' or '.join(f'{s}://' for s in schemes)}"
-            )
+        scheme, _, rest = text.partition("://")
+        if scheme.lower() not in schemes or not rest:
+            raise ValueError(f"expected a URL that begins with {beginnings}")
+        if re.search(r"\s", text):
+            raise ValueError("expected a URL without white space")
+        # URLs of databases and brokers may have several hosts or none, which their drivers check.
+        if scheme.lower() in {"http", "https"}:
+            try:
+                parts = urlsplit(text)
+                named = parts.hostname and parts.port != 0
+            except ValueError:
+                named = False
+            if not named:
+                raise ValueError(f"expected {beginnings} with a host, and a port from 1 to 65535")
         return text
 
     return parse
 
 
 def bucket_name(text: str) -> str:
-    """Read a bucket's name, as old and new rules allow it, or an access point's ARN."""
+    """Read a bucket's name, by the old or new rules, or an access point's ARN."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{3,255}|arn:[!-~]+", text):
         raise ValueError("expected the name of a bucket")
     return text
 
 
-def host_port(text: str) -> tuple[str, int]:
-    """Reads `host:port`."""
-    host, _, port = text.rpartition(":")
-    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
-        raise ValueError("expected host:port")
-    return host.strip("[]"), int(port)
+def host_port(*schemes: str) -> Callable[[str], tuple[str, int]]:
+    """Return a parser of `host:port`, or of a URL of one of the schemes with nothing else in it."""
+    shown = " or ".join(("host:port", *(f"{scheme}://host:port" for scheme in schemes)))
+
+    def parse(text: str) -> tuple[str, int]:
+        scheme, separator, rest = text.partition("://")
+        if separator and scheme.lower() not in schemes:
+            raise ValueError(f"expected {shown}")
+        place = rest.removesuffix("/") if separator else text
+        host, _, port = place.rpartition(":")
+        if not _is_host(host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
+            raise ValueError(f"expected {shown}, without user, password or path")
+        return host.strip("[]"), int(port)
+
+    return parse
+
+
+def host_maybe_port(text: str) -> str:
+    """Read `host` or `host:port`."""
+    if not _is_host(text):
+        host_port()(text)
+    return text
+
+
+def _is_host(text: str) -> bool:
+    """Return whether a text is a host's name or address; an IPv6 address may be in brackets."""
+    if re.fullmatch(r"[A-Za-z0-9._-]+", text):
+        return True
+    try:
+        ipaddress.IPv6Address(text[1:-1] if text.startswith("[") and text.endswith("]") else text)
+    except ValueError:
+        return False
+    return True
 
 
 def networks(text: str) -> tuple[IpNetwork, ...]:

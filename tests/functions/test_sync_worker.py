@@ -5,8 +5,7 @@ import hashlib
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,11 @@ from functions.sync_worker import handler as module
 from functions.sync_worker import wiring
 from functions.sync_worker.service import Limits, SyncWorker
 from functions.sync_worker.settler import LEDGER_PATIENCE_SECONDS, Settler
-from shared.domain import Fetched, Wanted
+from shared.domain import Wanted
 from shared.errors import (
     BucketMissing,
     LedgerUnavailable,
     SourceUnavailable,
-    StorageFull,
-    TransferError,
     UnreadableMessage,
 )
 from shared.ledger.ledger import Ledger
@@ -32,6 +29,8 @@ from shared.queue import rmq_event
 from shared.queue.rmq_event import Delivery
 from shared.retry import RetryPolicy
 from shared.storage.local import LocalStorage
+from tests.helpers.fake_source import FakeSource, Hangs
+from tests.helpers.faulty_storage import FaultyStorage
 from tests.helpers.gate import Gate
 from tests.helpers.servers import execute
 from tests.helpers.waiting import until
@@ -42,85 +41,6 @@ PLENTY = 800.0
 NO_TIME = 5.0
 
 
-class FakeSource:
-    """A `shared.domain.ObjectSource` whose objects a test lays down.
-
-    An object is its bytes, the error that its copy ends with, `HANGS` for a copy that waits until
-    it is cancelled, or a callable that gives one of these.
-    """
-
-    def __init__(self) -> None:
-        self.objects: dict[str, Any] = {}
-        self.fetched: list[tuple[str, int]] = []
-        self.cancelled: list[str] = []
-
-    def fetch(self, wanted: Wanted, part: Path) -> Future[Fetched]:
-        self.fetched.append((wanted.file_name, wanted.attempt))
-        future: Future[Fetched] = Future()
-        found = self.objects[wanted.file_name]
-        content = found() if callable(found) else found
-        if isinstance(content, Hangs):
-            if content.begun:
-                part.write_bytes(b"the first bytes")
-            future.add_done_callback(lambda _: self._end(wanted, future))
-        elif isinstance(content, BaseException):
-            future.set_exception(content)
-        else:
-            part.write_bytes(content)
-            digest = hashlib.sha256(content).digest()
-            future.set_result(Fetched(len(content), digest, digest.hex()[:32], "md5"))
-        return future
-
-    def _end(self, wanted: Wanted, future: Future[Fetched]) -> None:
-        if future.cancelled():
-            self.cancelled.append(wanted.file_name)
-            future.set_running_or_notify_cancel()
-
-    def close(self) -> None:
-        pass
-
-
-@dataclasses.dataclass
-class Hangs:
-    begun: bool = False
-
-
-class Faulty:
-    """A storage that fails where a test says so, and is the real one otherwise."""
-
-    def __init__(self, storage: LocalStorage) -> None:
-        self._storage = storage
-        self.full: set[int] = set()
-        self.unplaceable: set[int] = set()
-        self.before_place: Callable[[], None] = lambda: None
-        self.after_discard: Callable[[Wanted], None] = lambda _: None
-        self.swept = 0
-
-    def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
-        return self._storage.parts(wanted)
-
-    def make_durable(self, parts: Sequence[Path]) -> None:
-        if any(int(part.name.partition(".")[0]) in self.full for part in parts):
-            raise StorageFull
-        self._storage.make_durable(parts)
-
-    def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
-        refused = {w.row_id: StorageFull() for w, _ in files if w.row_id in self.unplaceable}
-        self.before_place()
-        return {
-            **self._storage.place([(w, p) for w, p in files if w.row_id not in refused]),
-            **refused,
-        }
-
-    def discard(self, wanted: Wanted) -> None:
-        self._storage.discard(wanted)
-        self.after_discard(wanted)
-
-    def sweep(self, older_than: float) -> int:
-        self.swept += 1
-        return self._storage.sweep(older_than)
-
-
 class Bench:
     """A worker over a real ledger and a real folder, with a source that a test lays down."""
 
@@ -129,7 +49,7 @@ class Bench:
         self.folder = folder
         self.ledger = Ledger.at(url)
         self.source = FakeSource()
-        self.storage = Faulty(LocalStorage(folder))
+        self.storage = FaultyStorage(LocalStorage(folder))
         self.now = 0.0
         self.pauses: list[float] = []
         self.during_pause: Callable[[], None] = lambda: None

@@ -101,3 +101,51 @@ def test_a_key_that_cannot_be_kept_is_one_line_that_names_its_folder(tmp_path: P
     (tmp_path / "file").touch()
     with pytest.raises(SettingError, match=r"DATA_DIR: .*secret_key"):
         load(tmp_path, DATA_DIR="file").local_variables()
+
+
+@pytest.mark.parametrize("source", ["process", "file"])
+@pytest.mark.parametrize("name", ["DATA_DIR", "STORAGE_PATH"])
+def test_a_home_folder_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    given = {name: "~/x"}
+    if source == "file":
+        (tmp_path / ".env").write_text(f"{name}=~/x\n")
+        given = {}
+    environment = load(tmp_path, **given)
+    where = {"DATA_DIR": environment.data_dir, "STORAGE_PATH": environment.storage}
+    assert where[name] == tmp_path / "home" / "x"
+    # What functions started by themselves, such as `serve`, read.
+    assert environment.given[name] == str(tmp_path / "home" / "x")
+    assert not list(tmp_path.glob("~*"))
+
+
+@pytest.mark.parametrize("path", ["$HOME/x", "${HOME}/x", "~nobody-of-that-name/x"])
+@pytest.mark.parametrize("name", ["DATA_DIR", "STORAGE_PATH"])
+def test_a_path_that_only_a_shell_expands_is_refused(tmp_path: Path, name: str, path: str) -> None:
+    with pytest.raises(SettingError, match=f"^Invalid setting: {name}: "):
+        load(tmp_path, **{name: path})
+    (tmp_path / ".env").write_text(f"\n{name}='{path}'\n")
+    with pytest.raises(SettingError, match=rf"^Invalid setting: \.env:2: {name}: "):
+        load(tmp_path)
+
+
+def test_white_space_around_a_number_is_no_part_of_it(tmp_path: Path) -> None:
+    environment = load(tmp_path, PORT=" 2000\n", HOST="127.0.0.1 ", TRIGGERS="3\r", S3_PORT="  ")
+    assert (environment.port, environment.host, environment.triggers) == (2000, "127.0.0.1", 3)
+    assert environment.s3_port == 27006
+
+
+def test_an_editor_s_line_end_is_no_part_of_a_kept_key(tmp_path: Path) -> None:
+    file = tmp_path / "secret_key"
+    file.write_bytes(b"kept\r\n")
+    assert kept_secret(file) == "kept"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
+def test_a_kept_key_that_is_none_is_one_line(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "secret_key"
+    file.write_bytes(content)
+    with pytest.raises(SettingError, match=rf"DATA_DIR: {file}: (empty|not UTF-8)"):
+        kept_secret(file)

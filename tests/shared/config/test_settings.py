@@ -88,6 +88,32 @@ def test_the_default_that_is_shown_is_the_one_that_holds() -> None:
         {"MEMCACHED_URL": "hidden:0"},
         {"MEMCACHED_URL": "hidden:65536"},
         {"MEMCACHED_URL": "hidden:\N{SUPERSCRIPT TWO}"},
+        {"MEMCACHED_URL": "memcached://hidden"},
+        {"MEMCACHED_URL": "memcached://hidden@h:11211"},
+        {"MEMCACHED_URL": "memcached://u:hidden@h:11211"},
+        {"MEMCACHED_URL": "memcached://h:11211/hidden"},
+        {"MEMCACHED_URL": "redis://hidden:11211"},
+        {"MEMCACHED_URL": "http://hidden:11211"},
+        {"MEMCACHED_URL": "hidden h:11211"},
+        {"MEMCACHED_URL": "[hidden]:11211"},
+        {"LOCALSTACK_HOST": "http://hidden:4566"},
+        {"LOCALSTACK_HOST": "h:hidden"},
+        {"RABBITMQ_URL": "hidden:5672"},
+        {"RABBITMQ_URL": "ampq://hidden"},
+        {"DATABASE_URL": "postgresql+psycopg2://u:hidden@h/d"},
+        {"DATABASE_URL": "postgresql://u:hid den@hidden/d"},
+        {"NASA_API_URL": "api.nasa.gov/hidden"},
+        {"AWS_ENDPOINT_URL_S3": "http://"},
+        {"AWS_ENDPOINT_URL_S3": "http:///hidden"},
+        {"AWS_ENDPOINT_URL_S3": "http://h:hidden"},
+        {"AWS_ENDPOINT_URL_S3": "http://h:65536/hidden"},
+        {"AWS_ENDPOINT_URL_S3": "http://h:0/hidden"},
+        {"AWS_ENDPOINT_URL_S3": "s3://hidden"},
+        {"STORAGE_PATH": "$hidden/x"},
+        {"STORAGE_PATH": "~hidden-and-no-account/x"},
+        {"SECRET_KEY": " hidden"},
+        {"SECRET_KEY_PREVIOUS": "hidden\n"},
+        {"ADMIN_SESSION_KEY": "hidden\t"},
         {"SOURCE": "hidden"},
         {"AWS_ENDPOINT_URL_S3": "hidden:9000"},
         {"MAX_BODY_BYTES": "0"},
@@ -113,11 +139,67 @@ def test_a_wrong_value_is_refused_by_name_and_never_repeated(wrong: Mapping[str,
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("h:11211", ("h", 11211)),
+        ("memcached://h:11211", ("h", 11211)),
+        ("Memcached://cache.internal:1/", ("cache.internal", 1)),
+        ("[::1]:11211", ("::1", 11211)),
+        ("memcached://[fe80::1]:11211", ("fe80::1", 11211)),
+        ("127.0.0.1:11211\n", ("127.0.0.1", 11211)),
+    ],
+)
+def test_memcached_is_an_address_or_a_url(text: str, address: tuple[str, int]) -> None:
+    assert Settings.from_mapping({"MEMCACHED_URL": text}).memcached_url == address
+
+
+@pytest.mark.parametrize("host", ["localstack", "localhost:4566", "127.0.0.1", "[::1]:4566"])
+def test_localstack_is_a_host_with_or_without_a_port(host: str) -> None:
+    assert Settings.from_mapping({"LOCALSTACK_HOST": host}).localstack_host == host
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1:9000",
+        "https://s3.internal",
+        "HTTPS://s3.internal/",
+        "http://[::1]:9000/minio",
+    ],
+)
+def test_an_endpoint_is_taken_as_it_is(text: str) -> None:
+    assert Settings.from_mapping({"AWS_ENDPOINT_URL_S3": text}).s3_endpoint == text
+
+
+def test_several_hosts_of_a_database_are_its_driver_s_affair() -> None:
+    text = "postgresql://u:p@one:5432,two:5433/d"
+    assert Settings.from_mapping({"DATABASE_URL": text}).database_url == text
+
+
+def test_white_space_around_a_value_is_no_part_of_it() -> None:
+    settings = Settings.from_mapping(
+        {"DATABASE_URL": " postgresql://h/d\n", "MAX_ATTEMPTS": "5\r\n", "SECRET_KEY": " \n"}
+    )
+    assert (settings.database_url, settings.max_attempts) == ("postgresql://h/d", 5)
+    assert settings.secret_key is None
+    assert Settings.from_mapping({"DATABASE_URL": " \n"}).database_url is None
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS", "ADMIN_SESSION_KEY"])
+def test_a_short_key_is_refused_outside_a_local_run(name: str) -> None:
+    Settings.from_mapping({name: "0123456789abcdef"}).require_long_keys()
+    Settings.from_mapping({name: "ä" * 8}).require_long_keys()
+    Settings.from_mapping({name: "a", "LOCAL_RUN": "1"}).require_long_keys()
+    for local in ({}, {"LOCAL_RUN": "0"}, {"AWS_LAMBDA_FUNCTION_NAME": "ingest"}):
+        with pytest.raises(SettingError, match=f"{name}: at least 16 bytes"):
+            Settings.from_mapping({name: "0123456789abcde", **local}).require_long_keys()
+
+
 def test_a_missing_variable_is_named() -> None:
-    with pytest.raises(SettingError, match=r"SECRET_KEY is not set$"):
-        Settings.from_mapping({"DATABASE_URL": "postgresql://h/d"}, ["DATABASE_URL", "SECRET_KEY"])
-    with pytest.raises(SettingError, match=r"SECRET_KEY is not set$"):
-        Settings.from_mapping({"SECRET_KEY": ""}, ["SECRET_KEY"])
+    for given in ({}, {"SECRET_KEY": ""}, {"SECRET_KEY_PREVIOUS": "old"}):
+        with pytest.raises(SettingError, match=r"SECRET_KEY is not set$"):
+            _ = Settings.from_mapping(given).signing_keys
     with pytest.raises(SettingError, match="STORAGE_PATH is not set"):
         needed(None, "STORAGE_PATH")
     assert needed("x", "STORAGE_PATH") == "x"
