@@ -9,6 +9,7 @@ from shared.config.settings import Settings
 LOCAL = (
     ("PORT", "where clients come in", "27000"),
     ("HOST", "IP address to listen on; 0.0.0.0 for all", "127.0.0.1"),
+    ("ALLOWED_HOSTS", "names clients may use in place of localhost or an address; * for any", ""),
     ("WORKERS", "processes that answer HTTP; without memcached 1, as each then counts limits", "2"),
     ("THREADS", "threads of each that run functions; 32 for all of them together", "16"),
     ("TRIGGERS", "processes that copy what RabbitMQ publishes", "2"),
