@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PORT ?= 27000
 COMMAND := $(BIN)/external-storage-sync
 INSTALLED := $(VENV)/.run $(COMMAND)
 # Two test processes a core keep a small machine busy while servers are waited for.

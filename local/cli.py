@@ -116,15 +116,14 @@ def retry(
     """Put failed objects back in the queue, with all attempts allowed again."""
     from local.retry import all_failed, failed_of, moment
     from local.retry import retry as put_back
-    from shared.config.settings import needed
+    from shared import adapters
     from shared.config.startup import start
-    from shared.ledger.ledger import Ledger
 
     if [bool(row_id), failed_since is not None, everything].count(True) != 1:
         raise typer.BadParameter("give one of --id, --failed-since and --all")
     since = None if failed_since is None else moment(failed_since, datetime.now(UTC))
     _adopt()
-    ledger = Ledger.at(needed(start(required=("DATABASE_URL",)).database_url, "DATABASE_URL"))
+    ledger = adapters.ledger(start())
     batches = failed_of(ledger, row_id) if row_id else all_failed(ledger, since)
     for line in put_back(ledger, batches, dry_run=dry_run):
         typer.echo(line)

@@ -138,7 +138,8 @@ data=$(setting DATA_DIR)
 data=$(absolute "${data:-.local}")
 storage=$(setting STORAGE_PATH)
 STORAGE_FOLDER=$(absolute "${storage:-$data/storage}")
-mkdir -p "$data/compose" "$STORAGE_FOLDER"
+S3_FOLDER=$data/compose-s3
+mkdir -p "$data/compose" "$S3_FOLDER" "$STORAGE_FOLDER"
 
 SECRET_KEY=$(setting SECRET_KEY)
 SECRET_KEY=${SECRET_KEY:-$(kept "$data/secret_key")}
@@ -165,7 +166,7 @@ case $HOST in
   *) LOCAL_RUN=0 ;;
 esac
 export HOST LOCAL_GID LOCAL_RUN LOCAL_UID POSTGRES_PASSWORD RABBITMQ_PASSWORD SECRET_KEY
-export STORAGE_FOLDER
+export S3_FOLDER STORAGE_FOLDER
 
 if docker compose version > /dev/null 2>&1; then
   set -- docker compose --file local/docker-compose.yml --project-directory . "$@"

@@ -53,24 +53,32 @@ class Found:
     variables: Mapping[str, str]
 
 
-def with_servers(environment: LocalEnvironment) -> LocalEnvironment:
+def with_servers(environment: LocalEnvironment, ports: Ports | None = None) -> LocalEnvironment:
     """Return an environment that names the servers to use.
 
     Where DATABASE_URL is given it is the given one, unchanged. Otherwise the variables of the
     service that runs on its DATA_DIR are added, and the defaults of a local run.
+
+    Args:
+        environment: what the user set up.
+        ports: those of the documentation, or None for the usual ones.
 
     Raises:
         NothingRuns, SeveralRun, Unreadable: there is no one service to take them from.
     """
     if LEDGER_SETTINGS & set(environment.given):
         return environment
-    found = find(environment)
+    found = find(environment, ports)
     given = {**found.variables, **environment.local_variables()}
     return replace(environment, given=given)
 
 
-def find(environment: LocalEnvironment) -> Found:
+def find(environment: LocalEnvironment, ports: Ports | None = None) -> Found:
     """Return the one service whose servers run on DATA_DIR.
+
+    Args:
+        environment: what the user set up.
+        ports: those of the documentation, or None for the usual ones.
 
     Raises:
         NothingRuns: there is none; the text says what was looked for, and how to start one.
@@ -79,7 +87,7 @@ def find(environment: LocalEnvironment) -> Found:
     """
     data_dir = environment.data_dir
     try:
-        running = list(_running(environment))
+        running = list(_running(environment, ports or Ports()))
     except OSError as error:
         about = f"{error.filename}: {error.strerror}; run this as the account that started it"
         raise Unreadable(about) from error
@@ -94,21 +102,21 @@ def find(environment: LocalEnvironment) -> Found:
     return running[0]
 
 
-def _running(environment: LocalEnvironment) -> Iterator[Found]:
+def _running(environment: LocalEnvironment, ports: Ports) -> Iterator[Found]:
     data_dir = environment.data_dir
     embedded = postgres.running_url(data_dir)
     if embedded:
         yield Found("make run", {"DATABASE_URL": embedded, **_s3(environment, data_dir)})
-    native = _native(environment, data_dir / "services")
+    native = _native(environment, data_dir / "services", ports)
     if native:
         yield native
     else:  # both would have the same port
-        containers = _containers(environment, data_dir / "compose")
+        containers = _containers(environment, data_dir / "compose", ports)
         if containers:
             yield containers
 
 
-def _native(environment: LocalEnvironment, folder: Path) -> Found | None:
+def _native(environment: LocalEnvironment, folder: Path, ports: Ports) -> Found | None:
     """Return what `make services` started below a folder, if it runs."""
     ledger = postgres.running_url(folder)
     if ledger is None:
@@ -118,17 +126,16 @@ def _native(environment: LocalEnvironment, folder: Path) -> Found | None:
     if queue:
         variables["RABBITMQ_URL"] = queue
     if Process(MemcachedServer.name, folder).pid:
-        variables["MEMCACHED_URL"] = f"{LOOPBACK}:{Ports().memcached}"
+        variables["MEMCACHED_URL"] = f"{LOOPBACK}:{ports.memcached}"
     return Found("make services", variables)
 
 
-def _containers(environment: LocalEnvironment, folder: Path) -> Found | None:
+def _containers(environment: LocalEnvironment, folder: Path, ports: Ports) -> Found | None:
     """Return what `make up` started with the secrets in a folder, if it runs.
 
     Only what `local/docker-compose.yml` publishes can be reached: the ports of the documentation.
     """
     secret = folder / "postgres.password"
-    ports = Ports()
     if not secret.exists() or not answers(ports.postgres, SSL_REQUEST, b""):
         return None
     ledger, queue = (

@@ -130,7 +130,7 @@ class LocalEnvironment:
         return self.count("TRIGGERS", 2)
 
     def count(self, name: str, default: int) -> int:
-        """Reads how many processes or threads there are to be.
+        """Read how many processes or threads there are to be.
 
         Raises:
             SettingError: it is no such number.
@@ -152,7 +152,7 @@ class LocalEnvironment:
         return (self.directory / chosen).resolve() if chosen else self.data_dir / "storage"
 
     def local_variables(self) -> dict[str, str]:
-        """Gives the variables of a local run's processes.
+        """Return the variables of a local run's processes.
 
         They are the given ones, with local defaults for what is missing: a secret key that is
         made once and kept, a storage folder, a bucket. `LOCAL_RUN` marks processes that nobody

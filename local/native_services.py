@@ -213,3 +213,14 @@ class NativeServices:
 
 def _part(setting: str, server: Server, value: Callable[[], str]) -> _Part:
     return _Part(setting, server, value, frozenset({setting, f"{setting}_ARN"}))
+
+
+def on_usual_ports(environment: LocalEnvironment) -> NativeServices:
+    """Return the services on the ports of the documentation.
+
+    Clients connect to nginx here, and to the functions themselves in `run`: always by PORT.
+
+    Raises:
+        SettingError: a setting is invalid.
+    """
+    return NativeServices(environment, Ports(nginx=environment.port, s3=environment.s3_port))

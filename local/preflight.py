@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def check(environment: LocalEnvironment) -> Listener:
-    """Makes the folders, and reads every setting.
+    """Make the folders, and reads every setting.
 
     The processes would find most of it themselves, but only after the servers have started, and
     each with a line of its own.

@@ -21,7 +21,7 @@ def prepare(variables: Mapping[str, str]) -> Iterator[str]:
         SettingError: a setting is missing or invalid, or a queue exists with other properties.
         LedgerUnavailable, QueueUnavailable: PostgreSQL or the broker is unreachable.
     """
-    settings = Settings.from_mapping(variables, required=("DATABASE_URL",))
+    settings = Settings.from_mapping(variables)
     for migration in migrate(needed(settings.database_url, "DATABASE_URL")):
         yield f"ledger migrated: {migration}"
     if settings.rabbitmq_url is not None:

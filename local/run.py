@@ -33,7 +33,8 @@ def run(environment: LocalEnvironment) -> None:
     """Start servers and functions, and keep them running until SIGTERM or SIGINT.
 
     Raises:
-        SettingError, ServerError: something cannot be started; the text says what to do.
+        SettingError, ServerError: something cannot be started, or not again after it ended; the
+            text says what to do.
     """
     log.configure()
     stop = StopFlag.on_signals()
@@ -41,7 +42,7 @@ def run(environment: LocalEnvironment) -> None:
     listener.require_free()
     variables = environment.local_variables()
     with ExitStack() as started:
-        _embed(environment, variables, started)
+        servers = _embed(environment, variables, started)
         list(prepare(variables))
         supervisor = Supervisor(variables)
         started.callback(supervisor.stop)
@@ -50,17 +51,23 @@ def run(environment: LocalEnvironment) -> None:
         if "RABBITMQ_URL" in variables:
             for _ in range(environment.triggers):
                 supervisor.start("trigger")
+        for server in servers:
+            supervisor.adopt(server)
         supervisor.wait_for_port(near(listener.host), listener.port, READY_SECONDS)
         _greet(environment, variables)
         supervisor.watch(stop)
     Console().print("Stopped.")
 
 
-def _embed(environment: LocalEnvironment, variables: dict[str, str], started: ExitStack) -> None:
-    """Start the servers that no variable names, and add their variables."""
+def _embed(
+    environment: LocalEnvironment, variables: dict[str, str], started: ExitStack
+) -> list[Server]:
+    """Start the servers that no variable names, add their variables, and return the servers."""
+    servers: list[Server] = []
     if "DATABASE_URL" not in variables:
         postgres = PostgresServer(environment.data_dir, free_port(), embedded_binaries())
         _start(postgres, started)
+        servers.append(postgres)
         variables["DATABASE_URL"] = postgres.url
     elsewhere = S3_ELSEWHERE & set(variables)
     if variables.get("SOURCE", "s3") == "s3" and not elsewhere:
@@ -68,8 +75,10 @@ def _embed(environment: LocalEnvironment, variables: dict[str, str], started: Ex
             raise SettingError("S3_PORT: the service itself has that port")
         s3 = S3Server(environment.data_dir, environment.s3_port)
         _start(s3, started)
+        servers.append(s3)
         variables |= {**S3_LOGIN, **variables, S3_SETTING: s3.endpoint}
         fill_with_samples(Settings.from_mapping(variables))
+    return servers
 
 
 def _start(server: Server, started: ExitStack) -> None:

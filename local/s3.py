@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from local.environment import LocalEnvironment
 from local.servers.bucket import fill_with_samples
-from local.servers.errors import NotReady
 from local.servers.s3 import S3_LOGIN, S3_SETTING, S3Server
 from local.shutdown import StopFlag
+from local.supervisor import Supervisor
 from shared.config.settings import Settings
 
 READY_SECONDS = 60.0
-WATCH_SECONDS = 0.5
 
 
 def serve(environment: LocalEnvironment) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        ServerError: it cannot be started, or it ended by itself.
+        ServerError: it cannot be started, or not again after it ended by itself.
     """
     stop = StopFlag.on_signals()
     variables = environment.local_variables()
@@ -28,8 +27,8 @@ def serve(environment: LocalEnvironment) -> None:
         server.wait_ready(READY_SECONDS)
         own = {**S3_LOGIN, **variables, S3_SETTING: server.endpoint}
         fill_with_samples(Settings.from_mapping(own))
-        while not stop.wait(WATCH_SECONDS):
-            if server.pid is None:
-                raise NotReady("S3 ended")
+        supervisor = Supervisor(own)
+        supervisor.adopt(server)
+        supervisor.watch(stop)
     finally:
         server.stop()

@@ -61,7 +61,7 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """Runs at certain times of certain days.
+    """Run at certain times of certain days.
 
     ======================  =========================================
     expression              runs

@@ -227,7 +227,7 @@ def main(
     """
     stop = StopFlag.on_signals()
     template = template or load()
-    broker = start(required=()).rabbitmq_url is not None
+    broker = start().rabbitmq_url is not None
     ending = threading.Event()
     with ExitStack() as stack:
         if not broker:

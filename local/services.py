@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from local.environment import LocalEnvironment
-from local.native_services import NativeServices
 
 app = typer.Typer(help="The service on servers installed on this machine.", no_args_is_help=True)
 
@@ -29,37 +28,40 @@ def install(
 @app.command()
 def start() -> None:
     """Start what does not run; what is missing is installed by apt, where there is apt."""
+    from local.native_services import on_usual_ports
+
     install()
-    for line in _services().start():
+    for line in on_usual_ports(_environment()).start():
         typer.echo(line)
 
 
 @app.command()
 def stop() -> None:
     """Stop everything; data is kept."""
-    for line in _services().stop():
+    from local.native_services import on_usual_ports
+
+    for line in on_usual_ports(_environment()).stop():
         typer.echo(line)
 
 
 @app.command()
 def status() -> None:
     """Show what runs."""
-    for line in _services().status():
+    from local.native_services import on_usual_ports
+
+    for line in on_usual_ports(_environment()).status():
         typer.echo(line)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def rabbitmqctl(arguments: list[str]) -> None:
     """Run rabbitmqctl on the private RabbitMQ."""
-    done = _services().rabbitmqctl(*arguments).run()
+    from local.native_services import on_usual_ports
+
+    done = on_usual_ports(_environment()).rabbitmqctl(*arguments).run()
     typer.echo(done.stdout, nl=False)
     raise typer.Exit(done.returncode)
 
 
-def _services() -> NativeServices:
-    from local.native_services import NativeServices, Ports
-
-    environment = LocalEnvironment.load(os.environ, Path.cwd())
-    # Clients come to nginx here, and to the functions themselves in `run`: always by PORT.
-    ports = Ports(nginx=environment.port, s3=environment.s3_port)
-    return NativeServices(environment, ports)
+def _environment() -> LocalEnvironment:
+    return LocalEnvironment.load(os.environ, Path.cwd())

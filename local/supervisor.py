@@ -1,30 +1,19 @@
-"""Keeps a group of our own processes running."""
+"""Keeps a group of our own processes running, and the servers they need."""
 
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 
-from local.servers.errors import NotReady
+from local.servers.errors import NotReady, ServerError
 from local.servers.ports import answers
-from local.servers.process import Command
+from local.servers.server import Server
 from local.shutdown import StopFlag
+from local.supervised import Care, OwnProcess, OwnServer
 
 logger = logging.getLogger(__name__)
-
-FIRST_PAUSE_SECONDS = 0.5
-"""Pauses before a process that ended is started again: it may take a while until what it misses
-is back."""
-
-LONGEST_PAUSE_SECONDS = 30.0
-SETTLED_SECONDS = 60.0
-"""A process that ran for so long starts with the first pause again."""
 
 STOP_SECONDS = 60.0
 """How long a process may take to finish what it has in hand."""
@@ -32,17 +21,8 @@ STOP_SECONDS = 60.0
 WATCH_SECONDS = 0.2
 
 
-@dataclass(slots=True)
-class _Child:
-    arguments: Sequence[str]
-    process: subprocess.Popen[bytes]
-    started: float
-    pause: float = FIRST_PAUSE_SECONDS
-    restart_at: float | None = field(default=None)
-
-
 class Supervisor:
-    """Runs `python -m local …` commands, starting again those that end.
+    """Runs `python -m local …` commands and started servers, starting again those that end.
 
     Args:
         variables: the environment of the processes.
@@ -54,67 +34,79 @@ class Supervisor:
     ) -> None:
         self._variables = variables
         self._clock = clock
-        self._children: list[_Child] = []
+        self._processes: list[OwnProcess] = []
+        self._cared_for: list[Care] = []
 
     def start(self, *arguments: str) -> None:
-        """Starts `python -m local` with these arguments."""
-        self._children.append(_Child(arguments, self._spawn(arguments), self._clock()))
+        """Start `python -m local` with these arguments."""
+        process = OwnProcess(arguments, self._variables)
+        self._processes.append(process)
+        self._cared_for.append(Care(process, self._clock()))
+
+    def adopt(self, server: Server) -> None:
+        """Look after a server that runs. Stopping it remains with who started it."""
+        self._cared_for.append(Care(OwnServer(server), self._clock()))
 
     def wait_for_port(self, host: str, port: int, seconds: float) -> None:
-        """Returns when one of the processes answers on a port of an address.
+        """Return when one of the processes answers on a port of an address.
 
         Raises:
             NotReady: one ended, or none answered in time; its own lines say why.
         """
         deadline = self._clock() + seconds
         while not answers(port, b"", b"", host):
-            ended = [c.arguments[0] for c in self._children if c.process.poll() is not None]
+            ended = [process.name for process in self._processes if process.ended()]
             if ended or self._clock() > deadline:
                 raise NotReady(f"{' and '.join(ended) or 'the service'}, see the lines above")
             time.sleep(WATCH_SECONDS)
 
     def watch(self, stop: StopFlag) -> None:
-        """Starts ended processes again until `stop` is set."""
+        """Start again what ended, until `stop` is set.
+
+        Raises:
+            NotReady: a server could not be started again; the text says why.
+        """
         while not stop.wait(WATCH_SECONDS):
-            for child in self._children:
-                self._look_after(child)
+            for care in self._cared_for:
+                self._look_after(care)
 
     def stop(self) -> None:
-        """Asks every process to stop, in the order of their start, and wait for all."""
-        for child in self._children:
-            child.process.terminate()
+        """Ask every process to stop, in the order of their start, and wait for all."""
+        for process in self._processes:
+            process.process.terminate()
         deadline = self._clock() + STOP_SECONDS
-        for child in self._children:
+        for process in self._processes:
             try:
-                child.process.wait(max(0.0, deadline - self._clock()))
+                process.process.wait(max(0.0, deadline - self._clock()))
             except subprocess.TimeoutExpired:
-                logger.warning("process killed", extra={"command": child.arguments[0]})
-                child.process.kill()
-                child.process.wait()
+                logger.warning("process killed", extra={"command": process.name})
+                process.process.kill()
+                process.process.wait()
 
-    def _look_after(self, child: _Child) -> None:
-        status = child.process.poll()
+    def _look_after(self, care: Care) -> None:
         now = self._clock()
-        if status is None:
-            if now - child.started > SETTLED_SECONDS:
-                child.pause = FIRST_PAUSE_SECONDS
-        elif child.restart_at is None:
-            logger.error(
-                "process ended, it is started again",
-                extra={"command": child.arguments[0], "status": status, "seconds": child.pause},
-            )
-            child.restart_at = now + child.pause
-            child.pause = min(2 * child.pause, LONGEST_PAUSE_SECONDS)
-        elif now >= child.restart_at:
-            child.process = self._spawn(child.arguments)
-            child.started, child.restart_at = now, None
+        if care.restart_at is not None:
+            if now >= care.restart_at:
+                self._restart(care)
+        elif (reason := care.what.ended()) is None:
+            care.settle(now)
+        else:
+            self._plan(care, reason)
 
-    def _spawn(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-        command = Command((sys.executable, "-m", "local", *arguments), self._variables)
-        return subprocess.Popen(
-            # Killed without a word, we still leave no process behind.
-            command.launch("--parent", str(os.getpid()), "--signal", str(int(signal.SIGTERM))),
-            env=dict(self._variables),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which decides the order
+    def _restart(self, care: Care) -> None:
+        care.restart_at = None
+        try:
+            care.what.start()
+        except ServerError as error:
+            self._plan(care, error.about)
+        except OSError as error:
+            self._plan(care, str(error))
+        else:
+            care.started = self._clock()
+
+    def _plan(self, care: Care, reason: str) -> None:
+        pause = care.plan_restart(self._clock(), reason)
+        logger.error(
+            "process ended, it is started again",
+            extra={"command": care.what.name, "status": reason, "seconds": pause},
         )

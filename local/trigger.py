@@ -209,7 +209,7 @@ def main() -> None:
     Raises:
         SettingError: a setting or the template is invalid.
     """
-    settings = start(required=("RABBITMQ_URL", "DATABASE_URL", "STORAGE_PATH"))
+    settings = start()
     template = load()
     trigger = Trigger(
         needed(settings.rabbitmq_url, "RABBITMQ_URL"),

@@ -1,25 +1,72 @@
-"""The adapters that the settings choose; only the chosen ones' drivers are imported.
+"""Which adapter the settings choose, for every outside system; only its driver is imported.
 
 Imports are most of a cold start, and ingest must not pay for the worker's. Nothing connects here.
+Every function raises `SettingError` if a setting that its adapter needs is missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from shared.cache.interface import Cache
-from shared.config.settings import Settings
+from shared.config.settings import Settings, needed
+from shared.ledger.ledger import Ledger
 from shared.queue.interface import Queue
 from shared.queue.publisher import Publisher
-from shared.sources.interface import ObjectSource
+from shared.sources.interface import ObjectSource, SourceProbe
+from shared.storage.interface import Storage
 
 _direct_queues: list[Queue] = []
 """The queues of the blocks of `without_broker` that run, the innermost last."""
 
 
+def ledger(settings: Settings) -> Ledger:
+    """Return the ledger in the database of `DATABASE_URL`."""
+    return Ledger.at(needed(settings.database_url, "DATABASE_URL"))
+
+
+def storage(settings: Settings) -> Storage:
+    """Return the storage below `STORAGE_PATH`."""
+    from shared.storage.local import LocalStorage
+
+    return LocalStorage(needed(settings.storage_path, "STORAGE_PATH"))
+
+
+def source(settings: Settings) -> ObjectSource:
+    """Return the source that `SOURCE` names."""
+    if settings.source == "nasa":
+        from shared.sources.nasa import NasaSource
+
+        return NasaSource(settings)
+    from shared.sources.s3.source import S3Source
+
+    return S3Source(settings)
+
+
+def source_probe(settings: Settings, seconds: float) -> SourceProbe | None:
+    """Return how to see whether the source that `SOURCE` names answers, without its driver.
+
+    Args:
+        settings: the source's.
+        seconds: how long it may take.
+
+    Returns:
+        The probe; None if the settings do not name a server, as on Lambda.
+    """
+    from shared.sources.probe import probe
+
+    if settings.source == "nasa":
+        return SourceProbe("NASA", partial(probe, settings.nasa_api_url, seconds))
+    from shared.sources.s3.endpoint import endpoint_url
+
+    url = endpoint_url(settings)
+    return None if url is None else SourceProbe("S3", partial(probe, url, seconds))
+
+
 def cache(settings: Settings) -> Cache:
-    """Gives memcached when `MEMCACHED_URL` is set, this process's own memory otherwise."""
+    """Return memcached if `MEMCACHED_URL` is set, otherwise this process's own memory."""
     if settings.memcached_url is None:
         from shared.cache.memory import MemoryCache
 
@@ -32,8 +79,8 @@ def cache(settings: Settings) -> Cache:
 def publisher(settings: Settings) -> Publisher:
     """Return the publisher that fits: none without a broker, a blocking one on Lambda.
 
-    A Lambda sandbox freezes as soon as its function returns, so there the message must be out by
-    then. Elsewhere one background publisher serves all threads of the process.
+    An execution environment of Lambda is frozen as soon as its function returns, so the message
+    must be sent before that. Elsewhere one background publisher serves all threads of a process.
     """
     if settings.rabbitmq_url is None:
         from shared.queue.publisher import NullPublisher
@@ -53,6 +100,9 @@ def queue(settings: Settings) -> Queue:
     if settings.rabbitmq_url is None:
         from shared.queue.interface import NullQueue
 
+        if settings.on_lambda:
+            # Nothing can deliver directly there, so that rows would wait forever.
+            needed(settings.rabbitmq_url, "RABBITMQ_URL")
         return _direct_queues[-1] if _direct_queues else NullQueue()
     from shared.queue.rabbitmq.broker_queue import BrokerQueue
 
@@ -70,18 +120,3 @@ def without_broker(direct: Queue) -> Iterator[None]:
         yield
     finally:
         _direct_queues.remove(direct)
-
-
-def source(settings: Settings) -> ObjectSource:
-    """Return the source that `SOURCE` names.
-
-    Raises:
-        SettingError: one of the settings that it needs is missing.
-    """
-    if settings.source == "nasa":
-        from shared.sources.nasa import NasaSource
-
-        return NasaSource(settings)
-    from shared.sources.s3.source import S3Source
-
-    return S3Source(settings)

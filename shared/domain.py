@@ -16,18 +16,16 @@ class Wanted:
 
     Attributes:
         row_id: the ledger row, which names the part file.
-        attempt: the number of this attempt, from 1; with `row_id` it is unique for ever.
+        attempt: the number of this attempt, from 1; unique forever together with `row_id`.
         file_name: the object's key, and the file's path under the storage.
-        file_type: the media type that the client announced.
         queued_at: when the row became queued (aware, the database's clock).
-        claimed_at: when this attempt began, by the same clock: a missing object is given a grace
-            window from the one to the other, whatever this machine's own clock says.
+        claimed_at: when this attempt began, by the same clock. The grace window of a missing object
+            is measured between the two, independent of this machine's clock.
     """
 
     row_id: int
     attempt: int
     file_name: str
-    file_type: str
     queued_at: datetime
     claimed_at: datetime
 
@@ -39,7 +37,7 @@ class Fetched:
     Attributes:
         size: bytes.
         sha256: 32 bytes, computed over what was written.
-        etag: the object's ETag without quotes, or None where the source has none.
+        etag: the object's ETag without quotes, or None if the source gave none.
         verified_by: what the content was checked against, for the log: "crc64nvme", "md5",
             "size", …
     """

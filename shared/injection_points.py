@@ -1,8 +1,8 @@
-"""Named points at which a process can be made to die, for proving that nothing is lost then.
+"""Named points at which a process can be made to die, to prove that nothing is lost then.
 
-Off, a point costs one comparison. It is armed by `CRASH_POINT=name[:chance[:seed[:STOP]]]`, read
-once, and only in a local run; a service on AWS refuses to start with it. With `STOP` the process
-freezes instead, as one does whose host has gone away without a word.
+An unarmed point costs one comparison. Points are armed when a process starts, by
+`CRASH_POINT=name[:chance[:seed[:STOP]]]` and in a local run only; a service on AWS refuses to start
+with it. With `STOP` the process freezes instead, as if its host had silently disappeared.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from shared.config.settings import environment
 from shared.errors import SettingError
 
 VARIABLE = "CRASH_POINT"
 
 
 class CrashPoint(enum.StrEnum):
-    """Where a process can die; in the order of an object's way."""
+    """Where a process can die, in the order in which an object passes the points."""
 
     BEFORE_RECORD = "before-record"
     """ingest: the request is valid, nothing is committed."""
     AFTER_RECORD = "after-record"
-    """ingest: the row is committed, nobody was told."""
+    """ingest: the row is committed, its message is not handed over."""
     AFTER_HAND_OVER = "after-hand-over"
     """ingest: the publisher has the row, the client has no answer."""
     BEFORE_PUBLISH = "before-publish"
@@ -47,21 +46,21 @@ class CrashPoint(enum.StrEnum):
     AFTER_RENAME = "after-rename"
     """storage: a file has its name, the name is not yet durable."""
     BEFORE_UPDATE = "before-update"
-    """worker: files are in place, the ledger does not know."""
+    """worker: files are in place, the ledger is not updated."""
     AFTER_UPDATE = "after-update"
-    """worker: the ledger knows, the rest of the batch is still to come."""
+    """worker: the ledger is updated, the rest of the batch is still to come."""
     BEFORE_ACKNOWLEDGEMENT = "before-acknowledgement"
-    """trigger: a batch is done, the broker does not know."""
+    """trigger: a batch is done, its messages are not acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
-class Armed:
-    """What is to happen.
+class Fault:
+    """What happens at which point.
 
     Attributes:
         point: where the process dies.
-        chance: how likely each time that it comes by, from 0 to 1.
-        random: where chance comes from.
+        chance: how likely it is each time the point is passed, from 0 to 1.
+        random: the source of chance.
         signal: what the process is sent, SIGKILL or SIGSTOP.
     """
 
@@ -72,10 +71,10 @@ class Armed:
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Self | None:
-        """Read the variable; None where it is not set.
+        """Read the variable; None if it is not set.
 
         Raises:
-            SettingError: it is wrong, or this is no local run.
+            SettingError: it is invalid, or this is not a local run.
         """
         text = variables.get(VARIABLE)
         if not text:
@@ -86,7 +85,7 @@ class Armed:
         chance, _, rest = rest.partition(":")
         seed, _, action = rest.partition(":")
         try:
-            # Chance decides when a test kills: it need be repeatable, not secret.
+            # Chance decides when a test kills: it must be repeatable, not secret.
             source = random.Random(int(seed or "0"))
             number = signal.Signals[f"SIG{action or 'KILL'}"]
             return cls(CrashPoint(name), float(chance or "1"), source, number)
@@ -95,7 +94,17 @@ class Armed:
             raise SettingError(about) from error
 
 
-_armed = Armed.read(environment())
+_armed: Fault | None = None
+
+
+def arm(variables: Mapping[str, str]) -> None:
+    """Arm the point that the variable names, or none; a process does so when it starts.
+
+    Raises:
+        SettingError: the variable is invalid, or this is not a local run.
+    """
+    global _armed  # noqa: PLW0603 - a process dies as a whole
+    _armed = Fault.read(variables)
 
 
 def injection_point(point: CrashPoint) -> None:

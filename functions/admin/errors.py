@@ -35,7 +35,3 @@ class SessionExpired(PageError):
 
 class FormInvalid(PageError):
     """The form can't be read."""
-
-
-class NoAnswer(ServiceError):
-    """No answer."""

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from functions.admin.app import Admin
-from functions.admin.dashboard.health import HealthChecks
+from functions.admin.dashboard.health import PROBE_SECONDS, HealthChecks
 from functions.admin.dashboard.page import DashboardPages
-from functions.admin.dashboard.source_probe import reaches, source_server
 from functions.admin.media.content import (
     LARGEST_RESPONSE,
     LARGEST_RESPONSE_ON_LAMBDA,
@@ -49,10 +48,10 @@ def admin() -> Admin:
     """Return this process's admin.
 
     Raises:
-        SettingError: a setting is missing or invalid; the default password outside a local run
-            is.
+        SettingError: a setting is missing or invalid, as the default password outside a local
+            run is.
     """
-    return build(start(required=("DATABASE_URL", "STORAGE_PATH")))
+    return build(start())
 
 
 def build(settings: Settings) -> Admin:
@@ -61,19 +60,18 @@ def build(settings: Settings) -> Admin:
     Raises:
         SettingError: as `admin`.
     """
-    credentials_hash = admin_password_hash(settings)
-    url = needed(settings.database_url, "DATABASE_URL")
+    password_hash = admin_password_hash(settings)
     files = StoredFiles(needed(settings.storage_path, "STORAGE_PATH"))
     cache = adapters.cache(settings)
-    ledger = Ledger.at(url)
-    database = Database(url, QUERIES)
+    ledger = adapters.ledger(settings)
+    database = Database(needed(settings.database_url, "DATABASE_URL"), QUERIES)
     records = Records(database)
     assets = Assets()
     templates = Templates(assets)
     sessions = Sessions(session_key(settings), SESSION_SECONDS, time.time)
     revoked = RevokedSessions(database)
     credentials = Credentials(
-        settings.admin_user, credentials_hash, RateLimiter(cache), settings.rate_limit_login
+        settings.admin_user, password_hash, RateLimiter(cache), settings.rate_limit_login
     )
     largest = LARGEST_RESPONSE_ON_LAMBDA if settings.on_lambda else LARGEST_RESPONSE
     dashboard = DashboardPages(
@@ -136,7 +134,13 @@ def probes(settings: Settings, ledger: Ledger, cache: Cache) -> dict[str, Callab
             return f"{depth} message{'' if depth == 1 else 's'} waiting"
 
         found["Queue"] = waiting
-    if source := source_server(settings):
-        name, url = source
-        found[name] = reaches(url)
+    source = adapters.source_probe(settings, PROBE_SECONDS)
+    if source is not None:
+        ask = source.ask
+
+        def answers() -> str:
+            ask()
+            return HEALTHY
+
+        found[source.name] = answers
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from functions.ingest import wiring
@@ -16,33 +17,31 @@ logger = logging.getLogger(__name__)
 
 ROUTES = {"/sync": ("POST",)}
 
-
-def prepare() -> None:
-    """Builds the service, so that a invalid setting is said at the start, not to a client.
-
-    Raises:
-        SettingError: a setting is missing or wrong.
-    """
-    wiring.ingest()
+prepare = wiring.ingest
+"""Called before the first request, so that an invalid setting stops the start."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one Function URL or HTTP API event (payload format 2.0)."""
+    return respond(wiring.ingest(), event)
+
+
+def respond(ingest: Ingest, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the response to an event, in the event's format."""
     request = Request.from_event(event)
-    return (misrouted(request, ROUTES) or answer(wiring.ingest(), request)).to_event()
+    return (misrouted(request, ROUTES) or answer(ingest, request)).to_event()
 
 
 def answer(ingest: Ingest, request: Request) -> Response:
-    """Accept a request and return the contract's answer."""
+    """Accept a request and return the contract's response."""
+    about: dict[str, object] = {"request_id": request.request_id}
     try:
         row_id = ingest.accept(request)
     except RequestRefused as refused:
-        logger.info("request refused", extra={"request_id": request.request_id, "reason": refused})
+        logger.info("request refused", extra=about | {"reason": refused})
         return refusal(refused)
     except LedgerUnavailable as error:
-        logger.warning(
-            "request not accepted", extra={"request_id": request.request_id, "reason": error}
-        )
+        logger.warning("request not accepted", extra=about | {"reason": error})
         return unavailable()
-    logger.debug("request accepted", extra={"request_id": request.request_id, "row_id": row_id})
-    return Response.json(201, {"detail": "Object queued for sync"})
+    logger.debug("request accepted", extra=about | {"row_id": row_id})
+    return Response.json(HTTPStatus.CREATED, {"detail": "Object queued for sync"})

@@ -1,4 +1,4 @@
-"""Accepting a request: authenticate, limit, validate, record, announce, in this order."""
+"""Accepting a request: authenticate, limit, validate, record, publish, in this order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from shared.config.parsers import IpNetwork, RateLimit
 from shared.errors import BodyTooLarge, ObjectExists, SignatureInvalid, SignatureMissing
 from shared.http import signing, validation
-from shared.http.client_address import client_address
 from shared.http.event import Request
 from shared.http.rate_limit import Limited, RateLimiter
 from shared.injection_points import CrashPoint, injection_point
@@ -19,7 +18,7 @@ from shared.queue.publisher import Publisher
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Config:
     """What is accepted, from whom, and how often.
 
     Attributes:
@@ -45,25 +44,25 @@ class Ingest:
     """Accepts sync requests.
 
     Args:
-        policy: what is accepted.
+        config: what is accepted.
         limiter: counts requests.
         ledger: where they are recorded.
-        publisher: tells the workers of a recorded row.
+        publisher: sends the message that names a recorded row.
     """
 
     def __init__(
-        self, policy: Policy, limiter: RateLimiter, ledger: Ledger, publisher: Publisher
+        self, config: Config, limiter: RateLimiter, ledger: Ledger, publisher: Publisher
     ) -> None:
-        self._policy = policy
+        self._config = config
         self._limiter = limiter
         self._ledger = ledger
-        self._announcer = publisher
+        self._publisher = publisher
 
     def accept(self, request: Request) -> int:
-        """Accept one request; when this returns its row is committed.
+        """Accept one request; when this returns, its row is committed.
 
-        The row is then delivered whatever becomes of its announcement, which is why that comes
-        last and cannot fail.
+        The ledger is the outbox: the row is delivered whatever becomes of its message, which is why
+        publishing comes last and cannot fail. The signature is the idempotency key.
 
         Returns:
             The row's id.
@@ -72,20 +71,18 @@ class Ingest:
             RequestRefused: one of its kinds, the first that applies.
             LedgerUnavailable: nothing was recorded.
         """
-        if len(request.body) > self._policy.max_body_bytes:
+        if len(request.body) > self._config.max_body_bytes:
             raise BodyTooLarge
-        client = client_address(
-            request.peer, request.headers.get("x-forwarded-for"), self._policy.trusted_proxies
-        )
+        client = request.client(self._config.trusted_proxies)
         checksum = self._authenticate(request, client)
         self._limiter.check(
             [
-                Limited(f"post:{client}:{checksum.hex()}", self._policy.per_signature),
-                Limited(f"client:{client}", self._policy.per_client),
+                Limited(f"post:{client}:{checksum.hex()}", self._config.per_signature),
+                Limited(f"client:{client}", self._config.per_client),
             ]
         )
         wanted = validation.parse(request.body)
-        # The ledger knows a request that it records twice by its id: no two may share one.
+        # By its id the ledger recognizes a request that it records twice: no two may share one.
         request_id = request.request_id or secrets.token_hex(16)
         injection_point(CrashPoint.BEFORE_RECORD)
         row_id = self._ledger.record(
@@ -97,24 +94,20 @@ class Ingest:
                 payload_checksum=checksum,
                 request_id=request_id,
             ),
-            due_in=self._policy.delivery_seconds,
+            due_in=self._config.delivery_seconds,
         )
         if row_id is None:
             raise ObjectExists
         injection_point(CrashPoint.AFTER_RECORD)
-        self._announcer.publish(row_id, request_id)
+        self._publisher.publish(row_id, request_id)
         injection_point(CrashPoint.AFTER_HAND_OVER)
         return row_id
-
-    def close(self, timeout: float) -> None:
-        """Send what waits to be announced, for at most `timeout` seconds."""
-        self._announcer.close(timeout)
 
     def _authenticate(self, request: Request, client: str) -> bytes:
         try:
             return signing.verify(
-                self._policy.keys, request.body, request.headers.get("authorization")
+                self._config.keys, request.body, request.headers.get("authorization")
             )
         except (SignatureMissing, SignatureInvalid):
-            self._limiter.check([Limited(f"unsigned:{client}", self._policy.unsigned)])
+            self._limiter.check([Limited(f"unsigned:{client}", self._config.unsigned)])
             raise

@@ -1,16 +1,14 @@
-"""Composition root of ingest: built once per process, kept while a sandbox is warm."""
+"""Composition root of ingest: built once per process, kept while its environment is warm."""
 
 from __future__ import annotations
 
 import atexit
 
-from functions.ingest.service import Ingest, Policy
+from functions.ingest.service import Config, Ingest
 from shared import adapters
 from shared.config.process_cache import once_per_process
-from shared.config.settings import needed
 from shared.config.startup import start
 from shared.http.rate_limit import RateLimiter
-from shared.ledger.ledger import Ledger
 from shared.queue.publisher import FLUSH_SECONDS
 
 
@@ -19,23 +17,23 @@ def ingest() -> Ingest:
     """Return this process's service.
 
     Raises:
-        SettingError: a setting is missing or wrong.
+        SettingError: a setting is missing or invalid.
     """
-    settings = start(required=("SECRET_KEY", "DATABASE_URL"))
-    service = Ingest(
-        Policy(
+    settings = start()
+    publisher = adapters.publisher(settings)
+    atexit.register(publisher.close, FLUSH_SECONDS)
+    return Ingest(
+        Config(
             keys=settings.signing_keys,
             max_body_bytes=settings.max_body_bytes,
             per_signature=settings.rate_limit_post,
             per_client=settings.rate_limit_client,
             unsigned=settings.rate_limit_unsigned,
             trusted_proxies=settings.trusted_proxies,
-            # Without a broker nothing publishes the row: it is due for the scheduler at once.
+            # Without a broker no message delivers the row: it is due for requeue at once.
             delivery_seconds=settings.delivery_seconds if settings.rabbitmq_url else 0,
         ),
         RateLimiter(adapters.cache(settings)),
-        Ledger.at(needed(settings.database_url, "DATABASE_URL")),
-        adapters.publisher(settings),
+        adapters.ledger(settings),
+        publisher,
     )
-    atexit.register(service.close, FLUSH_SECONDS)
-    return service

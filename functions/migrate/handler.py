@@ -18,10 +18,10 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[str]]:
     """Answer any event with the migrations that it applied; safe to repeat.
 
     Raises:
-        SettingError: a setting is missing or wrong, or a queue exists with other properties.
+        SettingError: a setting is missing or invalid, or a queue exists with other properties.
         LedgerUnavailable, QueueUnavailable: PostgreSQL or the broker is unreachable.
     """
-    settings = start(required=("DATABASE_URL", "RABBITMQ_URL"))
+    settings = start()
     applied = migrate(needed(settings.database_url, "DATABASE_URL"))
     declare(needed(settings.rabbitmq_url, "RABBITMQ_URL"), settings.queue_type)
     logger.info("ledger and queues are up to date", extra={"applied": applied})

@@ -11,6 +11,9 @@ from functions.requeue import wiring
 
 logger = logging.getLogger(__name__)
 
+prepare = wiring.requeue
+"""Called before the first run, so that an invalid setting stops the start."""
+
 LAST_PORTION_MILLISECONDS = 10_000
 """With less time left a run takes no further rows: it ends in order, the next run takes them."""
 
@@ -32,7 +35,7 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
         )
     )
     if any(report.values()):
-        logger.info("due rows announced", extra=report)
+        logger.info("due rows published", extra=report)
     if wiring.settings().on_lambda:
         # The template's alarms are made from this line; elsewhere GET /sync/?detail=1 tells.
         logger.info("ledger measured", extra=dataclasses.asdict(requeue.measure()))

@@ -1,4 +1,4 @@
-"""Announcing again what was lost or has become due."""
+"""Publishing again what was lost or has become due: the relay of the outbox."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ BATCH = 1_000
 """Rows taken at a time: one statement and one round of confirms."""
 
 ENOUGH_WAITING = 10_000
-"""With so many messages waiting, the workers have enough to do. What is announced on top would
-only lie twice in the queue, so the rest is left for when the queue has drained."""
+"""With this many messages waiting, the workers have enough to do. More would only be queued twice,
+so the rest is left for when the queue has drained."""
 
 HORIZON_MARGIN_SECONDS = 600.0
-"""A row is due after a retry's delay, a message's way or a lease. What lies further ahead than the
-longest of them, and this for good measure, was written by a clock that has gone back since."""
+"""A row is due after a retry's delay, a message's delivery or a lease. A row due later than the
+longest of them, plus this margin, was written by a clock that has gone back since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Report:
     Attributes:
         published: rows whose message the broker confirmed.
         unconfirmed: rows whose message it did not; they become due again.
-        failed: rows that were failed because their workers went silent too often.
+        failed: rows that were failed because too many of their workers died.
     """
 
     published: int
@@ -45,9 +45,9 @@ class Measures:
     """What alarms watch.
 
     Attributes:
-        failed_objects: objects that wait for a person.
+        failed_objects: objects that need attention.
         queued_objects: objects that wait for a worker.
-        oldest_queued_seconds: how long the oldest of these has waited; 0 when none waits.
+        oldest_queued_seconds: how long the oldest of these has waited; 0 if none waits.
     """
 
     failed_objects: int
@@ -56,36 +56,35 @@ class Measures:
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class Config:
     """What a queued row may wait for, beside its next attempt.
 
     Attributes:
         delivery_seconds: how long a message may take.
-        lease_seconds: how long a worker may be silent.
+        lease_seconds: how long a worker may go without a heartbeat.
+        max_attempts: attempts that a row has.
     """
 
     delivery_seconds: float
     lease_seconds: float
+    max_attempts: int
 
 
 class Requeue:
     """Delivers the rows that no message delivers.
 
     Args:
+        config: what rows wait for.
         ledger: where they are.
-        queue: where they are announced.
-        times: what rows wait for.
-        max_attempts: attempts that a row has.
+        queue: where their messages are published.
     """
 
-    def __init__(self, ledger: Ledger, queue: Queue, times: Times, max_attempts: int) -> None:
+    def __init__(self, config: Config, ledger: Ledger, queue: Queue) -> None:
+        self._config = config
         self._ledger = ledger
         self._queue = queue
-        self._delivery_seconds = times.delivery_seconds
-        self._max_attempts = max_attempts
-        longest = max(
-            RetryPolicy(max_attempts).longest_seconds, times.delivery_seconds, times.lease_seconds
-        )
+        retry_seconds = RetryPolicy(config.max_attempts).longest_seconds
+        longest = max(retry_seconds, config.delivery_seconds, config.lease_seconds)
         self._horizon = longest + HORIZON_MARGIN_SECONDS
 
     def run(self, going: Callable[[], bool] = lambda: True) -> Report:
@@ -101,13 +100,13 @@ class Requeue:
         early = self._ledger.bring_forward(self._horizon)
         if early:
             logger.warning("PostgreSQL's clock has gone back", extra={"rows": len(early)})
-        failed = self._ledger.fail_exhausted(self._max_attempts)
+        failed = self._ledger.fail_exhausted(self._config.max_attempts)
         for row_id in failed:
-            logger.error("object failed, its workers went silent", extra={"row_id": row_id})
+            logger.error("object failed, its workers died", extra={"row_id": row_id})
         published = unconfirmed = 0
         room = ENOUGH_WAITING - self._queue.depth()
         while room > 0 and going():
-            rows = self._ledger.take_due(min(BATCH, room), self._delivery_seconds)
+            rows = self._ledger.take_due(min(BATCH, room), self._config.delivery_seconds)
             if not rows:
                 break
             injection_point(CrashPoint.AFTER_TAKE_DUE)

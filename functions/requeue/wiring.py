@@ -1,13 +1,14 @@
-"""Composition root of requeue: built once per process, kept while a sandbox is warm."""
+"""Composition root of requeue: built once per process, kept while its environment is warm."""
 
 from __future__ import annotations
 
-from functions.requeue.service import Requeue, Times
+import atexit
+
+from functions.requeue.service import Config, Requeue
 from shared import adapters
 from shared.config.process_cache import once_per_process
-from shared.config.settings import Settings, needed
+from shared.config.settings import Settings
 from shared.config.startup import start
-from shared.ledger.ledger import Ledger
 
 
 @once_per_process
@@ -15,13 +16,9 @@ def settings() -> Settings:
     """Return this process's settings.
 
     Raises:
-        SettingError: one is missing or wrong.
+        SettingError: one is invalid.
     """
-    found = start(required=("DATABASE_URL",))
-    if found.on_lambda:
-        # A local run without a broker delivers directly; see `shared.queue.direct`.
-        needed(found.rabbitmq_url, "RABBITMQ_URL")
-    return found
+    return start()
 
 
 @once_per_process
@@ -29,12 +26,13 @@ def requeue() -> Requeue:
     """Return this process's service.
 
     Raises:
-        SettingError: a setting is missing or wrong.
+        SettingError: a setting is missing or invalid.
     """
     ours = settings()
+    queue = adapters.queue(ours)
+    atexit.register(queue.close)
     return Requeue(
-        Ledger.at(needed(ours.database_url, "DATABASE_URL")),
-        adapters.queue(ours),
-        Times(ours.delivery_seconds, ours.lease_seconds),
-        ours.max_attempts,
+        Config(ours.delivery_seconds, ours.lease_seconds, ours.max_attempts),
+        adapters.ledger(ours),
+        queue,
     )

@@ -1,7 +1,7 @@
 """`GET /sync/`, `/status.html` and `/openapi.json`: the Lambda handler.
 
-It is the API's `$default` as well: what no route takes gets the contract's 404 or 405 here, and
-HEAD, which has no routes of its own, is answered like GET (RFC 9110, section 9.3.2).
+It is the API's `$default` as well: a request without a route gets the contract's 404 or 405 here,
+and HEAD, which has no routes of its own, is answered like GET (RFC 9110, section 9.3.2).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -30,29 +31,30 @@ _PAGE = """<!doctype html>
 <body><h1>{title}</h1><dl>{parts}</dl></body></html>
 """
 
-
-def prepare() -> None:
-    """Builds the service, so that a invalid setting is said at the start, not to a client.
-
-    Raises:
-        SettingError: a setting is missing or wrong.
-    """
-    wiring.stats()
+prepare = wiring.stats
+"""Called before the first request, so that an invalid setting stops the start."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one Function URL or HTTP API event (payload format 2.0)."""
+    return respond(wiring.stats(), event)
+
+
+def respond(stats: Stats, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the response to an event, in the event's format."""
     request = Request.from_event(event)
-    return (misrouted(request, ROUTES, INGEST) or answer(wiring.stats(), request)).to_event()
+    return (misrouted(request, ROUTES, INGEST) or answer(stats, request)).to_event()
 
 
 def answer(stats: Stats, request: Request) -> Response:
-    """Return the answer to one of the routes."""
+    """Return the response of one of the routes."""
     match request.path.removesuffix("/"):
         case "/status.html":
             return status_page(stats.health())
         case "/openapi.json":
-            return Response(200, OPENAPI.read_bytes(), {"content-type": "application/json"})
+            return Response(
+                HTTPStatus.OK, OPENAPI.read_bytes(), {"content-type": "application/json"}
+            )
     try:
         stats.admit(request)
         document = stats.counts(detail=request.query.get("detail", "") not in ("", "0"))
@@ -63,7 +65,7 @@ def answer(stats: Stats, request: Request) -> Response:
             "counts not given", extra={"request_id": request.request_id, "reason": error}
         )
         return unavailable()
-    return Response.json(200, document, {"cache-control": "no-store"})
+    return Response.json(HTTPStatus.OK, document, {"cache-control": "no-store"})
 
 
 def status_page(health: Mapping[str, str]) -> Response:
@@ -75,4 +77,5 @@ def status_page(health: Mapping[str, str]) -> Response:
     )
     title = "Service available" if well else "Service unavailable"
     headers = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
-    return Response(200 if well else 503, _PAGE.format(title=title, parts=parts).encode(), headers)
+    status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
+    return Response(status, _PAGE.format(title=title, parts=parts).encode(), headers)

@@ -1,37 +1,42 @@
-"""What dashboards and the client's warnings ask for."""
+"""What dashboards and the client's alerts ask for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from shared.cache.interface import Cache
 from shared.config.parsers import IpNetwork, RateLimit
 from shared.errors import CacheUnavailable, LedgerUnavailable
-from shared.http.client_address import client_address
 from shared.http.event import Request
 from shared.http.rate_limit import Limited, RateLimiter
 from shared.ledger.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Who may ask, and how often.
+
+    Attributes:
+        per_client: GETs from one address.
+        trusted_proxies: networks whose X-Forwarded-For counts.
+    """
+
+    per_client: RateLimit
+    trusted_proxies: Sequence[IpNetwork]
 
 
 class Stats:
     """Counts and health.
 
     Args:
-        limit: GETs from one address.
-        trusted_proxies: networks whose X-Forwarded-For counts.
+        config: who may ask.
         cache: where requests are counted.
         ledger: where objects are counted.
     """
 
-    def __init__(
-        self,
-        limit: RateLimit,
-        trusted_proxies: Sequence[IpNetwork],
-        cache: Cache,
-        ledger: Ledger,
-    ) -> None:
-        self._limit = limit
-        self._trusted_proxies = trusted_proxies
+    def __init__(self, config: Config, cache: Cache, ledger: Ledger) -> None:
+        self._config = config
         self._cache = cache
         self._limiter = RateLimiter(cache)
         self._ledger = ledger
@@ -42,17 +47,15 @@ class Stats:
         Raises:
             TooManyRequests: it is over the limit.
         """
-        client = client_address(
-            request.peer, request.headers.get("x-forwarded-for"), self._trusted_proxies
-        )
-        self._limiter.check([Limited(f"get:{client}", self._limit)])
+        client = request.client(self._config.trusted_proxies)
+        self._limiter.check([Limited(f"get:{client}", self._config.per_client)])
 
     def counts(self, *, detail: bool) -> dict[str, int | float | None]:
-        """Return the exact counts; failed objects are among the queued, for they are not synced.
+        """Return the exact counts; failed objects count as queued, for they are not synced.
 
         Args:
-            detail: give also the failed, the seconds that the oldest queued object has waited
-                (None when none waits), and the bytes stored.
+            detail: add the failed, the seconds that the oldest queued object has waited (None
+                if none waits), and the bytes stored.
 
         Raises:
             LedgerUnavailable: they cannot be read.
@@ -71,7 +74,7 @@ class Stats:
         return document
 
     def health(self) -> dict[str, str]:
-        """Return for the database and the cache whether they answer: `ok` or what is wrong."""
+        """Return the health of the database and of the cache: `ok`, or what is wrong."""
         health = {"database": "ok", "cache": "ok"}
         try:
             self._ledger.ping()

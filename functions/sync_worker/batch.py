@@ -1,4 +1,4 @@
-"""The copies of one batch that run or wait to be settled."""
+"""The transfers of one batch that run or wait to be settled."""
 
 from __future__ import annotations
 
@@ -8,82 +8,82 @@ import queue
 import threading
 from collections.abc import Iterable
 
-from functions.sync_worker.transfer import Copy
+from functions.sync_worker.transfer import Transfer
 from shared.ledger.rows import Claim
 
 GATHER_SECONDS = 0.02
-"""While others are running, a copy that has ended waits so long for company: a group shares its
-transaction and its sync to disk. The last copy, or the only one, waits for nobody."""
+"""While others run, a transfer that has ended waits this long for more to settle with: a group
+shares its transaction and its sync to disk. The last transfer, or the only one, does not wait."""
 
 WIND_UP_SECONDS = 2.0
-"""How long copies that were broken off may take to close their files."""
+"""How long transfers that were broken off may take to close their files."""
 
 
 class Batch:
-    """The copies that are not settled yet."""
+    """The transfers that are not settled yet."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._copies: dict[int, Copy] = {}
-        self._ended: queue.SimpleQueue[Copy] = queue.SimpleQueue()
+        self._transfers: dict[int, Transfer] = {}
+        self._ended: queue.SimpleQueue[Transfer] = queue.SimpleQueue()
         self._running = 0
         self._none_runs = threading.Event()
 
-    def add(self, copy: Copy) -> None:
-        """Take a copy in."""
+    def add(self, transfer: Transfer) -> None:
+        """Add a transfer that has just been started."""
         with self._lock:
-            self._copies[copy.row_id] = copy
+            self._transfers[transfer.row_id] = transfer
             self._running += 1
             self._none_runs.clear()
-        copy.content.add_done_callback(lambda _: self._on_end(copy))
+        transfer.content.add_done_callback(lambda _: self._on_end(transfer))
 
     def claims(self) -> list[Claim]:
-        """Gives the claims of the copies that are not settled."""
+        """Return the claims of the transfers that are not settled."""
         with self._lock:
-            return [copy.claim for copy in self._copies.values()]
+            return [transfer.claim for transfer in self._transfers.values()]
 
     def break_off(self, claims: Iterable[Claim]) -> None:
-        """Break the copies of claims off, as far as they are still here."""
+        """Break off the transfers of claims that are still here."""
         for claim in claims:
             with self._lock:
-                copy = self._copies.get(claim.wanted.row_id)
-            if copy:
-                copy.break_off()
+                transfer = self._transfers.get(claim.wanted.row_id)
+            if transfer:
+                transfer.break_off()
 
-    def ended(self, seconds: float) -> list[Copy]:
-        """Return the copies that have ended, waiting for one if none has.
+    def ended(self, seconds: float) -> list[Transfer]:
+        """Return the transfers that have ended, waiting for one if none has.
 
-        When there is no time left, all are broken off and count as ended.
+        If there is no time left, all are broken off and count as ended.
 
         Args:
-            seconds: how long to wait at most.
+            seconds: the longest wait.
         """
-        copies = []
+        transfers = []
         if seconds > 0:
             with contextlib.suppress(queue.Empty):
-                copies.append(self._ended.get(timeout=seconds))
+                transfers.append(self._ended.get(timeout=seconds))
                 self._none_runs.wait(min(GATHER_SECONDS, seconds))
                 while True:
-                    copies.append(self._ended.get_nowait())
-        return copies or self._end()
+                    transfers.append(self._ended.get_nowait())
+        return transfers or self._end()
 
-    def remove(self, copies: Iterable[Copy]) -> None:
-        """Let go of copies that are settled."""
+    def remove(self, transfers: Iterable[Transfer]) -> None:
+        """Remove transfers that are settled."""
         with self._lock:
-            for copy in copies:
-                self._copies.pop(copy.row_id, None)
+            for transfer in transfers:
+                self._transfers.pop(transfer.row_id, None)
 
-    def _on_end(self, copy: Copy) -> None:
-        self._ended.put(copy)
+    def _on_end(self, transfer: Transfer) -> None:
+        self._ended.put(transfer)
         with self._lock:
             self._running -= 1
             if not self._running:
                 self._none_runs.set()
 
-    def _end(self) -> list[Copy]:
+    def _end(self) -> list[Transfer]:
         self.break_off(self.claims())
         with self._lock:
-            copies = list(self._copies.values())
-        # Whoever attempts one next must not find its part still being written.
-        concurrent.futures.wait([copy.content for copy in copies], WIND_UP_SECONDS)
-        return copies
+            transfers = list(self._transfers.values())
+        # The next attempt must not find its part still being written.
+        concurrent.futures.wait([transfer.content for transfer in transfers], WIND_UP_SECONDS)
+        return transfers

@@ -16,15 +16,15 @@ logger = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """Prolongs leases from a thread of its own, for as long as its block runs.
+    """Extends leases from a thread of its own, while its block runs: the worker's heartbeat.
 
-    A lease then means that the worker lives, not that the file is small, and it can be short.
+    A lease then means that the worker is alive, not that the file is small, and it can be short.
 
     Args:
         ledger: where the leases are.
-        lease_seconds: their length; they are prolonged three times as often.
-        running: gives the claims that are not settled yet.
-        lost: called with the claims that belong to somebody else by now.
+        lease_seconds: their length; they are extended three times as often.
+        running: returns the claims that are not settled yet.
+        lost: called with the claims that another worker has taken over.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class LeaseKeeper:
         self._thread = threading.Thread(target=self._keep, name="lease keeper", daemon=True)
 
     def __enter__(self) -> Self:
-        """Starts the thread."""
+        """Start the thread."""
         self._thread.start()
         return self
 
@@ -64,7 +64,7 @@ class LeaseKeeper:
             try:
                 kept = self._ledger.extend(claims, self._seconds)
             except LedgerUnavailable:
-                logger.warning("leases not prolonged, PostgreSQL is unreachable")
+                logger.warning("leases not extended, PostgreSQL is unreachable")
                 continue
             lost = [claim for claim in claims if claim.wanted.row_id not in kept]
             if lost:

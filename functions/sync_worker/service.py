@@ -1,4 +1,4 @@
-"""Working off a batch of rows: claim, copy side by side, settle what has ended, go on."""
+"""Working through a batch of rows: claim, transfer in parallel, settle what has ended, repeat."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functions.sync_worker.batch import Batch
 from functions.sync_worker.lease import LeaseKeeper
 from functions.sync_worker.settler import Settler
-from functions.sync_worker.transfer import start
+from functions.sync_worker.transfer import start_transfer
 from shared.errors import TransferError
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.ledger import Ledger
@@ -22,22 +22,22 @@ from shared.storage.interface import Storage
 logger = logging.getLogger(__name__)
 
 MARGIN_SECONDS = 10.0
-"""With less time than this left, running copies are broken off, so that their end can still be
+"""With less time than this left, running transfers are broken off, so that their end can still be
 recorded before the platform stops the function."""
 
 ABANDONED_SECONDS = 86_400.0
-"""Parts that no attempt has touched for a day belong to nobody: retries come sooner."""
+"""Parts that no attempt has touched for a day are abandoned: retries come sooner."""
 
 SWEEP_SECONDS = 3_600.0
-"""Pause between two looks for them."""
+"""Seconds between two searches for them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How far a worker goes.
+class Config:
+    """How long a claim is held, and how often a row is attempted.
 
     Attributes:
-        lease_seconds: for how long a claim is its worker's without a sign of life.
+        lease_seconds: how long a claim lasts without a heartbeat of its worker.
         max_attempts: attempts that a row has.
     """
 
@@ -49,24 +49,24 @@ class SyncWorker:
     """Copies the objects that rows of the ledger ask for.
 
     Args:
-        limits: how far it goes.
+        config: how long a claim is held.
         ledger: where rows are claimed.
         source: where objects come from.
-        storage: where files end.
-        settler: ends copies.
+        storage: where files are written to.
+        settler: ends transfers.
         clock: monotonic seconds.
     """
 
     def __init__(
         self,
-        limits: Limits,
+        config: Config,
         ledger: Ledger,
         source: ObjectSource,
         storage: Storage,
         settler: Settler,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._limits = limits
+        self._config = config
         self._ledger = ledger
         self._source = source
         self._storage = storage
@@ -79,16 +79,16 @@ class SyncWorker:
     ) -> collections.Counter[Outcome]:
         """Attempts each of the rows that may be attempted now, once.
 
-        Rows that are synced, failed, not due or somebody else's are passed over. A row whose last
-        worker went silent is attempted alone: if it kills this one too, no other row loses an
-        attempt by it.
+        Rows that are synced, failed, not due or held by another worker are skipped. A row whose
+        last worker is presumed dead is attempted alone: if it kills this worker too, no other row
+        loses an attempt.
 
         Args:
             row_ids: the rows that messages named.
-            seconds_left: gives the time until the platform stops the function.
+            seconds_left: returns the time until the platform stops the function.
 
         Returns:
-            How many attempts ended how.
+            The number of attempts by outcome.
 
         Raises:
             LedgerUnavailable: outcomes cannot be recorded.
@@ -108,7 +108,7 @@ class SyncWorker:
         return outcomes
 
     def _sweep(self) -> None:
-        """Remove parts that nobody will continue, now and then."""
+        """Remove abandoned parts, from time to time."""
         if self._clock() < self._sweep_at:
             return
         self._sweep_at = self._clock() + SWEEP_SECONDS
@@ -123,8 +123,8 @@ class SyncWorker:
     def _claim(self, row_ids: Sequence[int], *, suspect: bool, most: int) -> list[Claim]:
         return self._ledger.claim(
             row_ids,
-            lease_seconds=self._limits.lease_seconds,
-            max_attempts=self._limits.max_attempts,
+            lease_seconds=self._config.lease_seconds,
+            max_attempts=self._config.max_attempts,
             suspect=suspect,
             most=most,
         )
@@ -137,14 +137,14 @@ class SyncWorker:
             return outcomes
         batch = Batch()
         keeper = LeaseKeeper(
-            self._ledger, self._limits.lease_seconds, batch.claims, batch.break_off
+            self._ledger, self._config.lease_seconds, batch.claims, batch.break_off
         )
         injection_point(CrashPoint.AFTER_CLAIM)
         try:
             with keeper:
                 parts = self._storage.parts([claim.wanted for claim in claims])
                 for claim in claims:
-                    batch.add(start(claim, parts[claim.wanted.row_id], self._source))
+                    batch.add(start_transfer(claim, parts[claim.wanted.row_id], self._source))
                 while batch.claims():
                     ended = batch.ended(seconds_left() - MARGIN_SECONDS)
                     outcomes.update(s.outcome for s in self._settler.settle(ended))

@@ -1,4 +1,4 @@
-"""One running copy: a claim, its part file, and the future of its content."""
+"""One running transfer: a claim, its part file, and the future of its content."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
-class Copy:
+class Transfer:
     """A claimed object on its way into its part file.
 
     Attributes:
         claim: the row, for this attempt.
-        part: the part file; None when the storage would not give one.
+        part: the part file; None if the storage gave none.
         content: the future of the verified content.
-        begun: whether it was broken off with something in its part file.
+        begun: whether it was broken off with bytes in its part file.
     """
 
     claim: Claim
@@ -37,7 +37,7 @@ class Copy:
         return self.claim.wanted.row_id
 
     def break_off(self) -> None:
-        """End the copy soon; one that has ended already is left as it is."""
+        """End the transfer soon; one that has ended already is left as it is."""
         # A source may drop a short part as it ends, so this is the moment to look.
         if not self.content.done():
             self.begun = self.part is not None and self.part.exists()
@@ -45,14 +45,14 @@ class Copy:
 
     @property
     def fetched(self) -> Fetched | None:
-        """The verified content, when the copy has ended well."""
+        """The verified content, if the transfer succeeded."""
         if not self.content.done() or self.content.cancelled() or self.content.exception():
             return None
         return self.content.result()
 
     @property
     def error(self) -> TransferError | None:
-        """Why the copy ended without content; None when it ended well."""
+        """Why the transfer ended without content; None if it succeeded."""
         if not self.content.done():
             return OutOfTime()
         try:
@@ -62,14 +62,14 @@ class Copy:
         except CancelledError:
             return OutOfTime()
         except Exception as error:
-            # A fault of ours, in one copy: the others of its batch must not suffer from it.
-            logger.exception("copy broke off", extra={"row_id": self.row_id})
+            # A defect of our own in one transfer must not affect the others of its batch.
+            logger.exception("defect in a transfer", extra={"row_id": self.row_id})
             return SourceUnavailable(f"unexpected {type(error).__name__}")
         return None
 
 
-def start(claim: Claim, part: Path | TransferError, source: ObjectSource) -> Copy:
-    """Start copying a claimed object; whatever is wrong ends up in the copy's future.
+def start_transfer(claim: Claim, part: Path | TransferError, source: ObjectSource) -> Transfer:
+    """Start copying a claimed object; whatever is wrong ends up in the transfer's future.
 
     Args:
         claim: the row, for this attempt.
@@ -77,11 +77,11 @@ def start(claim: Claim, part: Path | TransferError, source: ObjectSource) -> Cop
         source: where the object is.
     """
     if isinstance(part, TransferError):
-        return Copy(claim, None, _refused(part))
+        return Transfer(claim, None, _refused(part))
     try:
-        return Copy(claim, part, source.fetch(claim.wanted, part))
-    except Exception as error:  # noqa: BLE001
-        return Copy(claim, part, _refused(error))
+        return Transfer(claim, part, source.fetch(claim.wanted, part))
+    except Exception as error:  # noqa: BLE001 - `Transfer.error` tells defects of ours from other errors
+        return Transfer(claim, part, _refused(error))
 
 
 def _refused(error: Exception) -> Future[Fetched]:

@@ -1,29 +1,17 @@
-"""Composition root of the sync worker: built once per process, kept while a sandbox is warm."""
+"""Composition root of the worker: built once per process, kept while its environment is warm."""
 
 from __future__ import annotations
 
+import atexit
 import random
 
-from functions.sync_worker.service import Limits, SyncWorker
+from functions.sync_worker.service import Config, SyncWorker
 from functions.sync_worker.settler import Settler
 from shared import adapters
 from shared.config.process_cache import once_per_process
-from shared.config.settings import Settings, needed
 from shared.config.startup import start
-from shared.ledger.ledger import Ledger
 from shared.queue.interface import Queue
 from shared.retry import RetryPolicy
-from shared.storage.local import LocalStorage
-
-
-@once_per_process
-def settings() -> Settings:
-    """Gives this process's settings.
-
-    Raises:
-        SettingError: one is missing or wrong.
-    """
-    return start(required=("DATABASE_URL", "STORAGE_PATH"))
 
 
 @once_per_process
@@ -31,24 +19,26 @@ def worker() -> SyncWorker:
     """Return this process's worker.
 
     Raises:
-        SettingError: a setting is missing or wrong.
+        SettingError: a setting is missing or invalid.
     """
-    ours = settings()
-    ledger = Ledger.at(needed(ours.database_url, "DATABASE_URL"))
-    storage = LocalStorage(needed(ours.storage_path, "STORAGE_PATH"))
-    policy = RetryPolicy(ours.max_attempts)
-    # Spreading retries is no secret's business.
-    jitter = random.Random().random
+    settings = start()
+    ledger = adapters.ledger(settings)
+    storage = adapters.storage(settings)
+    source = adapters.source(settings)
+    atexit.register(source.close)
+    policy = RetryPolicy(settings.max_attempts)
     return SyncWorker(
-        Limits(ours.lease_seconds, ours.max_attempts),
+        Config(settings.lease_seconds, settings.max_attempts),
         ledger,
-        adapters.source(ours),
+        source,
         storage,
-        Settler(ledger, storage, policy, jitter),
+        Settler(ledger, storage, policy, jitter=random.Random().random),
     )
 
 
 @once_per_process
 def queue() -> Queue:
-    """Return the queue, which has a place for unreadable messages."""
-    return adapters.queue(settings())
+    """Return the queue, which keeps unreadable messages as dead letters."""
+    opened = adapters.queue(start())
+    atexit.register(opened.close)
+    return opened

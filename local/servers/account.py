@@ -13,9 +13,12 @@ from pathlib import Path
 from local.servers.errors import ForeignData, NoAccount
 
 # Numbers of linux/capability.h. The first may only read and pass folders, and is tried first;
-# a container of Docker is given the second by default and not the first.
+# a container of Docker is given the second by default and not the first. A program that its
+# permissions forbid to execute takes the second.
 CAP_DAC_READ_SEARCH = 2
 CAP_DAC_OVERRIDE = 1
+CAP_SETPCAP = 8
+"""What it takes to hand a capability on to another account, see `local.servers.launch`."""
 
 WAY_OUT = "run as an ordinary user, or set DATABASE_URL"
 
@@ -35,13 +38,16 @@ class Account:
     capability: int | None = None
 
 
-def unprivileged(data: Path, needed: Iterable[Path]) -> Account | None:
-    """Chooses the account for a server that refuses to run as root.
+def unprivileged(
+    data: Path, programs: Iterable[Path] = (), trees: Iterable[Path] = ()
+) -> Account | None:
+    """Choose the account for a server that refuses to run as root.
 
     Args:
         data: the server's data folder. If it exists its owner is the account, so that a folder
             made by one account is never written by another.
-        needed: programs and folders which that account must be able to read.
+        programs: what that account must be able to execute.
+        trees: folders that it must be able to read with all that is in them.
 
     Returns:
         The account to change to, or None to run as ourselves.
@@ -50,20 +56,30 @@ def unprivileged(data: Path, needed: Iterable[Path]) -> Account | None:
         ForeignData: the folder is another account's and we are not root.
         NoAccount: we are root, and cannot act as an ordinary account here.
     """
-    owner = data.stat().st_uid if data.exists() else None
+    status = data.stat() if data.exists() else None
     if os.geteuid() != 0:
-        if owner not in {None, os.geteuid()}:
-            raise ForeignData(f"{data} is owned by user id {owner}")
+        if status and status.st_uid != os.geteuid():
+            raise ForeignData(f"{data} is owned by user id {status.st_uid}")
         return None
-    try:
-        entry = pwd.getpwuid(owner) if owner else _first_of("postgres", "nobody")
-    except KeyError:
-        raise NoAccount(
-            f"there is no postgres and no nobody for root to start PostgreSQL as; {WAY_OUT}"
-        ) from None
-    if all(_reaches(entry.pw_uid, entry.pw_gid, path) for path in (data.parent, *needed)):
-        return Account(entry.pw_uid, entry.pw_gid)
-    return Account(entry.pw_uid, entry.pw_gid, _passing_capability())
+    if status and status.st_uid != 0:
+        uid, gid = status.st_uid, status.st_gid  # it may have no account entry, and needs none
+    else:
+        try:
+            entry = _first_of("postgres", "nobody")
+        except KeyError:
+            raise NoAccount(
+                f"there is no postgres and no nobody for root to start PostgreSQL as; {WAY_OUT}"
+            ) from None
+        uid, gid = entry.pw_uid, entry.pw_gid
+    tried: tuple[int, ...] = (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE)
+    programs = tuple(programs)
+    if all(_reaches(uid, gid, path) for path in (data.parent, *programs)) and all(
+        _reads_all(uid, gid, tree) for tree in trees
+    ):
+        return Account(uid, gid)
+    if not all(_permits(uid, gid, program, stat.S_IXOTH) for program in programs):
+        tried = (CAP_DAC_OVERRIDE,)
+    return Account(uid, gid, _passing_capability(tried))
 
 
 def _first_of(*names: str) -> pwd.struct_passwd:
@@ -75,30 +91,62 @@ def _first_of(*names: str) -> pwd.struct_passwd:
     raise KeyError(names)
 
 
+def _reads_all(uid: int, gid: int, path: Path) -> bool:
+    """Return whether permissions let an account read `path` and everything in it.
+
+    An installation made under a strict umask may have programs that anyone can execute beside
+    libraries that only its owner can read.
+    """
+    if not _reaches(uid, gid, path):
+        return False
+    return all(
+        _permits(uid, gid, Path(folder, name), stat.S_IROTH | (stat.S_IXOTH if inner else 0))
+        for folder, folders, files in os.walk(path)
+        for inner, names in ((True, folders), (False, files))
+        for name in names
+    )
+
+
 def _reaches(uid: int, gid: int, path: Path) -> bool:
-    """Tells whether permissions let an account without privileges reach and read `path`."""
+    """Return whether permissions let an account without privileges reach and read `path`."""
     path = path.resolve()
-    for place, wanted in (
-        (path, stat.S_IROTH | stat.S_IXOTH),
-        *((p, stat.S_IXOTH) for p in path.parents),
-    ):
-        status = place.stat()
-        shift = 6 if status.st_uid == uid else 3 if status.st_gid == gid else 0
-        if (status.st_mode >> shift) & wanted != wanted:
-            return False
-    return True
+    return _permits(uid, gid, path, stat.S_IROTH | stat.S_IXOTH) and all(
+        _permits(uid, gid, parent, stat.S_IXOTH) for parent in path.parents
+    )
 
 
-def _passing_capability() -> int:
+def _permits(uid: int, gid: int, path: Path, wanted: int) -> bool:
+    """Return whether the permissions of `path` alone give an account what is wanted.
+
+    Args:
+        uid: the account's user id.
+        gid: its only group.
+        path: file or folder.
+        wanted: bits as others have them, such as `stat.S_IXOTH`.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return True  # a dangling link is nothing to be read
+    shift = 6 if status.st_uid == uid else 3 if status.st_gid == gid else 0
+    return (status.st_mode >> shift) & wanted == wanted
+
+
+def _passing_capability(tried: Iterable[int]) -> int:
     if sys.platform == "linux":
         permitted = next(
             int(line.split()[1], 16)
             for line in Path("/proc/self/status").read_text().splitlines()
             if line.startswith("CapPrm:")
         )
-        for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE):
-            if permitted & (1 << capability):
-                return capability
+        usable = [number for number in tried if permitted >> number & 1]
+        if usable and not permitted >> CAP_SETPCAP & 1:
+            raise NoAccount(
+                "PostgreSQL does not run as root, and without CAP_SETPCAP no other account can be "
+                f"let into this folder; {WAY_OUT}"
+            )
+        if usable:
+            return usable[0]
     raise NoAccount(
         f"PostgreSQL does not run as root, and no other account can reach this folder; {WAY_OUT}"
     )

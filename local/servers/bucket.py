@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from local.servers.sample_pictures import Picture, pictures
@@ -56,7 +56,7 @@ def fill(client: S3Client, bucket: str, region: str | None, pictures: Iterable[P
     except client.exceptions.ClientError as error:
         code = error.response["Error"]["Code"]
         raise SettingError(f"AWS_S3_BUCKET_NAME: the bucket cannot be made ({code})") from error
-    held = {item["Key"] for item in client.list_objects_v2(Bucket=bucket).get("Contents", ())}
+    held = set(_names(client, bucket))
     missing = [picture for picture in pictures if picture.name not in held]
     for picture in missing:
         client.put_object(
@@ -66,6 +66,17 @@ def fill(client: S3Client, bucket: str, region: str | None, pictures: Iterable[P
             ContentType=picture.media_type,
         )
     return len(missing)
+
+
+def _names(client: S3Client, bucket: str) -> Iterator[str]:
+    """Yield the key of every object, however many there are."""
+    after: dict[str, str] = {}
+    while True:
+        page = client.list_objects_v2(Bucket=bucket, **after)
+        yield from (item["Key"] for item in page.get("Contents", ()))
+        if not page.get("IsTruncated"):
+            return
+        after = {"ContinuationToken": page["NextContinuationToken"]}
 
 
 def fill_with_samples(settings: Settings) -> int:

@@ -3,10 +3,16 @@
 Run as a file of its own, `python -I -S launch.py …`: between fork and exec only code that is
 safe there may run, and `subprocess`'s own hook for that is not safe beside threads.
 
-PostgreSQL refuses to run as root, and an ordinary account cannot reach a data folder below
-/root. A child of root therefore takes an unprivileged account and keeps the one capability that
-lets it pass folders, as capabilities(7) describes for ambient capabilities; no folder's
-permissions are changed.
+PostgreSQL refuses to run as root, and an ordinary account cannot reach a folder below /root. A
+child of root therefore takes an unprivileged account and keeps the one capability that lets it
+pass folders, as capabilities(7) describes for ambient capabilities; no folder's permissions are
+changed.
+
+initdb and postgres ask access(2) for their own programs and files. For a real user id other than
+0 it leaves every capability aside, ambient ones too, unless SECBIT_NO_SETUID_FIXUP is set. With
+that bit the kernel no longer takes capabilities away when the user id changes, so it is done
+here: all but the one leave every set, the bounding set included. The bit is locked, and no
+program started later can gain privileges.
 """
 
 from __future__ import annotations
@@ -16,34 +22,60 @@ import ctypes
 import os
 import sys
 
+# Numbers of linux/prctl.h, linux/securebits.h and linux/capability.h.
 PR_SET_PDEATHSIG = 1
-PR_SET_KEEPCAPS = 8
+PR_CAPBSET_READ = 23
+PR_CAPBSET_DROP = 24
+PR_GET_SECUREBITS = 27
+PR_SET_SECUREBITS = 28
+PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
+SECBIT_NO_SETUID_FIXUP = 1 << 2
+SECBIT_NO_SETUID_FIXUP_LOCKED = 1 << 3
 CAPABILITY_VERSION_3 = 0x20080522
 CANNOT_EXECUTE = 126  # the exit code that shells use for it
 
 
-def _prctl(*arguments: int) -> None:
+def _prctl(*arguments: int) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(*(ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:5])) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
+    result: int = libc.prctl(*(ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:5]))
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl {arguments[0]}: {os.strerror(number)}")
+    return result
+
+
+def _keep_through_the_change(capability: int) -> None:
+    """Prepare a change of user id that leaves the capabilities alone; takes CAP_SETPCAP."""
+    bits = _prctl(PR_GET_SECUREBITS) | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED
+    _prctl(PR_SET_SECUREBITS, bits)
+    number = 0
+    while True:
+        try:
+            bounded = _prctl(PR_CAPBSET_READ, number)
+        except OSError:  # EINVAL: beyond the last one that this kernel knows
+            return
+        if bounded and number != capability:
+            _prctl(PR_CAPBSET_DROP, number)
+        number += 1
 
 
 def _hold_only(capability: int) -> None:
-    """Makes `capability` the only one, and one that survives exec."""
+    """Make `capability` the only one, and one that survives exec."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     low, high = capability % 32, capability // 32
     data = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; low words, then high
     for offset in range(3):
         data[3 * high + offset] = 1 << low
     if ctypes.CDLL(None, use_errno=True).capset(header, data) != 0:
-        raise OSError(ctypes.get_errno(), "capset")
+        number = ctypes.get_errno()
+        raise OSError(number, f"capset: {os.strerror(number)}")
     _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
 
 
 def become(uid: int, gid: int, capability: int | None) -> None:
-    """Takes an account for good.
+    """Take an account for good.
 
     Args:
         uid: user id.
@@ -54,16 +86,18 @@ def become(uid: int, gid: int, capability: int | None) -> None:
         OSError: the kernel or the container does not allow it.
     """
     if capability is not None:
-        _prctl(PR_SET_KEEPCAPS, 1)
+        _keep_through_the_change(capability)
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
     if capability is not None:
         _hold_only(capability)
+    if sys.platform == "linux":
+        _prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
 def main(arguments: list[str]) -> None:
-    """Parses the command line, becomes what it says and executes the rest of it."""
+    """Parse the command line, becomes what it says and executes the rest of it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--uid", type=int)
     parser.add_argument("--gid", type=int)

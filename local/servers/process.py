@@ -47,7 +47,7 @@ class Command:
         return [*line, "--", *self.arguments]
 
     def run(self, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Runs it to its end.
+        """Run it to its end.
 
         Args:
             stdin: text for its standard input.
@@ -77,7 +77,7 @@ class Process:
         stays: bool = False,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
-        """Describes it; nothing is started.
+        """Describe it; nothing is started.
 
         Args:
             name: what a person calls it; lower-cased it names the files.
@@ -108,7 +108,7 @@ class Process:
         return running.pid if running else None
 
     def start(self, command: Command, port: int | None) -> None:
-        """Starts it.
+        """Start it.
 
         Args:
             command: what to run.
@@ -138,7 +138,7 @@ class Process:
             Record(server, owner).save(self._record)
 
     def take_over(self) -> bool:
-        """Settles what an earlier process left.
+        """Settle what an earlier process left.
 
         Returns:
             True where the server runs already and is to stay.
@@ -160,7 +160,7 @@ class Process:
         return False
 
     def wait_until(self, ready: Callable[[], bool], timeout: float) -> None:
-        """Returns once `ready` does.
+        """Return once `ready` does.
 
         Raises:
             NotReady: the process ended, or `timeout` seconds passed; with the log's last lines.
@@ -174,7 +174,7 @@ class Process:
             time.sleep(POLL_SECONDS)
 
     def stop(self, grace: float = 30.0) -> None:
-        """Stops it and wait until it is gone; it is killed after `grace` seconds."""
+        """Stop it and wait until it is gone; it is killed after `grace` seconds."""
         server = self._known()
         if server:
             server.signal(self._stop_signal)
@@ -187,7 +187,7 @@ class Process:
         self._record.unlink(missing_ok=True)
 
     def _known(self) -> Running | None:
-        """Gives the recorded process; where somebody has removed the record, our own child."""
+        """Return the recorded process; where somebody has removed the record, our own child."""
         record = Record.load(self._record)
         if record:
             return record.server

@@ -1,4 +1,4 @@
-"""An S3 for local use: moto's server in a process of its own."""
+"""An S3 for local use: moto's, in a process of its own, with its objects on disk."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from local.servers.ports import answers
 from local.servers.process import Command, Process
 
+ROOT = Path(__file__).parents[2]
 S3_SETTING = "AWS_ENDPOINT_URL_S3"
 S3_LOGIN = {
     "AWS_S3_ACCESS_KEY_ID": "local",
@@ -22,17 +23,17 @@ S3_ELSEWHERE = frozenset({S3_SETTING, "AWS_ENDPOINT_URL", "LOCALSTACK_HOST"})
 
 
 class S3Server:
-    """moto's S3 on 127.0.0.1. It keeps objects in memory: who starts it fills it."""
+    """moto's S3 on 127.0.0.1, its buckets and objects in `data_dir`/s3."""
 
     name = "S3"
 
     def __init__(
         self, data_dir: Path, port: int, *, host: str = "127.0.0.1", stays: bool = False
     ) -> None:
-        """Describes it; nothing is started.
+        """Describe it; nothing is started.
 
         Args:
-            data_dir: folder for log and pid file; made if missing.
+            data_dir: folder for objects, log and pid file; made if missing.
             port: TCP port.
             host: address to listen on.
             stays: see `Process`.
@@ -53,7 +54,7 @@ class S3Server:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Starts it, empty; one that runs already is left alone.
+        """Start it with the objects of its folder; one that runs already is left alone.
 
         Raises:
             PortInUse, ForeignData: see the text of each.
@@ -61,12 +62,18 @@ class S3Server:
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._process.take_over():
             return
-        arguments = (sys.executable, "-m", "moto.server", "-H", self._host, "-p", str(self._port))
-        environment = {"PATH": os.defpath, "HOME": str(self._folder), "PYTHONUNBUFFERED": "1"}
+        arguments = [sys.executable, "-m", "local.servers.moto_s3", "--host", self._host]
+        arguments += ["--port", str(self._port), "--folder", str(self._folder / "s3")]
+        environment = {
+            "PATH": os.defpath,
+            "HOME": str(self._folder),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+        }
         self._process.start(Command(arguments, environment), self._port)
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        """Returns when it answers.
+        """Return when it answers.
 
         Raises:
             NotReady: it ended, or did not answer within `timeout` seconds.
@@ -75,5 +82,5 @@ class S3Server:
         self._process.wait_until(lambda: answers(self._port, question, b"HTTP/"), timeout)
 
     def stop(self) -> None:
-        """Stops it; its objects are lost."""
+        """Stop it; its objects are kept."""
         self._process.stop()

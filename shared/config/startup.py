@@ -1,31 +1,28 @@
-"""How a function starts: settings read once, secrets fetched, log lines set up."""
+"""How a process starts: settings read once, secrets fetched, log lines set up."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable
 
-from shared import log
+from shared import injection_points, log
 from shared.config import secrets
 from shared.config.settings import Settings, environment
 
 GARBAGE_THRESHOLD = 20_000
-"""Objects that are made before Python looks for cycles among them; 700 by default. A batch keeps
-thousands, hardly one in a cycle, and looking through them again and again took a worker up to a
-tenth of its time (documentation of `gc.set_threshold`)."""
+"""Objects that are allocated before Python looks for cycles among them; 700 by default. A batch
+keeps thousands, hardly one of them in a cycle, and searching them again and again took a worker up
+to a tenth of its time (documentation of `gc.set_threshold`)."""
 
 
-def start(required: Iterable[str]) -> Settings:
-    """Return the settings of this process.
-
-    Args:
-        required: the variables that the caller cannot do without.
+def start() -> Settings:
+    """Set this process up and return its settings; safe to repeat.
 
     Raises:
-        SettingError: one is missing or wrong, a key is too short, or a secret cannot be read.
+        SettingError: one is invalid, a key is too short, or a secret cannot be read.
     """
-    settings = Settings.from_mapping(secrets.resolve(environment()), required)
+    settings = Settings.from_mapping(secrets.resolve(environment()))
     settings.require_long_keys()
     log.configure(settings.log_level)
+    injection_points.arm(environment())
     gc.set_threshold(GARBAGE_THRESHOLD)
     return settings

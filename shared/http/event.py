@@ -1,8 +1,8 @@
-"""HTTP as a function sees it: the Function URL event in, its answer out. Pure conversion.
+"""HTTP as a function sees it: the Function URL event in, its response out. Pure conversion.
 
 The event is payload format 2.0, which Function URLs and HTTP APIs share (AWS Lambda developer
 guide, "Invoking Lambda function URLs"; API Gateway guide, "Working with AWS Lambda proxy
-integrations for HTTP APIs"). The local HTTP shim speaks the same shape, so that a function cannot
+integrations for HTTP APIs"). The local HTTP server uses the same shape, so that a function cannot
 tell where it runs.
 """
 
@@ -11,13 +11,16 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
+from shared.config.parsers import IpNetwork
+from shared.http.client_address import client_address
+
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
-"""AWS passes these through as text; every other body, one without a type included, is base64."""
+"""AWS passes these as text; every other body, including one without a type, is base64."""
 
 
 def is_text(content_type: str) -> bool:
@@ -51,7 +54,7 @@ class Request:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
-        """Read a payload 2.0 event; keys that AWS may leave out or null are so read."""
+        """Read a payload 2.0 event; keys that AWS may leave out or set to null may be missing."""
         context = event["requestContext"]
         http = context["http"]
         path = unquote(event.get("rawPath") or "/")
@@ -74,6 +77,15 @@ class Request:
             request_id=context.get("requestId") or "",
         )
 
+    def client(self, trusted_proxies: Sequence[IpNetwork]) -> str:
+        """Return the client's address, for limits and log lines.
+
+        Args:
+            trusted_proxies: networks whose `X-Forwarded-For` counts; see `client_address`.
+        """
+        forwarded_for = self.headers.get("x-forwarded-for")
+        return client_address(self.peer, forwarded_for, trusted_proxies)
+
 
 def _first(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return dict(reversed(pairs))
@@ -82,12 +94,12 @@ def _first(pairs: list[tuple[str, str]]) -> dict[str, str]:
 def _body(event: Mapping[str, Any]) -> bytes:
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        # A lone surrogate is no character of any encoding: kept, it fails the signature.
+        # A lone surrogate is not a character of any encoding: kept, it fails the signature check.
         return str(body).encode(errors="surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
-        # The platform never sends this. Bytes that nobody signed end as an invalid signature.
+        # The platform never sends this. Bytes that were not signed end as an invalid signature.
         return str(body).encode(errors="surrogatepass")
 
 
@@ -95,13 +107,13 @@ def _text(body: bytes) -> str | None:
     try:
         return body.decode()
     except UnicodeDecodeError:
-        # Text in another encoding is no text of JSON; the platform takes it as base64 as well.
+        # Text in another encoding cannot be part of JSON; the platform takes it as base64, too.
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP answer.
+    """One HTTP response.
 
     Attributes:
         status: HTTP status code.
@@ -117,19 +129,19 @@ class Response:
 
     @classmethod
     def json(cls, status: int, document: object, headers: Mapping[str, str] | None = None) -> Self:
-        """Makes an answer whose body is a JSON document."""
+        """Return a response whose body is a JSON document."""
         merged = {"content-type": "application/json", **(headers or {})}
         return cls(status, json.dumps(document, ensure_ascii=False).encode(), merged)
 
     def to_event(self) -> dict[str, Any]:
-        """Return the answer in the shape that payload format 2.0 asks for."""
+        """Return the response in the shape of payload format 2.0."""
         text = _text(self.body) if is_text(self.headers.get("content-type", "")) else None
-        answer: dict[str, Any] = {
+        event: dict[str, Any] = {
             "statusCode": self.status,
             "headers": dict(self.headers),
             "body": base64.b64encode(self.body).decode() if text is None else text,
             "isBase64Encoded": text is None,
         }
         if self.cookies:
-            answer["cookies"] = list(self.cookies)
-        return answer
+            event["cookies"] = list(self.cookies)
+        return event

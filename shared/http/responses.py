@@ -1,29 +1,31 @@
-"""The contract's HTTP answers to what went wrong: the one place that knows their statuses."""
+"""The contract's HTTP responses to everything that goes wrong, functions and server alike."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from types import MappingProxyType
 
 from shared import errors
 from shared.http.event import Request, Response
 
-_STATUS: Mapping[type[errors.RequestRefused], int] = {
-    errors.BodyTooLarge: 413,
-    errors.SignatureMissing: 401,
-    errors.SignatureInvalid: 401,
-    errors.TooManyRequests: 412,
-    errors.MalformedJson: 400,
-    errors.InvalidFields: 400,
-    errors.ObjectExists: 409,
+STATUSES: Mapping[type[errors.RequestRefused], HTTPStatus] = {
+    errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.SignatureMissing: HTTPStatus.UNAUTHORIZED,
+    errors.SignatureInvalid: HTTPStatus.UNAUTHORIZED,
+    # The original application's status for a rate limit.
+    errors.TooManyRequests: HTTPStatus.PRECONDITION_FAILED,
+    errors.MalformedJson: HTTPStatus.BAD_REQUEST,
+    errors.InvalidFields: HTTPStatus.BAD_REQUEST,
+    errors.ObjectExists: HTTPStatus.CONFLICT,
 }
 
 RETRY_AFTER_SECONDS = 5
-"""Seconds after which a client may try again when a server of ours is unreachable."""
+"""Seconds after which a client may try again when one of our servers is unreachable."""
 
 
 def refusal(refused: errors.RequestRefused) -> Response:
-    """Return the answer to a refused request."""
+    """Return the response to a refused request."""
     document: dict[str, object] = {"detail": str(refused)}
     headers = {}
     match refused:
@@ -34,13 +36,13 @@ def refusal(refused: errors.RequestRefused) -> Response:
         case errors.SignatureMissing() | errors.SignatureInvalid():
             # RFC 9110, section 11.6.1: a 401 names the scheme that it asks for.
             headers["www-authenticate"] = "HMAC-SHA256"
-    return Response.json(_STATUS[type(refused)], document, headers)
+    return Response.json(STATUSES[type(refused)], document, headers)
 
 
 def unavailable() -> Response:
-    """Gives the answer when the ledger is unreachable: nothing was accepted."""
+    """Return the response when the ledger is unreachable: nothing was accepted."""
     headers = {"retry-after": str(RETRY_AFTER_SECONDS)}
-    return Response.json(503, {"detail": "Service unavailable"}, headers)
+    return Response.json(HTTPStatus.SERVICE_UNAVAILABLE, {"detail": "Service unavailable"}, headers)
 
 
 def misrouted(
@@ -48,24 +50,26 @@ def misrouted(
     routes: Mapping[str, Sequence[str]],
     elsewhere: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Response | None:
-    """Answer a request that a function has no route for.
+    """Return the response to a request that a function has no route for.
 
-    A Function URL passes everything on, and an HTTP API passes what has no route to the function
-    of `$default`.
+    A Function URL passes every request on, and an HTTP API passes those without a route to the
+    function of `$default`.
 
     Args:
         request: the request.
         routes: path without a trailing slash to the methods that the function answers there.
-        elsewhere: the same of other functions, which `Allow` names too.
+        elsewhere: the same for other functions, which `Allow` names too.
 
     Returns:
-        404 or 405 with `Allow` (RFC 9110, section 15.5.6), or None when there is a route.
+        404, or 405 with `Allow` (RFC 9110, section 15.5.6); None if there is a route.
     """
     path = request.path.removesuffix("/")
     methods = routes.get(path)
     if methods is None:
-        return Response.json(404, {"detail": "Not found"})
+        return Response.json(HTTPStatus.NOT_FOUND, {"detail": "Not found"})
     if request.method not in methods:
         allowed = ", ".join([*methods, *elsewhere.get(path, ())])
-        return Response.json(405, {"detail": "Method not allowed"}, {"allow": allowed})
+        return Response.json(
+            HTTPStatus.METHOD_NOT_ALLOWED, {"detail": "Method not allowed"}, {"allow": allowed}
+        )
     return None

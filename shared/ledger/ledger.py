@@ -1,8 +1,8 @@
 """The ledger: every accepted object and what became of it. It is the source of truth.
 
-A row committed as queued will be delivered, message or no message. The number of an attempt only
-ever grows and so fences off a worker that comes back late: whatever it wants to record no longer
-matches the row.
+It is also the outbox: a row committed as queued will be delivered, message or no message. The
+number of an attempt only ever grows and so fences off a worker that comes back late: what it wants
+to record no longer matches the row.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from shared.queue.messages import SyncMessage
 
 QUERIES = Path(__file__).with_name("queries.sql")
 MOST_COUNTING = 1_000
-"""Threads that share one reading of the counts; no more of them ever ask at the same time."""
+"""Threads that share one reading of the counts; more never ask at the same time."""
 
 
 class Ledger:
@@ -31,7 +31,7 @@ class Ledger:
     Args:
         database: where it is kept.
 
-    Every method raises `LedgerUnavailable` when PostgreSQL is unreachable.
+    Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
 
     def __init__(self, database: Database) -> None:
@@ -52,7 +52,7 @@ class Ledger:
             due_in: seconds that its message may take before the row is published again.
 
         Returns:
-            The row's id, or None when a request with this signature was recorded before.
+            The row's id, or None if a request with this signature was recorded before.
         """
         return self._recorder.record(new, due_in)
 
@@ -65,14 +65,14 @@ class Ledger:
         suspect: bool = False,
         most: int | None = None,
     ) -> list[Claim]:
-        """Take those of the rows that may be attempted now, for one attempt each.
+        """Claim the rows that may be attempted now, for one attempt each.
 
         Args:
             row_ids: the rows that messages named; unknown ids are ignored.
-            lease_seconds: for how long nobody else takes them.
-            max_attempts: rows with as many attempts are left alone.
-            suspect: take only rows whose last worker went silent, instead of only others.
-            most: take no more than so many.
+            lease_seconds: how long no other worker can claim them.
+            max_attempts: rows with this many attempts are skipped.
+            suspect: claim only rows whose last worker is presumed dead, instead of only others.
+            most: the largest number of rows to claim.
         """
         rows = self._database.run(
             "claim",
@@ -85,125 +85,114 @@ class Ledger:
         return [
             Claim(
                 wanted=Wanted(
-                    row_id=row_id,
-                    attempt=attempt,
-                    file_name=file_name,
-                    file_type=file_type,
-                    queued_at=queued_at,
-                    claimed_at=claimed_at,
+                    row_id=row.id,
+                    attempt=row.attempts,
+                    file_name=row.file_name,
+                    queued_at=row.queued_at,
+                    claimed_at=row.claimed_at,
                 ),
-                tries=tries,
-                request_id=request_id,
-                claimed_at=claimed_at,
+                tries=row.tries,
+                request_id=row.request_id,
             )
-            for (
-                row_id,
-                attempt,
-                file_name,
-                file_type,
-                queued_at,
-                tries,
-                request_id,
-                claimed_at,
-            ) in rows
+            for row in rows
         ]
 
     def extend(self, claims: Sequence[Claim], lease_seconds: float) -> set[int]:
-        """Prolongs the leases of running claims, and return the row ids that are still theirs."""
+        """Extend the leases of running claims, and return the row ids that are still theirs."""
         rows = self._database.run(
             "extend",
             row_ids=[c.wanted.row_id for c in claims],
             attempts=[c.wanted.attempt for c in claims],
             lease_seconds=lease_seconds,
         )
-        return {row[0] for row in rows}
+        return {row.id for row in rows}
 
     @contextmanager
     def placing(self) -> Iterator[Placing]:
         """Open the transaction in which files are put in place and recorded as synced.
 
-        The rows are locked meanwhile. Nobody else can claim one while its worker is about to
-        rename a file, however long that worker sleeps.
+        The rows are locked meanwhile: no other worker can claim one while its worker is about to
+        rename a file, however long that worker is frozen.
         """
         with self._database.transaction() as step:
             yield Placing(step)
 
     def settle(self, settlements: Sequence[Settlement]) -> set[int]:
-        """Records how claims ended, in one statement, and return the row ids that took it."""
-        return {row[0] for row in self._database.run("settle", **_columns(settlements))}
+        """Record how claims ended, in one statement, and return the ids of the recorded rows."""
+        return {row.id for row in self._database.run("settle", **_columns(settlements))}
 
     def take_due(self, most: int, delivery_seconds: float) -> list[SyncMessage]:
-        """Take the rows that must be announced now.
+        """Take the rows whose messages must be published now.
 
         Args:
-            most: no more than so many.
-            delivery_seconds: after so long they are due again.
+            most: the largest number of rows to take.
+            delivery_seconds: seconds after which they are due again.
 
         Returns:
             The message of each.
         """
         rows = self._database.run("take_due", most=most, delivery_seconds=delivery_seconds)
-        return [SyncMessage(row_id, request_id) for row_id, request_id in rows]
+        return [SyncMessage(row.id, row.request_id) for row in rows]
 
     def bring_forward(self, horizon: float) -> list[int]:
-        """Makes rows due that are due later than in `horizon` seconds, and return their ids."""
-        return [row[0] for row in self._database.run("bring_forward", horizon=horizon)]
+        """Make rows due that are due later than in `horizon` seconds, and return their ids."""
+        return [row.id for row in self._database.run("bring_forward", horizon=horizon)]
 
     def fail_exhausted(self, max_attempts: int) -> list[int]:
-        """Fails the rows whose workers went silent once too often, and return their ids."""
-        return [row[0] for row in self._database.run("fail_exhausted", max_attempts=max_attempts)]
+        """Fail the rows whose workers died once too often, and return their ids."""
+        return [row.id for row in self._database.run("fail_exhausted", max_attempts=max_attempts)]
 
     def retry(self, row_ids: Sequence[int]) -> set[int]:
-        """Put failed rows back in the queue, with all their attempts before them.
+        """Put failed rows back in the queue, with all attempts allowed again.
 
         Args:
-            row_ids: those in another state are left alone.
+            row_ids: rows in another state are skipped.
 
         Returns:
-            The ids of the rows that are queued by it.
+            The ids of the rows that were put back.
         """
-        return {row[0] for row in self._database.run("retry", row_ids=list(row_ids))}
+        return {row.id for row in self._database.run("retry", row_ids=list(row_ids))}
 
     def failed_ids(self, since: datetime | None, after_id: int, most: int) -> list[int]:
-        """Gives ids of failed rows, in order, to be retried in portions.
+        """Return ids of failed rows in ascending order, to be retried in batches.
 
         Args:
-            since: only those whose last attempt ended then or later.
-            after_id: only greater ones; 0 for the first portion.
-            most: no more than so many.
+            since: only rows whose last attempt ended then or later.
+            after_id: only greater ids; 0 for the first batch.
+            most: the largest number of ids.
         """
         rows = self._database.run("failed_ids", since=since, after_id=after_id, most=most)
-        return [row[0] for row in rows]
+        return [row.id for row in rows]
 
     def counts(self) -> Counts:
         """Return the exact numbers by state, at a cost that no number of rows changes.
 
-        They are read after this call began. Threads that ask at the same time share one reading.
+        They are read after the call began. Threads that ask at the same time share one reading.
         """
         return self._counting(None)
 
     def _count(self, asked: Sequence[None]) -> list[Counts]:
-        found = {state: (objects, size) for state, objects, size in self._database.run("counts")}
-        synced, bytes_stored = found.get(State.SYNCED, (0, 0))
+        found = {State(row.state): row for row in self._database.run("counts")}
+        objects = {state: row.objects for state, row in found.items()}
         counts = Counts(
-            synced=synced,
-            queued=found.get(State.QUEUED, (0, 0))[0],
-            failed=found.get(State.FAILED, (0, 0))[0],
-            bytes_stored=bytes_stored,
+            synced=objects.get(State.SYNCED, 0),
+            queued=objects.get(State.QUEUED, 0),
+            failed=objects.get(State.FAILED, 0),
+            bytes_stored=found[State.SYNCED].bytes if State.SYNCED in found else 0,
         )
         return [counts for _ in asked]
 
     def oldest_queued_seconds(self) -> float | None:
         """Return the seconds that the oldest queued object has waited, None if none waits."""
         rows = self._database.run("oldest_queued")
-        return rows[0][0] if rows else None
+        return rows[0].seconds if rows else None
 
     def ping(self) -> None:
-        """Returns when the ledger answers."""
+        """Return once the ledger answers."""
         self._database.run("ping")
 
     def close(self) -> None:
-        """Close the connections that nobody uses just now."""
+        """Close the connections that are not in use."""
         self._database.close()
 
 
@@ -214,14 +203,14 @@ class Placing:
         self._step = step
 
     def hold(self, claims: Sequence[tuple[Claim, str | None]]) -> dict[int, bool]:
-        """Lock the claims that are still their worker's.
+        """Lock the claims that are still held by their worker.
 
         Args:
-            claims: each claim with the ETag of the copy that it wants to place.
+            claims: each claim with the ETag of the download that it wants to place.
 
         Returns:
-            For each held row id whether another version was placed under its name since the
-            claim, so that the copy may be the older one.
+            For each locked row id, whether another version was placed under its name since the
+            claim, so that this download may be the older one.
         """
         self._step("lock_names", file_names=[c.wanted.file_name for c, _ in claims])
         rows = self._step(
@@ -230,11 +219,11 @@ class Placing:
             attempts=[c.wanted.attempt for c, _ in claims],
             etags=[etag for _, etag in claims],
         )
-        return {row_id: bool(outdated) for row_id, outdated in rows}
+        return {row.id: bool(row.outdated) for row in rows}
 
     def settle(self, settlements: Sequence[Settlement]) -> set[int]:
-        """Record how claims ended; it holds from the commit on."""
-        return {row[0] for row in self._step("settle", **_columns(settlements))}
+        """Record how claims ended; valid from the commit on."""
+        return {row.id for row in self._step("settle", **_columns(settlements))}
 
 
 def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:

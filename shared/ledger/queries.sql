@@ -1,6 +1,6 @@
 -- name: record(oeids, ref_ids, file_names, file_types, checksums, request_ids, delays)
--- Records accepted requests; no row comes back for one whose signature is known. The order keeps
--- two statements that record the same signatures from waiting for each other in a circle.
+-- Records accepted requests, except those whose signature (the idempotency key) is known: no row
+-- is returned for them. The order prevents a deadlock of two statements with the same signatures.
 INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, due_at)
 SELECT oeid, ref_id, file_name, file_type, checksum, request_id,
        now() + make_interval(secs => delay)
@@ -13,15 +13,15 @@ ON CONFLICT (payload_checksum) DO NOTHING
 RETURNING id, payload_checksum, request_id;
 
 -- name: recorded_by(checksums, request_ids)
--- Finds the rows that these very requests recorded, when the answer to `record` was lost.
+-- Finds the rows that these very requests recorded, if the answer to `record` was lost.
 SELECT id, payload_checksum, request_id
   FROM file_sync
   JOIN unnest(:checksums::bytea[], :request_ids::text[]) AS t(payload_checksum, request_id)
  USING (payload_checksum, request_id);
 
 -- name: claim(row_ids, suspect, most, lease_seconds, max_attempts)
--- Takes rows for one attempt each, counting it before anything is downloaded. A suspect is a row
--- whose last worker went silent; that lost attempt is entered in the history.
+-- Claims rows for one attempt each, counted before anything is downloaded. A suspect is a row whose
+-- last worker is presumed dead; that lost attempt is added to the history.
 WITH due AS (
   SELECT id, attempts, claimed_at
     FROM file_sync
@@ -46,12 +46,12 @@ UPDATE file_sync AS f
        due_at = now() + make_interval(secs => :lease_seconds)
   FROM due
  WHERE f.id = due.id
-RETURNING f.id, f.attempts, f.file_name, f.file_type, f.queued_at,
-          f.attempts - f.attempts_forgiven, f.request_id, f.claimed_at;
+RETURNING f.id, f.attempts, f.file_name, f.queued_at,
+          f.attempts - f.attempts_forgiven AS tries, f.request_id, f.claimed_at;
 
 -- name: extend(row_ids, attempts, lease_seconds)
--- Prolongs leases; the rows that do not come back belong to somebody else by now. Rows are locked
--- in the order of their ids, here and wherever several are, so that no two can wait in a circle.
+-- Extends leases; rows that are not returned are held by another worker by now. Here and everywhere,
+-- several rows are locked in the order of their ids, so that no two statements can deadlock.
 WITH held AS (
   SELECT f.id
     FROM file_sync AS f
@@ -69,8 +69,8 @@ UPDATE file_sync AS f
 RETURNING f.id;
 
 -- name: lock_names(file_names)
--- Makes all who place a file of one of these names wait for each other, until the commit. A worker
--- that freezes while it holds the lock is thrown out: the server rolls back and its rows are free.
+-- Locks these names until the commit, so that files of one name are placed one after another. If a
+-- worker freezes while it holds the lock, the server rolls its transaction back and frees its rows.
 SELECT pg_advisory_xact_lock(name_key),
        set_config('idle_in_transaction_session_timeout', '10s', true)
   FROM (SELECT DISTINCT hashtextextended(name, 0) AS name_key
@@ -78,8 +78,8 @@ SELECT pg_advisory_xact_lock(name_key),
          ORDER BY name_key) AS ordered;
 
 -- name: hold(row_ids, attempts, etags)
--- Locks the claims that are still their worker's until the commit, and tells of each whether
--- another version was placed under its name since it was claimed.
+-- Locks the claims that are still held by their worker until the commit, and returns for each
+-- whether another version was placed under its name since the claim.
 WITH mine AS (
   SELECT * FROM unnest(:row_ids::bigint[], :attempts::integer[], :etags::text[])
     AS t(id, attempt, etag)
@@ -96,12 +96,12 @@ SELECT held.id,
        EXISTS (SELECT FROM file_sync AS other
                 WHERE other.file_name = held.file_name AND other.state = 'synced'
                   AND other.synced_at > held.claimed_at
-                  AND other.etag IS DISTINCT FROM mine.etag)
+                  AND other.etag IS DISTINCT FROM mine.etag) AS outdated
   FROM held JOIN mine ON mine.id = held.id;
 
 -- name: settle(row_ids, attempts, outcomes, reasons, delays, forgiven, paths, sizes, digests, etags)
--- Records how attempts ended and enters them in the history, for those rows alone that are still
--- held by that very attempt.
+-- Records how attempts ended and adds them to the history, but only for rows that are still held by
+-- that very attempt.
 WITH ended AS (
   SELECT * FROM unnest(
     :row_ids::bigint[], :attempts::integer[], :outcomes::attempt_outcome[], :reasons::text[],
@@ -131,10 +131,10 @@ WITH ended AS (
 )
 INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
 SELECT id, attempts, outcome, reason, claimed_at FROM settled
-RETURNING file_sync_id;
+RETURNING file_sync_id AS id;
 
 -- name: take_due(most, delivery_seconds)
--- Takes the rows that must be announced (again) now; they are due once more if that is in vain.
+-- Takes the rows whose messages must be published now; if that is in vain, they become due again.
 WITH due AS (
   SELECT id FROM file_sync
    WHERE state = 'queued' AND due_at <= now()
@@ -149,8 +149,8 @@ UPDATE file_sync AS f
 RETURNING f.id, f.request_id;
 
 -- name: bring_forward(horizon)
--- Makes due at once what is due later than anything can be: PostgreSQL's clock has gone back. A
--- worker that is alive prolongs its lease before anybody else gets the message.
+-- Makes rows due that are due later than any row can be: PostgreSQL's clock has gone back. A worker
+-- that is alive extends its lease before another one receives the message.
 UPDATE file_sync
    SET due_at = now(),
        next_attempt_at = least(next_attempt_at, now()),
@@ -159,7 +159,7 @@ UPDATE file_sync
 RETURNING id;
 
 -- name: fail_exhausted(max_attempts)
--- Fails the rows whose attempts are used up although none of them ever gave an answer.
+-- Fails the rows whose attempts are used up because their workers died.
 WITH exhausted AS (
   SELECT id, leased_until IS NOT NULL AS lost FROM file_sync
    WHERE state = 'queued' AND due_at <= now()
@@ -189,17 +189,17 @@ SELECT state, sum(objects)::bigint AS objects, sum(bytes)::bigint AS bytes
   FROM sync_count GROUP BY state;
 
 -- name: oldest_queued()
--- Seconds that the oldest queued object has waited; none when nothing is queued.
-SELECT extract(epoch FROM now() - queued_at)::float8
+-- Seconds that the oldest queued object has waited; no row if nothing is queued.
+SELECT extract(epoch FROM now() - queued_at)::float8 AS seconds
   FROM file_sync WHERE state = 'queued' ORDER BY queued_at LIMIT 1;
 
 -- name: ping()
--- Answers when the database does and the ledger is there.
+-- Succeeds if the database answers and the ledger exists.
 SELECT 1 FROM sync_count LIMIT 1;
 
 -- name: retry(row_ids)
--- Puts failed rows back in the queue as if they were new, due at once; what they failed of stays
--- in the history.
+-- Puts failed rows back in the queue as if they were new, due at once; their failures stay in the
+-- history.
 WITH chosen AS (
   SELECT id, attempts, last_error FROM file_sync
    WHERE id = ANY(:row_ids::bigint[]) AND state = 'failed'

@@ -25,11 +25,11 @@ class Recorder:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._combiner = GroupCommit(self._record, MOST)
+        self._group_commit = GroupCommit(self._record, MOST)
 
     def record(self, new: NewObject, due_in: float) -> int | None:
         """Record one request; see `Ledger.record`."""
-        return self._combiner((new, due_in))
+        return self._group_commit((new, due_in))
 
     def _record(self, asked: Sequence[tuple[NewObject, float]]) -> list[int | None]:
         news = [new for new, _ in asked]
@@ -57,7 +57,7 @@ class Recorder:
             request_ids=[new.request_id for new in news],
             **columns,
         )
-        return {(bytes(checksum), request_id): row_id for row_id, checksum, request_id in rows}
+        return {(bytes(row.payload_checksum), row.request_id): row.id for row in rows}
 
 
 def _identity(new: NewObject) -> tuple[bytes, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
 
 from shared.domain import Fetched, Wanted
 
@@ -17,7 +16,7 @@ class State(enum.StrEnum):
     SYNCED = "synced"
     """Its file is in place and verified."""
     FAILED = "failed"
-    """Given up with a reason; a person may retry it."""
+    """Given up, with a reason; a person may retry it."""
 
 
 class Outcome(enum.StrEnum):
@@ -26,9 +25,9 @@ class Outcome(enum.StrEnum):
     SYNCED = "synced"
     """The file is in place."""
     RETRY = "retry"
-    """An error that another attempt may not meet."""
+    """A temporary error: another attempt may succeed."""
     FAILED = "failed"
-    """An error that no attempt would escape, or the last attempt used up."""
+    """A permanent error, or the last attempt was used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +55,11 @@ class Claim:
         wanted: the object.
         tries: attempts since the row was created or retried, this one included.
         request_id: id of the request that recorded the row.
-        claimed_at: the attempt's start, the database's clock.
     """
 
     wanted: Wanted
     tries: int
     request_id: str
-    claimed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
-"""Announcing a committed row to the workers: the interface, and the publisher that says nothing.
+"""Publishing a committed row's message: the interface, and the publisher that sends nothing.
 
-A row is delivered whatever becomes of its announcement, since the scheduled requeue finds every
-row that is due. An announcement only makes it fast. So an publisher never raises and never holds
-a request up for longer than its time limit; what it loses, it counts and logs.
+The ledger is the outbox, so a row is delivered whatever becomes of its message: the scheduled
+requeue finds every row that is due. A message only makes delivery fast. So a publisher never raises
+and never delays a request for longer than its time limit; it counts and logs what it loses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
 
 FLUSH_SECONDS = 5.0
 """Seconds that messages get to leave when a process stops."""
@@ -17,11 +17,11 @@ FLUSH_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the rows announced so far.
+    """What became of the rows published so far.
 
     Attributes:
         published: calls of `publish`.
-        confirmed: messages that the broker took charge of.
+        confirmed: messages that the broker took charge of (publisher confirms).
         lost: by reason, messages left to the scheduled requeue.
     """
 
@@ -29,12 +29,16 @@ class Counts:
     confirmed: int = 0
     lost: Mapping[str, int] = field(default_factory=dict)
 
+    def fields(self) -> dict[str, Any]:
+        """Return the counts as the fields of a log line."""
+        return asdict(self)
+
 
 class Publisher(Protocol):
-    """Tells the workers of rows that were committed."""
+    """Sends the messages of committed rows to the workers."""
 
     def publish(self, row_id: int, request_id: str) -> None:
-        """Publishes a row; never raises.
+        """Publish a row's message; never raise.
 
         Args:
             row_id: id of the committed row.
@@ -42,20 +46,20 @@ class Publisher(Protocol):
         """
 
     def close(self, timeout: float) -> None:
-        """Send what still waits, for at most `timeout` seconds, and let the broker go.
+        """Send what still waits, for at most `timeout` seconds, and close the connection.
 
-        May be called twice; what is announced afterwards is lost.
+        The counts are logged. May be called twice; what is published afterwards is lost.
         """
 
     def counts(self) -> Counts:
-        """Tells what became of the announcements so far."""
+        """Return what became of the rows so far."""
 
 
 class NullPublisher:
-    """Publishes nothing: without a broker the scheduler finds the rows by itself."""
+    """Sends nothing: without a broker requeue finds the rows by itself."""
 
     def publish(self, row_id: int, request_id: str) -> None:
-        """Does nothing, on purpose."""
+        """Do nothing, on purpose."""
 
     def close(self, timeout: float) -> None:
         """Do nothing: nothing waits."""

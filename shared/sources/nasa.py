@@ -1,4 +1,4 @@
-"""The demonstration: a random photo of the Curiosity rover instead of the client's object."""
+"""The demonstration: a random photo of the Curiosity rover in place of each object."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,20 +36,28 @@ LIST_SECONDS = 1800
 an hour (NASA, api.nasa.gov, rate limits)."""
 
 PAUSE_SECONDS = 60
-"""An API that refuses, or is away, is asked again after this, however many objects wait for it."""
+"""An API that refuses, or is unreachable, is not asked again before this, however many objects
+wait for it."""
 
 SOL = 1000
 """The Martian day that the original takes its photos from."""
 
 CHUNK_BYTES = 65_536
 
+CONNECT_SECONDS = 10
+
+CLOSED = "the worker is shutting down"
+
+THREADS = 16
+"""Each copies one photo at a time."""
+
 
 class NasaSource:
-    """Copies a random photo for every wanted object, whatever its name.
+    """Copies a random photo for every wanted object, whatever its name; see `ObjectSource`.
 
     Args:
         settings: the API's address and key, and the limits.
-        pick: gives one of the URLs of the list.
+        pick: chooses one of the URLs of the list; at random where None.
         clock: seconds that only grow, for the age of the list.
     """
 
@@ -59,8 +68,8 @@ class NasaSource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url, self._key = settings.nasa_api_url, settings.nasa_api_key
-        self._timeout = (10, settings.source_stall_seconds)
-        self._pick = pick or _random
+        self._timeout = (CONNECT_SECONDS, settings.source_stall_seconds)
+        self._pick = pick or random.choice
         self._clock = clock
         self._lock = threading.Lock()
         self._photos: list[str] = []
@@ -71,17 +80,20 @@ class NasaSource:
         # At DEBUG urllib3 logs every URL, and the API's holds the key.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
         self._session = requests.Session()
-        self._session.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=16))
-        self._pool = ThreadPoolExecutor(min(settings.sync_concurrency, 16), "nasa")
+        self._session.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=THREADS))
+        self._pool = ThreadPoolExecutor(min(settings.sync_concurrency, THREADS), "nasa")
 
     def fetch(self, wanted: Wanted, part: Path) -> Future[Fetched]:
         """See `ObjectSource.fetch`."""
         future: Future[Fetched] = Future()
-        self._pool.submit(self._run, future, wanted, part)
+        if self._closing.is_set():
+            future.set_exception(OutOfTime(CLOSED))
+        else:
+            self._pool.submit(self._run, future, wanted, part)
         return future
 
     def close(self) -> None:
-        """Ends running copies and frees connections."""
+        """See `ObjectSource.close`."""
         self._closing.set()
         self._pool.shutdown()
         self._session.close()
@@ -92,33 +104,35 @@ class NasaSource:
         except TransferError as error:
             outcome = error
         except requests.RequestException as error:
-            outcome = _translated(error)
+            outcome = _as_transfer_error(error)
         except OSError as error:
             outcome = from_os_error(error)
         except Exception:
-            logger.exception("fault in a copy", extra={"row_id": wanted.row_id})
-            outcome = SourceUnavailable("fault in the worker, see its log")
+            logger.exception("fault in a download", extra={"row_id": wanted.row_id})
+            outcome = SourceUnavailable("internal error of the worker, see its log")
         settle(future, outcome)
 
     def _copy(self, future: Future[Fetched], path: Path) -> Fetched:
         self._check_open(future)
         url = self._pick(self._list())
-        with self._session.get(url, stream=True, timeout=self._timeout) as answer:
-            _check_status(answer)
+        with self._session.get(url, stream=True, timeout=self._timeout) as response:
+            _check_status(response)
             part = PartFile.create(path)
             complete = False
             try:
-                fetched = self._save(future, answer, part)
+                fetched = self._save(future, response, part)
                 complete = True
             finally:
                 part.close(keep=complete)
         return fetched
 
-    def _save(self, future: Future[Fetched], answer: requests.Response, part: PartFile) -> Fetched:
+    def _save(
+        self, future: Future[Fetched], response: requests.Response, part: PartFile
+    ) -> Fetched:
         digest, size = hashlib.sha256(), 0
-        length = answer.headers.get("Content-Length", "")
-        encoded = answer.headers.get("Content-Encoding", "identity") != "identity"
-        for chunk in answer.iter_content(CHUNK_BYTES):
+        length = response.headers.get("Content-Length", "")
+        encoded = response.headers.get("Content-Encoding", "identity") != "identity"
+        for chunk in response.iter_content(CHUNK_BYTES):
             self._check_open(future)
             part.write(size, chunk)
             digest.update(chunk)
@@ -127,38 +141,40 @@ class NasaSource:
             raise ContentMismatch(f"{size} of {length} bytes came")
         if not size:
             raise ContentMismatch("the photo is empty")
-        etag = answer.headers.get("ETag", "").removeprefix("W/").strip('"') or None
+        etag = response.headers.get("ETag", "").removeprefix("W/").strip('"') or None
         return Fetched(size, digest.digest(), etag, "size")
 
     def _check_open(self, future: Future[Fetched]) -> None:
-        if future.cancelled() or self._closing.is_set():
-            raise OutOfTime
+        if future.cancelled():
+            raise OutOfTime("it was cancelled")
+        if self._closing.is_set():
+            raise OutOfTime(CLOSED)
 
     def _list(self) -> list[str]:
-        with self._lock:  # one request for all who wait
+        with self._lock:  # one request for all copies that wait
             if self._photos and self._clock() - self._listed_at <= LIST_SECONDS:
                 return self._photos
             if self._refusal and self._clock() - self._refused_at <= PAUSE_SECONDS:
                 raise type(self._refusal)(self._refusal.about)
             try:
-                self._photos = self._ask()
+                self._photos = self._fetch_list()
             except TransferError as error:
                 self._refusal, self._refused_at = error, self._clock()
                 raise
             self._listed_at = self._clock()
             return self._photos
 
-    def _ask(self) -> list[str]:
+    def _fetch_list(self) -> list[str]:
         query = {"sol": str(SOL), "page": "1", "api_key": self._key}
         try:
-            answer = self._session.get(self._url, params=query, timeout=self._timeout)
+            response = self._session.get(self._url, params=query, timeout=self._timeout)
         except requests.RequestException as error:
-            raise _translated(error) from error
-        _check_status(answer)
+            raise _as_transfer_error(error) from error
+        _check_status(response)
         try:
-            photos = _urls(answer.json())
+            photos = _urls(response.json())
         except ValueError as error:
-            raise SourceUnavailable("the list of photos is no JSON") from error
+            raise SourceUnavailable("the list of photos is not JSON") from error
         if not photos:
             raise SourceUnavailable("the list of photos is empty")
         return photos
@@ -172,23 +188,20 @@ def _urls(listing: Any) -> list[str]:
     return [url for url in urls if urlsplit(url).scheme in {"http", "https"}]
 
 
-def _random(urls: list[str]) -> str:
-    return random.choice(urls)
+def _check_status(response: requests.Response) -> None:
+    """Raise for everything but a success; the API's URL, which holds the key, is never shown."""
+    status = response.status_code
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        raise AccessRefused(f"NASA_API_KEY is not accepted ({status})")
+    if status != HTTPStatus.OK:
+        raise SourceUnavailable(f"it answered {status}")
 
 
-def _check_status(answer: requests.Response) -> None:
-    """Raises for everything but a success; the API's URL, which holds the key, is not told."""
-    if answer.status_code in {401, 403}:
-        raise AccessRefused(f"NASA_API_KEY is not accepted ({answer.status_code})")
-    if answer.status_code != 200:  # noqa: PLR2004
-        raise SourceUnavailable(f"it answered {answer.status_code}")
-
-
-def _translated(error: requests.RequestException) -> TransferError:
+def _as_transfer_error(error: requests.RequestException) -> TransferError:
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return ContentMismatch("the body was cut short")
     if isinstance(error, requests.Timeout):
-        return SourceUnavailable("no answer in time")
+        return SourceUnavailable("it did not answer in time")
     if isinstance(error, requests.ConnectionError):
-        return SourceUnavailable("no connection, or it broke")
+        return SourceUnavailable("no connection could be made, or it broke")
     return SourceUnavailable(type(error).__name__)

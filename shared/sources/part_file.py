@@ -1,6 +1,6 @@
 """The part file of one attempt, locked while it is written, and the journal beside it.
 
-The journal says: the first `proven` bytes of the part have this SHA-256, and they belong to the
+The journal records: the first `proven` bytes of the part have this SHA-256, and they belong to the
 object with this ETag. A later attempt may continue the part if it gets the lock (so no other
 process writes it any more), if the store still has that ETag (`If-Match`), and if the bytes still
 have that digest.
@@ -19,7 +19,7 @@ from shared.sources.digests import ALGORITHMS, Check
 from shared.storage.parts import journal_of, part_name
 
 LOOK_BACK = 16
-"""Attempts before this one whose part may be continued; a retry adds to their number."""
+"""How many attempts back a part may be continued; a retry adds to the number of attempts."""
 
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -33,7 +33,7 @@ class Journal:
         size: of the object in bytes.
         proven: bytes from the beginning that are verified to be the object's.
         sha256: their digest, in hex.
-        check: what the whole object must give, None where the store said nothing.
+        check: the digest that the store promised, None where it promised none.
     """
 
     etag: str
@@ -43,12 +43,12 @@ class Journal:
     check: Check | None
 
     def encode(self) -> bytes:
-        """Gives the journal as it is kept."""
+        """Return the journal as it is stored."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Self | None:
-        """Reads a journal, None where it is not one."""
+        """Return the journal that was stored, None where the data is not one."""
         try:
             fields = json.loads(data)
             check = fields.pop("check")
@@ -80,7 +80,7 @@ class PartFile:
 
     @classmethod
     def create(cls, path: Path) -> Self:
-        """Makes a new part.
+        """Make a new part.
 
         Raises:
             OSError: the storage refuses.
@@ -95,7 +95,7 @@ class PartFile:
 
     @classmethod
     def resume(cls, path: Path, row_id: int, attempt: int) -> Self | None:
-        """Takes over the part of an earlier attempt under a new name, None where none will do.
+        """Take over the part of an earlier attempt under a new name, None where none can be used.
 
         Args:
             path: where the part of this attempt belongs.
@@ -134,7 +134,7 @@ class PartFile:
         return cls(path, descriptor, journal)
 
     def write(self, position: int, data: bytes) -> None:
-        """Writes all of `data` at `position`.
+        """Write all of `data` at `position`.
 
         Raises:
             OSError: the storage refuses.
@@ -144,14 +144,14 @@ class PartFile:
             written += os.pwrite(self._descriptor, data[written:], position + written)
 
     def read(self, position: int, buffer: memoryview) -> int:
-        """Fills the buffer from `position` on and says how many bytes there were."""
+        """Fill the buffer from `position` on; return how many bytes there were."""
         return os.preadv(self._descriptor, [buffer], position)
 
     def save(self, journal: Journal) -> None:
-        """Says what is proven.
+        """Store what is proven.
 
         Nothing is synced here, which would cost more than the download: after a power cut the
-        digest tells whether the bytes are there, and before the file is placed all are synced.
+        digest shows whether the bytes are there, and before the file is placed all are synced.
 
         Raises:
             OSError: the storage refuses.
@@ -163,7 +163,7 @@ class PartFile:
         self.journal = journal
 
     def close(self, *, keep: bool) -> None:
-        """Ends the lock; a part that is neither complete nor proven is removed.
+        """Release the lock; remove the part unless it is kept.
 
         Args:
             keep: the part is complete, or worth continuing.

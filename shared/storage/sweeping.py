@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from contextlib import suppress
 
 from shared.storage.parts import is_unfinished
@@ -35,8 +36,9 @@ def sweep(folder: int, before: float) -> int:
 
 def _remove(folder: int, name: str, before: float) -> bool:
     with suppress(FileNotFoundError, BlockingIOError):  # gone meanwhile, or in use
-        if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime >= before:
-            return False
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if status.st_mtime >= before or not stat.S_ISREG(status.st_mode):
+            return False  # opening a pipe would block, and a link is not ours
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(name, flags, dir_fd=folder)
         try:

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
+import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +12,13 @@ import psycopg2
 import pytest
 
 from functions.sync_worker import handler as module
-from functions.sync_worker import wiring
-from functions.sync_worker.service import Limits, SyncWorker
-from functions.sync_worker.settler import LEDGER_PATIENCE_SECONDS, Settler
-from shared.domain import Fetched, Wanted
+from functions.sync_worker.service import Config, SyncWorker
+from functions.sync_worker.settler import LEDGER_WAIT_SECONDS, Settler
+from shared.domain import Wanted
 from shared.errors import (
     BucketMissing,
     LedgerUnavailable,
     SourceUnavailable,
-    StorageFull,
-    TransferError,
     UnreadableMessage,
 )
 from shared.ledger.ledger import Ledger
@@ -32,6 +27,10 @@ from shared.queue import rmq_event
 from shared.queue.rmq_event import Delivery
 from shared.retry import RetryPolicy
 from shared.storage.local import LocalStorage
+from tests.helpers.events import recorded
+from tests.helpers.fake_queue import FakeQueue
+from tests.helpers.fake_source import FakeSource, Hangs
+from tests.helpers.faulty_storage import FaultyStorage
 from tests.helpers.gate import Gate
 from tests.helpers.servers import execute
 from tests.helpers.waiting import until
@@ -42,85 +41,6 @@ PLENTY = 800.0
 NO_TIME = 5.0
 
 
-class FakeSource:
-    """A `shared.domain.ObjectSource` whose objects a test lays down.
-
-    An object is its bytes, the error that its copy ends with, `HANGS` for a copy that waits until
-    it is cancelled, or a callable that gives one of these.
-    """
-
-    def __init__(self) -> None:
-        self.objects: dict[str, Any] = {}
-        self.fetched: list[tuple[str, int]] = []
-        self.cancelled: list[str] = []
-
-    def fetch(self, wanted: Wanted, part: Path) -> Future[Fetched]:
-        self.fetched.append((wanted.file_name, wanted.attempt))
-        future: Future[Fetched] = Future()
-        found = self.objects[wanted.file_name]
-        content = found() if callable(found) else found
-        if isinstance(content, Hangs):
-            if content.begun:
-                part.write_bytes(b"the first bytes")
-            future.add_done_callback(lambda _: self._end(wanted, future))
-        elif isinstance(content, BaseException):
-            future.set_exception(content)
-        else:
-            part.write_bytes(content)
-            digest = hashlib.sha256(content).digest()
-            future.set_result(Fetched(len(content), digest, digest.hex()[:32], "md5"))
-        return future
-
-    def _end(self, wanted: Wanted, future: Future[Fetched]) -> None:
-        if future.cancelled():
-            self.cancelled.append(wanted.file_name)
-            future.set_running_or_notify_cancel()
-
-    def close(self) -> None:
-        pass
-
-
-@dataclasses.dataclass
-class Hangs:
-    begun: bool = False
-
-
-class Faulty:
-    """A storage that fails where a test says so, and is the real one otherwise."""
-
-    def __init__(self, storage: LocalStorage) -> None:
-        self._storage = storage
-        self.full: set[int] = set()
-        self.unplaceable: set[int] = set()
-        self.before_place: Callable[[], None] = lambda: None
-        self.after_discard: Callable[[Wanted], None] = lambda _: None
-        self.swept = 0
-
-    def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
-        return self._storage.parts(wanted)
-
-    def make_durable(self, parts: Sequence[Path]) -> None:
-        if any(int(part.name.partition(".")[0]) in self.full for part in parts):
-            raise StorageFull
-        self._storage.make_durable(parts)
-
-    def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
-        refused = {w.row_id: StorageFull() for w, _ in files if w.row_id in self.unplaceable}
-        self.before_place()
-        return {
-            **self._storage.place([(w, p) for w, p in files if w.row_id not in refused]),
-            **refused,
-        }
-
-    def discard(self, wanted: Wanted) -> None:
-        self._storage.discard(wanted)
-        self.after_discard(wanted)
-
-    def sweep(self, older_than: float) -> int:
-        self.swept += 1
-        return self._storage.sweep(older_than)
-
-
 class Bench:
     """A worker over a real ledger and a real folder, with a source that a test lays down."""
 
@@ -129,7 +49,7 @@ class Bench:
         self.folder = folder
         self.ledger = Ledger.at(url)
         self.source = FakeSource()
-        self.storage = Faulty(LocalStorage(folder))
+        self.storage = FaultyStorage(LocalStorage(folder))
         self.now = 0.0
         self.pauses: list[float] = []
         self.during_pause: Callable[[], None] = lambda: None
@@ -167,8 +87,8 @@ class Bench:
             pause=self.pause,
             clock=lambda: self.now,
         )
-        limits = Limits(self.lease, MAX_ATTEMPTS)
-        return SyncWorker(limits, ledger or self.ledger, self.source, self.storage, settler)
+        config = Config(self.lease, MAX_ATTEMPTS)
+        return SyncWorker(config, ledger or self.ledger, self.source, self.storage, settler)
 
     def work(self, *row_ids: int, seconds_left: float = PLENTY) -> dict[Outcome, int]:
         return dict(self.worker().work(row_ids, lambda: seconds_left))
@@ -494,7 +414,7 @@ def test_a_long_outage_of_the_ledger_is_raised_and_ends_every_copy(bench: Bench)
         with pytest.raises(LedgerUnavailable):
             bench.worker(ledger).work([hanging, row_id], lambda: PLENTY)
         ledger.close()
-    assert sum(bench.pauses) >= LEDGER_PATIENCE_SECONDS
+    assert sum(bench.pauses) >= LEDGER_WAIT_SECONDS
     assert bench.source.cancelled == ["hangs"]
     assert bench.row(row_id, "state, leased_until IS NULL") == ("queued", False)
     bench.sql(EXPIRE)
@@ -578,50 +498,52 @@ def test_abandoned_parts_are_swept_now_and_then(bench: Bench) -> None:
 
 
 class Context:
-    """What the platform tells of an invocation."""
+    """The context of an invocation with plenty of time."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 800_000
 
 
-@dataclasses.dataclass
-class Buried:
-    """A queue that remembers what was buried."""
-
-    letters: list[tuple[bytes, str]] = dataclasses.field(default_factory=list)
-
-    def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
-        del headers
-        self.letters.append((data, reason))
+def work(bench: Bench, queue: FakeQueue, event: dict[str, Any]) -> dict[str, int]:
+    return module.work(bench.worker(), lambda: queue, event, Context())
 
 
-EVENT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "events" / "rmq.json").read_text())
-
-
-def test_the_published_event_is_understood(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "worker", bench.worker)
+def test_the_recorded_event_is_understood(bench: Bench) -> None:
     bench.add("a")
     bench.sql("ALTER TABLE file_sync ALTER id DROP IDENTITY; UPDATE file_sync SET id = 42")
-    assert module.handler(EVENT, Context()) == {"synced": 1}
+    assert work(bench, FakeQueue(), recorded("rmq")) == {"synced": 1}
 
 
-def test_unreadable_messages_are_buried_and_hold_up_nobody(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    buried = Buried()
-    monkeypatch.setattr(wiring, "worker", bench.worker)
-    monkeypatch.setattr(wiring, "queue", lambda: buried)
+def test_unreadable_messages_become_dead_letters_and_delay_no_other(bench: Bench) -> None:
+    queue = FakeQueue()
     row_id = bench.add("a")
     bodies = [b"not json", b'{"id": %d}' % row_id, b'{"id": "1"}']
-    assert module.handler(rmq_event.build([Delivery(body=b) for b in bodies]), Context()) == {
-        "synced": 1
-    }
-    assert buried.letters == [
+    event = rmq_event.build([Delivery(body=b) for b in bodies])
+    assert work(bench, queue, event) == {"synced": 1}
+    assert queue.dead_letters == [
         (b"not json", "not JSON"),
         (b'{"id": "1"}', "the id is not a whole number"),
     ]
 
 
-def test_what_is_no_event_of_a_queue_is_raised() -> None:
+def test_without_an_unreadable_message_no_queue_is_opened(bench: Bench) -> None:
+    def open_queue() -> FakeQueue:
+        raise AssertionError("opened")
+
+    event = rmq_event.build([Delivery(body=b'{"id": %d}' % bench.add("a"))])
+    assert module.work(bench.worker(), open_queue, event, Context()) == {"synced": 1}
+
+
+def test_an_event_that_is_not_a_queue_s_is_an_error(bench: Bench) -> None:
     with pytest.raises(UnreadableMessage):
-        module.handler({"Records": []}, Context())
+        work(bench, FakeQueue(), {"Records": []})
+
+
+def test_a_synced_object_is_logged_with_how_it_was_verified(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    row_id = bench.add("a")
+    bench.work(row_id)
+    (line,) = [r.__dict__ for r in caplog.records if r.getMessage() == "object synced"]
+    assert (line["row_id"], line["verified_by"]) == (row_id, "md5")

@@ -60,9 +60,7 @@ class Gate:
             session=session,
             csrf=self._sessions.csrf(session),
             secure=self._always_secure or self._proxy_reports_tls(request),
-            address=client_address(
-                request.peer, request.headers.get("x-forwarded-for"), self._trusted_proxies
-            ),
+            address=request.client(self._trusted_proxies),
         )
 
     def admit(self, context: RequestContext, access: Access) -> RequestContext:

@@ -18,16 +18,16 @@ logger = logging.getLogger(__name__)
 TIMEOUT = 1.0
 """Seconds that a request may be held up while the broker is away or slow."""
 
-REST = 5.0
-"""Seconds after a failure in which no further request pays for a try."""
+BACK_OFF_SECONDS = 5.0
+"""Seconds after a failure in which no further request spends time on an attempt."""
 
 
 class BlockingPublisher:
-    """Publishes in the caller's thread and wait for the confirm; one connection a sandbox.
+    """Publishes in the caller's thread and waits for the confirm, on one connection per process.
 
     Args:
         url: of the broker.
-        timeout: seconds that an announcement may take.
+        timeout: seconds that publishing one message may take.
         clock: a clock that never goes backwards.
         wall_clock: seconds since 1970, stamped on the messages.
     """
@@ -43,7 +43,7 @@ class BlockingPublisher:
         self._session = Session(url, timeout=timeout)
         self._clock = clock
         self._wall_clock = wall_clock
-        self._resting_until = clock()
+        self._backing_off_until = clock()
         self._published = 0
         self._confirmed = 0
         self._lost: Counter[str] = Counter()
@@ -51,14 +51,14 @@ class BlockingPublisher:
     def publish(self, row_id: int, request_id: str) -> None:
         """Publish a row's message; see `Publisher.publish`."""
         self._published += 1
-        if self._clock() < self._resting_until:
+        if self._clock() < self._backing_off_until:
             self._lose("broker away", row_id)
             return
         message = publication(SyncMessage(row_id, request_id), self._wall_clock())
         try:
             confirmed = self._session.publish([message])
         except QueueUnavailable as error:
-            self._resting_until = self._clock() + REST
+            self._backing_off_until = self._clock() + BACK_OFF_SECONDS
             self._lose("broker away", row_id, str(error))
             return
         if confirmed:
@@ -66,9 +66,11 @@ class BlockingPublisher:
         else:
             self._lose("refused or unroutable", row_id)
 
-    def close(self, timeout: float) -> None:  # noqa: ARG002
-        """Ends the connection; see `Publisher.close`."""
+    def close(self, timeout: float) -> None:  # noqa: ARG002 - nothing waits here
+        """Close the connection; see `Publisher.close`."""
         self._session.close()
+        if self._published:
+            logger.info("publisher closed", extra=self.counts().fields())
 
     def counts(self) -> Counts:
         """Return the counts so far; see `Publisher.counts`."""

@@ -1,9 +1,10 @@
-"""What an S3 server's refusals mean: pure rules, from the status and the error document."""
+"""What an S3 server's error responses mean: pure rules, from status and error document."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from shared.errors import (
     AccessRefused,
@@ -16,7 +17,7 @@ from shared.errors import (
 )
 
 MAX_DOCUMENT_BYTES = 65_536
-"""As much of an error document as is kept."""
+"""How much of an error document is kept."""
 
 _PASSING = {
     "RequestTimeTooSkewed": "this machine's clock is wrong",
@@ -30,7 +31,7 @@ _PASSING = {
 """Codes that come with 400 or 403 as well as 503, and mean that a later attempt may succeed."""
 
 _REFUSED = {
-    "InvalidAccessKeyId": "the access key is not known there",
+    "InvalidAccessKeyId": "the access key is unknown there",
     "SignatureDoesNotMatch": "the secret key is wrong",
     "InvalidObjectState": "the object is archived and must be restored first",
     "InvalidToken": "the session token is wrong",
@@ -39,36 +40,39 @@ _REFUSED = {
     "KMS.DisabledException": "the object's KMS key is disabled",
 }
 
+_CHANGED = frozenset({HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE})
+
 
 def code_of(document: bytes) -> str:
-    """Gives the `Code` of an S3 error document, or an empty text."""
+    """Return the `Code` of an S3 error document, or an empty text."""
     match = re.search(rb"<Code>\s*([A-Za-z0-9.]{1,64})\s*</Code>", document[:MAX_DOCUMENT_BYTES])
     return match[1].decode() if match else ""
 
 
 def region_of(status: int, headers: Mapping[str, str], document: bytes) -> str | None:
-    """Gives the region that an answer sends us to, None where it is no such answer.
+    """Return the region that a response refers us to, None where it refers to none.
 
-    S3 answers so to a request that reached, or was signed for, another region than the bucket's
+    S3 responds so to a request that reached, or was signed for, another region than the bucket's
     (AWS S3 user guide, "Making requests using the REST API", request redirection).
     """
-    if status not in {301, 307, 400}:
+    if status == HTTPStatus.BAD_REQUEST:
+        if code_of(document) != "AuthorizationHeaderMalformed":
+            return None
+    elif status not in {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.TEMPORARY_REDIRECT}:
         return None
-    if status == 400 and code_of(document) != "AuthorizationHeaderMalformed":  # noqa: PLR2004
-        return None
-    found = re.search(rb"<Region>\s*([a-z0-9-]{1,32})\s*</Region>", document)
-    named = headers.get("x-amz-bucket-region", "") or (found[1].decode() if found else "")
+    match = re.search(rb"<Region>\s*([a-z0-9-]{1,32})\s*</Region>", document)
+    named = headers.get("x-amz-bucket-region", "") or (match[1].decode() if match else "")
     return named if re.fullmatch(r"[a-z0-9-]{1,32}", named) else None
 
 
 def refusal(status: int, document: bytes, *, within_grace: bool) -> TransferError:
-    """Says what an answer other than 200 and 206 means.
+    """Return the error that a response other than 200 and 206 means.
 
     ==============================  ===========================================
-    answer                          error
+    response                        error
     ==============================  ===========================================
-    a code that passes, see above   `SourceUnavailable`, whatever the status
-    404 NoSuchBucket                `BucketMissing`
+    a code of `_PASSING`            `SourceUnavailable`, whatever the status
+    code NoSuchBucket               `BucketMissing`
     other 404, within the grace     `ObjectNotVisible`
     other 404, after it             `ObjectMissing`
     401, 403                        `AccessRefused`
@@ -79,7 +83,7 @@ def refusal(status: int, document: bytes, *, within_grace: bool) -> TransferErro
     ==============================  ===========================================
 
     Args:
-        status: of the answer.
+        status: of the response.
         document: its body, or the beginning of it.
         within_grace: whether a missing object may yet become visible.
     """
@@ -89,17 +93,17 @@ def refusal(status: int, document: bytes, *, within_grace: bool) -> TransferErro
         return SourceUnavailable(f"{_PASSING[code]} ({shown})")
     if code == "NoSuchBucket":
         return BucketMissing(shown)
-    if status == 404:  # noqa: PLR2004
+    if status == HTTPStatus.NOT_FOUND:
         return ObjectNotVisible(shown) if within_grace else ObjectMissing(shown)
     if code in _REFUSED:
         return AccessRefused(f"{_REFUSED[code]} ({shown})")
-    if status in {401, 403}:
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return AccessRefused(
             f"no permission to read it, or it is missing and the bucket may not be listed ({shown})"
         )
-    if status in {412, 416}:
+    if status in _CHANGED:
         return ObjectChanged(shown)
-    if 300 <= status < 400:  # noqa: PLR2004
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return SourceUnavailable(
             f"it redirects elsewhere; check AWS_S3_REGION_NAME and AWS_ENDPOINT_URL_S3 ({shown})"
         )

@@ -18,7 +18,7 @@ CONTENT = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
 
 
 class Body(Protocol):
-    """Takes the bytes of an object; see `inline_body` and `segmented_body`."""
+    """What takes the bytes of an object: `InlineBody` or `SegmentedBody`."""
 
     def take(self, stream: Stream, data: bytes) -> bool:
         """Take bytes that follow `stream.position`; False once the stream is of no further use.

@@ -33,7 +33,7 @@ class Store:
 
 def test_a_setting_given_by_reference_has_the_secrets_value() -> None:
     resolved = resolve({"DATABASE_URL_ARN": URL, "LOG_LEVEL": "DEBUG"}, Store())
-    settings = Settings.from_mapping(resolved, required=["DATABASE_URL"])
+    settings = Settings.from_mapping(resolved)
     assert settings.database_url == SECRETS[URL]
     assert settings.log_level == "DEBUG"
 

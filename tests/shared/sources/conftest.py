@@ -59,6 +59,6 @@ def wanted() -> Callable[..., Wanted]:
         key: str = "key", row_id: int = 1, attempt: int = 1, *, seconds_later: int = 0
     ) -> Wanted:
         claimed_at = QUEUED_AT + timedelta(seconds=seconds_later)
-        return Wanted(row_id, attempt, key, "image/jpeg", QUEUED_AT, claimed_at)
+        return Wanted(row_id, attempt, key, QUEUED_AT, claimed_at)
 
     return make

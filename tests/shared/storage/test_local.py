@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import socket
@@ -15,7 +14,6 @@ import pytest
 from shared import errors
 from shared.domain import Wanted
 from shared.storage.local import SYNC_ALL_FROM, LocalStorage
-from shared.storage.os_errors import from_os_error
 from tests.helpers.waiting import join
 
 NAMES = ["a.jpg", "folder/b.jpg", "x/y/z/ü 日本.jpg", "..a", "x/.incoming"]
@@ -35,7 +33,7 @@ def storage(root: Path) -> LocalStorage:
 
 def wanted(name: str = "a.jpg", row_id: int = 1, attempt: int = 1) -> Wanted:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    return Wanted(row_id, attempt, name, "image/jpeg", now, now)
+    return Wanted(row_id, attempt, name, now, now)
 
 
 def part_of(storage: LocalStorage, one: Wanted) -> Path:
@@ -217,30 +215,6 @@ def test_a_storage_that_was_replaced_is_used_as_it_is_now(
     root.mkdir()
     store(storage, {"b": b"2"}, first=2)
     assert files_of(root) == {"b": b"2"}
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"),
-    [
-        (errno.ENOSPC, errors.StorageFull),
-        (errno.EDQUOT, errors.StorageFull),
-        (errno.EFBIG, errors.StorageFull),
-        (errno.EACCES, errors.StorageUnavailable),
-        (errno.EPERM, errors.StorageUnavailable),
-        (errno.EROFS, errors.StorageUnavailable),
-        (errno.EIO, errors.StorageUnavailable),
-        (errno.ENOENT, errors.StorageUnavailable),
-        (errno.EMFILE, errors.StorageUnavailable),
-        (errno.ESTALE, errors.StorageUnavailable),
-        (None, errors.StorageUnavailable),
-    ],
-)
-def test_each_error_of_the_system_has_its_type(
-    number: int | None, expected: type[errors.TransferError]
-) -> None:
-    error = from_os_error(OSError(number, "text", "/secret/path") if number else OSError())
-    assert type(error) is expected
-    assert "/secret/path" not in str(error)
 
 
 def test_discarding_removes_what_every_attempt_of_a_row_left(

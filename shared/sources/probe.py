@@ -1,0 +1,52 @@
+"""Whether an HTTP server answers: for any source, and without its driver."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+
+from shared.errors import SourceUnavailable
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Take a redirect for an answer; its target is not asked."""
+
+    def redirect_request(self, *_: object, **__: object) -> None:
+        """Follow none."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+def probe(url: str, seconds: float) -> None:
+    """Return once a server has answered a HEAD request with any status below 500.
+
+    A refusal of access is an answer, too: no right on the server is needed.
+
+    Args:
+        url: from the settings, http or https.
+        seconds: that the server may take, for each step of the exchange.
+
+    Raises:
+        SourceUnavailable: it did not answer, or with an error of its own.
+    """
+    request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - a setting's, http or https
+    try:
+        with _OPENER.open(request, timeout=seconds) as response:
+            status = response.status
+    except urllib.error.HTTPError as error:
+        status = error.code
+        error.close()
+    except urllib.error.URLError as error:
+        raise SourceUnavailable(_shown(error.reason)) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise SourceUnavailable(_shown(error)) from error
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise SourceUnavailable(f"it answered {status}")
+
+
+def _shown(reason: object) -> str:
+    text = reason.strerror if isinstance(reason, OSError) else None
+    return (text or str(reason)).lower()

@@ -1,0 +1,62 @@
+"""A benchmark looks for its programs before it begins."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import PARTS
+from bench.tools import PROGRAMS
+from local.servers.errors import ProgramMissing
+from local.servers.programs import missing, require
+from tests.helpers.project import ROOT, environment
+
+
+def test_every_part_says_what_it_needs() -> None:
+    assert set(PROGRAMS) == set(PARTS)
+
+
+def test_everything_that_is_missing_is_named_in_one_line() -> None:
+    texts = missing({"no-such-program": "one", "sh": "dash", "nor-this": "two"})
+    assert texts == [
+        "no-such-program (Debian package: one)",
+        "nor-this (Debian package: two)",
+    ]
+    with pytest.raises(ProgramMissing) as raised:
+        require(texts)
+    assert "no-such-program" in str(raised.value)
+    assert "nor-this" in str(raised.value)
+    assert "make install-servers" in str(raised.value)
+    assert "\n" not in str(raised.value)
+    require([])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["bench.tools"],
+        ["bench.tools", "ingest"],
+        ["bench", "--only", "shim"],
+        ["tests.faults.tools"],
+    ],
+)
+def test_it_ends_before_it_begins(arguments: list[str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env=environment() | {"PATH": str(tmp_path), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("Not installed: ")
+    assert done.stderr.count("\n") == 1
+    assert "memcached" in done.stderr
+    assert ("wrk" in done.stderr) is ("bench" in arguments[0])
+    assert not list(tmp_path.iterdir())

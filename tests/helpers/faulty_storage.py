@@ -1,0 +1,62 @@
+"""The real storage with failures that a test chooses; it passes the contract of every `Storage`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from shared.domain import Wanted
+from shared.errors import StorageFull, TransferError
+from shared.storage.local import LocalStorage
+
+
+class FaultyStorage:
+    """A `Storage` that fails where a test chooses, and is the real one otherwise.
+
+    Args:
+        storage: the real one.
+
+    Attributes:
+        full: row ids whose parts do not fit.
+        unplaceable: row ids whose files cannot be placed.
+        before_place: called before files are placed.
+        after_discard: called after parts were discarded.
+        swept: how many times `sweep` was called.
+    """
+
+    def __init__(self, storage: LocalStorage) -> None:
+        self._storage = storage
+        self.full: set[int] = set()
+        self.unplaceable: set[int] = set()
+        self.before_place: Callable[[], None] = lambda: None
+        self.after_discard: Callable[[Wanted], None] = lambda _: None
+        self.swept = 0
+
+    def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
+        """See `Storage.parts`."""
+        return self._storage.parts(wanted)
+
+    def make_durable(self, parts: Sequence[Path]) -> None:
+        """See `Storage.make_durable`."""
+        if any(int(part.name.partition(".")[0]) in self.full for part in parts):
+            raise StorageFull
+        self._storage.make_durable(parts)
+
+    def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
+        """See `Storage.place`."""
+        refused = {w.row_id: StorageFull() for w, _ in files if w.row_id in self.unplaceable}
+        self.before_place()
+        return {
+            **self._storage.place([(w, p) for w, p in files if w.row_id not in refused]),
+            **refused,
+        }
+
+    def discard(self, wanted: Wanted) -> None:
+        """See `Storage.discard`."""
+        self._storage.discard(wanted)
+        self.after_discard(wanted)
+
+    def sweep(self, older_than: float) -> int:
+        """See `Storage.sweep`."""
+        self.swept += 1
+        return self._storage.sweep(older_than)
