@@ -109,8 +109,8 @@ def session_key(settings: Settings) -> bytes:
         SettingError: there is no secret to derive it from.
     """
     secret = needed(settings.admin_session_key or settings.secret_key, "ADMIN_SESSION_KEY")
-    # The default password's hash differs in each process, and their sessions must not.
-    password = settings.admin_password_hash or "local run"
+    # A password's hash, made in each process, differs, and their sessions must not.
+    password = settings.admin_password_hash or settings.admin_password or "local run"
     return hmac.new(secret, f"admin session {password}".encode(), hashlib.sha256).digest()
 
 
