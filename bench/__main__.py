@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench import counts, imports, ingest, large, latency, plot, report, shim, throughput
 from bench.figure import Figure
+from bench.libraries import part as libraries
 from bench.plan import FULL, SMALL
 from bench.setting import Setting
 from bench.stack import ROOT, Stack
@@ -30,13 +31,15 @@ PARTS = {
     "shim": shim.measure,
     "imports": imports.measure,
 }
+ON_REQUEST = {"libraries": libraries.measure}
+"""For the decision records, when they are read again: no part of docs/benchmarks.*."""
 
 
 def main() -> None:
     """Measure, print the table, and write it where everything was measured."""
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--full", action="store_true", help="ten million rows, 5 GiB")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--only", nargs="+", choices=[*PARTS, *ON_REQUEST], default=list(PARTS))
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder to write to")
     parser.add_argument("--scratch", type=Path, help="folder on the disk to measure")
     given = parser.parse_args()
@@ -76,7 +79,7 @@ def _measure(only: list[str], folder: Path, console: Console, *, full: bool) -> 
     figures = []
     with bars, Stack(folder) as stack:
         setting = Setting(FULL if full else SMALL, stack, folder, step)
-        for name, measure in PARTS.items():
+        for name, measure in (PARTS | ON_REQUEST).items():
             if name in only:
                 figures += list(measure(setting))
     return figures

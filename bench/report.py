@@ -34,7 +34,7 @@ def table(figures: Sequence[Figure]) -> Table:
     """Gives the table for a terminal."""
     made = Table(*COLUMNS, title="make bench")
     for figure in figures:
-        made.add_row(*_cells(figure))
+        made.add_row(*_cells(figure, more=True))
     return made
 
 

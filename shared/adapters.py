@@ -50,10 +50,10 @@ def source_probe(settings: Settings, seconds: float) -> SourceProbe | None:
 
     Args:
         settings: the source's.
-        seconds: that it may take.
+        seconds: how long it may take.
 
     Returns:
-        The probe; None where the settings do not name a server, as on Lambda.
+        The probe; None if the settings do not name a server, as on Lambda.
     """
     from shared.sources.probe import probe
 

@@ -1,11 +1,11 @@
-"""Doing in one go what several threads ask for at the same time.
+"""Group commit: coalescing what several threads ask for at the same time into one operation.
 
-A statement and a commit cost PostgreSQL about the same for one row as for ten, a round trip costs
-both sides the same whatever it carries. So nobody who asks while an earlier group is under way
-goes by himself: all of them make the next group. There is no thread for it and no waiting for
-company. Whoever finds nothing under way leads a group of one at once; when it is done, the first
-of those who came meanwhile leads the rest. PostgreSQL shares its commits among backends in the
-same way (documentation of `commit_delay`).
+A statement and a commit cost PostgreSQL about the same for one row as for ten, and a round trip
+costs both sides the same whatever it carries. So calls that come while a group is running do not
+run by themselves: together they form the next group. This needs no thread of its own and no waiting
+for more calls. A call that finds no group running leads a group of one at once; when that is done,
+the first of the calls that came meanwhile leads the rest. PostgreSQL shares its commits among
+backends in the same way (documentation of `commit_delay`).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Result = TypeVar("Result")
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Calls a function for the items of several threads at once.
+    """Calls a function once for the items of several threads.
 
     Args:
-        run: gives one result for each item, in their order. What it raises is raised to all who
-            are in the group, so it must only fail for a reason that concerns them all, such as a
-            server that is away.
-        most: items in a group at most.
+        run: returns one result for each item, in their order. What it raises is raised to every
+            call of the group, so it must only fail for a reason that concerns them all, such as a
+            server that is unreachable.
+        most: the largest number of items in a group.
     """
 
     def __init__(self, run: Callable[[Sequence[Item]], Sequence[Result]], most: int) -> None:
@@ -36,7 +36,7 @@ class GroupCommit(Generic[Item, Result]):
         self._busy = False
 
     def __call__(self, item: Item) -> Result:
-        """Return the result for one item; the call began before its group's did."""
+        """Return the result for one item; the call began before its group was run."""
         call: _Call[Item, Result] = _Call(item)
         with self._lock:
             self._waiting.append(call)
@@ -46,7 +46,7 @@ class GroupCommit(Generic[Item, Result]):
         return call.result()
 
     def waiting(self) -> int:
-        """Return how many wait for the group under way to end."""
+        """Return how many calls wait for the running group to end."""
         return len(self._waiting)
 
     def _lead(self) -> None:
@@ -70,7 +70,7 @@ class GroupCommit(Generic[Item, Result]):
 
 
 class _Call(Generic[Item, Result]):
-    """One thread's item on its way."""
+    """One thread's item, and its result once there is one."""
 
     def __init__(self, item: Item) -> None:
         self.item = item
@@ -81,7 +81,7 @@ class _Call(Generic[Item, Result]):
         self._turn.acquire()
 
     def wait(self) -> bool:
-        """Wait for the result, and return whether this call must lead a group to come by it."""
+        """Wait, and return whether this call must lead a group to get its result."""
         self._turn.acquire()
         return self._leads
 

@@ -3,7 +3,7 @@
 ::
 
     ServiceError
-    ├── SettingError            a setting is missing or wrong
+    ├── SettingError            a setting is missing or invalid
     ├── RequestRefused          a request is answered with a refusal
     │   ├── BodyTooLarge
     │   ├── SignatureMissing
@@ -13,7 +13,7 @@
     │   ├── InvalidFields
     │   └── ObjectExists
     ├── UnreadableMessage       a queue message that names no row
-    ├── Unavailable             a server of ours is unreachable
+    ├── Unavailable             one of our servers is unreachable
     │   ├── LedgerUnavailable
     │   ├── QueueUnavailable
     │   └── CacheUnavailable
@@ -28,16 +28,16 @@
         │   ├── StorageFull
         │   ├── StorageUnavailable
         │   └── OutOfTime
-        └── GiveUp              no attempt will succeed without a person
+        └── GiveUp              no attempt will succeed until a person fixes the cause
             ├── AccessRefused
             ├── BucketMissing
             ├── ObjectMissing
             ├── NameUnsafe
             └── TargetBlocked
 
-The docstring of a class is its message; what an instance was about (a key, a setting, a field)
-is given to its constructor and follows the message. A `TransferError`'s text is what a person
-reads in the admin, so it never holds a secret or a traceback.
+The docstring of a class is its message; what an instance is about (a key, a setting, a field) is
+passed to its constructor and follows the message. A `TransferError`'s text is what a person reads
+in the admin, so it never contains a secret or a traceback.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class InvalidFields(RequestRefused):
     """Invalid JSON data.
 
     Args:
-        errors: one `{"field": …, "reason": …}` for each field that is wrong.
+        errors: one `{"field": …, "reason": …}` for each invalid field.
     """
 
     def __init__(self, errors: list[dict[str, str]]) -> None:

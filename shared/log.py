@@ -1,4 +1,4 @@
-"""Logging: a line a person can read on a terminal, one JSON object a line otherwise."""
+"""Logging: readable lines on a terminal, otherwise one JSON object per line."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-"""What every record has; the rest was given as `extra`."""
+"""Attributes that every record has; the rest was passed as `extra`."""
 
 _ENCODER = json.JSONEncoder(default=str)
-"""ASCII only: whatever encoding the stream has, the line can be written."""
+"""ASCII only, so that the line can be written whatever the stream's encoding is."""
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
@@ -25,7 +25,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         document: dict[str, object] = {
-            # Lambda knows the level of a line by these two names (developer guide, "Log-level
+            # Lambda finds the level of a line by these two names (developer guide, "Log-level
             # filtering"); without them every line counts as INFO.
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(
                 timespec="milliseconds"
@@ -41,7 +41,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _shown(value: object) -> str:
-    """Gives a value as text that cannot move a terminal's cursor or begin a line of its own."""
+    """Return a value as text that can neither move a terminal's cursor nor begin a new line."""
     text = str(value)
     return text if text.isprintable() else ascii(text)
 
@@ -63,8 +63,8 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     """Send the process's log lines to a stream.
 
     Args:
-        level: the least level that is written.
-        stream: where to; standard error when not given.
+        level: the lowest level that is written.
+        stream: where lines are written; by default standard error.
     """
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
@@ -72,7 +72,7 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Libraries speak of their own business; what matters of it reaches our own lines. pika's level
-    # is its adapter's to choose, see `shared.queue.rabbitmq.link`.
+    # Libraries log their own details; what matters reaches our own lines. pika's level is set by
+    # its adapter, see `shared.queue.rabbitmq.link`.
     for name in ("botocore", "boto3", "urllib3", "granian", "yoyo"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Passwords: a salted scrypt hash, made once and compared in constant time.
+"""Passwords: a salted scrypt hash, created once and compared in constant time.
 
 A hash is one line of text, `scrypt$n$r$p$salt$hash` with salt and hash in base64, so that it fits
 into an environment variable and carries its own parameters.
@@ -18,11 +18,11 @@ COST, BLOCK, PARALLEL = 2**15, 8, 3
 SCHEME = "scrypt$"
 SALT_BYTES = 16
 MEMORY_BYTES = 256 * 1024 * 1024
-"""No real hash is dearer than this; a mistyped one must not take the machine's memory."""
+"""No real hash needs more than this; a mistyped one must not use up the machine's memory."""
 
 
 def hash_password(password: str) -> str:
-    """Gives the hash to keep of a password, with a new salt each time."""
+    """Return the hash of a password, with a new salt each time."""
     salt = secrets.token_bytes(SALT_BYTES)
     digest = _scrypt(password, salt, COST, BLOCK, PARALLEL)
     fields = (base64.b64encode(part).decode() for part in (salt, digest))
@@ -30,10 +30,10 @@ def hash_password(password: str) -> str:
 
 
 def verify(password: str, encoded: str) -> bool:
-    """Return whether `encoded` was made from this password.
+    """Return whether `encoded` is a hash of this password.
 
     Raises:
-        ValueError: `encoded` is no hash that `hash_password` could have made.
+        ValueError: `encoded` is not a hash that `hash_password` could have returned.
     """
     try:
         cost, block, parallel, salt, digest = encoded.removeprefix(SCHEME).split("$")

@@ -1,4 +1,4 @@
-"""When a failed attempt is tried again, and when no more: pure policy."""
+"""When a failed attempt is retried, and when it is not: pure policy."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from shared.errors import GiveUp, ObjectChanged, OutOfTime, TransferError
 
 _DOUBLINGS = 60
-"""Far beyond any longest wait, and far below what a float can hold."""
+"""Far beyond any longest wait, and far below a float's limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Exponential backoff with jitter, multiplied by the try.
+    """Exponential back-off with jitter, multiplied by the number of the attempt.
 
     Attributes:
-        max_attempts: tries before an object is failed.
-        least_seconds: the shortest wait before the second try.
-        most_seconds: the longest, before it is multiplied.
+        max_attempts: attempts before an object is failed.
+        least_seconds: the shortest wait before the second attempt.
+        most_seconds: the longest wait, before it is multiplied.
     """
 
     max_attempts: int
@@ -26,19 +26,19 @@ class RetryPolicy:
 
     @property
     def longest_seconds(self) -> float:
-        """The longest delay that there can be."""
+        """The longest possible delay, in seconds."""
         return self.most_seconds * max(1, self.max_attempts - 1)
 
     def delay(self, error: TransferError, tries: int, jitter: float) -> float | None:
         """Return how long to wait after an error.
 
-        With the defaults, and eight tries:
+        With the defaults, and eight attempts:
 
         ====================  ===========  ==================================
-        error                 tries        answer
+        error                 attempts     delay
         ====================  ===========  ==================================
         any `GiveUp`          any          None
-        any `RetryLater`      8            None: the tries are used up
+        any `RetryLater`      8            None: the attempts are used up
         `ObjectChanged`       1 to 7       0: the new version is there now
         `OutOfTime`           1 to 7       0: nothing is wrong with the object
         other `RetryLater`    1            3 to 6 seconds
@@ -51,10 +51,10 @@ class RetryPolicy:
         Args:
             error: why the attempt failed.
             tries: attempts so far, the failed one included.
-            jitter: from 0 to 1, evenly spread.
+            jitter: a random number from 0 to 1.
 
         Returns:
-            Seconds until the next attempt, None when there is none.
+            Seconds until the next attempt, None if there is none.
         """
         if isinstance(error, GiveUp) or tries >= self.max_attempts:
             return None

@@ -8,14 +8,8 @@ from typing import Any
 from functions.admin import wiring
 from shared.http.event import Request
 
-
-def prepare() -> None:
-    """Build the service, so that an invalid setting shows at the start, not to a client.
-
-    Raises:
-        SettingError: a setting is missing or invalid.
-    """
-    wiring.admin()
+prepare = wiring.admin
+"""Called before the first request, so that an invalid setting stops the start."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:

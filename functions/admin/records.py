@@ -17,6 +17,23 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectSummary:
+    """One line of the list; size and digest are None unless the object is synced."""
+
+    id: int
+    file_name: str
+    file_type: str
+    state: State
+    attempts: int
+    created_at: datetime
+    queued_at: datetime
+    synced_at: datetime | None
+    size_bytes: int | None
+    sha256: bytes | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectDetails:
     """Everything that the ledger holds of one object, named as its columns are."""
 
@@ -106,7 +123,7 @@ class FailureReason:
 
 
 class Records:
-    """Reads the ledger for the admin.
+    """Read queries on the ledger.
 
     Args:
         database: with this module's queries.

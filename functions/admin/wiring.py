@@ -48,8 +48,8 @@ def admin() -> Admin:
     """Return this process's admin.
 
     Raises:
-        SettingError: a setting is missing or invalid; the default password outside a local run
-            is.
+        SettingError: a setting is missing or invalid, as the default password outside a local
+            run is.
     """
     return build(start())
 
@@ -60,19 +60,18 @@ def build(settings: Settings) -> Admin:
     Raises:
         SettingError: as `admin`.
     """
-    credentials_hash = admin_password_hash(settings)
-    url = needed(settings.database_url, "DATABASE_URL")
+    password_hash = admin_password_hash(settings)
     files = StorageReader(needed(settings.storage_path, "STORAGE_PATH"))
     cache = adapters.cache(settings)
     ledger = adapters.ledger(settings)
-    database = Database(url, QUERIES)
+    database = Database(needed(settings.database_url, "DATABASE_URL"), QUERIES)
     records = Records(database)
     assets = Assets()
     templates = Templates(assets)
     sessions = Sessions(session_key(settings), SESSION_SECONDS, time.time)
     revoked = RevokedSessions(database)
     credentials = Credentials(
-        settings.admin_user, credentials_hash, RateLimiter(cache), settings.rate_limit_login
+        settings.admin_user, password_hash, RateLimiter(cache), settings.rate_limit_login
     )
     largest = LARGEST_RESPONSE_ON_LAMBDA if settings.on_lambda else LARGEST_RESPONSE
     dashboard = DashboardPages(

@@ -75,7 +75,7 @@ class RsgiApp:
         """Let functions finish and run exit hooks; granian calls it at the end."""
         if self._threads:
             self._threads.close(STOP_SECONDS)
-        # A child of multiprocessing ends without exit hooks; functions flush messages in them.
+        # A child of multiprocessing ends without exit hooks; functions flush their messages there.
         atexit._run_exitfuncs()  # noqa: SLF001 # there is no public way to run them
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:

@@ -103,7 +103,7 @@ class NginxServer:
         self._process.stop(grace=10.0)
 
     def _user(self) -> str:
-        """Return the directive that lets root's workers become the storage's owner."""
+        """Return the directive that makes root's workers the storage's owner, who can read it."""
         if os.geteuid() != 0:
             return ""
         self._storage.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Counters that many processes share, for rate limits. They only limit; nothing depends on them."""
+"""Counters that many processes share, for rate limits: nothing else depends on them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One counter of a fixed window, and the one of the window before it.
+    """One counter of a fixed window, and that of the window before it.
 
     Attributes:
         key: ASCII without spaces, at most 250 bytes.
-        previous_key: the same of the window before.
+        previous_key: the same for the window before.
         lifetime: seconds after which the counter may be forgotten.
     """
 
@@ -26,10 +26,10 @@ class Cache(Protocol):
     """Counters that many processes share."""
 
     def count(self, counters: Sequence[Counter]) -> list[tuple[int, int]]:
-        """Adds one to each counter, atomically.
+        """Add one to each counter, atomically.
 
         Returns:
-            For each the new count and the count of the window before.
+            For each counter the new count and the count of the window before.
 
         Raises:
             CacheUnavailable: the server did not answer, or not in time.
@@ -37,7 +37,7 @@ class Cache(Protocol):
         ...
 
     def take_back(self, counters: Sequence[Counter]) -> None:
-        """Take one from each counter, never below zero.
+        """Subtract one from each counter, never below zero.
 
         Raises:
             CacheUnavailable: as `count`.
@@ -45,7 +45,7 @@ class Cache(Protocol):
         ...
 
     def ping(self) -> None:
-        """Return when the server answers.
+        """Return once the server has answered.
 
         Raises:
             CacheUnavailable: as `count`.

@@ -1,4 +1,4 @@
-"""The one adapter of memcached."""
+"""The one adapter of memcached: the only module that imports pymemcache."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from shared.errors import CacheUnavailable
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 0.04
-"""A request must never wait long for what it can do without."""
+"""A request must never wait long for an answer that it can do without."""
 
-PAUSE_SECONDS = 5.0
-"""After a failure the cache is left alone for so long."""
+BACK_OFF_SECONDS = 5.0
+"""Seconds after a failure in which memcached is not asked."""
 
 MOST_AT_ONCE = 64
-"""Requests whose counters share a round trip: some 200 bytes each there and 20 back."""
+"""Requests whose counters share a round trip: about 200 bytes each to the server and 20 back."""
 
-_PIECE = 4_096
-"""Bytes taken from the connection at a time."""
+_PIECE_BYTES = 4_096
+"""Bytes read from the connection at a time."""
 
 _ANSWERS = re.compile(rb"^(?:VA \d+\r\n(\d{1,20}) *|EN)\r$", re.MULTILINE)
 
 
 class MemcachedCache:
-    """Counters in memcached, by its meta commands, all of a request in one round trip.
+    """Counters in memcached by its meta commands, all those of a request in one round trip.
 
-    `ma` adds and creates in one atomic command, `mg` reads, `mn` marks the end of the answers
+    `ma` adds or creates in one atomic command, `mg` reads, `mn` marks the end of the answers
     (memcached's doc/protocol.txt, "Meta Commands", 1.6 and later).
 
     Args:
@@ -57,10 +57,10 @@ class MemcachedCache:
         )
         self._clock = clock
         self._counting = GroupCommit(self._count, MOST_AT_ONCE)
-        self._paused_until = float("-inf")
+        self._backing_off_until = float("-inf")
 
     def count(self, counters: Sequence[Counter]) -> list[tuple[int, int]]:
-        """See `Cache.count`; threads that ask at the same time share one round trip."""
+        """See `Cache.count`; threads that count at the same time share one round trip."""
         return self._counting(counters)
 
     def _count(self, asked: Sequence[Sequence[Counter]]) -> list[list[tuple[int, int]]]:
@@ -81,7 +81,7 @@ class MemcachedCache:
         self._ask([f"ma {c.key} MD" for c in counters])
 
     def ping(self) -> None:
-        """See `Cache.ping`; asks even while the cache is left alone, and an answer ends that."""
+        """See `Cache.ping`; asks even during the back-off, which an answer ends."""
         self._attempt([])
 
     def close(self) -> None:
@@ -89,22 +89,24 @@ class MemcachedCache:
         self._client.close()
 
     def _ask(self, commands: Sequence[str]) -> bytes:
-        if self._clock() < self._paused_until:
-            raise CacheUnavailable("left alone after a failure")
+        if self._clock() < self._backing_off_until:
+            raise CacheUnavailable("not asked again so soon after a failure")
         return self._attempt(commands)
 
     def _attempt(self, commands: Sequence[str]) -> bytes:
         try:
             answer = self._send("\r\n".join((*commands, "mn")))
         except (MemcacheError, OSError) as error:
-            self._paused_until = self._clock() + PAUSE_SECONDS
-            logger.warning("cache unreachable, requests are not limited", extra={"reason": error})
+            self._backing_off_until = self._clock() + BACK_OFF_SECONDS
+            logger.warning(
+                "memcached is unreachable, requests are not limited", extra={"reason": error}
+            )
             raise CacheUnavailable from error
-        self._paused_until = float("-inf")
+        self._backing_off_until = float("-inf")
         return answer
 
     def _send(self, command: str) -> bytes:
-        # Connections that were kept while the server restarted break at once, one after another.
+        # After a restart of the server every kept connection breaks, one after another.
         for _ in self._client.client_pool.free:
             try:
                 return self._raw(command)
@@ -118,10 +120,10 @@ class MemcachedCache:
 
 
 class _Client(Client):  # type: ignore[misc] # without types
-    """A connection whose `raw_command` takes an answer in any number of pieces.
+    """A connection whose `raw_command` reads an answer in any number of pieces.
 
-    That of pymemcache 4.0.0 forgets the pieces before the one with the end in it, and waits in
-    vain for an end that comes in two.
+    That of pymemcache 4.0.0 drops the pieces before the last one, and waits in vain for an end
+    marker that comes in two.
     """
 
     def raw_command(self, command: str, end_tokens: bytes) -> bytes:
@@ -137,7 +139,7 @@ class _Client(Client):  # type: ignore[misc] # without types
     def _answer(self, end: bytes) -> bytes:
         answer = bytearray()
         while not answer.endswith(end):
-            piece = self.sock.recv(_PIECE)
+            piece = self.sock.recv(_PIECE_BYTES)
             if not piece:
                 raise MemcacheUnexpectedCloseError
             answer += piece

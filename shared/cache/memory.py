@@ -1,4 +1,4 @@
-"""Counters in this process's own memory, where no memcached is set up."""
+"""Counters in this process's own memory, if no memcached is set up."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from shared.cache.interface import Counter
 
 SWEEP_AT = 10_000
-"""Forgotten counters are cleared out when there are so many, so that memory stays bounded."""
+"""Counters at which expired ones are removed, so that memory stays bounded."""
 
 
 class MemoryCache:
-    """A `shared.cache.interface.Cache` for one process.
+    """A `Cache` for one process.
 
     Args:
         clock: monotonic seconds.
@@ -48,11 +48,11 @@ class MemoryCache:
                     self._counts[counter.key] = (number - 1, ends)
 
     def __len__(self) -> int:
-        """Return the number of counters that are remembered."""
+        """Return the number of counters in memory."""
         return len(self._counts)
 
     def ping(self) -> None:
-        """Returns: this memory always answers."""
+        """Return: memory always answers."""
 
     def _alive(self, key: str, now: float) -> int:
         number, ends = self._counts.get(key, (0, 0.0))

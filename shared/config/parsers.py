@@ -1,4 +1,4 @@
-"""Kinds of settings: how the text of a variable becomes a value.
+"""Parsers of settings: how the text of a variable becomes a value.
 
 Every parser raises `ValueError` with what it expected; `shared.config.settings` adds the name of
 the variable.
@@ -35,12 +35,12 @@ class RateLimit:
             return cls(0, 1)
         match = re.fullmatch(r"\s*([1-9][0-9]{0,8})/([smh])\s*", text)
         if match is None:
-            raise ValueError("expected a count a second, minute or hour such as 50/m, or off")
+            raise ValueError("expected a count per second, minute or hour such as 50/m, or off")
         return cls(int(match[1]), {"s": 1, "m": 60, "h": 3600}[match[2]])
 
 
 def whole(minimum: int) -> Callable[[str], int]:
-    """Reads a whole number of at least `minimum`."""
+    """Return a parser of whole numbers of at least `minimum`."""
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < minimum:
@@ -51,7 +51,7 @@ def whole(minimum: int) -> Callable[[str], int]:
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:
-    """Read one of the allowed words."""
+    """Return a parser of the allowed words."""
 
     def parse(text: str) -> str:
         if text not in allowed:
@@ -67,11 +67,11 @@ def flag(text: str) -> bool:
 
 
 def key(text: str) -> bytes:
-    """Read a key: its UTF-8 bytes, none of which is taken off.
+    """Read a key: its UTF-8 bytes, unchanged.
 
     Raises:
-        ValueError: it begins or ends with white space, such as the line end of a file. With it
-            the key would fit no signature, and without it perhaps none either.
+        ValueError: it begins or ends with white space, such as the line end of a file. Whether that
+            belongs to the key is a guess, and no signature would match after a wrong one.
     """
     return exact(text).encode()
 
@@ -88,18 +88,18 @@ def exact(text: str) -> str:
 
 
 EXACT = (key, exact)
-"""Parsers that get a text as it is; from any other, white space around it is taken off."""
+"""Parsers of unchanged texts; for all others, white space around a text is removed."""
 
 
 def folder(text: str) -> str:
     """Read a folder's path; `~` and `~user` at its beginning are the home folders.
 
     Raises:
-        ValueError: there is no such user, or the path begins with a variable, which only a shell
-            replaces.
+        ValueError: there is no such user, or the path begins with a variable, which only a
+            shell expands.
     """
     if re.match(r"\$\{?[A-Za-z_]", text):
-        raise ValueError("expected a path; a variable in it is not replaced here")
+        raise ValueError("expected a path; variables in it are not expanded")
     if not text.startswith("~"):
         return text
     try:
@@ -109,7 +109,7 @@ def folder(text: str) -> str:
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """Read a URL of one of the schemes; one of http and https must name a host."""
+    """Return a parser of URLs with one of the schemes; those of http and https must name a host."""
     beginnings = " or ".join(f"{scheme}://" for scheme in schemes)
 
     def parse(text: str) -> str:
@@ -118,7 +118,7 @@ def url(*schemes: str) -> Callable[[str], str]:
             raise ValueError(f"expected a URL that begins with {beginnings}")
         if re.search(r"\s", text):
             raise ValueError("expected a URL without white space")
-        # Those of databases and brokers may have several hosts, or none: their drivers know.
+        # URLs of databases and brokers may have several hosts or none, which their drivers check.
         if scheme.lower() in {"http", "https"}:
             try:
                 parts = urlsplit(text)
@@ -133,14 +133,14 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 
 def bucket_name(text: str) -> str:
-    """Read a bucket's name, as old and new rules allow it, or an access point's ARN."""
+    """Read a bucket's name, by the old or new rules, or an access point's ARN."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{3,255}|arn:[!-~]+", text):
         raise ValueError("expected the name of a bucket")
     return text
 
 
 def host_port(*schemes: str) -> Callable[[str], tuple[str, int]]:
-    """Read `host:port`, or a URL of one of the schemes with no more than these."""
+    """Return a parser of `host:port`, or of a URL of one of the schemes with nothing else in it."""
     shown = " or ".join(("host:port", *(f"{scheme}://host:port" for scheme in schemes)))
 
     def parse(text: str) -> tuple[str, int]:
@@ -164,7 +164,7 @@ def host_maybe_port(text: str) -> str:
 
 
 def _is_host(text: str) -> bool:
-    """Tell whether a text is a host's name or address; one of IPv6 may stand in brackets."""
+    """Return whether a text is a host's name or address; an IPv6 address may be in brackets."""
     if re.fullmatch(r"[A-Za-z0-9._-]+", text):
         return True
     try:

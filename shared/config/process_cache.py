@@ -1,4 +1,4 @@
-"""Values that are made once per process, however many threads ask for them first."""
+"""Values that are created once per process, however many threads ask for them first."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ T = TypeVar("T")
 def once_per_process(make: Callable[[], T]) -> Callable[[], T]:
     """Decorate a function so that it keeps its first result; one that raises is called again.
 
-    `functools.cache` alone lets every thread that comes before the first result make its own:
-    in a server whose first requests come side by side, a service and a publisher for each thread.
+    `functools.cache` alone lets every thread that calls before the first result create its own: in
+    a server whose first requests are concurrent, a service and a publisher for each thread.
 
     Args:
         make: the function.

@@ -1,9 +1,9 @@
 """Secrets by reference: settings that name an AWS Secrets Manager secret instead of a value.
 
-A setting `NAME` may be given as `NAME_ARN`, the ARN of a secret whose text is the value. Where
-the secret is a JSON object, `ARN#key` takes one of its fields, so that a pair of keys can be
-changed in one step. A composition root calls `resolve` once, when its process starts; that is the
-once per cold start that AWS advises, and why a changed secret needs new processes.
+A setting `NAME` may be given as `NAME_ARN`, the ARN of a secret whose text is the value. If the
+secret is a JSON object, `ARN#key` takes one of its fields, so that a pair of keys can be changed in
+one step. A composition root calls `resolve` when its process starts: once per cold start, as AWS
+advises. A changed secret therefore needs new processes.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def resolve(
     """Replace every setting given by reference by its value.
 
     Args:
-        environment: variable names to texts, the process's own for example.
-        fetch: gives the text of the secret with an ARN, and raises `SettingError`; AWS Secrets
-            Manager where none is given. It is called once for each ARN.
+        environment: variable names to texts, such as the process's own.
+        fetch: returns the text of the secret with an ARN, or raises `SettingError`; by default
+            AWS Secrets Manager. It is called once for each ARN.
 
     Returns:
         The same variables, with `NAME` for each `NAME_ARN` that belongs to a setting.
@@ -61,7 +61,7 @@ def _field(text: str, key: str) -> str:
     try:
         document = json.loads(text)
     except ValueError:
-        # The parser's own error would carry the secret along.
+        # The parser's own error contains the secret.
         raise SettingError("the secret is not JSON, yet one of its fields is asked for") from None
     value = document.get(key) if isinstance(document, dict) else None
     if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Settings: one frozen object, read from a mapping, every wrong value named.
+"""Settings: one frozen object, read from a mapping; an invalid value is reported by its name.
 
 The names are the original application's (`SECRET_KEY`, `DATABASE_URL`, `AWS_S3_*` …). A secret
 may be given as the ARN of an AWS Secrets Manager secret instead (`SECRET_KEY_ARN`), see
@@ -50,186 +50,197 @@ def _setting(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings; what is optional and not given is None or its default."""
+    """All settings; an optional one that is not set is None or its default."""
 
     secret_key: bytes | None = _setting(
-        "SECRET_KEY", "key of the HMAC that signs requests", key, None, secret=True
+        "SECRET_KEY", "key that clients sign requests with (HMAC-SHA256)", key, None, secret=True
     )
     secret_key_previous: bytes | None = _setting(
-        "SECRET_KEY_PREVIOUS", "the key before it, accepted too", key, None, secret=True
+        "SECRET_KEY_PREVIOUS",
+        "previous key, accepted as well while keys rotate",
+        key,
+        None,
+        secret=True,
     )
     database_url: str | None = _setting(
         "DATABASE_URL",
-        "PostgreSQL, the ledger",
+        "URL of PostgreSQL, which holds the ledger",
         url("postgresql", "postgres"),
         None,
         secret=True,
     )
     rabbitmq_url: str | None = _setting(
-        "RABBITMQ_URL", "RabbitMQ, the queue", url("amqp", "amqps"), None, secret=True
+        "RABBITMQ_URL", "URL of RabbitMQ, the queue", url("amqp", "amqps"), None, secret=True
     )
     memcached_url: tuple[str, int] | None = _setting(
-        "MEMCACHED_URL", "memcached as host:port, for rate limits", host_port("memcached"), None
+        "MEMCACHED_URL",
+        "host:port of memcached, which counts for the rate limits",
+        host_port("memcached"),
+        None,
     )
     storage_path: str | None = _setting(
-        "STORAGE_PATH", "folder in which the files end", folder, None
+        "STORAGE_PATH", "folder the files are written to", folder, None
     )
     source: str = _setting(
-        "SOURCE", "where objects come from: s3 or nasa", one_of("s3", "nasa"), "s3"
+        "SOURCE", "where objects are downloaded from: s3 or nasa", one_of("s3", "nasa"), "s3"
     )
     bucket: str | None = _setting("AWS_S3_BUCKET_NAME", "the client's bucket", bucket_name, None)
     s3_access_key_id: str | None = _setting(
-        "AWS_S3_ACCESS_KEY_ID", "access key; without it boto3's usual chain", default=None
+        "AWS_S3_ACCESS_KEY_ID",
+        "access key; without it, boto3's credential chain is used",
+        default=None,
     )
     s3_secret_access_key: str | None = _setting(
-        "AWS_S3_SECRET_ACCESS_KEY", "its secret", default=None, secret=True
+        "AWS_S3_SECRET_ACCESS_KEY", "secret of the access key", default=None, secret=True
     )
     s3_region: str | None = _setting("AWS_S3_REGION_NAME", "the bucket's region", default=None)
     s3_endpoint: str | None = _setting(
-        "AWS_ENDPOINT_URL_S3", "an S3 server other than AWS", url("http", "https"), None
+        "AWS_ENDPOINT_URL_S3", "URL of an S3 server other than AWS", url("http", "https"), None
     )
     localstack_host: str | None = _setting(
         "LOCALSTACK_HOST",
-        "LocalStack, used where no endpoint is given",
+        "host of LocalStack, used if no endpoint is set",
         host_maybe_port,
         None,
     )
     nasa_api_url: str = _setting(
         "NASA_API_URL",
-        "Mars photos API of the demo source",
+        "Mars photos API, the demo source",
         url("http", "https"),
         "https://api.nasa.gov/mars-photos/api/v1/rovers/curiosity/photos",
     )
-    nasa_api_key: str = _setting("NASA_API_KEY", "its key", default="DEMO_KEY", secret=True)
+    nasa_api_key: str = _setting(
+        "NASA_API_KEY", "key of the Mars photos API", default="DEMO_KEY", secret=True
+    )
     max_body_bytes: int = _setting(
-        "MAX_BODY_BYTES", "largest request body", whole(1), 65_536, shown="65536"
+        "MAX_BODY_BYTES", "largest request body, in bytes", whole(1), 65_536, shown="65536"
     )
     rate_limit_post: RateLimit = _setting(
         "RATE_LIMIT_POST",
-        "POSTs of one signature from one address",
+        "limit of POSTs with one signature from one address",
         RateLimit.parse,
         RateLimit(50, 60),
         shown="50/m",
     )
     rate_limit_client: RateLimit = _setting(
         "RATE_LIMIT_CLIENT",
-        "POSTs from one address",
+        "limit of POSTs from one address",
         RateLimit.parse,
         RateLimit(6_000, 60),
         shown="6000/m",
     )
     rate_limit_get: RateLimit = _setting(
         "RATE_LIMIT_GET",
-        "GETs from one address",
+        "limit of GETs from one address",
         RateLimit.parse,
         RateLimit(50, 60),
         shown="50/m",
     )
     rate_limit_unsigned: RateLimit = _setting(
         "RATE_LIMIT_UNSIGNED",
-        "requests with a missing or wrong signature from one address",
+        "limit of requests with a missing or invalid signature from one address",
         RateLimit.parse,
         RateLimit(50, 60),
         shown="50/m",
     )
     rate_limit_login: RateLimit = _setting(
         "RATE_LIMIT_LOGIN",
-        "tries to log in to the admin from one address",
+        "limit of login attempts to the admin from one address",
         RateLimit.parse,
         RateLimit(10, 60),
         shown="10/m",
     )
     trusted_proxies: tuple[IpNetwork, ...] = _setting(
-        "TRUSTED_PROXIES", "proxies whose X-Forwarded-For counts", networks, ()
+        "TRUSTED_PROXIES", "addresses of proxies whose X-Forwarded-For is trusted", networks, ()
     )
     max_attempts: int = _setting(
-        "MAX_ATTEMPTS", "attempts before an object is failed", whole(1), 8, shown="8"
+        "MAX_ATTEMPTS", "attempts before an object is marked as failed", whole(1), 8, shown="8"
     )
     lease_seconds: int = _setting(
         "LEASE_SECONDS",
-        "a worker that is silent for so long has died",
+        "seconds without a heartbeat before a worker is presumed dead",
         whole(1),
         60,
         shown="60",
     )
     delivery_seconds: int = _setting(
         "DELIVERY_SECONDS",
-        "a row whose message did not arrive for so long is published again",
+        "re-queue a row whose message hasn't arrived after this many seconds",
         whole(0),
         30,
         shown="30",
     )
     missing_object_seconds: int = _setting(
         "MISSING_OBJECT_SECONDS",
-        "an object may become visible for so long after its request",
+        "keep retrying a 404 for this many seconds after the request",
         whole(0),
         300,
         shown="300",
     )
     sync_concurrency: int = _setting(
-        "SYNC_CONCURRENCY", "objects copied at once by one worker", whole(1), 32, shown="32"
+        "SYNC_CONCURRENCY", "objects that one worker downloads at once", whole(1), 32, shown="32"
     )
     prefetch: int = _setting(
         "PREFETCH",
-        "messages that one trigger takes ahead; 0 for two batches",
+        "messages that one trigger prefetches; 0 for two batches",
         whole(0),
         0,
         shown="0",
     )
     source_stall_seconds: int = _setting(
         "SOURCE_STALL_SECONDS",
-        "a download that brings less than 1 KiB a second for so long is ended",
+        "end a download that stays below 1 KiB per second for this many seconds",
         whole(1),
         20,
         shown="20",
     )
     queue_type: str = _setting(
         "QUEUE_TYPE",
-        "RabbitMQ queue type, quorum or classic",
+        "type of the RabbitMQ queues, quorum or classic",
         one_of("quorum", "classic"),
         "quorum",
     )
     admin_user: str = _setting("ADMIN_USER", "login name of the admin", default="root")
     admin_password_hash: str | None = _setting(
         "ADMIN_PASSWORD_HASH",
-        "salted hash of the admin's password, made by `./sync hash-password`",
+        "salted hash of the admin's password, from `./sync hash-password`",
         default=None,
         secret=True,
     )
     admin_session_key: bytes | None = _setting(
         "ADMIN_SESSION_KEY",
-        "secret that signs the admin's sessions; without it SECRET_KEY does",
+        "key that signs the admin's sessions; without it, SECRET_KEY is used",
         key,
         None,
         secret=True,
     )
     media_accel: bool = _setting(
         "MEDIA_ACCEL",
-        "1 where nginx sends the admin's files (X-Accel-Redirect)",
+        "1 if nginx sends the admin's files (X-Accel-Redirect)",
         flag,
         default=False,
         shown="0",
     )
     local_run: bool = _setting(
         "LOCAL_RUN",
-        "1 in a local run, set by its commands: the default password will do",
+        "set to 1 by the local commands: allows the default password",
         flag,
         default=False,
         shown="0",
     )
     log_level: str = _setting(
         "LOG_LEVEL",
-        "DEBUG, INFO, WARNING or ERROR",
+        "lowest level that is logged: DEBUG, INFO, WARNING or ERROR",
         one_of("DEBUG", "INFO", "WARNING", "ERROR"),
         "INFO",
     )
     on_lambda: bool = _setting(
-        "AWS_LAMBDA_FUNCTION_NAME", "set by AWS Lambda, never by hand", bool, default=False
+        "AWS_LAMBDA_FUNCTION_NAME", "set by AWS Lambda, never by you", bool, default=False
     )
 
     @classmethod
     def from_mapping(cls, environment: Mapping[str, str]) -> Self:
-        """Read the settings; an empty value counts as not given.
+        """Read the settings; an empty value counts as not set.
 
         Args:
             environment: variable names to texts.
@@ -250,10 +261,10 @@ class Settings:
         return cls(**values)
 
     def require_long_keys(self) -> None:
-        """Make sure that nothing that signs can be guessed, where others reach the service.
+        """Make sure that no key can be guessed, if others can reach the service.
 
         Raises:
-            SettingError: outside a local run one is shorter than `KEY_BYTES`.
+            SettingError: a key is shorter than `KEY_BYTES`, and this is not a local run.
         """
         if self.local_run:
             return
@@ -279,7 +290,7 @@ class Settings:
 
 
 def needed(value: T | None, name: str) -> T:
-    """Return a setting that must be there.
+    """Return a setting that is required.
 
     Raises:
         SettingError: it is not set.

@@ -1,4 +1,4 @@
-"""Which address a request came from, when proxies stand between."""
+"""Which address a request came from, if there are proxies in between."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from shared.config.parsers import IpNetwork
 
 
 def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IpNetwork]) -> str:
-    """Find the client's address.
+    """Return the client's address.
 
-    Each proxy appends the peer it saw to `X-Forwarded-For`, so the list is read from its end for
-    as long as the one who wrote an entry is trusted. A stranger can write anything in front.
+    Each proxy appends its peer's address to `X-Forwarded-For`, so the list is read from its end for
+    as long as the writer of an entry is trusted. A stranger can write anything in front.
 
     ============  =================  ============  ============
     peer          X-Forwarded-For    trusted       client
@@ -31,11 +31,11 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IpNet
     Args:
         peer: the address that connected.
         forwarded_for: the header's value, repeated headers joined by commas.
-        trusted: networks of proxies whose word counts.
+        trusted: networks of proxies whose entries count.
 
     Returns:
-        The address in its shortest form, so that one client has one name; nothing where the
-        peer has no address, on a Unix socket for example.
+        The address in its shortest form, so that one client has one name; empty if the peer has no
+        address, on a Unix socket for example.
     """
     client = _address(peer)
     if client is None:
@@ -56,5 +56,5 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    # A socket for both versions shows an IPv4 peer so (RFC 4291, section 2.5.5.2).
+    # A socket for both versions shows an IPv4 peer in this form (RFC 4291, section 2.5.5.2).
     return getattr(address, "ipv4_mapped", None) or address

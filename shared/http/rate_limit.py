@@ -1,8 +1,8 @@
 """Rate limits over a sliding window.
 
-The window slides by weighing: the count of the fixed window before counts for the part of it that
-the sliding window still covers. Two counters a limit, no list of times, at most a few per cent off
-where requests come unevenly.
+The window slides by weighting: the count of the fixed window before is weighted by the part of it
+that the sliding window still covers. This takes two counters per limit and no list of times, and is
+wrong by a few per cent at most if requests come unevenly.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from shared.errors import CacheUnavailable, TooManyRequests
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """One thing that a limit counts.
+    """What a limit counts.
 
     Attributes:
-        name: of the limit and of whom it counts, ASCII without spaces, such as
-            `get:203.0.113.7`.
-        limit: how many are allowed.
+        name: of the limit and of the client, ASCII without spaces, such as `get:203.0.113.7`.
+        limit: how many requests are allowed.
     """
 
     name: str
@@ -33,16 +32,16 @@ class Limited:
 
 
 def retry_after(limit: RateLimit, current: int, previous: int, elapsed: float) -> int:
-    """Return whether a request is over the limit, and for how long.
+    """Return for how long a request is over the limit.
 
-    With 50 a minute:
+    With 50 per minute:
 
     =======  ========  =======  ================================================
-    current  previous  elapsed  answer
+    current  previous  elapsed  seconds
     =======  ========  =======  ================================================
     50       0         10       0, the fiftieth is within the limit
-    51       0         10       52, when the next window has shed one of this one's 50
-    1        50        0        2, the window before still counts whole
+    51       0         10       52, when one of this window's 50 has slid out
+    1        50        0        2, the window before still counts in full
     1        50        6        0, a tenth of it has slid out
     26       50        30       2, 26 and half of 50
     =======  ========  =======  ================================================
@@ -54,7 +53,7 @@ def retry_after(limit: RateLimit, current: int, previous: int, elapsed: float) -
         elapsed: seconds since this fixed window began.
 
     Returns:
-        0 when the request is allowed, otherwise the whole seconds until one is.
+        0 if the request is allowed, otherwise the whole seconds until one is.
     """
     window = limit.seconds
     if current + previous * (1 - elapsed / window) <= limit.count:
@@ -62,7 +61,7 @@ def retry_after(limit: RateLimit, current: int, previous: int, elapsed: float) -
     if current <= limit.count:
         free_at = window * (1 - (limit.count - current) / previous)
         return max(1, math.ceil(free_at - elapsed))
-    # In the next window this one's requests, the refused one not among them, slide out in turn.
+    # In the next window the requests of this one, without the refused one, slide out in turn.
     free_at = window * (1 - (limit.count - 1) / (current - 1))
     return max(1, math.ceil(window - elapsed + free_at))
 
@@ -71,8 +70,8 @@ class RateLimiter:
     """Counts requests and refuses those over a limit; refused ones do not count.
 
     Args:
-        cache: where the counters are kept. With it unreachable nothing is refused.
-        clock: seconds since the epoch, which all processes agree on.
+        cache: where the counters are kept. While it is unreachable, nothing is refused.
+        clock: seconds since 1970, the same for all processes.
     """
 
     def __init__(self, cache: Cache, clock: Callable[[], float] = time.time) -> None:

@@ -14,27 +14,27 @@ _NO_SIGNATURE = "0" * 64
 
 
 def sign(key: bytes, body: bytes) -> str:
-    """Gives the signature of a body as 64 lower-case hex digits."""
+    """Return the signature of a body as 64 lower-case hex digits."""
     return hmac.new(key, body, hashlib.sha256).hexdigest()
 
 
 def verify(keys: Sequence[bytes], body: bytes, header: str | None) -> bytes:
     """Check the Authorization header of a request.
 
-    Whatever is wrong with a header that is there, the answer is the same and takes the same
-    path: every key is tried, each in constant time.
+    Whatever is wrong with a header, the response is the same and takes the same path: every key is
+    tried, each in constant time.
 
     Args:
         keys: the keys in use; more than one while keys rotate.
         body: the body's raw bytes.
-        header: the header's value, None when it was not sent.
+        header: the header's value, None if it was not sent.
 
     Returns:
         The signature's 32 bytes.
 
     Raises:
         SignatureMissing: there is no header or it is empty.
-        SignatureInvalid: it is not the body's signature under any key.
+        SignatureInvalid: it is not the body's signature by any of the keys.
     """
     if header is None or not header.strip():
         raise SignatureMissing

@@ -1,7 +1,7 @@
-"""What a sync request must look like.
+"""The schema of a sync request.
 
 The body is JSON (RFC 8259) in UTF-8. Duplicate names, which RFC 8259 calls unpredictable, and
-NaN or Infinity, which are no JSON, are refused: two readers must never see two requests in one.
+NaN or Infinity, which are not JSON, are refused: no two readers may read different requests.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shared.storage.object_key import check_key
 
 _RESTRICTED_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&\-^_.+]{0,126}"
 """A media type (RFC 6838, section 4.2: restricted names) with optional parameters (RFC 9110,
-section 5.6.6). It is a header's value one day, so nothing but visible ASCII and blanks."""
+section 5.6.6). It becomes the value of a header, so it is visible ASCII and blanks only."""
 
 _TOKEN = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+"  # noqa: S105
 _MEDIA_TYPE = re.compile(
@@ -27,7 +27,7 @@ _MEDIA_TYPE = re.compile(
 
 
 def _storable(text: str) -> str:
-    """Refuse what no UTF-8 database text can hold."""
+    """Refuse what a database's UTF-8 text cannot hold."""
     if "\x00" in text:
         raise ValueError("must not contain NUL")
     try:
@@ -97,7 +97,7 @@ def parse(body: bytes) -> SyncRequest:
 
     Raises:
         MalformedJson: it is not one JSON object in UTF-8 with unique names.
-        InvalidFields: fields are missing or wrong; each is named with its reason.
+        InvalidFields: fields are missing or invalid; each is named with its reason.
     """
     try:
         document = json.loads(

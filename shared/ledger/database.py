@@ -143,7 +143,7 @@ class Database:
             raise
         if self._outage:
             self._outage = False
-            logger.info("PostgreSQL is back")
+            logger.info("PostgreSQL is reachable again")
         return result
 
     def _take(self) -> extensions.connection | None:
@@ -192,7 +192,7 @@ class Database:
                 connection.close()
             if not self._outage:  # who polls would say it several times a second
                 self._outage = True
-                logger.warning("PostgreSQL unreachable", extra={"reason": str(error).strip()})
+                logger.warning("PostgreSQL is unreachable", extra={"reason": str(error).strip()})
             raise LedgerUnavailable from error
 
 

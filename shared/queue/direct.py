@@ -16,7 +16,7 @@ class DirectQueue(NullQueue):
     """A queue that hands messages to the worker as the event that RabbitMQ's would be.
 
     Args:
-        deliver: hands one `aws:rmq` event to the worker; returns once every row is settled.
+        deliver: passes one `aws:rmq` event to the worker; returns once every row is settled.
         batch_size: messages in one event at most.
         going: asked before each batch; False leaves the rest unpublished.
     """

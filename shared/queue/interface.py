@@ -1,4 +1,4 @@
-"""The queue as the requeue and the worker see it: the interface, and the queue that is not there.
+"""The queue as requeue and the worker use it: the interface, and the queue without a broker.
 
 Ingest does not use it: see `shared.queue.publisher`.
 """
@@ -18,7 +18,9 @@ class Queue(Protocol):
     """The queue `sync` and its dead letters."""
 
     def publish_all(self, messages: Iterable[SyncMessage]) -> set[int]:
-        """Publishes the messages of many rows and wait for the confirms.
+        """Publish the messages of many rows and wait for the publisher confirms.
+
+        A message names a row and is idempotent: publishing it twice does no harm.
 
         Returns:
             The ids of the rows whose messages the broker confirmed to be in the queue.
@@ -35,37 +37,37 @@ class Queue(Protocol):
         """
 
     def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
-        """Puts a message that names no row into the dead-letter queue.
+        """Keep a message that names no row as a dead letter.
 
         Args:
             data: its body.
-            reason: why nobody could read it; becomes the header `reason`.
+            reason: why it is unreadable; becomes the header `reason`.
             headers: its headers, as the event had them.
 
         Raises:
-            QueueUnavailable: it is not safely there.
+            QueueUnavailable: the broker did not confirm it.
         """
 
     def close(self) -> None:
-        """End the connection, if there is one."""
+        """Close the connection, if there is one; safe to repeat."""
 
 
 class NullQueue:
-    """Stands in where there is no broker: the scheduler hands due rows to the worker itself."""
+    """The queue of a process that has no broker and cannot deliver directly: rows stay due."""
 
     def publish_all(self, messages: Iterable[SyncMessage]) -> set[int]:
-        """Publishes nothing, and says so."""
+        """Publish nothing, and return that no row was published."""
         del messages
         return set()
 
     def depth(self) -> int:
-        """Gives zero: nothing waits anywhere."""
+        """Return zero: no message waits anywhere."""
         return 0
 
     def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
-        """Keep the message in the log, since there is no other place for it."""
+        """Keep the message in the log, the only place there is."""
         kept = {k: header_text(v) for k, v in headers.items()}
-        logger.error("Unreadable message", extra={"data": data, "reason": reason, "headers": kept})
+        logger.error("dead letter", extra={"data": data, "reason": reason, "headers": kept})
 
     def close(self) -> None:
         """Do nothing: nothing is open."""

@@ -1,4 +1,4 @@
-"""The queue's message: it names a row of the ledger and carries no truth of its own."""
+"""The queue's message: it names a row of the ledger and carries no data of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REQUEST_ID = "request_id"
 """Header that ties a message to the request which was answered 201; for log lines only."""
 
 MAX_MESSAGE_BYTES = 256
-"""Our bodies have under 30 bytes. What is much longer is nobody's id, and is not even parsed."""
+"""Our bodies have under 30 bytes. What is much longer is not an id, and is not even parsed."""
 
 MAX_ROW_ID = 2**63 - 1
 """The ledger's id is a `bigint`."""
@@ -29,7 +29,7 @@ class SyncMessage:
 
     Attributes:
         row_id: id of the row, from 1 to `MAX_ROW_ID`.
-        request_id: id of the request that recorded it; empty where the message brought none.
+        request_id: id of the request that recorded it; empty if the message has none.
     """
 
     row_id: int
@@ -52,25 +52,25 @@ class SyncMessage:
         Args:
             body: the bytes as they were published.
             headers: the message's headers; a string may be plain or, as AWS's event has it, an
-                object `{"bytes": [...]}`. A header that makes no sense is read as absent, since
-                nothing but log lines depends on one.
+                object `{"bytes": [...]}`. An unreadable header counts as absent, since only log
+                lines depend on it.
 
         Raises:
-            UnreadableMessage: the body names no row; the text says why.
+            UnreadableMessage: the body names no row; the text has the reason.
         """
         request_id = header_text((headers or {}).get(REQUEST_ID))
         return cls(_row_id(body), request_id[:_MAX_REQUEST_ID_LENGTH])
 
 
 def header_text(value: object) -> str:
-    """Read a header's value as text; empty where it is none."""
+    """Return a header's value as text; empty if it is no text."""
     match value:
         case str():
             return value
         case bytes():
             return value.decode(errors="replace")
         case {"bytes": list() as numbers} if all(_is_byte(n) for n in numbers):
-            # The mapping is a Java program, whose bytes have a sign: 0xC3 may come as -61.
+            # The event source mapping is written in Java, where bytes are signed: 0xC3 may be -61.
             return bytes(n & _MAX_UNSIGNED_BYTE for n in numbers).decode(errors="replace")
         case _:
             return ""

@@ -1,7 +1,7 @@
-"""The `aws:rmq` event: what an event source mapping of RabbitMQ hands to a function.
+"""The `aws:rmq` event: what an event source mapping of RabbitMQ passes to a function.
 
 The shape is AWS's (Lambda developer guide, "Using Lambda with Amazon MQ", example RabbitMQ
-event). The local trigger builds it and the worker reads it, so both ends live here. Pure.
+event). The local trigger builds it and the worker reads it, so both ends are here. Pure.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Unreadable:
     """A message that names no row, kept for the dead-letter queue.
 
     Attributes:
-        data: the body; where even its base64 was wrong, the text as it came.
-        reason: why, in a few words.
+        data: the body; if it is not base64, the text as it came.
+        reason: why it names no row, in a few words.
         headers: the message's headers as the event had them.
     """
 
@@ -83,7 +83,7 @@ def build(
     vhost: str = "/",
     arn: str = LOCAL_ARN,
 ) -> dict[str, Any]:
-    """Make the event that hands a batch of deliveries to a function.
+    """Return the event that passes a batch of deliveries to a function.
 
     Args:
         deliveries: the batch, in the queue's order.
@@ -92,7 +92,7 @@ def build(
         arn: what the event names as its source.
 
     Returns:
-        The event, made of nothing but what JSON has.
+        The event, of JSON's types only.
     """
     return {
         "eventSource": "aws:rmq",
@@ -105,7 +105,7 @@ def read(event: Mapping[str, Any]) -> Sequence[SyncMessage | Unreadable]:
     """Read the messages of an event, of all its queues, in order.
 
     Raises:
-        UnreadableMessage: it is no `aws:rmq` event at all.
+        UnreadableMessage: it is not an `aws:rmq` event.
     """
     queues = event.get("rmqMessagesByQueue")
     if not isinstance(queues, dict):
@@ -169,9 +169,9 @@ def _plain(value: object) -> Any:
 
 
 def _timestamp(seconds: int | None) -> str | None:
-    """Writes a time; one that no calendar has, such as a sender's milliseconds, is left out.
+    """Return a time as text; None if it is out of range, such as a sender's milliseconds.
 
-    A message that could not be shown could not be put aside either, and would come for ever.
+    An event that could not be built could not be dead-lettered either, and would come forever.
     """
     try:
         return None if seconds is None else _java_date(seconds)
@@ -180,7 +180,7 @@ def _timestamp(seconds: int | None) -> str | None:
 
 
 def _java_date(seconds: int) -> str:
-    """Write a time as Java's default format does, in English whatever the locale here."""
+    """Return a time in Java's default format, in English whatever the locale here."""
     when = datetime.fromtimestamp(seconds, UTC)
     hour = when.hour % _NOON or _NOON
     half = "AM" if when.hour < _NOON else "PM"

@@ -13,8 +13,8 @@ from tests.blackbox.service import Service
 from tests.conftest import missing
 from tests.helpers.servers import free_port
 
-PATIENCE_SECONDS = 60
-"""A machine that runs all tests at once is slow; nothing waits for so long otherwise."""
+WAIT_SECONDS = 60
+"""A machine that runs all tests at once is slow; otherwise nothing waits for so long."""
 
 FLAGS = (
     "--no-sandbox",
@@ -34,7 +34,7 @@ def chromium() -> Iterator[Browser]:
     program = shutil.which(os.environ.get("CHROMIUM", "chromium"))
     if program is None:
         missing("chromium")
-    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
+    expect.set_options(timeout=WAIT_SECONDS * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         yield browser
@@ -45,7 +45,7 @@ def chromium() -> Iterator[Browser]:
 def running(
     chromium: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Service, str]]:
-    """A running service and the URL of its S3; started once, for nothing in it is shared state."""
+    """A running service and the URL of its S3, started once: tests share no objects."""
     del chromium  # without it there is nothing to start a service for
     s3_port = str(free_port())
     variables = {
@@ -78,19 +78,19 @@ def s3_url(running: tuple[Service, str]) -> str:
 
 @pytest.fixture
 def stranger(chromium: Browser, base: str) -> Iterator[Page]:
-    """A page of a browser that is not logged in; what the page's console complains of fails."""
+    """A page of a browser that is not logged in; errors in its console fail the test."""
     context = chromium.new_context(base_url=base)
-    context.set_default_timeout(PATIENCE_SECONDS * 1000)
+    context.set_default_timeout(WAIT_SECONDS * 1000)
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.on(
         "console",
-        lambda told: complaints.append(told.text) if "Content Security" in told.text else None,
+        lambda message: errors.append(message.text) if "Content Security" in message.text else None,
     )
     yield page
     context.close()
-    assert complaints == []
+    assert errors == []
 
 
 @pytest.fixture
@@ -100,8 +100,8 @@ def page(stranger: Page) -> Page:
     return stranger
 
 
-def log_in(page: Page, password: str = "admin") -> None:  # a local run's own
+def log_in(page: Page, password: str = "admin") -> None:  # the default of a local run
     page.goto("/admin/")
-    page.get_by_label("User").fill("root")
+    page.get_by_label("Username").fill("root")
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()

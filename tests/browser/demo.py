@@ -41,7 +41,7 @@ class Content:
 
 
 def contents() -> list[Content]:
-    """Gives the files: pictures, and one of each kind that a browser may treat in its own way."""
+    """Return the files: images, and one of each kind that a browser treats in its own way."""
     found = [Content(p.name, p.media_type, p.content) for p in pictures()]
     return [
         *found,
@@ -54,14 +54,14 @@ def contents() -> list[Content]:
 
 
 def wide_picture() -> bytes:
-    """Gives a picture three times as wide as previews are."""
+    """Return an image three times as wide as previews are."""
     made = io.BytesIO()
     Image.effect_noise((1800, 900), 60).convert("RGB").save(made, "JPEG")
     return made.getvalue()
 
 
 def fill(url: str, storage: Path) -> None:
-    """Fills a migrated ledger and an empty storage."""
+    """Fill a migrated ledger and an empty storage."""
     ledger = Ledger.at(url)
     try:
         for number in range(4):
@@ -75,21 +75,21 @@ def fill(url: str, storage: Path) -> None:
 
 
 def synced(ledger: Ledger, storage: Path, content: Content, salt: str = "") -> int:
-    """Records an object whose file is in place; gives its row id."""
+    """Record an object whose file is in place; return its row id."""
     row_id = _record(ledger, content.name, content.file_type, salt)
     _sync(ledger, storage, _claim(ledger, row_id), content.content)
     return row_id
 
 
 def failed(ledger: Ledger, name: str, reason: str) -> int:
-    """Records an object that failed at its second attempt; gives its row id."""
+    """Record an object that failed at its second attempt; return its row id."""
     row_id = _record(ledger, name, "image/jpeg")
     _fail(ledger, row_id, reason)
     return row_id
 
 
 def age(url: str) -> None:
-    """Spreads what was filled in over the last days and gives it a past, for the screenshots."""
+    """Spread the objects over the last days and give them a history, for the screenshots."""
     execute(
         url,
         "UPDATE file_sync SET created_at = now() - (SELECT max(id) FROM file_sync) * "
@@ -170,7 +170,7 @@ def _fail(ledger: Ledger, row_id: int, reason: str) -> None:
 
 
 def _pdf() -> bytes:
-    """Gives the smallest PDF that viewers open: one page with a line of text."""
+    """Return the smallest PDF that viewers open: one page with a line of text."""
     drawing = b"BT /F1 24 Tf 72 720 Td (Report) Tj ET"
     font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
     objects = [

@@ -1,4 +1,4 @@
-"""Takes a screenshot of each page of the admin: `python -m tests.browser.screenshots FOLDER`."""
+"""Take a screenshot of each page of the admin: `python -m tests.browser.screenshots FOLDER`."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from local.servers.postgres import PostgresServer, embedded_binaries
 from shared.ledger.migrate import migrate
 from tests.browser import demo
 from tests.browser.conftest import FLAGS, log_in
+from tests.browser.steps import LIST
 from tests.helpers.servers import free_port
 
 ROOT = Path(__file__).parents[2]
-LIST = "/admin/sync/filesync/"
 LOOKS = {
     "light": {"viewport": {"width": 1280, "height": 860}},
     "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
 }
-COLOURS = 200
-"""Flat colours and few of them: a third of the bytes, and no difference to be seen. Chosen by how
+COLORS = 200
+"""Flat colors and few of them: a third of the bytes, and no difference to be seen. Chosen by how
 far apart they are, for the few green and red pixels matter as much as the many grey ones."""
 
 CHOICE = Image.Quantize.MAXCOVERAGE
 
 
 def main(folder: Path) -> None:
-    """Fills a ledger of its own, serves the admin over it, and takes the pictures."""
+    """Fill a ledger of its own, serve the admin over it, and take the screenshots."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="screenshots-") as kept:
         home = Path(kept)
@@ -60,7 +60,7 @@ def _serve(home: Path, url: str, folder: Path) -> None:
         "PORT": str(port),
         "DATA_DIR": str(home / "data"),
         "DATABASE_URL": url,
-        "STORAGE_PATH": "storage",  # no folder of this machine is to be seen
+        "STORAGE_PATH": "storage",  # shows no folder of this machine
         "SECRET_KEY": "screenshots",
         "LOCAL_RUN": "1",
         "RATE_LIMIT_LOGIN": "off",
@@ -104,11 +104,11 @@ def _look(browser: Browser, url: str, folder: Path, look: str) -> None:
 
 
 def _wait(page: Page) -> None:
-    """Opens the login page, once the server answers."""
+    """Open the login page, once the server answers."""
     for _ in range(100):
         try:
             page.goto("/admin/login/")
-        except Error as error:  # a refused connection is told by its text alone
+        except Error as error:  # only the text tells a refused connection
             if "ERR_CONNECTION_REFUSED" not in str(error):
                 raise
             page.wait_for_timeout(100)
@@ -119,7 +119,7 @@ def _wait(page: Page) -> None:
 
 def _save(page: Page, file: Path, *, whole: bool = False) -> None:
     taken = Image.open(io.BytesIO(page.screenshot(full_page=whole)))
-    taken.convert("RGB").quantize(COLOURS, CHOICE, dither=Image.Dither.NONE).save(
+    taken.convert("RGB").quantize(COLORS, CHOICE, dither=Image.Dither.NONE).save(
         file, optimize=True
     )
 

@@ -1,4 +1,4 @@
-"""What the browser tests do again and again."""
+"""Steps that many browser tests take."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from playwright.sync_api import Page, expect
 from local.environment import BUCKET
 from local.servers.s3 import S3_LOGIN
 from tests.blackbox.service import Service, payload
-from tests.browser.conftest import PATIENCE_SECONDS
+from tests.browser.conftest import WAIT_SECONDS
 from tests.helpers.waiting import until as until_in_time
 
 LIST = "/admin/sync/filesync/"
 
-until = partial(until_in_time, seconds=PATIENCE_SECONDS)
+until = partial(until_in_time, seconds=WAIT_SECONDS)
 
 
 def put(s3_url: str, key: str, content: bytes, file_type: str) -> None:
@@ -36,7 +36,7 @@ def sync(service: Service, name: str, file_type: str = "image/jpeg") -> None:
 
 
 def waiting(service: Service) -> int:
-    """Gives the number of objects that are neither synced nor failed."""
+    """Return the number of objects that are neither synced nor failed."""
     counts = service.get("/sync/?detail=1").document
     found: int = counts["queued_objects_count"] - counts["failed_objects_count"]
     return found
@@ -46,7 +46,7 @@ def open_object(page: Page, name: str, state: str = "synced") -> None:
     def shown() -> bool:
         page.goto(LIST)
         page.get_by_label("Search").fill(name)
-        page.get_by_role("button", name="Show").click()
+        page.get_by_role("button", name="Apply").click()
         return rows.count() > 0
 
     rows = page.locator("tbody tr").filter(has_text=name.rpartition("/")[2])

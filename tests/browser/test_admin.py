@@ -14,18 +14,19 @@ from tests.browser.conftest import log_in
 from tests.browser.steps import LIST, open_object, put, sync, until
 
 HEAVIEST = 100_000
+"""Bytes of a page with all that it loads."""
 
 
-def test_nobody_gets_in_with_a_wrong_password(stranger: Page) -> None:
+def test_a_wrong_password_does_not_log_in(stranger: Page) -> None:
     log_in(stranger, "wrong")
-    expect(stranger.get_by_role("alert")).to_have_text("Wrong user or password.")
+    expect(stranger.get_by_role("alert")).to_have_text("Wrong username or password")
     stranger.goto(LIST)
     expect(stranger.get_by_role("heading", level=1)).to_have_text("Log in")
 
 
 def test_a_login_leads_to_the_page_asked_for_and_a_logout_ends_it(stranger: Page) -> None:
     stranger.goto(LIST)
-    stranger.get_by_label("User").fill("root")
+    stranger.get_by_label("Username").fill("root")
     stranger.get_by_label("Password").fill("admin")
     stranger.keyboard.press("Enter")
     expect(stranger.get_by_role("heading", level=1)).to_have_text("Files")
@@ -35,7 +36,7 @@ def test_a_login_leads_to_the_page_asked_for_and_a_logout_ends_it(stranger: Page
     expect(stranger.get_by_role("heading", level=1)).to_have_text("Log in")
 
 
-def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(page: Page) -> None:
+def test_scripts_and_other_sites_cannot_read_the_session_cookie(page: Page) -> None:
     (cookie,) = page.context.cookies()
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Strict"
@@ -51,11 +52,11 @@ def test_the_list_shows_searches_and_filters(page: Page, service: Service) -> No
     until(lambda: thumbnail.evaluate("image => image.complete && image.naturalWidth") == 80)
     page.get_by_label("Search").fill("picture-0")
     page.get_by_label("Type").select_option("image/png")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Apply").click()
     expect(page.locator("tbody tr").filter(has_text="picture-03.png")).not_to_have_count(0)
     expect(page.locator("tbody tr").filter(has_text="picture-01.jpg")).to_have_count(0)
     page.get_by_role("navigation", name="State").get_by_role("link", name="Failed").click()
-    expect(page.get_by_role("cell", name="No object matches")).to_be_visible()
+    expect(page.get_by_role("cell", name="No matching files")).to_be_visible()
 
 
 def test_a_preview_is_the_very_file(page: Page, service: Service) -> None:
@@ -83,7 +84,7 @@ def test_a_failed_object_is_retried_until_it_is_synced(
     expect(page.get_by_text("The object does not exist").first).to_be_visible()
     put(s3_url, name, content, "text/plain")
     page.get_by_role("button", name="Retry").click()
-    expect(page.get_by_role("status")).to_contain_text("1 of 1 put back in the queue")
+    expect(page.get_by_role("status")).to_contain_text("1 of 1 queued for retry")
     until((service.storage / name).is_file)
     until(lambda: service.counts()[1] == 0)  # the ledger follows the file
     open_object(page, name)
@@ -96,21 +97,21 @@ def test_a_reload_does_not_act_again(page: Page, service: Service) -> None:
     assert service.post(payload(name)).status == 201
     open_object(page, name, "failed")
     page.get_by_role("button", name="Retry").click()
-    expect(page.get_by_role("status")).to_contain_text("1 of 1 put back in the queue")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.method))
+    expect(page.get_by_role("status")).to_contain_text("1 of 1 queued for retry")
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.method))
     page.reload()
     expect(page.get_by_role("status")).to_have_count(0)
-    assert set(asked) == {"GET"}
+    assert set(requested) == {"GET"}
 
 
-def test_sorting_leaves_nobody_out(page: Page, service: Service) -> None:
+def test_sorting_leaves_no_object_out(page: Page, service: Service) -> None:
     sync(service, "picture-02.jpg")
     assert service.post(payload("sorted/nowhere.jpg")).status == 201
     open_object(page, "sorted/nowhere.jpg", "failed")
     page.goto(LIST)
     everything = page.locator("tbody tr").count()
-    for column in ("Size", "Synced", "Tries", "File name", "Created"):
+    for column in ("Size", "Synced", "Attempts", "File name", "Created"):
         for direction in ("descending", "ascending"):
             page.get_by_role("columnheader", name=column).get_by_role("link").click()
             header = page.get_by_role("columnheader", name=column)
@@ -126,7 +127,7 @@ def test_the_dashboard_names_every_server(page: Page) -> None:
     page.goto("/admin/")
     servers = page.get_by_role("region", name="Servers")
     for name in ("Database", "Cache", "S3"):
-        # "Answers37.1 ms" has an S3 in it as well.
+        # "OKS3" and "Answers37.1 ms" read as S3, too.
         line = servers.get_by_role("listitem").filter(has=page.get_by_text(name, exact=True))
         expect(line).not_to_contain_text("down")
         expect(line).to_contain_text("ms")
@@ -137,14 +138,14 @@ def test_verify_tells_a_changed_file_from_an_unchanged_one(page: Page, service: 
     sync(service, "picture-05.jpg")
     open_object(page, "picture-04.jpg")
     page.get_by_role("button", name="Verify now").click()
-    expect(page.get_by_role("status")).to_contain_text("1 of 1 match")
+    expect(page.get_by_role("status")).to_contain_text("The file matches the original")
     (service.storage / "picture-05.jpg").write_bytes(b"something else")
     page.goto(f"{LIST}?q=picture-0")
     for name in ("picture-04.jpg", "picture-05.jpg"):
         page.get_by_role("checkbox", name=f"Select {name}").first.check()
     page.get_by_role("button", name="Verify now").click()
     report = page.get_by_role("status")
-    expect(report).to_contain_text("1 of 2 match")
+    expect(report).to_contain_text("1 of 2 files match the originals")
     expect(report.get_by_role("listitem").filter(has_text="picture-05.jpg")).to_contain_text(
         "differs"
     )
@@ -184,7 +185,7 @@ def test_a_name_never_runs(page: Page, service: Service, name: str, file_type: s
         ("page.html", "text/html", b"<script>alert(1)</script>"),
     ],
 )
-def test_what_could_run_is_only_saved(
+def test_a_file_that_could_run_is_only_saved(
     page: Page, service: Service, s3_url: str, name: str, file_type: str, content: bytes
 ) -> None:
     put(s3_url, name, content, file_type)
@@ -231,7 +232,7 @@ def test_pages_are_accessible(page: Page, service: Service, look: str) -> None:
 def test_the_keyboard_reaches_everything(page: Page) -> None:
     page.goto(LIST)
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
     page.keyboard.press("Tab")
@@ -247,7 +248,7 @@ def test_pages_are_light_and_do_not_jump(page: Page, service: Service) -> None:
     for path in (*PAGES, f"{LIST}3/change/"):
         page.goto(path)
         page.wait_for_load_state("networkidle")
-        # Whether from the cache or not: what somebody loads who comes for the first time.
+        # From the cache or not: what a first visit loads.
         weight = page.evaluate(
             "[...performance.getEntriesByType('navigation'),"
             " ...performance.getEntriesByType('resource')]"
@@ -268,10 +269,10 @@ def test_the_dashboard_refreshes_itself_until_paused(page: Page) -> None:
     with page.expect_response("**/admin/live/"):
         page.clock.run_for(10_500)
     page.get_by_role("button", name="Pause refresh").click()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     page.clock.run_for(60_000)
-    assert asked == []
+    assert requested == []
     page.get_by_role("button", name="Resume refresh").click()
     with page.expect_response("**/admin/live/"):
         page.clock.run_for(10_500)
@@ -287,5 +288,5 @@ def test_without_scripts_everything_but_the_refresh_works(page: Page, service: S
     quiet.goto(f"{LIST}?q=picture-08")
     quiet.get_by_role("checkbox", name="Select picture-08.jpg").first.check()
     quiet.get_by_role("button", name="Verify now").click()
-    expect(quiet.get_by_role("status")).to_contain_text("1 of 1 match")
+    expect(quiet.get_by_role("status")).to_contain_text("The file matches the original")
     plain.close()

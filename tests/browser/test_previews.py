@@ -35,7 +35,7 @@ new Promise((done, fail) => {
   draw();
 })
 """
-"""Half a second of film, made by the browser itself."""
+"""Half a second of video, recorded by the browser itself."""
 
 
 def test_a_film_plays_in_its_place(page: Page, service: Service, s3_url: str) -> None:
@@ -45,7 +45,7 @@ def test_a_film_plays_in_its_place(page: Page, service: Service, s3_url: str) ->
     open_object(page, "films/half a second.webm")
     film = page.locator("video")
     until(lambda: film.evaluate("film => film.videoWidth") == 64)
-    film.evaluate("film => { film.play() }")  # what comes of it is waited for below
+    film.evaluate("film => { film.play() }")  # its effect is waited for below
     until(lambda: film.evaluate("film => film.ended || film.currentTime > 0.2"))
     page.get_by_role("link", name="Open the full file").click()
     page.wait_for_url("**/media/**")
@@ -74,19 +74,19 @@ def test_a_text_is_shown_from_its_beginning(page: Page, service: Service, s3_url
     open_object(page, "long.txt")
     shown = page.locator("pre").text_content() or ""
     assert content.startswith(shown.rstrip("\N{REPLACEMENT CHARACTER}"))
-    expect(page.get_by_text("The first 16.4 kB of")).to_be_visible()
+    expect(page.get_by_text("First 16.4 kB of")).to_be_visible()
     box, card = page.locator("pre").bounding_box(), page.locator(".preview").bounding_box()
     assert box
     assert card
     assert box["width"] == card["width"]
 
 
-def test_a_broken_picture_is_said_so(page: Page, service: Service, s3_url: str) -> None:
+def test_a_broken_image_leaves_type_and_size(page: Page, service: Service, s3_url: str) -> None:
     for name, content in (("broken-small.jpg", b"no"), ("broken-large.jpg", bytes(70_000))):
         put(s3_url, name, content, "image/jpeg")
         sync(service, name)
         open_object(page, name)
-        expect(page.get_by_text("The picture cannot be shown")).to_be_visible()
+        expect(page.get_by_text("Can't show this image")).to_be_visible()
         expect(page.get_by_role("img", name="Preview of")).to_have_count(0)
 
 
@@ -100,7 +100,7 @@ def test_other_files_show_type_and_size(page: Page, service: Service, s3_url: st
     expect(page.get_by_text("1.5 kB (1\N{NARROW NO-BREAK SPACE}500 bytes)")).to_be_visible()
 
 
-def test_a_picture_is_shown_600_pixels_wide(page: Page, service: Service, s3_url: str) -> None:
+def test_an_image_is_shown_600_pixels_wide(page: Page, service: Service, s3_url: str) -> None:
     put(s3_url, "wide.jpg", demo.wide_picture(), "image/jpeg")
     sync(service, "wide.jpg")
     open_object(page, "wide.jpg")

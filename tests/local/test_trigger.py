@@ -296,7 +296,7 @@ def test_a_lost_connection_only_delays(
         thread.join(20)
     assert queue.depth() == 0
     said = [r.getMessage() for r in caplog.records if "RabbitMQ" in r.getMessage()]
-    assert said == ["RabbitMQ is away", "RabbitMQ is back"]
+    assert said == ["RabbitMQ is unreachable", "RabbitMQ is reachable again"]
     assert not [r for r in caplog.records if r.exc_info]
 
 
@@ -351,4 +351,6 @@ def test_a_broker_that_is_away_is_said_in_one_line_however_often_it_is_tried(
             trigger.terminate()
     assert trigger.wait(30) == 0, (tmp_path / "log").read_text()
     said = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
-    assert [line["message"] for line in said if line["level"] != "INFO"] == ["RabbitMQ is away"]
+    assert [line["message"] for line in said if line["level"] != "INFO"] == [
+        "RabbitMQ is unreachable"
+    ]

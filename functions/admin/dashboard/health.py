@@ -38,10 +38,14 @@ class HealthChecks:
     Args:
         probes: for each server's name, what asks it and returns its answer in words; it raises
             `ServiceError` if the server does not answer.
+        seconds: how long to wait for all of them.
     """
 
-    def __init__(self, probes: Mapping[str, Callable[[], str]]) -> None:
+    def __init__(
+        self, probes: Mapping[str, Callable[[], str]], seconds: float = PROBE_SECONDS
+    ) -> None:
         self._probes = probes
+        self._seconds = seconds
         # One thread for each, kept: a connection belongs to its thread.
         self._threads = ThreadPoolExecutor(max(1, len(probes)), "health")
 
@@ -50,14 +54,14 @@ class HealthChecks:
         started = [
             (name, self._threads.submit(_timed, probe)) for name, probe in self._probes.items()
         ]
-        deadline = time.monotonic() + PROBE_SECONDS
+        deadline = time.monotonic() + self._seconds
         found = []
         for name, future in started:
             try:
                 ok, detail, seconds = future.result(max(0.0, deadline - time.monotonic()))
             except TimeoutError:
                 future.cancel()
-                ok, detail, seconds = False, "No response in time", PROBE_SECONDS
+                ok, detail, seconds = False, "No response in time", self._seconds
             found.append(Health(name, ok, detail, seconds * MILLISECONDS))
         return found
 

@@ -48,7 +48,7 @@ KEPT = 256
 
 
 class Thumbnails:
-    """Makes thumbnails and keep the latest.
+    """Thumbnails of synced images, the latest kept in memory.
 
     Args:
         records: tells names, types and digests.

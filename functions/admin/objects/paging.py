@@ -1,4 +1,4 @@
-"""Pages of the list, read from the ledger."""
+"""Paging: the pages of the list, read from the ledger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functions.admin.objects.listing import Listing
 from functions.admin.objects.search import CANDIDATES, Term
 from functions.admin.objects.sorting import Cursor, Part, SortOrder
-from functions.admin.records import record
+from functions.admin.records import ObjectSummary, record
 from functions.admin.row_id import LARGEST_ID
 from shared.ledger.database import Database
 from shared.ledger.rows import State
@@ -32,23 +32,6 @@ FEW_IDS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """One line of the list; size and digest are None unless the object is synced."""
-
-    id: int
-    file_name: str
-    file_type: str
-    state: State
-    attempts: int
-    created_at: datetime
-    queued_at: datetime
-    synced_at: datetime | None
-    size_bytes: int | None
-    sha256: bytes | None
-    last_error: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """A page of the list.
 
@@ -59,14 +42,14 @@ class Page:
         cut: the search matched more than `CANDIDATES` objects.
     """
 
-    rows: list[Summary]
+    rows: list[ObjectSummary]
     before: Cursor | None
     after: Cursor | None
     cut: bool = False
 
 
 class Paging:
-    """Reads pages.
+    """The list, page by page.
 
     Args:
         database: with the admin's queries.
@@ -90,7 +73,7 @@ class Paging:
         read = _Reading(self._database, listing, self._few_of_type, self._few_ids)
         numbers = range(len(listing.parts))
         cursor = listing.cursor
-        rows: list[tuple[int, Summary]] = []
+        rows: list[tuple[int, ObjectSummary]] = []
         for number in reversed(numbers) if listing.backward else numbers:
             place = cursor if cursor and cursor.part == number else None
             passed = cursor and place is None and (number > cursor.part) == listing.backward
@@ -126,7 +109,7 @@ class _Reading:
         self._few_of_type = few_of_type
         self._rare: dict[State | None, bool] = {}
 
-    def rows(self, part: Part, cursor: Cursor | None, most: int) -> list[Summary]:
+    def rows(self, part: Part, cursor: Cursor | None, most: int) -> list[ObjectSummary]:
         """Return the rows of a part after a place in it."""
         if (
             part.order is not SortOrder.NAME
@@ -152,7 +135,7 @@ class _Reading:
 
     def _select(
         self, part: Part, cursor: Cursor | None, most: int, *, settled: bool = False
-    ) -> list[Summary]:
+    ) -> list[ObjectSummary]:
         listing = self._listing
         descending = self._descending
         first_id, last_id = self._first_id, self._last_id
@@ -182,7 +165,7 @@ class _Reading:
             cursor_moment=cursor.moment if cursor else None,
             most=most,
         )
-        return [record(Summary, row) for row in found]
+        return [record(ObjectSummary, row) for row in found]
 
     def _fetched(self, part: Part) -> bool:
         if part.order is SortOrder.CREATED:
@@ -227,7 +210,7 @@ class _Reading:
         return int(row.id)
 
 
-def _cursor(listing: Listing, part: int, row: Summary) -> Cursor:
+def _cursor(listing: Listing, part: int, row: ObjectSummary) -> Cursor:
     match listing.parts[part].order:
         case SortOrder.CREATED:
             return Cursor(row.id, part)

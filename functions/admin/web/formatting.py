@@ -4,8 +4,8 @@ from __future__ import annotations
 
 KILO = 1000
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-HUNDRED = 99.95
-"""From here on one decimal would be a fourth digit."""
+ROUNDED_TO_100 = 99.95
+"""From here on a decimal would be a fourth digit."""
 
 PRECISE_SECONDS = 10
 """Shorter spans are shown in hundredths of a second."""
@@ -20,7 +20,7 @@ def size(number: float) -> str:
     while value >= KILO - 0.5 and power < len(UNITS) - 1:
         value /= KILO
         power += 1
-    digits = 0 if power == 0 or value >= HUNDRED else 1
+    digits = 0 if power == 0 or value >= ROUNDED_TO_100 else 1
     text = f"{value:.{digits}f}"
     return f"{text.removesuffix('.0')} {UNITS[power]}"
 

@@ -23,7 +23,7 @@ SESSION_SECONDS = 12 * 3600
 """How long a session lasts after its login."""
 
 SID_BYTES = 18
-"""Random bytes of a session's id: more than the 128 bits that nobody guesses."""
+"""Random bytes of a session's id: more than the 128 bits that no one guesses."""
 
 
 class _Signer(Signer):
@@ -39,7 +39,7 @@ class Session:
 
     Attributes:
         user: who logged in, "" before a login.
-        sid: random, new with each login, so that nobody can plant a session beforehand.
+        sid: random, new with each login, so that no session can be planted beforehand.
         expires: Unix time in whole seconds.
     """
 

@@ -26,21 +26,22 @@ from shared.queue.rabbitmq.topology import publication
 logger = logging.getLogger(__name__)
 
 BACKLOG = 10_000
-"""Announcements waiting or unconfirmed, about 3 MB; beyond them rows are left to requeue."""
+"""Messages waiting or unconfirmed, about 3 MB; beyond that, rows are left to requeue."""
 
 PAUSE = 0.01
-"""Seconds between two sends while there is much to send. An idle publisher sends at once."""
+"""Seconds between two sends while messages keep coming. An idle publisher sends at once."""
 
 QUIET = 10.0
-"""Seconds between two log lines about lost announcements."""
+"""Seconds between two log lines about lost messages."""
 
 
 class BackgroundPublisher:
-    """Sends what waits in one go; loses, rather than waits, while the broker is away.
+    """Sends all waiting messages together; drops them, rather than wait, while the broker is away.
 
-    Threads that announce only append to a deque. The publisher wakes up by itself every `pause`
-    while there is traffic, so that a burst costs no wake-up for each message; the first one after
-    a silence wakes it. Nothing connects before the first announcement, so that a process may fork.
+    Threads that publish only append to a deque. The publisher wakes up by itself every `pause`
+    while there is traffic, so that a burst costs no wake-up for each message; the first message
+    after a quiet time wakes it. Nothing connects before the first message, so that a process may
+    fork.
 
     Args:
         url: of the broker.
@@ -63,7 +64,7 @@ class BackgroundPublisher:
         self._wall_clock = wall_clock
         self._waiting: deque[SyncMessage] = deque()
         self._confirms: Confirms[int] = Confirms()
-        self._loop: IOLoop  # made with the thread: it holds sockets
+        self._loop: IOLoop  # created with the thread: it holds sockets
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._counting = threading.Lock()
@@ -71,14 +72,14 @@ class BackgroundPublisher:
         self._closing = False
         self._link: Link | None = None
         self._channel: Channel | None = None
-        self._tries = 0
+        self._failures = 0
         self._outage = False
         self._confirmed = 0
         self._lost: Counter[str] = Counter()
-        self._said_at = -QUIET
+        self._logged_at = -QUIET
 
     def publish(self, row_id: int, request_id: str) -> None:
-        """Hand a row to the publisher; see `Publisher.publish`."""
+        """Hand a row's message to the thread; see `Publisher.publish`."""
         if self._closing:
             self._lose("closed", 1)
             return
@@ -94,7 +95,13 @@ class BackgroundPublisher:
 
     def close(self, timeout: float) -> None:
         """Send what waits and end the thread; see `Publisher.close`."""
-        self._closing = True
+        closed, self._closing = self._closing, True
+        self._end(timeout)
+        counts = self.counts()
+        if counts.published and not closed:
+            logger.info("publisher closed", extra=counts.fields())
+
+    def _end(self, timeout: float) -> None:
         with self._starting:
             thread = self._thread
         if thread is None or not thread.is_alive():
@@ -118,7 +125,7 @@ class BackgroundPublisher:
                 self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
                 self._thread.start()
 
-    # Everything below runs in the publisher's own thread.
+    # Everything below runs in the thread.
 
     def _run(self) -> None:
         self._connect()
@@ -132,7 +139,7 @@ class BackgroundPublisher:
             self._link = Link(self._parameters, self._loop, self)
 
     def on_ready(self, channel: Channel) -> None:
-        """The channel is open: ask for confirms, send what waits."""
+        """Ask for publisher confirms on the open channel, then send what waits."""
         channel.add_on_return_callback(self._on_returned)
         channel.confirm_delivery(
             self._on_settled, callback=lambda _frame: self._on_confirming(channel)
@@ -141,14 +148,14 @@ class BackgroundPublisher:
     def _on_confirming(self, channel: Channel) -> None:
         self._confirms = Confirms()
         self._channel = channel
-        self._tries = 0
+        self._failures = 0
         if self._outage:
             self._outage = False
-            logger.info("RabbitMQ is back", extra={"lost": dict(self._lost)})
+            logger.info("RabbitMQ is reachable again", extra={"lost": dict(self._lost)})
         self._flush()
 
     def on_lost(self, error: QueueUnavailable) -> None:
-        """The link is gone: what was in flight is left to requeue."""
+        """Leave what was in flight to requeue, and connect again after the back-off."""
         self._channel = None
         self._link = None
         self._asleep = False
@@ -157,15 +164,15 @@ class BackgroundPublisher:
             self._lose("closed", self._forget())
             self._loop.stop()
             return
-        if self._tries:  # the broker did not come back at once: nobody waits for it
+        if self._failures:  # the broker did not come back at once: nothing waits for it
             self._lose("broker away", self._forget())
         if not self._outage:
             self._outage = True
             logger.warning(
-                "RabbitMQ is away: rows are left to requeue", extra={"reason": str(error)}
+                "RabbitMQ is unreachable, rows are left to requeue", extra={"reason": str(error)}
             )
-        self._loop.call_later(pause(self._tries, random.random()), self._connect)
-        self._tries += 1
+        self._loop.call_later(pause(self._failures, random.random()), self._connect)
+        self._failures += 1
 
     def _forget(self) -> int:
         count = len(self._waiting)
@@ -174,7 +181,7 @@ class BackgroundPublisher:
         return count
 
     def _flush(self) -> None:
-        """Send what waits; comes back after the pause until there is nothing to send."""
+        """Send what waits, and again after each pause until there is nothing to send."""
         if self._channel is None or self._link is None:
             return
         count = min(len(self._waiting), self._backlog - len(self._confirms))
@@ -196,7 +203,7 @@ class BackgroundPublisher:
             self._loop.call_later(self._pause, self._flush)
             return
         self._asleep = True
-        if self._waiting and self._asleep:  # announced between the look and the sleep
+        if self._waiting and self._asleep:  # appended between the check and the sleep
             self._asleep = False
             self._loop.call_later(0, self._flush)
 
@@ -212,14 +219,14 @@ class BackgroundPublisher:
             self._finish_if_done()
 
     def _on_returned(self, *_message: Any) -> None:
-        # The broker confirms a message that it returns, right after.
+        # The broker confirms a message that it returns, right after returning it.
         self._confirmed -= 1
         self._lose("unroutable", 1)
 
     def _finish(self) -> None:
         self._flush()
         self._finish_if_done()
-        if self._link is None:  # between two tries to connect
+        if self._link is None:  # between two attempts to connect
             self._stop()
 
     def _finish_if_done(self) -> None:
@@ -242,7 +249,7 @@ class BackgroundPublisher:
         now = time.monotonic()
         with self._counting:
             self._lost[reason] += count
-            if self._outage or now - self._said_at < QUIET:  # an outage has its own line
+            if self._outage or now - self._logged_at < QUIET:  # an outage has its own line
                 return
-            self._said_at = now
-        logger.warning("Announcements lost: requeue delivers", extra={"lost": dict(self._lost)})
+            self._logged_at = now
+        logger.warning("messages lost, requeue delivers", extra={"lost": dict(self._lost)})

@@ -1,4 +1,4 @@
-"""How long to wait before connecting again. Pure."""
+"""Back-off: how long to wait before connecting again. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ LONGEST_SECONDS = 5.0
 
 
 def pause(failures: int, chance: float) -> float:
-    """Return the seconds to wait after so many failures in a row.
+    """Return the seconds to wait after this many failures in a row.
 
     ========  ===============
     failures  seconds
@@ -19,8 +19,8 @@ def pause(failures: int, chance: float) -> float:
     ========  ===============
 
     Args:
-        failures: tries that failed since the connection last stood.
-        chance: evenly spread from 0 to 1, so that many clients do not come back as one.
+        failures: attempts that failed since the last open connection.
+        chance: a random number from 0 to 1, so that many clients do not come back at once.
     """
     longest = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures, 30))
     return longest * (1 + chance) / 2

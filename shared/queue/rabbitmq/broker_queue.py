@@ -1,4 +1,4 @@
-"""The queue as the scheduled requeue and the worker use it, and how it comes to be."""
+"""The queue as requeue and the worker use it, on a RabbitMQ broker, and its declaration."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from shared.queue.rabbitmq.session import Session
 from shared.queue.rabbitmq.topology import DEAD, QUEUE, arguments, dead_letter, publication
 
 TIMEOUT = 10.0
-"""Seconds for one call; requeue runs each minute, and a worker has a batch to get on with."""
+"""Seconds for one call; requeue runs each minute, and a worker has a batch to continue."""
 
 CHUNK = 1_000
-"""Messages in flight at once; their frames are some 200 bytes each."""
+"""Messages in flight at once; their frames are about 200 bytes each."""
 
 
 class BrokerQueue:
@@ -59,18 +59,18 @@ class BrokerQueue:
         return confirmed
 
     def depth(self) -> int:
-        """Counts the messages that wait; see `Queue.depth`."""
+        """Count the messages that wait; see `Queue.depth`."""
         with self._turn:
             return self._session.depth(QUEUE)
 
     def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
-        """Puts a message aside; see `Queue.dead_letter`."""
+        """Keep a message as a dead letter; see `Queue.dead_letter`."""
         with self._turn:
             if not self._session.publish([dead_letter(data, reason, headers, self._wall_clock())]):
                 raise QueueUnavailable(f"{DEAD} is missing or refused the message")
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection; see `Queue.close`."""
         with self._turn:
             self._session.close()
 
@@ -85,7 +85,7 @@ def declare(url: str, queue_type: str, *, timeout: float = TIMEOUT) -> None:
 
     Raises:
         QueueUnavailable: the broker is unreachable.
-        SettingError: a queue is there with other properties, which RabbitMQ cannot change.
+        SettingError: a queue exists with other properties, which RabbitMQ cannot change.
     """
     session = Session(url, timeout=timeout)
     try:

@@ -1,4 +1,4 @@
-"""Which published messages the broker has not settled yet. Pure."""
+"""Publisher confirms: which published messages the broker has not settled yet. Pure."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ T = TypeVar("T")
 class Confirms(Generic[T]):
     """The messages in flight on one channel in confirm mode.
 
-    The broker settles by delivery tag, one by one or all up to a tag at once, and singles may
-    come out of order (RabbitMQ guide, "Consumer Acknowledgements and Publisher Confirms"). Tags
+    The broker settles by delivery tag, one by one or all up to a tag at once, and single ones may
+    be out of order (RabbitMQ guide, "Consumer Acknowledgements and Publisher Confirms"). Tags
     count the channel's publishes, from 1.
     """
 
     def __init__(self) -> None:
         self._last = 0
-        self._flying: dict[int, T] = {}  # in order of the tags
+        self._in_flight: dict[int, T] = {}  # in the order of the tags
 
     def __len__(self) -> int:
-        """Tells how many messages are in flight."""
-        return len(self._flying)
+        """Return how many messages are in flight."""
+        return len(self._in_flight)
 
     def sent(self, item: T) -> None:
-        """Note that the channel's next message went out."""
+        """Note that the channel's next message was sent."""
         self._last += 1
-        self._flying[self._last] = item
+        self._in_flight[self._last] = item
 
     def settle(self, tag: int, *, multiple: bool) -> list[T]:
-        """Take what a confirm is about out of flight.
+        """Remove what a confirm settles, and return it.
 
         Args:
             tag: the confirm's delivery tag.
-            multiple: whether it is about every message up to that tag.
+            multiple: whether it settles every message up to that tag.
         """
         if not multiple:
-            return [self._flying.pop(tag)] if tag in self._flying else []
+            return [self._in_flight.pop(tag)] if tag in self._in_flight else []
         settled = []
-        for flying in list(self._flying):
-            if flying > tag:
+        for number in list(self._in_flight):
+            if number > tag:
                 break
-            settled.append(self._flying.pop(flying))
+            settled.append(self._in_flight.pop(number))
         return settled
 
     def drain(self) -> list[T]:
-        """Take everything out of flight, as when the connection is lost."""
-        items = list(self._flying.values())
-        self._flying.clear()
+        """Remove everything, as when the connection is lost, and return it."""
+        items = list(self._in_flight.values())
+        self._in_flight.clear()
         return items

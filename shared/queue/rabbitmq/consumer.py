@@ -40,7 +40,7 @@ _PROPERTIES = (
 
 
 class Tag(NamedTuple):
-    """A delivery's name, good for as long as its connection stands.
+    """Names a delivery, for as long as its connection is open.
 
     Attributes:
         connection: counts the consumer's connections.
@@ -52,17 +52,17 @@ class Tag(NamedTuple):
 
 
 class Receiver(Protocol):
-    """Who is handed the messages, in the consumer's thread."""
+    """Receives the messages, in the consumer's thread."""
 
     def on_delivery(self, tag: Tag, delivery: Delivery) -> None:
-        """A message came."""
+        """Take a message."""
 
     def on_reset(self) -> None:
-        """The connection is lost: every message not yet settled goes back to the queue."""
+        """Forget every message not yet settled: the connection is lost, they are queued again."""
 
 
 class Consumer:
-    """Consume the queue `sync`; runs an event loop in the thread that calls `run`.
+    """Consumes the queue `sync`, on an event loop in the thread that calls `run`.
 
     Every method but `call_soon` belongs to that thread.
 
@@ -70,7 +70,7 @@ class Consumer:
         url: of the broker.
         receiver: gets the messages.
         prefetch: messages that may be handed over and not yet settled.
-        chance: evenly spread from 0 to 1.
+        chance: returns numbers from 0 to 1, evenly distributed.
     """
 
     def __init__(
@@ -101,31 +101,31 @@ class Consumer:
         return str(self._parameters.virtual_host)
 
     def run(self) -> None:
-        """Consumes until `stop`; connects for as long as it takes."""
+        """Consume until `stop`; connect again whenever the connection is lost."""
         self._connect()
         self._loop.start()
         self._loop.close()
 
     def call_soon(self, call: Callable[[], None]) -> None:
-        """Have something called in the consumer's thread; the one method for other threads."""
+        """Call something in the consumer's thread; the only method for other threads."""
         self._loop.add_callback_threadsafe(call)
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> None:
-        """Has something called after so many seconds."""
+        """Call something after this many seconds."""
         self._loop.call_later(seconds, call)
 
     def ack(self, tag: Tag) -> None:
-        """Settles this message and all before it as done."""
+        """Acknowledge this message and all before it."""
         self._settle(tag, lambda c: c.basic_ack(tag.number, multiple=True))
 
     def requeue(self, tag: Tag, *, multiple: bool) -> None:
-        """Gives this message back to the queue, and with `multiple` all unsettled before it."""
+        """Return this message to the queue, and with `multiple` all unsettled ones before it."""
         self._settle(tag, lambda c: c.basic_nack(tag.number, multiple=multiple, requeue=True))
 
     def cancel(self) -> None:
-        """Ask the broker for no more messages; some may still be under way.
+        """Ask the broker for no more messages; some may still arrive.
 
-        From now on a lost connection is not made anew: nothing could be settled on it.
+        From now on a lost connection is not opened again: nothing could be settled on it.
         """
         self._cancelled = True
         if self._channel:
@@ -133,7 +133,7 @@ class Consumer:
             self._guarded(lambda: channel.basic_cancel(consumer_tag))
 
     def stop(self) -> None:
-        """Close the connection, which gives back what is unsettled, and end `run`."""
+        """Close the connection, which returns what is unsettled to the queue, and end `run`."""
         self._stopping = True
         self._channel = None
         if self._link:
@@ -143,7 +143,7 @@ class Consumer:
             self._loop.stop()
 
     def on_ready(self, channel: Channel) -> None:
-        """The channel is open: set the prefetch, then consume."""
+        """Set the prefetch on the open channel, then consume."""
         channel.add_on_cancel_callback(self._on_cancelled)
         channel.basic_qos(
             prefetch_count=self._prefetch,
@@ -151,7 +151,7 @@ class Consumer:
         )
 
     def on_lost(self, error: QueueUnavailable) -> None:
-        """The link is gone: say it once, and try again until it is back."""
+        """Log the first failure of an outage, and connect again after the back-off."""
         self._channel = None
         self._link = None
         if self._stopping:
@@ -159,7 +159,7 @@ class Consumer:
             return
         if not self._away:
             self._away = True
-            logger.warning("RabbitMQ is away", extra={"reason": str(error)})
+            logger.warning("RabbitMQ is unreachable", extra={"reason": str(error)})
         self._receiver.on_reset()
         if self._cancelled:
             return
@@ -190,7 +190,7 @@ class Consumer:
         self._failures = 0
         if self._away:
             self._away = False
-            logger.info("RabbitMQ is back")
+            logger.info("RabbitMQ is reachable again")
 
     def _on_cancelled(self, _frame: Any) -> None:
         # The queue was deleted, or its leader moved (RabbitMQ guide, "Consumer Cancellation

@@ -1,4 +1,4 @@
-"""What pika raises, as an error of this service. The one place where they are translated."""
+"""What pika raises, as an error of this service: the one place where it is translated."""
 
 from __future__ import annotations
 
@@ -18,17 +18,21 @@ from pika.exceptions import (
 from shared.errors import QueueUnavailable
 
 FAILURES = (AMQPError, AMQPConnectorException, ChannelError, ReentrancyError, OSError)
-"""Everything that pika raises by itself, and what the socket below it raises."""
+"""Everything that pika raises by itself, and what its socket raises."""
 
 
 def unavailable(failure: BaseException | str) -> QueueUnavailable:
-    """Gives the error that tells of a failure, in one line and without the URL's password."""
+    """Return the error that describes a failure, in one line and without the URL's password."""
     return QueueUnavailable(failure if isinstance(failure, str) else _line(_innermost(failure)))
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn whatever pika raises in its block into `QueueUnavailable`."""
+    """Translate what pika raises in its block.
+
+    Raises:
+        QueueUnavailable: pika or its socket failed.
+    """
     try:
         yield
     except FAILURES as error:
@@ -36,7 +40,7 @@ def translated() -> Iterator[None]:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """Unwrap what pika's connection workflow wraps around the reason."""
+    """Return the reason that pika's connection workflow wraps."""
     while True:
         inner = getattr(error, "exception", None)
         if inner is None and (several := getattr(error, "exceptions", None)):

@@ -16,30 +16,31 @@ from shared.errors import QueueUnavailable, SettingError
 from shared.queue.rabbitmq.failures import FAILURES, unavailable
 
 HEARTBEAT = 30
-"""Seconds of silence after which both sides hold a connection for dead."""
+"""Seconds without a sign of life after which both sides presume a connection dead."""
 
 CONNECT_TIMEOUT = 5.0
-"""Replies and confirms of a broker that works come within milliseconds."""
+"""Seconds to connect. A broker that works replies and confirms within milliseconds."""
 
 BLOCKED_TIMEOUT = 30.0
-"""A broker short of memory or disk stops reading from publishers; waiting longer helps nobody."""
+"""Seconds that a broker short of memory or disk may stop reading from publishers; waiting longer
+does not help."""
 
 GOODBYE = 0.5
-"""Seconds that closing in an orderly way may take; a broker that hangs must not hold up an exit."""
+"""Seconds that closing in an orderly way may take; a broker that hangs must not delay an exit."""
 
-# pika logs a traceback or several lines for each try to connect. Every failure reaches our own
-# code too, which says it in one line.
+# pika logs a traceback or several lines for each attempt to connect. Every failure reaches our own
+# code too, which logs it in one line.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
 class LinkOwner(Protocol):
-    """Who is told what becomes of a link."""
+    """Is called when a link opens or is lost."""
 
     def on_ready(self, channel: Channel) -> None:
-        """The channel is open."""
+        """Use the channel, which is open."""
 
     def on_lost(self, error: QueueUnavailable) -> None:
-        """The link is gone, or never came to be. Told once for each link."""
+        """Note that the link is lost or could not open; called once for each link."""
 
 
 def parameters(
@@ -53,7 +54,7 @@ def parameters(
         timeout: seconds that connecting may take.
 
     Raises:
-        SettingError: it is not one.
+        SettingError: it is none.
     """
     try:
         found = pika.URLParameters(url)
@@ -72,16 +73,16 @@ def parameters(
 class _Connection(pika.SelectConnection):
     """A connection that can send many frames in one system call, and be closed at any time.
 
-    pika calls `send` for each frame, three a message. Each call also gives up the interpreter
-    lock, which the threads that answer requests then keep for a while. One call for all frames of
-    64 messages took 15 µs a message instead of 28.
+    pika calls `send` for each frame, three per message. Each call also releases the interpreter
+    lock, which the threads that answer requests then hold for a while. One call for all frames of
+    64 messages took 15 µs per message instead of 28.
     """
 
     _held: list[bytes] | None = None
 
     def _on_connection_workflow_done(self, conn_or_exc: Any) -> None:
-        # Closed while a broker does not answer its handshake, pika 1.4.4 passes the class of the
-        # error instead of one, takes it for a connection and fails an assertion of its own.
+        # If closed while a broker does not answer the handshake, pika 1.4.4 passes the class of the
+        # error instead of an instance, takes it for a connection and fails its own assertion.
         aborted = isinstance(conn_or_exc, type)
         super()._on_connection_workflow_done(conn_or_exc() if aborted else conn_or_exc)
 
@@ -104,7 +105,13 @@ class _Connection(pika.SelectConnection):
 
 
 class Link:
-    """Connects at once; tells its owner when the channel is ready and when all is lost."""
+    """Connects at once; calls its owner when the channel is open and when the connection is lost.
+
+    Args:
+        url: the broker's, see `parameters`.
+        loop: the I/O loop, which the caller runs.
+        owner: is called.
+    """
 
     def __init__(self, url: pika.URLParameters, loop: IOLoop, owner: LinkOwner) -> None:
         self._owner: LinkOwner | None = owner
@@ -118,7 +125,7 @@ class Link:
         )
 
     def close(self) -> None:
-        """Close the connection in an orderly way; the owner is told `on_lost` when it is done."""
+        """Close the connection in an orderly way; `on_lost` is called when it is closed."""
         try:
             self._connection.close()
         except FAILURES as error:  # it was closing or closed already
@@ -137,7 +144,7 @@ class Link:
             self._owner.on_ready(channel)
 
     def _on_channel_closed(self, _channel: Channel, reason: Exception) -> None:
-        # A channel closed by the broker says what was wrong; the connection has no use any more.
+        # The broker closes a channel with a reason; without its channel the connection is useless.
         if isinstance(reason, ChannelClosedByBroker) and self._reason is None:
             self._reason = unavailable(reason)
             self.close()

@@ -1,7 +1,7 @@
 """RabbitMQ for a caller that waits: every step ends within its time limit.
 
-pika's own `BlockingConnection` has no limit on the wait for a confirm, and sends one message at a
-time. So this drives the same link as the background publisher, in the caller's thread.
+pika's own `BlockingConnection` has no limit on the wait for a publisher confirm, and sends one
+message at a time. So this runs the same link as the background publisher, in the caller's thread.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
 from shared.queue.rabbitmq.topology import Publication
 
 HEARTBEAT = 300
-"""The session's loop runs only while somebody waits, so its connection is often silent for
-minutes, or frozen with its Lambda sandbox. The broker drops it after twice this many seconds."""
+"""The session's loop runs only while a caller waits, so its connection is often silent for minutes,
+or frozen with Lambda's execution environment. The broker drops it after twice as many seconds."""
 
 
 class Session:
-    """A connection kept between uses, made when it is needed, made anew once when it had died.
+    """A connection kept between uses, opened when needed, and opened again once if it was lost.
 
     Not safe for several threads at once.
 
@@ -38,8 +38,8 @@ class Session:
     def __init__(
         self, url: str, *, timeout: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        # pika's own limit comes later than ours: of two that give up at once, one would leave the
-        # socket to the other.
+        # pika's own limit is later than ours: if both gave up at once, each would leave the socket
+        # for the other to close.
         self._parameters = parameters(url, heartbeat=HEARTBEAT, timeout=timeout + GOODBYE)
         self._timeout = timeout
         self._clock = clock
@@ -49,26 +49,26 @@ class Session:
         self._error: QueueUnavailable | None = None
         self._confirms: Confirms[str] = Confirms()
         self._returned: set[str] = set()
-        self._taken: set[str] = set()
+        self._accepted: set[str] = set()
         self._ends = 0.0
 
     def publish(self, publications: Sequence[Publication]) -> set[str]:
         """Publish messages and wait for the broker to take charge of them.
 
-        A message may go out twice where the connection broke. Who publishes must not mind.
+        A message may be sent twice if the connection broke: messages must be idempotent.
 
         Returns:
-            The message ids that are in a queue and confirmed. What is missing was refused, or no
-            queue was there for it.
+            The message ids that are in a queue and confirmed. A missing one was refused, or there
+            was no queue for it.
 
         Raises:
             QueueUnavailable: not all of them were settled in time.
         """
-        confirmed: set[str] = self._once_more(lambda: self._publish(publications))
+        confirmed: set[str] = self._with_retry(lambda: self._publish(publications))
         return confirmed
 
     def depth(self, queue: str) -> int:
-        """Counts the messages that wait in a queue.
+        """Count the messages that wait in a queue.
 
         Raises:
             QueueUnavailable: the broker is unreachable or has no such queue.
@@ -78,18 +78,18 @@ class Session:
         )
 
     def ask(self, method: Callable[[Channel, Callable[[Any], None]], object]) -> Any:
-        """Calls one method of the channel that the broker replies to, and return the reply.
+        """Call one method of the channel that the broker replies to, and return the reply.
 
         Args:
-            method: is given the channel and the callback for the reply.
+            method: called with the channel and the callback for the reply.
 
         Raises:
             QueueUnavailable: the broker is unreachable or refused.
         """
-        return self._once_more(lambda: self._ask(method))
+        return self._with_retry(lambda: self._ask(method))
 
     def close(self) -> None:
-        """End the connection, if there is one."""
+        """Close the connection, if there is one; the next use opens another."""
         link, loop, self._link, self._channel = self._link, self._loop, None, None
         if link and loop:
             if self._error is None:
@@ -100,19 +100,19 @@ class Session:
         self._loop = None
 
     def on_ready(self, channel: Channel) -> None:
-        """The channel is open: ask for confirms."""
+        """Ask for publisher confirms on the open channel."""
         channel.add_on_return_callback(self._on_returned)
         channel.confirm_delivery(
             self._on_settled, callback=lambda _frame: self._on_confirming(channel)
         )
 
     def on_lost(self, error: QueueUnavailable) -> None:
-        """The link is gone: whoever waits is told."""
+        """Wake the waiting caller with the error."""
         self._error = error
         self._channel = None
         self._wake()
 
-    def _once_more(self, use: Callable[[], Any]) -> Any:
+    def _with_retry(self, use: Callable[[], Any]) -> Any:
         kept = self._channel is not None
         self._ends = self._clock() + self._timeout
         try:
@@ -121,7 +121,7 @@ class Session:
         except QueueUnavailable:
             died = self._error is not None
             self.close()
-            if not (kept and died):  # a fresh connection would fare no better, nor a slow broker
+            if not (kept and died):  # a new connection would do no better, nor would a slow broker
                 raise
         try:
             with translated():
@@ -133,13 +133,13 @@ class Session:
     def _publish(self, publications: Sequence[Publication]) -> set[str]:
         channel, link = self._open()
         self._returned = set()
-        self._taken = set()
+        self._accepted = set()
         with link.one_write():
             for publication in publications:
                 publication.send(channel)
                 self._confirms.sent(str(publication.properties.message_id))
         self._wait(lambda: not self._confirms)
-        return self._taken - self._returned
+        return self._accepted - self._returned
 
     def _ask(self, method: Callable[[Channel, Callable[[Any], None]], object]) -> Any:
         channel, _ = self._open()
@@ -189,7 +189,7 @@ class Session:
         method = frame.method
         settled = self._confirms.settle(method.delivery_tag, multiple=method.multiple)
         if method.NAME == "Basic.Ack":
-            self._taken.update(settled)
+            self._accepted.update(settled)
         self._wake()
 
     def _on_returned(self, _channel: Any, _method: Any, properties: Any, _body: bytes) -> None:

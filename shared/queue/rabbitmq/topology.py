@@ -1,4 +1,4 @@
-"""The queues, and how a message is laid into one."""
+"""The queues, and the messages that are published to them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ REASON = "reason"
 """Header of a dead letter: why it is one."""
 
 DELIVERY_LIMIT = 10_000
-"""RabbitMQ 4 drops a message of a quorum queue after 20 redeliveries unless told otherwise. A
-batch that meets a database that is down is handed back every 8 s at most, so 10,000 are nearly a
-day; what reaches them is dead-lettered, not dropped, and its row is published again."""
+"""RabbitMQ 4 drops a message of a quorum queue after 20 redeliveries by default. A batch that finds
+the database down is returned every 8 s at most, so 10,000 redeliveries take nearly a day; a message
+that reaches the limit is dead-lettered, not dropped, and its row is published again."""
 
 _PERSISTENT = 2
 
@@ -37,7 +37,7 @@ def arguments(queue: str, queue_type: str) -> dict[str, object]:
     """
     found: dict[str, object] = {"x-queue-type": queue_type}
     if queue == QUEUE:
-        # Through the default exchange, which routes by the queue's name: no exchange to look after.
+        # Through the default exchange, which routes by the queue's name: no exchange to maintain.
         found |= {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": DEAD}
         if queue_type == "quorum":
             found["x-delivery-limit"] = DELIVERY_LIMIT
@@ -46,11 +46,11 @@ def arguments(queue: str, queue_type: str) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A message ready to go out.
+    """A message that is ready to be sent.
 
     Attributes:
         key: the name of its queue; the default exchange routes by it.
-        properties: with a `message_id`, by which a returned message is known again.
+        properties: with a `message_id`, which identifies a returned message.
     """
 
     key: str
@@ -58,12 +58,12 @@ class Publication:
     properties: pika.BasicProperties
 
     def send(self, channel: Channel) -> None:
-        """Publishes it, mandatory: without a queue for it, it comes back."""
+        """Publish it as mandatory: without a queue for it, the broker returns it."""
         channel.basic_publish("", self.key, self.body, self.properties, mandatory=True)
 
 
 def publication(message: SyncMessage, now: float) -> Publication:
-    """Prepare the message that asks for a row.
+    """Return the message that names a row.
 
     Args:
         message: the row's.
@@ -80,12 +80,12 @@ def publication(message: SyncMessage, now: float) -> Publication:
 
 
 def dead_letter(data: bytes, reason: str, headers: Mapping[str, object], now: float) -> Publication:
-    """Prepare the dead letter of what names no row.
+    """Return the dead letter of a message that names no row.
 
     Args:
         data: the body as it came.
-        reason: why nobody could read it.
-        headers: its headers; a value that is no string or whole number goes as text.
+        reason: why it is unreadable.
+        headers: its headers; a value that is neither a string nor a whole number becomes text.
         now: seconds since 1970.
     """
     kept = {k: _kept(v) for k, v in headers.items()}
@@ -99,7 +99,7 @@ def dead_letter(data: bytes, reason: str, headers: Mapping[str, object], now: fl
 
 
 def _kept(value: object) -> str | int:
-    """Return a header's value as pika can write it: it knows no float, and 64 bits of a number."""
+    """Return a header's value as pika can write it: no floats, and numbers of 64 bits only."""
     match value:
         case int() if -(2**63) <= value < 2**63:
             return value

@@ -20,7 +20,7 @@ from shared.ledger.ledger import Ledger
 from tests.browser import demo
 from tests.functions.admin.hashes import cheap_hash
 
-LIST = addresses.LIST.url()
+LIST = "/admin/sync/filesync/"
 HASH = cheap_hash("correct")
 DEFAULT = cheap_hash("admin")
 NAME = "folder ü/100% #1?.jpg"

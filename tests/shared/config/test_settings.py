@@ -179,13 +179,11 @@ def test_several_hosts_of_a_database_are_its_driver_s_affair() -> None:
 
 def test_white_space_around_a_value_is_no_part_of_it() -> None:
     settings = Settings.from_mapping(
-        {"DATABASE_URL": " postgresql://h/d\n", "MAX_ATTEMPTS": "5\r\n", "SECRET_KEY": " \n"},
-        ["DATABASE_URL"],
+        {"DATABASE_URL": " postgresql://h/d\n", "MAX_ATTEMPTS": "5\r\n", "SECRET_KEY": " \n"}
     )
     assert (settings.database_url, settings.max_attempts) == ("postgresql://h/d", 5)
     assert settings.secret_key is None
-    with pytest.raises(SettingError, match=r"DATABASE_URL is not set$"):
-        Settings.from_mapping({"DATABASE_URL": " \n"}, ["DATABASE_URL"])
+    assert Settings.from_mapping({"DATABASE_URL": " \n"}).database_url is None
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS", "ADMIN_SESSION_KEY"])
@@ -199,10 +197,9 @@ def test_a_short_key_is_refused_outside_a_local_run(name: str) -> None:
 
 
 def test_a_missing_variable_is_named() -> None:
-    with pytest.raises(SettingError, match=r"SECRET_KEY is not set$"):
-        Settings.from_mapping({"DATABASE_URL": "postgresql://h/d"}, ["DATABASE_URL", "SECRET_KEY"])
-    with pytest.raises(SettingError, match=r"SECRET_KEY is not set$"):
-        Settings.from_mapping({"SECRET_KEY": ""}, ["SECRET_KEY"])
+    for given in ({}, {"SECRET_KEY": ""}, {"SECRET_KEY_PREVIOUS": "old"}):
+        with pytest.raises(SettingError, match=r"SECRET_KEY is not set$"):
+            _ = Settings.from_mapping(given).signing_keys
     with pytest.raises(SettingError, match="STORAGE_PATH is not set"):
         needed(None, "STORAGE_PATH")
     assert needed("x", "STORAGE_PATH") == "x"

@@ -197,7 +197,7 @@ def test_an_outage_is_said_once_when_it_begins_and_once_when_it_ends(
         assert pid(database) == pid(database)
         database.close()
     said = [r.getMessage() for r in caplog.records if r.name == "shared.ledger.database"]
-    assert said == ["PostgreSQL unreachable", "PostgreSQL is back"]
+    assert said == ["PostgreSQL is unreachable", "PostgreSQL is reachable again"]
 
 
 def test_a_database_that_does_not_exist_is_no_ledger(url: str, queries: Path) -> None:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.admin.objects.listing import Listing
-from functions.admin.objects.paging import PAGE_ROWS, Page, Paging, Summary
+from functions.admin.objects.paging import PAGE_ROWS, Page, Paging
 from functions.admin.objects.search import CANDIDATES
 from functions.admin.objects.sorting import SORTABLE
-from functions.admin.records import QUERIES, Records
+from functions.admin.records import QUERIES, ObjectSummary, Records
 from shared.ledger.database import Database
 from shared.ledger.rows import State
 from tests.functions.admin.filled import FILL, ROWS
@@ -34,7 +34,7 @@ def ids(page: Page) -> list[int]:
     return [row.id for row in page.rows]
 
 
-def walk(pages: Paging, query: dict[str, str]) -> list[Summary]:
+def walk(pages: Paging, query: dict[str, str]) -> list[ObjectSummary]:
     """Return the rows of all pages, and make sure that the way back shows the same ones."""
     page = pages.page(Listing.from_query(query))
     found = [page]
@@ -50,7 +50,7 @@ def walk(pages: Paging, query: dict[str, str]) -> list[Summary]:
     return [row for page in found for row in page.rows]
 
 
-def value(row: Summary, sort: str) -> object:
+def value(row: ObjectSummary, sort: str) -> object:
     return {
         "created": row.id,
         "name": row.file_name.encode(),

@@ -150,7 +150,10 @@ def test_the_background_announcer_comes_back_and_says_so_once(
         publisher.close(10)
         assert queue.depth() == publisher.counts().confirmed
     said = [r.getMessage() for r in caplog.records if "RabbitMQ" in r.getMessage()]
-    assert said == ["RabbitMQ is away: rows are left to requeue", "RabbitMQ is back"]
+    assert said == [
+        "RabbitMQ is unreachable, rows are left to requeue",
+        "RabbitMQ is reachable again",
+    ]
     assert not [r for r in caplog.records if r.exc_info]
 
 

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from functions.admin.objects.actions import VERIFY_SECONDS, Actions
+from functions.admin.records import QUERIES, Records
+from shared.ledger.database import Database
+from shared.ledger.ledger import Ledger
+from shared.storage.reading import StoredFiles
+from tests.browser import demo
+
+
+@pytest.fixture
+def ledger(database_url: str) -> Iterator[Ledger]:
+    ledger = Ledger.at(database_url)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def records(database_url: str) -> Iterator[Records]:
+    database = Database(database_url, QUERIES)
+    yield Records(database)
+    database.close()
+
+
+@pytest.fixture
+def actions(records: Records, ledger: Ledger, tmp_path: Path) -> Actions:
+    return Actions(records, ledger, StoredFiles(str(tmp_path)))
+
+
+def synced(ledger: Ledger, storage: Path, name: str, salt: str = "", content: bytes = b"x") -> int:
+    return demo.synced(ledger, storage, demo.Content(name, "image/jpeg", content), salt)
+
+
+def test_only_failed_objects_are_retried(actions: Actions, ledger: Ledger, tmp_path: Path) -> None:
+    failed = demo.failed(ledger, "a", "gone")
+    done = synced(ledger, tmp_path, "b")
+    report = actions.retry([failed, done], "root")
+    assert (report.title, report.ok) == ("1 of 2 queued for retry", False)
+    assert [line.message for line in report.lines] == [
+        "queued for retry",
+        "skipped: already synced",
+    ]
+    again = actions.retry([failed], "root")
+    assert (again.title, again.ok) == ("0 of 1 queued for retry", False)
+    assert again.lines[0].message == "skipped: already queued"
+
+
+def test_one_files_verdict_is_the_title(actions: Actions, ledger: Ledger, tmp_path: Path) -> None:
+    row_id = synced(ledger, tmp_path, "a")
+    file = tmp_path / "a"
+
+    def title() -> tuple[str, str, bool]:
+        report = actions.verify([row_id], "root")
+        return report.title, report.lines[0].message, report.ok
+
+    assert title() == ("The file matches the original", "OK", True)
+    file.write_bytes(b"y")
+    assert title() == (
+        "The file differs from the original", "differs from the original", False
+    )  # fmt: skip
+    file.unlink()
+    assert title() == ("The file is missing", "is missing", False)
+    file.mkdir()
+    assert title() == ("The file can't be read", "can't be read", False)
+    later = synced(ledger, tmp_path / "elsewhere", "a", "later", b"z")
+    file.rmdir()
+    file.write_bytes(b"z")
+    assert title()[0] == f"The file was replaced by object {later}"
+
+
+def test_files_that_no_time_is_left_for_are_not_checked(
+    records: Records, ledger: Ledger, tmp_path: Path
+) -> None:
+    row_ids = [synced(ledger, tmp_path, name) for name in "ab"]
+    # Begins, asks before the first file and in it, then finds the time over.
+    seconds = itertools.chain([0.0, 0.0, 0.0], itertools.repeat(VERIFY_SECONDS))
+    actions = Actions(records, ledger, StoredFiles(str(tmp_path)), lambda: next(seconds))
+    report = actions.verify(row_ids, "root")
+    assert report.title == "1 of 2 files match the originals"
+    assert [line.message.partition(":")[0] for line in report.lines] == ["OK", "was not checked"]
+
+
+def test_nothing_selected_is_reported(actions: Actions) -> None:
+    for report in (actions.retry([], "root"), actions.verify([], "root")):
+        assert (report.title, report.ok, report.lines) == ("Nothing selected", False, ())
