@@ -9,8 +9,16 @@ from shared.config.settings import Settings
 LOCAL = (
     ("PORT", "port clients connect to", "27000"),
     ("HOST", "IP address to listen on; 0.0.0.0 for all interfaces", "127.0.0.1"),
-    ("WORKERS", "processes that answer HTTP; 1 without memcached, as each would count limits by itself", "2"),
-    ("THREADS", "threads per process that run functions; by default 32 shared by the processes", "16"),
+    (
+        "WORKERS",
+        "processes that answer HTTP; 1 without memcached, as each counts limits itself",
+        "2",
+    ),
+    (
+        "THREADS",
+        "threads of each process that run functions; by default 32 in all",
+        "16",
+    ),
     ("TRIGGERS", "processes that copy what RabbitMQ publishes", "2"),
     ("DATA_DIR", "folder for everything that a local run keeps", ".local"),
     ("SCHEDULE_SECONDS", "seconds between two runs of what AWS runs every minute", "5"),
