@@ -37,7 +37,7 @@ from shared.config.startup import start
 from shared.http.rate_limit import RateLimiter
 from shared.ledger.database import Database
 from shared.ledger.ledger import Ledger
-from shared.storage.reading import StoredFiles
+from shared.storage.reading import StorageReader
 
 HEALTHY = "OK"
 """What the dashboard shows for a server that answers and has nothing else to report."""
@@ -61,7 +61,7 @@ def build(settings: Settings) -> Admin:
         SettingError: as `admin`.
     """
     password_hash = admin_password_hash(settings)
-    files = StoredFiles(needed(settings.storage_path, "STORAGE_PATH"))
+    files = StorageReader(needed(settings.storage_path, "STORAGE_PATH"))
     cache = adapters.cache(settings)
     ledger = adapters.ledger(settings)
     database = Database(needed(settings.database_url, "DATABASE_URL"), QUERIES)

@@ -135,7 +135,8 @@ def test_a_request_reaches_its_function_whole(shim: Shim) -> None:
 def test_a_chunked_body_is_put_together(shim: Shim) -> None:
     answer = raw(
         shim.port,
-        b"POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+        b"POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
+        b"Connection: close\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n",
     )
 
