@@ -13,16 +13,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 import pytest
 
 from shared.passwords import hash_password
-from tests.aws.proxy import Proxy
 from tests.aws.sandbox import Sandbox
 from tests.aws.stack import Stack
 from tests.blackbox.service import KEY
+from tests.helpers.tcp_proxy import TcpProxy
 
 ROOT = Path(__file__).parents[2]
 NEED_PACKAGES = [
@@ -86,10 +85,8 @@ class Deployment:
         self.storage = folder / "storage"
         self.storage.mkdir()
         self.database_url, self.rabbitmq_url = urls["database"], urls["rabbitmq"]
-        broker = urlsplit(self.rabbitmq_url)
-        self.broker = Proxy(broker.hostname or "", broker.port or 0)
+        self.broker = TcpProxy(self.rabbitmq_url)
         sandboxes.callback(self.broker.close)
-        through = broker.netloc.rpartition(":")[0] + f":{self.broker.port}"
         self._endpoint = urls["aws"]
         self.folder = folder
         self._sandboxes = sandboxes
@@ -108,7 +105,7 @@ class Deployment:
                 "AdminSecret": self._secret(json.dumps(self.admin)),
                 "NasaApiKeySecret": self._secret("DEMO_KEY"),
                 "DatabaseUrlSecret": self._secret(self.database_url),
-                "RabbitmqUrlSecret": self._secret(broker._replace(netloc=through).geturl()),
+                "RabbitmqUrlSecret": self._secret(self.broker.url),
                 "Cache.ConfigurationEndpoint.Address": host,
                 "Cache.ConfigurationEndpoint.Port": port,
             },

@@ -32,7 +32,7 @@ def drop(migrated: Deployment, memcached_server: MemcachedServer) -> Callable[[]
 
     def everything() -> None:
         execute(migrated.database_url, NOTHING_HELD, DROP)
-        migrated.broker.cut()
+        migrated.broker.drop()
         memcached_server.stop()
         memcached_server.start()
         memcached_server.wait_ready()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.http.signing import sign
-from tests.helpers.servers import wait_for
+from tests.helpers.waiting import until
 
 ROOT = Path(__file__).parents[2]
 KEY = "the black-box tests' own key"
@@ -82,7 +82,7 @@ class Service:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_for(self._answers, START_SECONDS)
+        until(self._answers, seconds=START_SECONDS)
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -145,7 +145,7 @@ class Service:
         return document["synced_objects_count"], document["queued_objects_count"]
 
     def wait_synced(self, number: int, seconds: float = 60.0) -> None:
-        wait_for(lambda: self.counts()[0] >= number, seconds)
+        until(lambda: self.counts()[0] >= number, seconds=seconds)
 
     def files(self) -> dict[str, bytes]:
         """Gives every file in the storage, part files included."""

@@ -14,7 +14,8 @@ from local.servers.sample_pictures import pictures
 from shared.http.signing import sign
 from tests.blackbox.service import KEY, Service, payload
 from tests.functions.admin.hashes import cheap_hash
-from tests.helpers.servers import free_port, wait_for
+from tests.helpers.servers import free_port
+from tests.helpers.waiting import until
 
 CREATED = {"detail": "Object queued for sync"}
 
@@ -122,7 +123,7 @@ def test_what_was_accepted_before_a_kill_is_delivered_after_it(service: Service)
     for picture in wanted:
         assert service.post(payload(picture.name, picture.media_type)).status == 201
     assert service.stop(signal.SIGKILL) == -signal.SIGKILL
-    wait_for(lambda: not service.listening(), 30)
+    until(lambda: not service.listening(), seconds=30)
     service.start()
     service.wait_synced(len(wanted), 120)
     assert service.files() == {picture.name: picture.content for picture in wanted}
@@ -209,7 +210,7 @@ def test_what_it_says_at_the_start_is_as_it_was_set_up(
     own = {**variables, "ADMIN_USER": "me", "ADMIN_PASSWORD_HASH": cheap_hash("mine")}
     service = Service(folder, free_port(), own)
     service.start()
-    wait_for(lambda: "Try " in service.log)
+    until(lambda: "Try " in service.log)
     assert service.stop() == 0, service.log
     lines = [line for line in service.log.splitlines() if not line.startswith("{")]
     shown = dict(line.split(maxsplit=1) for line in lines[:3])

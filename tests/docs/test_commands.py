@@ -8,7 +8,6 @@ import re
 import shlex
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,8 @@ from local.cli import app
 from local.sample_requests import request_bodies
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands
 from tests.helpers.project import copy_project, environment
-from tests.helpers.servers import free_port, wait_for
+from tests.helpers.servers import free_port
+from tests.helpers.waiting import until
 
 README = ROOT / "README.md"
 ALL = sorted(set(commands()), key=str)
@@ -137,20 +137,17 @@ class Running:
 
     def wait_synced(self, number: int) -> None:
         count = f'"synced_objects_count": {number}'
-        wait_for(lambda: count in self.typed("curl -sS http://localhost:27000/sync/"), 60.0)
+        until(lambda: count in self.typed("curl -sS http://localhost:27000/sync/"), seconds=60.0)
 
 
 @pytest.fixture
-def running() -> Iterator[Running]:
-    with tempfile.TemporaryDirectory(prefix="sync-docs-") as folder:
-        # PostgreSQL has an account of its own when we are root, and must find its programs.
-        Path(folder).chmod(0o755)
-        service = Running(copy_project(Path(folder) / "a ü folder"))
-        try:
-            wait_for(service.ready, 90.0)
-            yield service
-        finally:
-            service.stop()
+def running(tmp_path: Path) -> Iterator[Running]:
+    service = Running(copy_project(tmp_path / "a ü folder"))
+    try:
+        until(service.ready, seconds=90.0)
+        yield service
+    finally:
+        service.stop()
 
 
 def test_the_readme_works_from_top_to_bottom(running: Running) -> None:

@@ -10,7 +10,7 @@ from tests.faults.harness.arena import Arena
 from tests.faults.harness.servers import descendants
 from tests.faults.harness.services import Service
 from tests.faults.harness.stack import Stack
-from tests.faults.harness.waiting import until
+from tests.helpers.waiting import until
 
 INGEST = {
     CrashPoint.BEFORE_RECORD,

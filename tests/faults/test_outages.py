@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.harness.arena import Arena, Trial
-from tests.faults.harness.proxy import Weather
 from tests.faults.harness.servers import Faulty
+from tests.helpers.tcp_proxy import Condition
 
 SERVERS = ("postgres", "rabbitmq", "memcached", "store")
 AWAY_SECONDS = {"short": 3.0, "long": 12.0}
-"""A frozen or cut server is away for longer than any of our limits on one wait (8 s)."""
+"""A frozen or silent server is away for longer than any of our limits on one wait (8 s)."""
 
 RECOVERY_SECONDS = 10.0
 
@@ -39,15 +39,15 @@ def frozen(server: Faulty, seconds: float) -> None:
 
 
 def cut_off(server: Faulty, seconds: float) -> None:
-    weather(server, Weather.CUT, seconds)
+    network(server, Condition.RESET, seconds)
 
 
-def out_of_touch(server: Faulty, seconds: float) -> None:
-    weather(server, Weather.FROZEN, seconds)
+def silent(server: Faulty, seconds: float) -> None:
+    network(server, Condition.SILENT, seconds)
 
 
 def slowed(server: Faulty, seconds: float) -> None:
-    weather(server, Weather.SLOW, seconds)
+    network(server, Condition.SLOW, seconds)
 
 
 def connections_reset(server: Faulty, seconds: float) -> None:
@@ -56,15 +56,15 @@ def connections_reset(server: Faulty, seconds: float) -> None:
         time.sleep(seconds / 5)
 
 
-def weather(server: Faulty, kind: Weather, seconds: float) -> None:
-    server.proxy.turn(kind)
+def network(server: Faulty, condition: Condition, seconds: float) -> None:
+    server.proxy.set_condition(condition)
     try:
         time.sleep(seconds)
     finally:
-        server.proxy.turn(Weather.FAIR)
+        server.proxy.set_condition(Condition.NORMAL)
 
 
-PROXIED = (cut_off, out_of_touch, slowed, connections_reset)
+PROXIED = (cut_off, silent, slowed, connections_reset)
 ON_THE_SERVER = (stopped, killed, frozen)
 
 

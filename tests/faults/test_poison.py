@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.harness.arena import Arena
-from tests.faults.harness.waiting import until
+from tests.helpers.waiting import until
 
 ATTEMPTS = 3
 POISON = (

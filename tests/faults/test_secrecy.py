@@ -17,9 +17,9 @@ import pytest
 from shared.errors import SignatureInvalid
 from shared.http import signing
 from tests.faults.harness.arena import Arena
-from tests.faults.harness.proxy import Weather
 from tests.faults.harness.stack import S3_SECRET, SECRET
-from tests.faults.harness.waiting import until
+from tests.helpers.tcp_proxy import Condition
+from tests.helpers.waiting import until
 
 BODY = b'{"guess": 1}'
 DIFFERENT = 4.5
@@ -35,9 +35,9 @@ def test_no_secret_shows_in_logs_or_process_lists(arena: Arena) -> None:
     with arena.trial("secrets looked for") as trial, trial.load():
         # Every error message there is about servers gets its turn.
         for server in stack.servers.all:
-            server.proxy.turn(Weather.CUT)
+            server.proxy.set_condition(Condition.RESET)
             time.sleep(0.5)
-            server.proxy.turn(Weather.FAIR)
+            server.proxy.set_condition(Condition.NORMAL)
         trial.back()
         shown = "".join(service.log.read_text(errors="replace") for service in stack.services)
         for path in Path("/proc").glob("[0-9]*/cmdline"):

@@ -14,7 +14,7 @@ import pytest
 
 from local.servers.account import CAP_DAC_READ_SEARCH, Account
 from tests.faults.harness.arena import Arena, Trial
-from tests.faults.harness.waiting import until
+from tests.helpers.waiting import until
 
 
 def errors(arena: Arena) -> set[str]:

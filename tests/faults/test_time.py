@@ -12,7 +12,7 @@ from shared.injection_points import VARIABLE, CrashPoint
 from tests.conftest import missing
 from tests.faults.harness.arena import Arena
 from tests.faults.harness.services import Service
-from tests.faults.harness.waiting import until
+from tests.helpers.waiting import until
 
 HOUR = 3_600
 LIBRARIES = (

@@ -31,8 +31,8 @@ from tests.helpers.events import recorded
 from tests.helpers.fake_queue import FakeQueue
 from tests.helpers.fake_source import FakeSource, Hangs
 from tests.helpers.faulty_storage import FaultyStorage
-from tests.helpers.gate import Gate
 from tests.helpers.servers import execute
+from tests.helpers.tcp_proxy import TcpProxy
 from tests.helpers.waiting import until
 
 LEASE = 60.0
@@ -366,19 +366,19 @@ def test_a_lease_is_kept_for_as_long_as_the_worker_lives(bench: Bench) -> None:
     assert not thread.is_alive()
 
 
-def cutting(gate: Gate) -> Callable[[], bytes]:
+def cutting(proxy: TcpProxy) -> Callable[[], bytes]:
     def cut() -> bytes:
-        gate.cut()
+        proxy.refuse()
         return b"content"
 
     return cut
 
 
 def test_a_short_outage_of_the_ledger_delays_the_outcome_only(bench: Bench) -> None:
-    with Gate(bench.url) as gate:
-        ledger = Ledger.at(gate.url)
-        row_id = bench.add("a", cutting(gate))
-        bench.during_pause = lambda: gate.open() if len(bench.pauses) == 3 else None
+    with TcpProxy(bench.url) as proxy:
+        ledger = Ledger.at(proxy.url)
+        row_id = bench.add("a", cutting(proxy))
+        bench.during_pause = lambda: proxy.accept() if len(bench.pauses) == 3 else None
         outcomes = bench.worker(ledger).work([row_id], lambda: PLENTY)
         assert outcomes == {Outcome.SYNCED: 1}
         ledger.close()
@@ -387,17 +387,17 @@ def test_a_short_outage_of_the_ledger_delays_the_outcome_only(bench: Bench) -> N
 
 
 def test_a_connection_lost_between_placing_and_the_commit_loses_nothing(bench: Bench) -> None:
-    with Gate(bench.url) as gate:
-        ledger = Ledger.at(gate.url)
+    with TcpProxy(bench.url) as proxy:
+        ledger = Ledger.at(proxy.url)
         row_id = bench.add("a")
-        cuts = iter([gate.cut])
+        cuts = iter([proxy.refuse])
 
         def cut_once() -> None:
             for cut in cuts:
                 cut()
 
         bench.storage.before_place = cut_once
-        bench.during_pause = lambda: gate.open() if len(bench.pauses) == 1 else None
+        bench.during_pause = lambda: proxy.accept() if len(bench.pauses) == 1 else None
         outcomes = bench.worker(ledger).work([row_id], lambda: PLENTY)
         assert outcomes == {Outcome.SYNCED: 1}
         ledger.close()
@@ -407,9 +407,9 @@ def test_a_connection_lost_between_placing_and_the_commit_loses_nothing(bench: B
 
 
 def test_a_long_outage_of_the_ledger_is_raised_and_ends_every_copy(bench: Bench) -> None:
-    with Gate(bench.url) as gate:
-        ledger = Ledger.at(gate.url)
-        row_id = bench.add("a", cutting(gate))
+    with TcpProxy(bench.url) as proxy:
+        ledger = Ledger.at(proxy.url)
+        row_id = bench.add("a", cutting(proxy))
         hanging = bench.add("hangs", Hangs())
         with pytest.raises(LedgerUnavailable):
             bench.worker(ledger).work([hanging, row_id], lambda: PLENTY)
@@ -423,11 +423,11 @@ def test_a_long_outage_of_the_ledger_is_raised_and_ends_every_copy(bench: Bench)
 
 
 def test_without_a_ledger_nothing_is_begun(bench: Bench) -> None:
-    with Gate(bench.url) as gate:
-        gate.cut()
+    with TcpProxy(bench.url) as proxy:
+        proxy.refuse()
         with pytest.raises(LedgerUnavailable):
-            bench.worker(Ledger.at(gate.url)).work([bench.add("a")], lambda: PLENTY)
-        gate.open()
+            bench.worker(Ledger.at(proxy.url)).work([bench.add("a")], lambda: PLENTY)
+        proxy.accept()
     assert bench.source.fetched == []
 
 

@@ -18,7 +18,6 @@ import socket
 import socketserver
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -58,19 +57,6 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Returns once the condition holds.
-
-    Raises:
-        TimeoutError: it did not within that time.
-    """
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(condition)
-        time.sleep(0.02)
 
 
 def ask(server: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import threading
 import time
 from collections.abc import Callable
@@ -16,11 +18,11 @@ class Pinged(Protocol):
     """A server of ours, or what speaks to it."""
 
     def ping(self) -> None:
-        """Returns when it answers."""
+        """Return when it answers."""
 
 
 def answers(server: Pinged) -> Callable[[], bool]:
-    """Gives the condition that a server answers."""
+    """Return the condition that a server answers."""
 
     def ask() -> bool:
         server.ping()
@@ -29,29 +31,48 @@ def answers(server: Pinged) -> Callable[[], bool]:
     return ask
 
 
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Returns as soon as a condition is true; a server that is unreachable makes it untrue.
+class NotInTime(AssertionError):
+    """A condition did not come true in time."""
+
+
+def until(condition: Callable[[], object], what: str = "", seconds: float = 60.0) -> float:
+    """Return as soon as a condition is true; a server that is unreachable makes it untrue.
+
+    Args:
+        condition: asked every `PAUSE_SECONDS`.
+        what: what is waited for, as the error names it; without it, the condition's source.
+        seconds: the limit.
+
+    Returns:
+        The seconds that it took.
 
     Raises:
-        AssertionError: it was not in time.
+        NotInTime: it was not true in time.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
-        try:
+        with contextlib.suppress(Unavailable):
             if condition():
-                return
-        except Unavailable:
-            pass
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not true within {seconds} seconds")
+                return time.monotonic() - began
+        if time.monotonic() - began > seconds:
+            raise NotInTime(f"waited {seconds:g} s for {what or _source(condition)}")
         time.sleep(PAUSE_SECONDS)
 
 
+def _source(condition: Callable[[], object]) -> str:
+    """Return the source of a function, or the name of anything else that can be called."""
+    try:
+        lines = inspect.getsource(condition).splitlines()
+    except (OSError, TypeError):
+        return repr(condition)
+    return " ".join(line.strip() for line in lines)
+
+
 def join(*threads: threading.Thread, seconds: float = 60.0) -> None:
-    """Returns when threads have ended.
+    """Return when threads have ended.
 
     Raises:
-        AssertionError: one did not in time.
+        AssertionError: one did not end in time.
     """
     deadline = time.monotonic() + seconds
     for thread in threads:

@@ -16,7 +16,8 @@ from local.servers.ports import require_free
 from local.servers.sample_pictures import pictures
 from shared.http.signing import sign
 from tests.conftest import missing
-from tests.helpers.servers import free_port, wait_for
+from tests.helpers.servers import free_port
+from tests.helpers.waiting import until
 
 ROOT = Path(__file__).parents[2]
 KEY = "a key of the tests"
@@ -73,7 +74,7 @@ def test_a_signed_request_becomes_a_file_and_everything_survives_a_restart(
     first = list(services.status())
     assert not [line for line in first if "not running" in line]
     assert ask(ports.nginx, body)[0] == CREATED
-    wait_for(lambda: ask(ports.nginx)[1]["synced_objects_count"] == 1)
+    until(lambda: ask(ports.nginx)[1]["synced_objects_count"] == 1)
     assert (tmp_path / "storage" / picture.name).read_bytes() == picture.content
 
     assert "sample pictures put: 0" in list(services.start())

@@ -25,7 +25,8 @@ from local.servers.ports import answers
 from local.servers.running import Record
 from local.servers.sample_pictures import pictures
 from tests.conftest import missing
-from tests.helpers.servers import free_port, wait_for
+from tests.helpers.servers import free_port
+from tests.helpers.waiting import until
 from tests.local.clone import ROOT, clone
 from tests.local.interpreters import NOBODY, as_account, reachable_python
 from tests.local.servers.test_account import ALL, DOCKER
@@ -61,7 +62,10 @@ class Run:
         return line.removeprefix("Try ").strip()
 
     def wait_until_ready(self) -> None:
-        wait_for(lambda: "\nTry " in self.output or self.process.poll() is not None, READY_SECONDS)
+        until(
+            lambda: "\nTry " in self.output or self.process.poll() is not None,
+            seconds=READY_SECONDS,
+        )
         assert self.process.poll() is None, self.output
 
     def stop(self) -> None:
@@ -152,7 +156,7 @@ def check_first_minutes(clone: Path, before: Sequence[str]) -> None:
         )
         assert b"Object queued for sync" in answer.stdout
         file = data / "storage" / sample.name
-        wait_for(lambda: file.exists() and file.stat().st_size > 0)
+        until(lambda: file.exists() and file.stat().st_size > 0)
         assert file.read_bytes() == sample.content
         running.stop()
         assert running.output.endswith("Stopped.\n")
@@ -190,14 +194,14 @@ def test_the_embedded_s3_is_started_again_with_its_objects(running: Run) -> None
     record = Record.load(running.data / "s3.pid")
     assert record
     os.kill(record.server.pid, signal.SIGKILL)
-    wait_for(lambda: not record.server.alive)
+    until(lambda: not record.server.alive)
     # The objects are there as soon as it answers: nothing is filled in again.
-    wait_for(lambda: answers(running.s3_port, b"HEAD / HTTP/1.0\r\n\r\n", b"HTTP/"), 15.0)
+    until(lambda: answers(running.s3_port, b"HEAD / HTTP/1.0\r\n\r\n", b"HTTP/"), seconds=15.0)
     assert client.get_object(Bucket=BUCKET, Key="mine.jpg")["Body"].read() == b"of a client"
     client.close()
     assert running.post("mine.jpg") == 201
     file = running.data / "storage" / "mine.jpg"
-    wait_for(file.exists)
+    until(file.exists)
     assert file.read_bytes() == b"of a client"
 
 

@@ -21,8 +21,8 @@ from shared.errors import LedgerUnavailable
 from shared.queue.messages import SyncMessage
 from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
 from shared.queue.rmq_event import read
-from tests.helpers.gate import Gate
 from tests.helpers.servers import free_port
+from tests.helpers.tcp_proxy import TcpProxy
 from tests.helpers.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -240,17 +240,17 @@ def test_what_is_stopping_takes_nothing_from_a_broker_that_comes_back(
     worker = Worker()
     worker.go_on.clear()
     publish_to(queue, 20)
-    with Gate(url) as gate:
-        trigger, thread = start(gate.url, worker)
+    with TcpProxy(url) as proxy:
+        trigger, thread = start(proxy.url, worker)
         worker.wait_for_a_batch()
         until(lambda: queue.depth() == 0)  # all in hand
         trigger.stop()
         until(queue.depth)  # what waited comes back: it is stopping
-        gate.cut()
+        proxy.refuse()
         until(lambda: queue.depth() == 20)
-        gate.open()
+        proxy.accept()
         with pytest.raises(AssertionError):  # the pause before a second try is 0.1 s
-            until(lambda: gate.connections > 1, 1.0)
+            until(lambda: proxy.connections > 1, seconds=1.0)
         worker.go_on.set()
         thread.join(20)
         assert not thread.is_alive()
@@ -281,14 +281,14 @@ def test_a_lost_connection_only_delays(
     worker = Worker()
     worker.go_on.clear()
     publish_to(queue, 25)
-    with Gate(url) as gate:
-        trigger, thread = start(gate.url, worker)
+    with TcpProxy(url) as proxy:
+        trigger, thread = start(proxy.url, worker)
         worker.wait_for_a_batch()
-        gate.cut()
+        proxy.refuse()
         until(lambda: queue.depth() == 25)
         worker.go_on.set()  # finished, but no longer to be acknowledged
         until(worker.seen)
-        gate.open()
+        proxy.accept()
 
         until(lambda: set(worker.seen()) == set(range(1, 26)))
         until(lambda: queue.depth() == 0)
@@ -318,9 +318,9 @@ def test_stopping_while_the_broker_says_nothing_ends_at_once(silent_url: str, st
 
 
 def test_stopping_while_the_broker_is_away_ends_at_once(url: str, start: Any) -> None:
-    with Gate(url) as gate:
-        gate.cut()
-        trigger, thread = start(gate.url, Worker())
+    with TcpProxy(url) as proxy:
+        proxy.refuse()
+        trigger, thread = start(proxy.url, Worker())
         trigger.stop()
         thread.join(5)
         assert not thread.is_alive()

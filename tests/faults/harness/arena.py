@@ -10,7 +10,7 @@ from tests.faults.harness.check import judge
 from tests.faults.harness.load import Client, Load, Promises
 from tests.faults.harness.stack import SECRET, Stack
 from tests.faults.harness.table import Line
-from tests.faults.harness.waiting import NotInTime, until
+from tests.helpers.waiting import NotInTime, until
 
 REST_SECONDS = 90.0
 FIRST_SYNCED = """

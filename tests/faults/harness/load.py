@@ -13,8 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from shared.http.signing import sign
-from tests.faults.harness.waiting import until
-from tests.helpers.waiting import join
+from tests.helpers.waiting import join, until
 
 TIMEOUT_SECONDS = 15.0
 SEND_SECONDS = 60.0

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from local.servers.memcached import MemcachedServer
 from local.servers.ports import answers
@@ -17,8 +16,8 @@ from local.servers.process import Command, Process
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
 from local.servers.server import Server
 from tests.faults.harness import object_store
-from tests.faults.harness.proxy import Proxy
 from tests.helpers.servers import free_port
+from tests.helpers.tcp_proxy import TcpProxy
 
 
 class ObjectStore:
@@ -55,12 +54,12 @@ class Faulty:
 
     Args:
         server: may be None where it is shared with others, and only its proxy may be touched.
-        target: its port.
+        url: its URL.
     """
 
-    def __init__(self, name: str, server: Server | None, target: int) -> None:
+    def __init__(self, name: str, server: Server | None, url: str) -> None:
         self.name = name
-        self.proxy = Proxy(free_port(), target)
+        self.proxy = TcpProxy(url, free_port())
         self._server = server
 
     @property
@@ -169,10 +168,10 @@ class Servers:
                 server.stop()
             raise
         self._rabbitmq_url = rabbitmq_url or (rabbitmq.url if rabbitmq else "")
-        self.postgres = Faulty("PostgreSQL", self._postgres, _port(self._postgres.url))
-        self.memcached = Faulty("memcached", memcached, int(memcached.address.split(":")[1]))
-        self.store = Faulty("S3", store, store_port)
-        self.rabbitmq = Faulty("RabbitMQ", rabbitmq, _port(self._rabbitmq_url))
+        self.postgres = Faulty("PostgreSQL", self._postgres, self._postgres.url)
+        self.memcached = Faulty("memcached", memcached, f"tcp://{memcached.address}")
+        self.store = Faulty("S3", store, f"http://127.0.0.1:{store_port}")
+        self.rabbitmq = Faulty("RabbitMQ", rabbitmq, self._rabbitmq_url)
         self.all = [self.postgres, self.memcached, self.store, self.rabbitmq]
 
     @property
@@ -188,21 +187,13 @@ class Servers:
     def variables(self) -> dict[str, str]:
         """Gives the settings that lead the service through the proxies."""
         return {
-            "DATABASE_URL": _moved(self.database_url, self.postgres.port),
-            "RABBITMQ_URL": _moved(self.broker_url, self.rabbitmq.port),
-            "MEMCACHED_URL": f"127.0.0.1:{self.memcached.port}",
-            "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.store.port}",
+            "DATABASE_URL": self.postgres.proxy.url,
+            "RABBITMQ_URL": self.rabbitmq.proxy.url,
+            "MEMCACHED_URL": self.memcached.proxy.url.removeprefix("tcp://"),
+            "AWS_ENDPOINT_URL_S3": self.store.proxy.url,
         }
 
     def close(self) -> None:
         """Ends all of them."""
         for faulty in self.all:
             faulty.close()
-
-
-def _port(url: str) -> int:
-    return urlsplit(url).port or 0
-
-
-def _moved(url: str, port: int) -> str:
-    return url.replace(f":{_port(url)}/", f":{port}/")

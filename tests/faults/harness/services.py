@@ -12,7 +12,7 @@ from pathlib import Path
 
 from local.servers.account import Account
 from local.servers.process import Command, Process
-from tests.faults.harness.waiting import until
+from tests.helpers.waiting import until
 
 ROOT = Path(__file__).parents[3]
 WATCH_SECONDS = 0.05

@@ -16,11 +16,11 @@ from shared.injection_points import VARIABLE
 from tests.faults.harness.broker import Broker
 from tests.faults.harness.check import Found, Row
 from tests.faults.harness.object_store import BUCKET
-from tests.faults.harness.proxy import Weather
 from tests.faults.harness.servers import Servers
 from tests.faults.harness.services import ROOT, Service
-from tests.faults.harness.waiting import until
 from tests.helpers.servers import connect, free_port
+from tests.helpers.tcp_proxy import Condition
+from tests.helpers.waiting import until
 
 SECRET = "fault-suite-marker-secret"
 """A marker that a search of logs and process lists cannot miss."""
@@ -141,7 +141,7 @@ class Stack:
     def restore(self) -> None:
         """Puts everything right after a fault that was too much."""
         for server in self.servers.all:
-            server.proxy.turn(Weather.FAIR)
+            server.proxy.set_condition(Condition.NORMAL)
         for service in self.services:
             service.stop(signal.SIGKILL)
             service.change(**self.variables, **{VARIABLE: ""})

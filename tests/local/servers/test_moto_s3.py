@@ -20,7 +20,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.servers.s3 import S3Server
-from tests.helpers.servers import free_port, wait_for
+from tests.helpers.servers import free_port
+from tests.helpers.waiting import until
 
 PART = 5 << 20
 BUCKET = "kept"
@@ -52,7 +53,7 @@ class Local:
         """Stop or kill it, start it again, and return how many seconds the start took."""
         if kill:
             os.kill(self.server.pid or 0, signal.SIGKILL)
-            wait_for(lambda: self.server.pid is None)
+            until(lambda: self.server.pid is None)
         else:
             self.server.stop()
         started = time.monotonic()
@@ -243,7 +244,7 @@ def test_a_kill_while_objects_are_written_costs_none_that_was_answered(local: Lo
     os.kill(local.server.pid or 0, signal.SIGKILL)
     for worker in workers:
         worker.join()
-    wait_for(lambda: local.server.pid is None)
+    until(lambda: local.server.pid is None)
     local.restart()
     for key, body in kept.items():
         assert local.client.get_object(Bucket=BUCKET, Key=key)["Body"].read() == body

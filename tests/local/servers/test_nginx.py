@@ -13,7 +13,8 @@ import pytest
 
 from local.allowed_hosts import AllowedHosts
 from local.servers.nginx import TEMPLATE, NginxServer, render
-from tests.helpers.servers import free_port, wait_for
+from tests.helpers.servers import free_port
+from tests.helpers.waiting import until
 
 MAX_BODY_BYTES = 1_000
 OF_A_FILE = {
@@ -170,7 +171,7 @@ def test_a_stop_leaves_no_process(nginx: tuple[NginxServer, int]) -> None:
         ask(port, "/")
     server.start()
     server.wait_ready()
-    wait_for(lambda: ask(port, "/sync/")[0] == 200)
+    until(lambda: ask(port, "/sync/")[0] == 200)
 
 
 def test_every_value_of_the_template_must_be_given() -> None:

@@ -16,7 +16,8 @@ from local.servers.errors import ForeignData, NotReady, PortInUse, ProgramMissin
 from local.servers.postgres import PostgresServer, embedded_binaries, native_binaries
 from local.servers.running import Running
 from tests.conftest import missing
-from tests.helpers.servers import execute, free_port, wait_for
+from tests.helpers.servers import execute, free_port
+from tests.helpers.waiting import until
 
 StartServer = Callable[[PostgresServer], PostgresServer]
 
@@ -94,7 +95,7 @@ def test_data_survives_a_restart(tmp_path: Path, start_server: StartServer, bina
 def test_data_survives_a_kill(server: PostgresServer, start_server: StartServer) -> None:
     execute(server.url, "CREATE TABLE kept AS SELECT 1")
     os.kill(server.pid or 0, signal.SIGKILL)
-    wait_for(lambda: server.pid is None)
+    until(lambda: server.pid is None)
     start_server(server)
     assert value(server.url, "SELECT count(*) FROM kept") == 1
 
@@ -105,7 +106,7 @@ def test_a_lock_whose_number_another_process_has_is_no_hindrance(
     lock = tmp_path / "data" / "postgres" / "postmaster.pid"
     content = lock.read_text().split("\n")
     os.kill(server.pid or 0, signal.SIGKILL)
-    wait_for(lambda: server.pid is None)
+    until(lambda: server.pid is None)
     with subprocess.Popen(["sleep", "60"], user=lock.stat().st_uid) as another:
         lock.write_text("\n".join([str(another.pid), *content[1:]]))
         start_server(server)
@@ -169,7 +170,7 @@ def test_it_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
         running = Running.of(int(starter.stdout.readline()))
         starter.kill()
     assert running
-    wait_for(lambda: not running.alive)
+    until(lambda: not running.alive)
 
 
 @on_linux

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local.servers.process import Command, Process
 from local.servers.running import Running
-from tests.helpers.servers import wait_for
+from tests.helpers.waiting import until
 
 SLEEPING = Command((sys.executable, "-c", "import time; time.sleep(600)"), {})
 
@@ -19,7 +19,7 @@ def test_one_that_has_just_died_is_reaped_when_it_is_started_again(tmp_path: Pat
     first = process.pid
     assert first
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: Running.of(first) is None)
+    until(lambda: Running.of(first) is None)
     process.start(SLEEPING, None)
     gc.collect()  # an unreaped child would be complained of here
     assert process.pid not in {None, first}

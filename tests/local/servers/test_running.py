@@ -10,7 +10,7 @@ import pytest
 
 from local.servers.process import Command, Process
 from local.servers.running import Record, Running
-from tests.helpers.servers import wait_for
+from tests.helpers.waiting import until
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_later_process_of_the_same_number_is_another(ours: Running) -> None:
 def test_a_zombie_has_ended() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         running = Running.of(child.pid)
-        wait_for(lambda: Running.of(child.pid) is None)
+        until(lambda: Running.of(child.pid) is None)
         assert running is None or not running.alive
 
 
@@ -61,7 +61,7 @@ def test_one_that_ignores_its_signal_is_killed_with_all_it_started(tmp_path: Pat
     assert started
     process.stop(grace=0.2)
     assert process.pid is None
-    wait_for(lambda: not started.alive)
+    until(lambda: not started.alive)
 
 
 def test_what_a_killed_leader_left_is_killed_too(tmp_path: Path) -> None:
@@ -72,8 +72,8 @@ def test_what_a_killed_leader_left_is_killed_too(tmp_path: Path) -> None:
     process.wait_until(lambda: process.log.read_text().strip().isdecimal(), 10.0)
     left = Running.of(int(process.log.read_text()))
     os.kill(process.pid or 0, signal.SIGKILL)
-    wait_for(lambda: process.pid is None)
+    until(lambda: process.pid is None)
     assert left
     assert left.alive
     assert not Process("Leader", tmp_path, stays=True).take_over()
-    wait_for(lambda: not left.alive)
+    until(lambda: not left.alive)

@@ -17,8 +17,8 @@ from shared.errors import LedgerUnavailable
 from shared.ledger.database import Database, StatementTimeout
 from shared.ledger.failures import is_unavailable
 from tests.helpers.freezing import frozen
-from tests.helpers.gate import Gate
 from tests.helpers.servers import execute, free_port
+from tests.helpers.tcp_proxy import TcpProxy
 from tests.helpers.waiting import until
 
 QUERIES = """
@@ -187,13 +187,13 @@ def test_an_outage_is_logged_once_when_it_begins_and_once_when_it_ends(
     url: str, queries: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    with Gate(url) as gate:
-        database = Database(gate.url, queries)
-        gate.cut()
+    with TcpProxy(url) as proxy:
+        database = Database(proxy.url, queries)
+        proxy.refuse()
         for _ in range(3):
             with pytest.raises(LedgerUnavailable):
                 pid(database)
-        gate.open()
+        proxy.accept()
         assert pid(database) == pid(database)
         database.close()
     logged = [r.getMessage() for r in caplog.records if r.name == "shared.ledger.database"]

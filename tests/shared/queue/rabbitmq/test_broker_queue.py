@@ -12,8 +12,8 @@ from shared.errors import QueueUnavailable, SettingError
 from shared.queue.messages import SyncMessage
 from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
 from shared.queue.rmq_event import Unreadable
-from tests.helpers.gate import Gate
 from tests.helpers.servers import free_port
+from tests.helpers.tcp_proxy import TcpProxy
 
 
 @pytest.fixture
@@ -94,10 +94,10 @@ def test_a_message_that_cannot_be_kept_is_an_error(rabbitmq_url: str) -> None:
 
 
 def test_a_connection_that_died_meanwhile_is_opened_again(url: str) -> None:
-    with Gate(url) as gate, closing(BrokerQueue(gate.url)) as queue:
+    with TcpProxy(url) as proxy, closing(BrokerQueue(proxy.url)) as queue:
         queue.publish_all([SyncMessage(1)])
-        gate.cut()
-        gate.open()
+        proxy.refuse()
+        proxy.accept()
 
         assert queue.publish_all([SyncMessage(2)]) == {2}
         assert queue.depth() == 2

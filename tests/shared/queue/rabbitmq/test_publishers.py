@@ -18,8 +18,8 @@ from shared.queue.publisher import NullPublisher, Publisher
 from shared.queue.rabbitmq.background import BackgroundPublisher
 from shared.queue.rabbitmq.blocking import BlockingPublisher
 from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
-from tests.helpers.gate import Gate
 from tests.helpers.servers import free_port
+from tests.helpers.tcp_proxy import TcpProxy
 from tests.helpers.waiting import until
 
 Make = Callable[[str], Publisher]
@@ -95,11 +95,11 @@ def test_a_broker_that_says_nothing_is_as_good_as_none(make: Make, silent_url: s
 
 
 def test_the_background_publisher_delays_no_caller(url: str) -> None:
-    with Gate(url) as gate:
-        publisher = BackgroundPublisher(gate.url)
+    with TcpProxy(url) as proxy:
+        publisher = BackgroundPublisher(proxy.url)
         publisher.publish(1, "r")
         until(lambda: publisher.counts().confirmed == 1)
-        gate.cut()
+        proxy.refuse()
         started = time.monotonic()
         for row_id in range(2, 1_002):
             publisher.publish(row_id, "r")
@@ -113,11 +113,11 @@ def test_the_background_publisher_comes_back_and_logs_it_once(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    with Gate(url) as gate, closing(BrokerQueue(url)) as queue:
-        publisher = BackgroundPublisher(gate.url)
+    with TcpProxy(url) as proxy, closing(BrokerQueue(url)) as queue:
+        publisher = BackgroundPublisher(proxy.url)
         publisher.publish(1, "r")
         until(lambda: publisher.counts().confirmed == 1)
-        gate.cut()
+        proxy.refuse()
         row_ids = iter(range(2, 10_000))
 
         def lost_three() -> bool:
@@ -125,7 +125,7 @@ def test_the_background_publisher_comes_back_and_logs_it_once(
             return sum(publisher.counts().lost.values()) >= 3
 
         until(lost_three)
-        gate.open()
+        proxy.accept()
 
         def confirmed_more() -> bool:
             publisher.publish(next(row_ids), "r")
@@ -143,9 +143,9 @@ def test_the_background_publisher_comes_back_and_logs_it_once(
 
 
 def test_the_backlog_of_the_background_publisher_is_bounded(url: str) -> None:
-    with Gate(url) as gate:
-        gate.cut()
-        publisher = BackgroundPublisher(gate.url, backlog=10)
+    with TcpProxy(url) as proxy:
+        proxy.refuse()
+        publisher = BackgroundPublisher(proxy.url, backlog=10)
         # It tries to connect at the first; until that has failed, ten may wait.
         for row_id in range(1, 101):
             publisher.publish(row_id, "r")
@@ -157,11 +157,11 @@ def test_the_backlog_of_the_background_publisher_is_bounded(url: str) -> None:
 
 
 def test_the_blocking_publisher_survives_a_connection_that_died(url: str) -> None:
-    with Gate(url) as gate:
-        publisher = BlockingPublisher(gate.url)
+    with TcpProxy(url) as proxy:
+        publisher = BlockingPublisher(proxy.url)
         publisher.publish(1, "r")
-        gate.cut()  # as a broker does if Lambda was frozen for long
-        gate.open()
+        proxy.refuse()  # as a broker does if Lambda was frozen for long
+        proxy.accept()
         publisher.publish(2, "r")
         publisher.close(1)
 
@@ -170,11 +170,11 @@ def test_the_blocking_publisher_survives_a_connection_that_died(url: str) -> Non
 
 def test_the_blocking_publisher_backs_off_after_a_failure(url: str) -> None:
     now = 0.0
-    with Gate(url) as gate:
-        gate.cut()
-        publisher = BlockingPublisher(gate.url, clock=lambda: now)
+    with TcpProxy(url) as proxy:
+        proxy.refuse()
+        publisher = BlockingPublisher(proxy.url, clock=lambda: now)
         publisher.publish(1, "r")
-        gate.open()
+        proxy.accept()
         publisher.publish(2, "r")
         assert publisher.counts().confirmed == 0
         now = 6.0

@@ -63,9 +63,9 @@ def test_the_first_error_counts_and_ends_the_job_on_the_transports_thread(engine
 
 def test_a_job_with_its_object_goes_on_no_more(engine: Engine) -> None:
     ended = Ended(engine)
-    assert ended.job.going
+    before = ended.job.going
     ended.job.succeed(FETCHED)
-    assert not ended.job.going
+    assert (before, ended.job.going) == (True, False)
     assert (ended.job.fetched, ended.job.failure) == (FETCHED, None)
 
 

@@ -19,7 +19,7 @@ from shared.sources.digesting import JOURNAL_BYTES
 from shared.sources.s3.inline_body import INLINE_BYTES
 from shared.sources.s3.segmented_body import DIGEST_BYTES
 from shared.sources.s3.segments import SEGMENT_BYTES
-from tests.helpers.servers import wait_for
+from tests.helpers.waiting import until
 from tests.shared.sources.conftest import NewSource
 from tests.shared.sources.faulty_server import Answer, Asked, FaultyServer, b64, error, s3_object
 
@@ -119,7 +119,7 @@ def test_wrong_bytes_of_the_right_length_are_refused(
         pytest.raises(errors.ContentMismatch),
     ):
         new_source(server.url).fetch(wanted(), part_of(incoming)).result(SECONDS)
-    wait_for(lambda: not list(incoming.iterdir()))
+    until(lambda: not list(incoming.iterdir()))
 
 
 def test_an_etag_that_is_no_md5_is_not_taken_for_one(
@@ -434,7 +434,7 @@ def test_closing_ends_what_runs_and_what_waits(
             server.url, settings={"SOURCE_STALL_SECONDS": "60", "SYNC_CONCURRENCY": "2"}
         )
         futures = [source.fetch(wanted("k", n), part_of(incoming, n)) for n in range(5)]
-        wait_for(lambda: len(server.asked) == 2)
+        until(lambda: len(server.asked) == 2)
         source.close()
         assert {type(f.exception(0)) for f in futures} == {errors.OutOfTime}
     assert list(incoming.iterdir()) == []
