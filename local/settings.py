@@ -9,6 +9,7 @@ from shared.config.settings import Settings
 LOCAL = (
     ("PORT", "port clients connect to", "27000"),
     ("HOST", "IP address to listen on; 0.0.0.0 for all interfaces", "127.0.0.1"),
+    ("ALLOWED_HOSTS", "names clients may use in place of localhost or an address; * for any", ""),
     (
         "WORKERS",
         "processes that answer HTTP; 1 without memcached, as each counts limits itself",

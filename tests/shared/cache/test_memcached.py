@@ -50,7 +50,7 @@ def count(cache: MemcachedCache) -> int:
 
 
 def counted(cache: MemcachedCache, clock: Clock) -> Callable[[], bool]:
-    """Asks again and again, each time after a pause."""
+    """Ask again and again, each time after the back-off."""
 
     def ask() -> bool:
         clock.now += BACK_OFF_SECONDS + 1
@@ -136,7 +136,7 @@ def answer_once(server: socket.socket, *pieces: bytes) -> None:
 
 
 def all_received(connection: socket.socket) -> bool:
-    """Tells whether the other side's kernel has acknowledged everything that was sent."""
+    """Return whether the other side's kernel has acknowledged everything that was sent."""
     unsent = fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0" * 4)
     return int.from_bytes(unsent, sys.byteorder) == 0
 

@@ -18,6 +18,7 @@ SECRETS = {
     "AWS_S3_SECRET_ACCESS_KEY": "hidden-5",
     "NASA_API_KEY": "hidden-6",
     "ADMIN_SESSION_KEY": "hidden",
+    "ADMIN_PASSWORD": "hidden-8",
     "ADMIN_PASSWORD_HASH": "hidden-7",
 }
 
@@ -114,6 +115,7 @@ def test_the_default_that_is_shown_is_the_one_that_holds() -> None:
         {"SECRET_KEY": " hidden"},
         {"SECRET_KEY_PREVIOUS": "hidden\n"},
         {"ADMIN_SESSION_KEY": "hidden\t"},
+        {"ADMIN_PASSWORD": "hidden\n"},
         {"SOURCE": "hidden"},
         {"AWS_ENDPOINT_URL_S3": "hidden:9000"},
         {"MAX_BODY_BYTES": "0"},
