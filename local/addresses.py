@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 
 LOOPBACK = "127.0.0.1"
+LOOPBACK_HOSTS = r"localhost|.+\.localhost|127\.[0-9]+\.[0-9]+\.[0-9]+|\[::1\]"
+"""A regular expression of the names, in lower case, by which only this machine can be meant."""
 
 
 def is_loopback(host: str) -> bool:

@@ -19,6 +19,7 @@ from typing import Self
 
 from local import env_file
 from local.addresses import LOOPBACK, base_url, is_loopback
+from local.allowed_hosts import AllowedHosts
 from local.setting_names import is_known, suggestion
 from shared.config.parsers import folder
 from shared.config.secrets import SUFFIX, resolve
@@ -90,6 +91,18 @@ class LocalEnvironment:
     def host(self) -> str:
         """The address to listen on."""
         return _address(self.given.get("HOST", LOOPBACK).strip(), "HOST")
+
+    @property
+    def allowed_hosts(self) -> AllowedHosts:
+        """The names that clients may call the service by: those of `ALLOWED_HOSTS`, and `HOST`.
+
+        Raises:
+            SettingError: one is no name.
+        """
+        try:
+            return AllowedHosts.parse([self.host, self.given.get("ALLOWED_HOSTS", "")])
+        except ValueError as error:
+            raise SettingError(f"ALLOWED_HOSTS: {error}") from None
 
     @property
     def url(self) -> str:

@@ -93,6 +93,7 @@ class NativeServices:
             storage=environment.storage,
             max_body_bytes=Settings.from_mapping(environment.given).max_body_bytes,
             host=self._host,
+            hosts=environment.allowed_hosts.pattern,
             stays=True,
         )
         self._functions = Process("functions", self._folder, stays=True)
@@ -183,6 +184,8 @@ class NativeServices:
         return {
             "TRUSTED_PROXIES": "127.0.0.1/32",
             **variables,
+            # Clients come to nginx, by names of its own; its address is one of them.
+            "ALLOWED_HOSTS": f"{variables.get('ALLOWED_HOSTS', '')},{self._host}",
             "HOST": "127.0.0.1",
             "MEDIA_ACCEL": "1",
             "PORT": str(self._ports.functions),

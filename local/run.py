@@ -99,7 +99,8 @@ def _greet(environment: LocalEnvironment, variables: Mapping[str, str]) -> None:
         }
     ).encode()
     settings = Settings.from_mapping(variables)
-    password = "" if settings.admin_password_hash else ", password admin"
+    own = settings.admin_password or settings.admin_password_hash
+    password = "" if own else ", password admin"
     console = Console(soft_wrap=True, highlight=False, markup=False)
     console.print(f"URL      {environment.url}/sync/")
     console.print(f"Admin    {environment.url}/admin/  (user {settings.admin_user}{password})")

@@ -7,13 +7,22 @@ from dataclasses import fields
 from shared.config.settings import Settings
 
 LOCAL = (
-    ("PORT", "where clients come in", "27000"),
-    ("HOST", "IP address to listen on; 0.0.0.0 for all", "127.0.0.1"),
-    ("WORKERS", "processes that answer HTTP; without memcached 1, as each then counts limits", "2"),
-    ("THREADS", "threads of each that run functions; 32 for all of them together", "16"),
+    ("PORT", "port clients connect to", "27000"),
+    ("HOST", "IP address to listen on; 0.0.0.0 for all interfaces", "127.0.0.1"),
+    ("ALLOWED_HOSTS", "names clients may use in place of localhost or an address; * for any", ""),
+    (
+        "WORKERS",
+        "processes that answer HTTP; 1 without memcached, as each would count limits by itself",
+        "2",
+    ),
+    (
+        "THREADS",
+        "threads per process that run functions; by default 32 shared by the processes",
+        "16",
+    ),
     ("TRIGGERS", "processes that copy what RabbitMQ publishes", "2"),
-    ("DATA_DIR", "everything that a local run keeps", ".local"),
-    ("SCHEDULE_SECONDS", "pause between two runs of what AWS runs every minute", "5"),
+    ("DATA_DIR", "folder for everything that a local run keeps", ".local"),
+    ("SCHEDULE_SECONDS", "seconds between two runs of what AWS runs every minute", "5"),
     ("S3_PORT", "port of the embedded S3", "27006"),
 )
 """What only the local runtime reads, see `local.environment` and `local.http.serve`."""

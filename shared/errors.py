@@ -129,7 +129,7 @@ class FileUnreadable(ServiceError):
 
 
 class FileMissing(FileUnreadable):
-    """The file is not there."""
+    """The file does not exist."""
 
 
 class TransferError(ServiceError):
@@ -137,7 +137,7 @@ class TransferError(ServiceError):
 
 
 class RetryLater(TransferError):
-    """The copy did not succeed this time."""
+    """The attempt failed, another one may succeed."""
 
 
 class SourceUnavailable(RetryLater):
@@ -145,7 +145,7 @@ class SourceUnavailable(RetryLater):
 
 
 class ObjectNotVisible(RetryLater):
-    """The object is not there yet."""
+    """The object does not exist yet."""
 
 
 class ObjectChanged(RetryLater):
@@ -153,7 +153,7 @@ class ObjectChanged(RetryLater):
 
 
 class ContentMismatch(RetryLater):
-    """The bytes received are not the object's."""
+    """The received bytes differ from the object."""
 
 
 class StorageFull(RetryLater):
@@ -185,8 +185,11 @@ class ObjectMissing(GiveUp):
 
 
 class NameUnsafe(GiveUp):
-    """The file name could leave or disturb the storage."""
+    """The file name is unsafe.
+
+    It allows path traversal or is reserved; see `shared.storage.object_key`.
+    """
 
 
 class TargetBlocked(GiveUp):
-    """Something that is not a plain file stands where the file belongs."""
+    """The path is taken by something that is not a regular file."""

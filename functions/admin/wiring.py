@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from functions.admin.app import Admin
-from functions.admin.dashboard.health import PROBE_SECONDS, HealthChecks
+from functions.admin.dashboard.health import HealthChecks
 from functions.admin.dashboard.page import DashboardPages
+from functions.admin.dashboard.probes import probes
 from functions.admin.media.content import (
     LARGEST_RESPONSE,
     LARGEST_RESPONSE_ON_LAMBDA,
@@ -29,18 +29,13 @@ from functions.admin.web.problems import ProblemPages
 from functions.admin.web.rendering import Templates
 from functions.admin.web.sessions import SESSION_SECONDS, RevokedSessions, Sessions
 from shared import adapters
-from shared.cache.interface import Cache
 from shared.config.admin_password import admin_password_hash
 from shared.config.process_cache import once_per_process
 from shared.config.settings import Settings, needed
 from shared.config.startup import start
 from shared.http.rate_limit import RateLimiter
 from shared.ledger.database import Database
-from shared.ledger.ledger import Ledger
-from shared.storage.reading import StoredFiles
-
-HEALTHY = "OK"
-"""What the dashboard shows for a server that answers and has nothing else to report."""
+from shared.storage.reading import StorageReader
 
 
 @once_per_process
@@ -61,7 +56,7 @@ def build(settings: Settings) -> Admin:
         SettingError: as `admin`.
     """
     password_hash = admin_password_hash(settings)
-    files = StoredFiles(needed(settings.storage_path, "STORAGE_PATH"))
+    files = StorageReader(needed(settings.storage_path, "STORAGE_PATH"))
     cache = adapters.cache(settings)
     ledger = adapters.ledger(settings)
     database = Database(needed(settings.database_url, "DATABASE_URL"), QUERIES)
@@ -109,31 +104,6 @@ def session_key(settings: Settings) -> bytes:
         SettingError: there is no secret to derive it from.
     """
     secret = needed(settings.admin_session_key or settings.secret_key, "ADMIN_SESSION_KEY")
-    # The default password's hash differs in each process, and their sessions must not.
-    password = settings.admin_password_hash or "local run"
+    # A password's hash, made in each process, differs, and their sessions must not.
+    password = settings.admin_password_hash or settings.admin_password or "local run"
     return hmac.new(secret, f"admin session {password}".encode(), hashlib.sha256).digest()
-
-
-def probes(settings: Settings, ledger: Ledger, cache: Cache) -> dict[str, Callable[[], str]]:
-    """Return what asks each server that the settings name, by the server's name."""
-
-    def database() -> str:
-        ledger.ping()
-        return HEALTHY
-
-    def counters() -> str:
-        cache.ping()
-        return HEALTHY if settings.memcached_url else "In-process"
-
-    found = {"Database": database, "Cache": counters}
-    if settings.rabbitmq_url:
-        queue = adapters.queue(settings)
-
-        def waiting() -> str:
-            depth = queue.depth()
-            return f"{depth} message{'' if depth == 1 else 's'} waiting"
-
-        found["Queue"] = waiting
-    if source := adapters.source_probe(settings, PROBE_SECONDS):
-        found[source.name] = source.ask
-    return found

@@ -23,8 +23,13 @@ prepare = wiring.ingest
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one Function URL or HTTP API event (payload format 2.0)."""
+    return respond(wiring.ingest(), event)
+
+
+def respond(ingest: Ingest, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the response to an event, in the event's format."""
     request = Request.from_event(event)
-    return (misrouted(request, ROUTES) or answer(wiring.ingest(), request)).to_event()
+    return (misrouted(request, ROUTES) or answer(ingest, request)).to_event()
 
 
 def answer(ingest: Ingest, request: Request) -> Response:

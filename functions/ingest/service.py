@@ -56,7 +56,7 @@ class Ingest:
         self._config = config
         self._limiter = limiter
         self._ledger = ledger
-        self._announcer = publisher
+        self._publisher = publisher
 
     def accept(self, request: Request) -> int:
         """Accept one request; when this returns, its row is committed.
@@ -99,13 +99,9 @@ class Ingest:
         if row_id is None:
             raise ObjectExists
         injection_point(CrashPoint.AFTER_RECORD)
-        self._announcer.publish(row_id, request_id)
+        self._publisher.publish(row_id, request_id)
         injection_point(CrashPoint.AFTER_HAND_OVER)
         return row_id
-
-    def close(self, timeout: float) -> None:
-        """Send what waits to be announced, for at most `timeout` seconds."""
-        self._announcer.close(timeout)
 
     def _authenticate(self, request: Request, client: str) -> bytes:
         try:

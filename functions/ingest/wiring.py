@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
+from functools import partial
 
 from functions.ingest.service import Config, Ingest
 from shared import adapters
 from shared.config.process_cache import once_per_process
+from shared.config.shutdown import close_at_exit
 from shared.config.startup import start
 from shared.http.rate_limit import RateLimiter
 from shared.queue.publisher import FLUSH_SECONDS
@@ -20,9 +21,10 @@ def ingest() -> Ingest:
         SettingError: a setting is missing or invalid.
     """
     settings = start()
+    cache = adapters.cache(settings)
+    ledger = adapters.ledger(settings)
     publisher = adapters.publisher(settings)
-    atexit.register(publisher.close, FLUSH_SECONDS)
-    return Ingest(
+    service = Ingest(
         Config(
             keys=settings.signing_keys,
             max_body_bytes=settings.max_body_bytes,
@@ -33,7 +35,9 @@ def ingest() -> Ingest:
             # Without a broker no message delivers the row: it is due for requeue at once.
             delivery_seconds=settings.delivery_seconds if settings.rabbitmq_url else 0,
         ),
-        RateLimiter(adapters.cache(settings)),
-        adapters.ledger(settings),
+        RateLimiter(cache),
+        ledger,
         publisher,
     )
+    close_at_exit(partial(publisher.close, FLUSH_SECONDS), ledger.close, cache.close)
+    return service

@@ -22,7 +22,9 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[str]]:
         LedgerUnavailable, QueueUnavailable: PostgreSQL or the broker is unreachable.
     """
     settings = start()
-    applied = migrate(needed(settings.database_url, "DATABASE_URL"))
-    declare(needed(settings.rabbitmq_url, "RABBITMQ_URL"), settings.queue_type)
+    database_url = needed(settings.database_url, "DATABASE_URL")
+    rabbitmq_url = needed(settings.rabbitmq_url, "RABBITMQ_URL")
+    applied = migrate(database_url)
+    declare(rabbitmq_url, settings.queue_type)
     logger.info("ledger and queues are up to date", extra={"applied": applied})
     return {"applied": applied}

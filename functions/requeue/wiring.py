@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
-
 from functions.requeue.service import Config, Requeue
 from shared import adapters
 from shared.config.process_cache import once_per_process
 from shared.config.settings import Settings
+from shared.config.shutdown import close_at_exit
 from shared.config.startup import start
 
 
@@ -29,10 +28,8 @@ def requeue() -> Requeue:
         SettingError: a setting is missing or invalid.
     """
     ours = settings()
+    ledger = adapters.ledger(ours)
     queue = adapters.queue(ours)
-    atexit.register(queue.close)
-    return Requeue(
-        Config(ours.delivery_seconds, ours.lease_seconds, ours.max_attempts),
-        adapters.ledger(ours),
-        queue,
-    )
+    close_at_exit(queue.close, ledger.close)
+    config = Config(ours.delivery_seconds, ours.lease_seconds, ours.max_attempts)
+    return Requeue(config, ledger, queue)

@@ -37,8 +37,13 @@ prepare = wiring.stats
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one Function URL or HTTP API event (payload format 2.0)."""
+    return respond(wiring.stats(), event)
+
+
+def respond(stats: Stats, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the response to an event, in the event's format."""
     request = Request.from_event(event)
-    return (misrouted(request, ROUTES, INGEST) or answer(wiring.stats(), request)).to_event()
+    return (misrouted(request, ROUTES, INGEST) or answer(stats, request)).to_event()
 
 
 def answer(stats: Stats, request: Request) -> Response:

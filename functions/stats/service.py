@@ -42,7 +42,7 @@ class Stats:
         self._ledger = ledger
 
     def admit(self, request: Request) -> None:
-        """Counts a request against its address's limit.
+        """Count a request against its address's limit.
 
         Raises:
             TooManyRequests: it is over the limit.

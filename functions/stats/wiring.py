@@ -5,6 +5,7 @@ from __future__ import annotations
 from functions.stats.service import Config, Stats
 from shared import adapters
 from shared.config.process_cache import once_per_process
+from shared.config.shutdown import close_at_exit
 from shared.config.startup import start
 
 
@@ -16,8 +17,7 @@ def stats() -> Stats:
         SettingError: a setting is missing or invalid.
     """
     settings = start()
-    return Stats(
-        Config(settings.rate_limit_get, settings.trusted_proxies),
-        adapters.cache(settings),
-        adapters.ledger(settings),
-    )
+    cache = adapters.cache(settings)
+    ledger = adapters.ledger(settings)
+    close_at_exit(ledger.close, cache.close)
+    return Stats(Config(settings.rate_limit_get, settings.trusted_proxies), cache, ledger)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from functions.sync_worker import wiring
+from functions.sync_worker.service import SyncWorker
 from shared.queue import rmq_event
+from shared.queue.interface import Queue
 from shared.queue.messages import SyncMessage
 
 logger = logging.getLogger(__name__)
@@ -30,17 +32,27 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     The event source mapping has no partial success: an error repeats the whole batch, without end.
     So every message is settled here, and an error is raised only if nothing can be recorded.
     """
+    return work(wiring.worker(), wiring.queue, event, context)
+
+
+def work(
+    worker: SyncWorker, queue: Callable[[], Queue], event: Mapping[str, Any], context: Context
+) -> dict[str, int]:
+    """Settle every message of an event, and return the number of attempts by how they ended.
+
+    Args:
+        worker: copies the objects of the rows that messages name.
+        queue: returns the queue that keeps dead letters; called only if there is one to keep.
+        event: an `aws:rmq` event.
+        context: of the invocation.
+    """
     messages = rmq_event.read(event)
-    outcomes = wiring.worker().work(
+    outcomes = worker.work(
         (m.row_id for m in messages if isinstance(m, SyncMessage)),
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
-    dead_letter([m for m in messages if isinstance(m, rmq_event.Unreadable)])
+    for message in messages:
+        if isinstance(message, rmq_event.Unreadable):
+            logger.error("unreadable message", extra={"reason": message.reason})
+            queue().dead_letter(message.data, message.reason, message.headers)
     return {outcome.value: number for outcome, number in outcomes.items()}
-
-
-def dead_letter(unreadable: Sequence[rmq_event.Unreadable]) -> None:
-    """Move messages that name no row to the dead-letter queue, with their reason."""
-    for message in unreadable:
-        logger.error("unreadable message", extra={"reason": message.reason})
-        wiring.queue().dead_letter(message.data, message.reason, message.headers)

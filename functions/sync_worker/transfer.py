@@ -80,7 +80,7 @@ def start_transfer(claim: Claim, part: Path | TransferError, source: ObjectSourc
         return Transfer(claim, None, _refused(part))
     try:
         return Transfer(claim, part, source.fetch(claim.wanted, part))
-    except Exception as error:  # noqa: BLE001 - `Transfer.error` tells defects of ours from other errors
+    except Exception as error:  # noqa: BLE001 - see `Transfer.error`
         return Transfer(claim, part, _refused(error))
 
 

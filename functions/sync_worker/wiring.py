@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import random
 
 from functions.sync_worker.service import Config, SyncWorker
 from functions.sync_worker.settler import Settler
 from shared import adapters
 from shared.config.process_cache import once_per_process
+from shared.config.shutdown import close_at_exit
 from shared.config.startup import start
 from shared.queue.interface import Queue
 from shared.retry import RetryPolicy
@@ -25,7 +25,7 @@ def worker() -> SyncWorker:
     ledger = adapters.ledger(settings)
     storage = adapters.storage(settings)
     source = adapters.source(settings)
-    atexit.register(source.close)
+    close_at_exit(source.close, ledger.close)
     policy = RetryPolicy(settings.max_attempts)
     return SyncWorker(
         Config(settings.lease_seconds, settings.max_attempts),
@@ -40,5 +40,5 @@ def worker() -> SyncWorker:
 def queue() -> Queue:
     """Return the queue, which keeps unreadable messages as dead letters."""
     opened = adapters.queue(start())
-    atexit.register(opened.close)
+    close_at_exit(opened.close)
     return opened

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from local.addresses import at
+from local.allowed_hosts import AllowedHosts
 from local.environment import LocalEnvironment
 from shared.config.settings import Settings
 from shared.errors import SettingError
@@ -26,6 +27,7 @@ class Listener:
         workers: processes.
         threads: threads of each process in which functions run. Requests that wait for a server
             at the same time share a round trip, so it is best to have as many as clients.
+        allowed_hosts: the names that clients may call it by.
         max_body_bytes: a longer body is passed on cut off, for the function to refuse.
     """
 
@@ -34,10 +36,11 @@ class Listener:
     workers: int
     threads: int
     max_body_bytes: int
+    allowed_hosts: AllowedHosts
 
     @classmethod
     def of(cls, environment: LocalEnvironment) -> Self:
-        """Read `HOST`, `PORT`, `WORKERS`, `THREADS` and `MAX_BODY_BYTES`.
+        """Read `HOST`, `ALLOWED_HOSTS`, `PORT`, `WORKERS`, `THREADS` and `MAX_BODY_BYTES`.
 
         Raises:
             SettingError: one is invalid.
@@ -50,6 +53,7 @@ class Listener:
             workers=workers,
             threads=environment.count("THREADS", max(1, THREADS // workers)),
             max_body_bytes=Settings.from_mapping(environment.given).max_body_bytes,
+            allowed_hosts=environment.allowed_hosts,
         )
 
     def require_free(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # not in its __all__
 
+from local.allowed_hosts import AllowedHosts
 from local.http.deadlines import Deadlines
 from local.http.function_url import Reply
 from local.http.invocation import HttpRequest, refused
@@ -34,6 +35,15 @@ STOP_SECONDS = 20.0
 
 TOO_SLOW = refused(HTTPStatus.REQUEST_TIMEOUT, "Request timeout", ("connection", "close"))
 INCOMPLETE = refused(HTTPStatus.BAD_REQUEST, "Incomplete request body", ("connection", "close"))
+NO_HOST = refused(HTTPStatus.BAD_REQUEST, "One Host header is required", ("connection", "close"))
+MISDIRECTED = refused(
+    HTTPStatus.MISDIRECTED_REQUEST,
+    "The service does not have this host name, see ALLOWED_HOSTS",
+    ("connection", "close"),
+)
+"""421, for the request is meant for another server (RFC 9110, section 15.5.20): neither is it
+malformed (400) nor would a login help (403)."""
+
 BUSY = refused(HTTPStatus.SERVICE_UNAVAILABLE, "Service unavailable", ("retry-after", "1"))
 
 
@@ -44,6 +54,7 @@ class RsgiApp:
         answer: answers a request; it is called in several threads at once.
         threads: number of threads.
         max_body_bytes: no more than one byte more of a body is read, for the function to refuse.
+        allowed_hosts: the names that clients may call the service by.
         on_running: called once the event loop runs.
         body_seconds: see `BODY_SECONDS`.
     """
@@ -55,12 +66,14 @@ class RsgiApp:
         threads: int,
         max_body_bytes: int,
         on_running: Callable[[], None],
+        allowed_hosts: AllowedHosts,
         body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._answer = answer
         self._count = threads
         self._max_body_bytes = max_body_bytes
         self._on_running = on_running
+        self._allowed_hosts = allowed_hosts
         self._body_seconds = body_seconds
         self._threads: Threads | None = None
         self._deadlines: Deadlines | None = None
@@ -85,6 +98,10 @@ class RsgiApp:
             protocol.response_bytes(*BUSY)
             return
         headers = scope.headers.items()
+        refusal = self._misdirected(scope, headers)
+        if refusal is not None:
+            protocol.response_bytes(*refusal)
+            return
         try:
             body = await self._body(headers, protocol, deadlines)
         except TimeoutError:
@@ -110,6 +127,19 @@ class RsgiApp:
             protocol.response_bytes(*reply)
         except ProtocolClosed:
             logger.debug("the client has gone", extra={"path": request.path})
+
+    def _misdirected(self, scope: Any, headers: list[tuple[str, str]]) -> Reply | None:
+        """Return the refusal of a request for another server, before any function sees it.
+
+        The name is the target's where that is a whole URL, and of `Host` otherwise; both must be
+        ours. Only a client older than HTTP/1.1, and so no browser, may leave it out (RFC 9112,
+        section 3.2).
+        """
+        hosts = [value for name, value in headers if name == "host"]
+        if len(hosts) > 1 or (not hosts and scope.http_version not in {"1", "1.0"}):
+            return NO_HOST
+        named = [*hosts, scope.authority] if scope.authority else hosts
+        return None if all(map(self._allowed_hosts.allows, named)) else MISDIRECTED
 
     async def _body(
         self, headers: list[tuple[str, str]], protocol: Any, deadlines: Deadlines

@@ -100,6 +100,7 @@ class _Loader:
             threads=self._listener.threads,
             max_body_bytes=self._listener.max_body_bytes,
             on_running=_unblock_signals,
+            allowed_hosts=self._listener.allowed_hosts,
         )
 
 

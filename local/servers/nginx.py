@@ -8,7 +8,7 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.addresses import at, near
+from local.addresses import LOOPBACK_HOSTS, at, near
 from local.servers.ports import answers
 from local.servers.process import Command, Process
 from local.servers.programs import find
@@ -42,6 +42,7 @@ class NginxServer:
         storage: Path,
         max_body_bytes: int,
         host: str = "127.0.0.1",
+        hosts: str = LOOPBACK_HOSTS,
         stays: bool = False,
     ) -> None:
         """Describe it; start nothing.
@@ -53,6 +54,7 @@ class NginxServer:
             storage: the folder whose files a function may hand over.
             max_body_bytes: the functions' own limit; nginx refuses what is far above it.
             host: address to listen on.
+            hosts: regular expression of the names that clients may call it by, in lower case.
             stays: see `Process`.
         """
         self._folder = data_dir.resolve()
@@ -63,6 +65,7 @@ class NginxServer:
         self._values = {
             "NGINX_FOLDER": str(self._folder / "nginx"),
             "NGINX_FUNCTIONS": f"127.0.0.1:{functions_port}",
+            "NGINX_HOSTS": hosts,
             "NGINX_LISTEN": at(host, port),
             "NGINX_MAX_BODY_BYTES": str(2 * max_body_bytes),
             "NGINX_RESOLVER": "",

@@ -51,3 +51,7 @@ class Cache(Protocol):
             CacheUnavailable: as `count`.
         """
         ...
+
+    def close(self) -> None:
+        """Close the connections, if there are any; safe to repeat."""
+        ...

@@ -85,7 +85,7 @@ class MemcachedCache:
         self._attempt([])
 
     def close(self) -> None:
-        """Close the connections; the next use opens new ones."""
+        """See `Cache.close`; the next use opens new connections."""
         self._client.close()
 
     def _ask(self, commands: Sequence[str]) -> bytes:

@@ -54,6 +54,9 @@ class MemoryCache:
     def ping(self) -> None:
         """Return: memory always answers."""
 
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
     def _alive(self, key: str, now: float) -> int:
         number, ends = self._counts.get(key, (0, 0.0))
         if ends <= now:

@@ -17,6 +17,7 @@ from shared.config.parsers import (
     IpNetwork,
     RateLimit,
     bucket_name,
+    exact,
     flag,
     folder,
     host_maybe_port,
@@ -201,6 +202,9 @@ class Settings:
         "quorum",
     )
     admin_user: str = _setting("ADMIN_USER", "login name of the admin", default="root")
+    admin_password: str | None = _setting(
+        "ADMIN_PASSWORD", "password of the admin, instead of its hash", exact, None, secret=True
+    )
     admin_password_hash: str | None = _setting(
         "ADMIN_PASSWORD_HASH",
         "salted hash of the admin's password, from `./sync hash-password`",

@@ -9,9 +9,9 @@ from shared.config import secrets
 from shared.config.settings import Settings, environment
 
 GARBAGE_THRESHOLD = 20_000
-"""Objects that are allocated before Python looks for cycles among them; 700 by default. A batch
-keeps thousands, hardly one of them in a cycle, and searching them again and again took a worker up
-to a tenth of its time (documentation of `gc.set_threshold`)."""
+"""Objects that are allocated before Python searches them for cycles; 700 by default. A batch keeps
+thousands, almost none of them in a cycle, and repeated searches took up to a tenth of a worker's
+time (documentation of `gc.set_threshold`)."""
 
 
 def start() -> Settings:

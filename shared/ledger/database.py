@@ -1,8 +1,8 @@
 """The one adapter of PostgreSQL: connections, timeouts, transactions; its errors: `failures`.
 
-Connections are in autocommit mode, so that no transaction outlives a call and a frozen Lambda
-sandbox holds no lock. There are as many as statements ever ran at the same time; whoever comes
-takes the one that was used last. Nothing is SET on a connection: RDS Proxy would pin it.
+Connections are in autocommit mode, so that no transaction outlives a call and a frozen execution
+environment of Lambda holds no lock. There are as many as statements ever ran at the same time; the
+one used last is used next. Nothing is SET on a connection: RDS Proxy would pin it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Row = Any
 
 CONNECT_SECONDS = 3.0
 """Seconds to wait for a connection, then for the answer to a statement. A server that is frozen
-rather than gone answers nothing at all: only a limit on our side ends such a wait."""
+rather than gone does not answer at all: only a limit on our side ends such a wait."""
 
 STATEMENT_SECONDS = 8.0
 
@@ -73,9 +73,9 @@ class Database:
     def run(self, name: str, **parameters: object) -> list[Row]:
         """Run one named statement in a transaction of its own and return its rows.
 
-        A kept connection may have died while nobody used it, so a statement that fails on one is
-        run once more on a new one. It may then have been executed twice: every statement that
-        is passed here is written to stand that.
+        A kept connection may have died while it was idle, so a statement that fails on one is run
+        once more on a new one. It may then have been executed twice: every statement that is
+        passed here must be idempotent.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
@@ -111,7 +111,7 @@ class Database:
             self._give_back(connection)
 
     def close(self) -> None:
-        """Closes the connections that nobody uses just now."""
+        """Close the connections that are not in use."""
         while (connection := self._take()) is not None:
             connection.close()
 
@@ -124,10 +124,10 @@ class Database:
             try:
                 return kept, self._attempt(kept, operation)
             except LedgerUnavailable as error:
-                # A server that did not answer once will not do so at once.
+                # A server that has just not answered will not answer at once.
                 if isinstance(error.__cause__, StatementTimeout):
                     raise
-                self.close()  # what broke one has broken those that are as old
+                self.close()  # what broke one has broken the others
         with self._translated(None):
             connection = self._connect()
         return connection, self._attempt(connection, operation)
@@ -190,7 +190,7 @@ class Database:
                 raise
             if connection:
                 connection.close()
-            if not self._outage:  # who polls would say it several times a second
+            if not self._outage:  # callers that poll would log it several times a second
                 self._outage = True
                 logger.warning("PostgreSQL is unreachable", extra={"reason": str(error).strip()})
             raise LedgerUnavailable from error
@@ -209,7 +209,7 @@ def _begin(connection: extensions.connection) -> extensions.connection:
 
 def _commit(connection: extensions.connection) -> None:
     if _command(connection, "COMMIT") != "COMMIT":
-        # So PostgreSQL answers when an earlier statement of the transaction failed.
+        # PostgreSQL's answer if an earlier statement of the transaction failed.
         raise LedgerUnavailable("the transaction was rolled back")
 
 
@@ -218,7 +218,7 @@ class StatementTimeout(psycopg2.OperationalError):
 
 
 class _TimedConnection(extensions.connection):
-    """A connection that knows how long its statements may take."""
+    """A connection with a limit for its statements."""
 
     seconds: float = CONNECT_SECONDS
 
@@ -226,7 +226,7 @@ class _TimedConnection(extensions.connection):
 def wait_for_answer(connection: extensions.connection) -> None:
     """Wait for the server, but not forever (psycopg2 calls this for every wait).
 
-    Connections that others make in this process, for migrations, wait as long as they need.
+    Other connections in this process, such as those for migrations, wait as long as they need.
 
     Raises:
         StatementTimeout: the connection's time for one statement has passed.

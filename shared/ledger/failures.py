@@ -21,21 +21,21 @@ _UNAVAILABLE = (
 
 
 def is_unavailable(error: psycopg2.Error) -> bool:
-    """Tells whether an error says that PostgreSQL cannot serve us now, whatever we ask.
+    """Return whether an error means that PostgreSQL cannot serve any statement now.
 
-    That is so for everything that psycopg2 calls operational (connections, shutdown, memory,
-    disk, locks, deadlocks), for a connection that was closed under us, and for a server that only
-    reads, which is what is left of a primary after a failover.
+    This is true for everything that psycopg2 calls operational (connections, shutdown, memory,
+    disk, locks, deadlocks), for a connection that was closed by the server, and for a server that
+    is read-only, as a former primary is after a failover.
     """
     return isinstance(error, _UNAVAILABLE)
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Translate errors of connections that somebody else makes.
+    """Translate errors of connections that other libraries open.
 
     Raises:
-        LedgerUnavailable: PostgreSQL is unreachable; the text says why, in one line.
+        LedgerUnavailable: PostgreSQL is unreachable; the text has the reason, in one line.
     """
     try:
         yield

@@ -41,7 +41,7 @@ class Ledger:
 
     @classmethod
     def at(cls, url: str) -> Self:
-        """Gives the ledger in the database of a `postgresql://` URL; connects when first used."""
+        """Return the ledger in a database, given by URL; it connects when first used."""
         return cls(Database(url, QUERIES))
 
     def record(self, new: NewObject, due_in: float) -> int | None:

@@ -1,4 +1,4 @@
-"""Brings the ledger's schema to the newest version.
+"""Migrations: bringing the ledger's schema to the newest version.
 
 Migrations are the numbered SQL files beside this module, applied in order by yoyo-migrations,
 each in a transaction of its own, under a lock, and never twice.
@@ -15,7 +15,7 @@ from shared.ledger.failures import translated
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 LOCK = 5_270_001
-"""Of the advisory lock; any number will do that nothing else in the database uses."""
+"""Number of the advisory lock; any that nothing else in the database uses."""
 
 
 def migrate(url: str) -> list[str]:
@@ -25,7 +25,7 @@ def migrate(url: str) -> list[str]:
         url: a `postgresql://` URL of a role that may create tables.
 
     Returns:
-        The ids of those that were applied, none when the schema was new enough.
+        The ids of those that were applied; none if the schema is up to date.
 
     Raises:
         LedgerUnavailable: PostgreSQL is unreachable.
@@ -33,12 +33,12 @@ def migrate(url: str) -> list[str]:
     with translated():
         backend = yoyo.get_backend(url.replace("postgres://", "postgresql://", 1))
         try:
-            # yoyo's own lock is a row, and stays when its holder is killed. This one goes with
-            # the connection; whoever has it may clear the row away.
+            # yoyo's own lock is a row, and stays if its holder is killed. This one ends with the
+            # connection; its holder may delete that row.
             backend.execute(f"SELECT pg_advisory_lock({LOCK})")
             backend.commit()
             backend.break_lock()
-            # yoyo takes the folder for a pattern.
+            # yoyo reads the folder as a pattern.
             known = yoyo.read_migrations(glob.escape(str(MIGRATIONS)))
             missing = backend.to_apply(known)
             backend.apply_migrations(missing)

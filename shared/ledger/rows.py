@@ -35,7 +35,7 @@ class NewObject:
     """An accepted request.
 
     Attributes:
-        payload_checksum: the request's signature, 32 bytes; unique for ever.
+        payload_checksum: the request's signature, 32 bytes; unique forever.
         request_id: the platform's id of the request, for the trace.
     """
 

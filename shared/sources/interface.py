@@ -43,8 +43,8 @@ class SourceProbe:
 
     Attributes:
         name: of the source, for people.
-        ask: returns a few words once it has answered, and raises `SourceUnavailable` otherwise.
+        ask: returns once it has answered, and raises `SourceUnavailable` otherwise.
     """
 
     name: str
-    ask: Callable[[], str]
+    ask: Callable[[], None]

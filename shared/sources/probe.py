@@ -20,15 +20,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_NoRedirect)
 
 
-def probe(url: str, seconds: float) -> str:
-    """Send a HEAD request; any status below 500 will do, a refusal of access included.
+def probe(url: str, seconds: float) -> None:
+    """Return once a server has answered a HEAD request with any status below 500.
+
+    A refusal of access is an answer, too: no right on the server is needed.
 
     Args:
         url: from the settings, http or https.
         seconds: that the server may take, for each step of the exchange.
-
-    Returns:
-        "Answers".
 
     Raises:
         SourceUnavailable: it did not answer, or with an error of its own.
@@ -46,7 +45,6 @@ def probe(url: str, seconds: float) -> str:
         raise SourceUnavailable(_shown(error)) from error
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise SourceUnavailable(f"it answered {status}")
-    return "Answers"
 
 
 def _shown(reason: object) -> str:

@@ -67,8 +67,8 @@ class Verdict(enum.StrEnum):
     """There was no time left."""
 
 
-class StoredFiles:
-    """The files below one folder.
+class StorageReader:
+    """Opens and verifies the files of a storage; it never writes.
 
     Args:
         root: the storage's folder.

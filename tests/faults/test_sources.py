@@ -13,7 +13,7 @@ HOPELESS = {
     Behaviour.DENIED: "The object store refuses access",
     Behaviour.ABSENT: "The object ",
     Behaviour.BROKEN: "The object store could not be read",
-    Behaviour.WRONG: "The bytes received are not the object's",
+    Behaviour.WRONG: "The received bytes differ from the object",
     Behaviour.SILENT: "The object store could not be read",
     Behaviour.REDIRECT: "The object store could not be read",
 }

@@ -108,7 +108,7 @@ def blocked(trial: Trial, arena: Arena) -> None:
     trial.rest()
     failed = [row for row in arena.stack.rows() if row.state == "failed"]
     assert [row.file_name for row in failed] == ["plain/20000/blocked"]
-    assert "stands where the file belongs" in (failed[0].last_error or "")
+    assert "taken by something that is not a regular file" in (failed[0].last_error or "")
 
 
 def test_a_folder_in_the_file_s_place_fails_that_object_alone(arena: Arena) -> None:

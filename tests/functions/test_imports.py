@@ -12,7 +12,7 @@ LOADED = "import sys, {module}; print(*sorted({{name.partition('.')[0] for name 
 
 
 def loaded(module: str) -> set[str]:
-    """Gives what a fresh interpreter has loaded after one import."""
+    """Return what a fresh interpreter has loaded after one import."""
     code = LOADED.format(module=module)
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60

@@ -11,14 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from functions.ingest import handler as module
-from functions.ingest import wiring
-from functions.ingest.service import Ingest, Policy
+from functions.ingest.service import Config, Ingest
 from shared.cache.interface import Cache
 from shared.cache.memcached import MemcachedCache
 from shared.cache.memory import MemoryCache
@@ -27,16 +25,15 @@ from shared.http.event import Request, Response
 from shared.http.rate_limit import RateLimiter
 from shared.http.signing import sign
 from shared.ledger.ledger import Ledger
-from shared.queue.publisher import Counts
+from tests.helpers.events import recorded
+from tests.helpers.fake_publisher import FakePublisher
 from tests.helpers.servers import connect, free_port
 
-EVENT: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "events" / "function_url.json").read_text()
-)
+EVENT = recorded("function_url")
 KEY, PREVIOUS = b"the key", b"the key before"
 OFF = RateLimit(0, 1)
 MINUTE = 1_795_428_000.0
-"""The begin of a minute."""
+"""The beginning of a minute."""
 
 VALID: dict[str, Any] = {
     "oeid": "8cfb655249106cf47fb493681d82ea",
@@ -44,7 +41,7 @@ VALID: dict[str, Any] = {
     "file_name": "65d9e6e87a533da87ebcdee4.jpg",
     "file_type": "image/jpeg",
 }
-POLICY = Policy(
+CONFIG = Config(
     keys=(KEY, PREVIOUS),
     max_body_bytes=65_536,
     per_signature=OFF,
@@ -58,24 +55,8 @@ PATIENCE = 30.0
 """Seconds for memcached, which on a busy machine may take longer than a request waits for it."""
 
 
-class Recorder:
-    """An publisher that remembers."""
-
-    def __init__(self) -> None:
-        self.announced: list[tuple[int, str]] = []
-
-    def publish(self, row_id: int, request_id: str) -> None:
-        self.announced.append((row_id, request_id))
-
-    def close(self, timeout: float) -> None:
-        del timeout
-
-    def counts(self) -> Counts:
-        return Counts()
-
-
 class Clock:
-    """A clock that only moves when it is told to."""
+    """A clock that only moves when a test sets it."""
 
     now = MINUTE
 
@@ -84,18 +65,18 @@ class Clock:
 
 
 class Service:
-    """Ingest over a real ledger, and what a test wants to know of it."""
+    """Ingest over a real ledger, and what a test asks of it."""
 
     def __init__(self, url: str, cache: Cache, clock: Clock) -> None:
-        self.publisher = Recorder()
+        self.publisher = FakePublisher()
         self.clock = clock
         self._ledger = Ledger.at(url)
         self._url = url
         self._limiter = RateLimiter(cache, clock)
-        self.set(POLICY)
+        self.set(CONFIG)
 
-    def set(self, policy: Policy) -> None:
-        self.ingest = Ingest(policy, self._limiter, self._ledger, self.publisher)
+    def set(self, config: Config) -> None:
+        self.ingest = Ingest(config, self._limiter, self._ledger, self.publisher)
 
     def __call__(self, event: dict[str, Any]) -> Response:
         return module.answer(self.ingest, Request.from_event(event))
@@ -147,7 +128,7 @@ def event(
     peer: str = "203.0.113.7",
     **headers: str,
 ) -> dict[str, Any]:
-    """Makes the event of a POST, signed unless told how it is authorized."""
+    """Return the event of a POST, signed unless told how it is authorized."""
     made = copy.deepcopy(EVENT)
     made["headers"].pop("authorization")
     made["headers"]["authorization"] = sign(key, body) if authorization is None else authorization
@@ -178,7 +159,7 @@ def test_a_signed_request_is_recorded_and_announced(service: Service) -> None:
     assert row[1:5] == tuple(VALID.values())
     assert bytes(row[5]).hex() == sign(KEY, body())
     assert row[6:] == (request_id, "queued")
-    assert service.publisher.announced == [(row[0], request_id)]
+    assert service.publisher.published == [(row[0], request_id)]
 
 
 def test_a_plain_body_and_a_base64_body_are_the_same(service: Service) -> None:
@@ -310,7 +291,7 @@ def test_a_signed_body_that_is_no_json_object_is_400(service: Service) -> None:
         found = (answer.status, answer.body)
         assert found == (400, b'{"detail": "Malformed JSON data"}'), text[:20]
     assert service.rows() == []
-    assert service.publisher.announced == []
+    assert service.publisher.published == []
 
 
 def test_a_wrong_field_is_400_and_named(service: Service) -> None:
@@ -322,7 +303,7 @@ def test_a_wrong_field_is_400_and_named(service: Service) -> None:
         assert [error["field"] for error in document["errors"]] == [field]
         assert all(error["reason"] for error in document["errors"])
     assert service.rows() == []
-    assert service.publisher.announced == []
+    assert service.publisher.published == []
 
 
 def test_missing_fields_are_all_named(service: Service) -> None:
@@ -341,7 +322,7 @@ def test_the_same_request_again_is_409_whatever_became_of_the_first(
         answer = service(event(body()))
         assert (answer.status, answer.body) == (409, b'{"detail": "Object already exists"}')
     assert len(service.rows()) == 1
-    assert len(service.publisher.announced) == 1
+    assert len(service.publisher.published) == 1
 
 
 def test_requests_without_an_id_are_told_apart(service: Service) -> None:
@@ -362,19 +343,19 @@ def test_of_fifty_identical_requests_at_once_one_is_accepted(service: Service) -
         statuses = sorted(threads.map(send, range(50)))
     assert statuses == [201] + [409] * 49
     assert len(service.rows()) == 1
-    assert len(service.publisher.announced) == 1
+    assert len(service.publisher.published) == 1
 
 
 def test_the_checks_come_in_the_order_of_the_contract(limited: Service) -> None:
     once = RateLimit(1, 60)
-    limited.set(replace(POLICY, per_client=once, max_body_bytes=500))
+    limited.set(replace(CONFIG, per_client=once, max_body_bytes=500))
     huge = b"x" * 501
     assert limited(event(body())).status == 201
     # Over the limit, without a signature, and too large all at once; then one fault fewer a time.
     assert limited(event(huge, "")).status == 413
     assert limited(event(b"not json", "")).status == 401
     assert limited(event(b"not json")).status == 412
-    limited.set(POLICY)
+    limited.set(CONFIG)
     assert limited(event(b"not json")).status == 400
     assert limited(event(body(), "wrong")).status == 401
     assert limited(event(body())).status == 409
@@ -382,7 +363,7 @@ def test_the_checks_come_in_the_order_of_the_contract(limited: Service) -> None:
 
 def test_a_replay_storm_is_412_with_the_time_to_wait(limited: Service) -> None:
     limited.clock.now = MINUTE + 10
-    limited.set(replace(POLICY, per_signature=RateLimit(50, 60)))
+    limited.set(replace(CONFIG, per_signature=RateLimit(50, 60)))
     statuses = [limited(event(body())).status for _ in range(50)]
     assert statuses == [201] + [409] * 49
     answer = limited(event(body()))
@@ -395,7 +376,7 @@ def test_a_replay_storm_is_412_with_the_time_to_wait(limited: Service) -> None:
 
 
 def test_refused_requests_do_not_count(limited: Service) -> None:
-    limited.set(replace(POLICY, per_client=RateLimit(2, 60)))
+    limited.set(replace(CONFIG, per_client=RateLimit(2, 60)))
     statuses = [limited(event(body(oeid=str(n)))).status for n in range(8)]
     assert statuses == [201, 201] + [412] * 6
     limited.clock.now = MINUTE + 91
@@ -403,14 +384,14 @@ def test_refused_requests_do_not_count(limited: Service) -> None:
 
 
 def test_one_client_s_limit_is_no_other_s(limited: Service) -> None:
-    limited.set(replace(POLICY, per_client=RateLimit(1, 60)))
+    limited.set(replace(CONFIG, per_client=RateLimit(1, 60)))
     assert limited(event(body(oeid="1"))).status == 201
     assert limited(event(body(oeid="2"))).status == 412
     assert limited(event(body(oeid="3"), peer="203.0.113.8")).status == 201
 
 
 def test_too_many_wrong_signatures_are_412_and_harm_no_signed_request(limited: Service) -> None:
-    limited.set(replace(POLICY, unsigned=RateLimit(2, 60), per_client=RateLimit(1, 60)))
+    limited.set(replace(CONFIG, unsigned=RateLimit(2, 60), per_client=RateLimit(1, 60)))
     assert [limited(event(body(), "wrong")).status for _ in range(2)] == [401, 401]
     answer = limited(event(body(), ""))
     assert detail(answer) == (412, "Too many requests")
@@ -421,10 +402,10 @@ def test_too_many_wrong_signatures_are_412_and_harm_no_signed_request(limited: S
 def test_a_proxy_s_word_counts_only_when_it_is_trusted(limited: Service) -> None:
     once = RateLimit(1, 60)
     post = functools.partial(event, peer="10.0.0.2")
-    limited.set(replace(POLICY, per_client=once))
+    limited.set(replace(CONFIG, per_client=once))
     assert limited(post(body(oeid="1"), x_forwarded_for="1.1.1.1")).status == 201
     assert limited(post(body(oeid="2"), x_forwarded_for="2.2.2.2")).status == 412
-    limited.set(replace(POLICY, per_client=once, trusted_proxies=[ip_network("10.0.0.0/8")]))
+    limited.set(replace(CONFIG, per_client=once, trusted_proxies=[ip_network("10.0.0.0/8")]))
     assert limited(post(body(oeid="3"), x_forwarded_for="9.9.9.9, 3.3.3.3")).status == 201
     assert limited(post(body(oeid="4"), x_forwarded_for="8.8.8.8, 3.3.3.3")).status == 412
     assert limited(post(body(oeid="5"), x_forwarded_for="4.4.4.4")).status == 201
@@ -432,7 +413,7 @@ def test_a_proxy_s_word_counts_only_when_it_is_trusted(limited: Service) -> None
 
 def test_without_a_cache_nothing_but_the_limits_is_lost(database_url: str, clock: Clock) -> None:
     service = Service(database_url, MemcachedCache(("127.0.0.1", free_port())), clock)
-    service.set(replace(POLICY, per_client=RateLimit(1, 60), unsigned=RateLimit(1, 60)))
+    service.set(replace(CONFIG, per_client=RateLimit(1, 60), unsigned=RateLimit(1, 60)))
     assert service(event(body())).status == 201
     assert [service(event(body())).status for _ in range(3)] == [409] * 3
     assert [service(event(body(), "wrong")).status for _ in range(3)] == [401] * 3
@@ -446,17 +427,16 @@ def test_without_a_ledger_nothing_is_accepted(clock: Clock) -> None:
     answer = service(event(body()))
     assert detail(answer) == (503, "Service unavailable")
     assert int(answer.headers["retry-after"]) > 0
-    assert service.publisher.announced == []
+    assert service.publisher.published == []
     # What needs no ledger is answered as ever.
     assert service(event(b"{}")).status == 400
     assert service(event(body(), "")).status == 401
 
 
 @pytest.fixture
-def process(monkeypatch: pytest.MonkeyPatch, service: Service) -> Callable[..., Any]:
-    """The handler as the platform calls it."""
-    monkeypatch.setattr(wiring, "ingest", lambda: service.ingest)
-    return functools.partial(module.handler, context=None)
+def process(service: Service) -> Callable[..., Any]:
+    """The handler with a service of the test's own."""
+    return functools.partial(module.respond, service.ingest)
 
 
 def test_the_handler_answers_an_event_with_an_event(process: Callable[..., Any]) -> None:

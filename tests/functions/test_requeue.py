@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 
-from functions.requeue.service import BATCH, ENOUGH_WAITING, Measures, Report, Requeue, Times
+from functions.requeue.service import BATCH, ENOUGH_WAITING, Config, Measures, Report, Requeue
 from shared.errors import QueueUnavailable
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import NewObject
-from shared.queue.messages import SyncMessage
+from tests.helpers.fake_queue import FakeQueue
 from tests.helpers.servers import execute
 
 MAX_ATTEMPTS = 2
@@ -18,37 +17,6 @@ INSERT_2005 = """
 INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id)
 SELECT 'o', 'r', 'n', 't/t', sha256(n::text::bytea), '' FROM generate_series(1, 2005) AS n
 """
-
-
-@dataclasses.dataclass
-class FakeQueue:
-    """A `shared.queue.interface.Queue` that remembers."""
-
-    waiting: int = 0
-    confirms: bool = True
-    published: list[int] = dataclasses.field(default_factory=list)
-    batches: int = 0
-
-    def publish_all(self, messages: Iterable[SyncMessage]) -> set[int]:
-        row_ids = [message.row_id for message in messages]
-        self.published += row_ids
-        self.batches += 1
-        return set(row_ids) if self.confirms else set()
-
-    def depth(self) -> int:
-        return self.waiting
-
-    def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        pass
-
-
-class LostQueue(FakeQueue):
-    def publish_all(self, messages: Iterable[SyncMessage]) -> set[int]:
-        del messages
-        raise QueueUnavailable
 
 
 @pytest.fixture
@@ -77,7 +45,7 @@ def add(ledger: Ledger, number: int, due_in: float = 0) -> int:
 def requeue(
     ledger: Ledger, queue: FakeQueue, delivery_seconds: float = 30, lease_seconds: float = 60
 ) -> Requeue:
-    return Requeue(ledger, queue, Times(delivery_seconds, lease_seconds), MAX_ATTEMPTS)
+    return Requeue(Config(delivery_seconds, lease_seconds, MAX_ATTEMPTS), ledger, queue)
 
 
 def test_due_rows_are_announced_once_and_others_not(ledger: Ledger) -> None:
@@ -93,12 +61,15 @@ def test_a_row_whose_announcement_is_lost_becomes_due_again(
     ledger: Ledger, database_url: str
 ) -> None:
     row_id = add(ledger, 1)
-    queue = FakeQueue(confirms=False)
+    queue = FakeQueue()
+    queue.confirms = False
     assert requeue(ledger, queue).run() == Report(published=0, unconfirmed=1, failed=0)
     assert requeue(ledger, queue).run() == Report(0, 0, 0)
     make_due(database_url)
+    queue.reachable = False
     with pytest.raises(QueueUnavailable):
-        requeue(ledger, LostQueue()).run()
+        requeue(ledger, queue).run()
+    queue.reachable = True
     make_due(database_url)
     queue.confirms = True
     assert requeue(ledger, queue).run() == Report(published=1, unconfirmed=0, failed=0)
@@ -121,7 +92,7 @@ def test_a_run_that_is_to_stop_takes_no_further_portion(ledger: Ledger, database
 
 
 def make_due(url: str) -> None:
-    """Lets the delivery time pass."""
+    """Let the delivery time pass."""
     execute(url, "UPDATE file_sync SET due_at = now()")
 
 

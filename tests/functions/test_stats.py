@@ -4,24 +4,21 @@ import copy
 import json
 from collections.abc import Iterator
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from functions.stats import handler as module
-from functions.stats import wiring
-from functions.stats.service import Stats
+from functions.stats.service import Config, Stats
 from shared.cache.memcached import MemcachedCache
 from shared.cache.memory import MemoryCache
 from shared.config.parsers import RateLimit
 from shared.http.event import Request, Response
 from shared.ledger.ledger import Ledger
+from tests.helpers.events import recorded
 from tests.helpers.servers import execute, free_port
 
-EVENT: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "events" / "function_url.json").read_text()
-)
+EVENT = recorded("function_url")
 OFF = RateLimit(0, 1)
 NETWORKS = [ip_network("10.0.0.0/8")]
 INSERT = """
@@ -44,7 +41,7 @@ def ledger(database_url: str) -> Iterator[Ledger]:
 
 @pytest.fixture
 def stats(ledger: Ledger) -> Stats:
-    return Stats(OFF, NETWORKS, MemoryCache(), ledger)
+    return Stats(Config(OFF, NETWORKS), MemoryCache(), ledger)
 
 
 @pytest.fixture
@@ -98,7 +95,7 @@ def test_without_detail_there_are_exactly_two_keys(stats: Stats, query: str) -> 
 
 
 def test_gets_from_one_address_are_limited(ledger: Ledger) -> None:
-    stats = Stats(RateLimit(2, 3600), NETWORKS, MemoryCache(), ledger)
+    stats = Stats(Config(RateLimit(2, 3600), NETWORKS), MemoryCache(), ledger)
     statuses = [get(stats, x_forwarded_for="1.1.1.1").status for _ in range(3)]
     assert statuses == [200, 200, 412]
     answer = get(stats, x_forwarded_for="1.1.1.1")
@@ -109,7 +106,7 @@ def test_gets_from_one_address_are_limited(ledger: Ledger) -> None:
 
 
 def test_without_a_ledger_there_are_no_counts(lost: Ledger) -> None:
-    answer = get(Stats(OFF, [], MemoryCache(), lost))
+    answer = get(Stats(Config(OFF, []), MemoryCache(), lost))
     assert (answer.status, answer.body) == (503, b'{"detail": "Service unavailable"}')
     assert int(answer.headers["retry-after"]) > 0
 
@@ -123,11 +120,11 @@ def test_the_status_page_is_200_when_all_is_well(stats: Stats) -> None:
 
 def test_the_status_page_names_what_does_not_answer(ledger: Ledger, lost: Ledger) -> None:
     dead = MemcachedCache(("127.0.0.1", free_port()))
-    answer = get(Stats(OFF, [], dead, ledger), "/status.html")
+    answer = get(Stats(Config(OFF, []), dead, ledger), "/status.html")
     assert answer.status == 503
     assert b"<dt>database</dt><dd>ok</dd>" in answer.body
     assert b"<dt>cache</dt><dd>memcached is unreachable</dd>" in answer.body
-    answer = get(Stats(OFF, [], MemoryCache(), lost), "/status.html")
+    answer = get(Stats(Config(OFF, []), MemoryCache(), lost), "/status.html")
     assert answer.status == 503
     assert b"<dt>database</dt><dd>PostgreSQL is unreachable</dd>" in answer.body
     assert b"<dt>cache</dt><dd>ok</dd>" in answer.body
@@ -135,20 +132,19 @@ def test_the_status_page_names_what_does_not_answer(ledger: Ledger, lost: Ledger
 
 def test_without_a_cache_the_counts_are_given_all_the_same(ledger: Ledger) -> None:
     dead = MemcachedCache(("127.0.0.1", free_port()))
-    assert [get(Stats(RateLimit(1, 60), [], dead, ledger)).status for _ in range(3)] == [200] * 3
+    assert [get(Stats(Config(RateLimit(1, 60), []), dead, ledger)).status for _ in range(3)] == [
+        200
+    ] * 3
 
 
-def test_the_handler_answers_an_event_with_an_event(
-    stats: Stats, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wiring, "stats", lambda: stats)
-    answer = module.handler(event(), None)
+def test_the_handler_answers_an_event_with_an_event(stats: Stats) -> None:
+    answer = module.respond(stats, event())
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"]) == {"synced_objects_count": 0, "queued_objects_count": 0}
-    assert module.handler(event("/openapi.json"), None)["body"] == module.OPENAPI.read_text()
-    assert module.handler(event("/nothing"), None)["statusCode"] == 404
-    refused = module.handler(event(method="POST"), None)
+    assert module.respond(stats, event("/openapi.json"))["body"] == module.OPENAPI.read_text()
+    assert module.respond(stats, event("/nothing"))["statusCode"] == 404
+    refused = module.respond(stats, event(method="POST"))
     assert (refused["statusCode"], refused["headers"]["allow"]) == (405, "GET, HEAD, POST")
-    refused = module.handler(event("/status.html", method="POST"), None)
+    refused = module.respond(stats, event("/status.html", method="POST"))
     assert (refused["statusCode"], refused["headers"]["allow"]) == (405, "GET, HEAD")
-    assert module.handler(event(method="HEAD"), None) == module.handler(event(), None)
+    assert module.respond(stats, event(method="HEAD")) == module.respond(stats, event())

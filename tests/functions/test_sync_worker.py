@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
+import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ import psycopg2
 import pytest
 
 from functions.sync_worker import handler as module
-from functions.sync_worker import wiring
-from functions.sync_worker.service import Limits, SyncWorker
-from functions.sync_worker.settler import LEDGER_PATIENCE_SECONDS, Settler
+from functions.sync_worker.service import Config, SyncWorker
+from functions.sync_worker.settler import LEDGER_WAIT_SECONDS, Settler
 from shared.domain import Wanted
 from shared.errors import (
     BucketMissing,
@@ -29,6 +27,8 @@ from shared.queue import rmq_event
 from shared.queue.rmq_event import Delivery
 from shared.retry import RetryPolicy
 from shared.storage.local import LocalStorage
+from tests.helpers.events import recorded
+from tests.helpers.fake_queue import FakeQueue
 from tests.helpers.fake_source import FakeSource, Hangs
 from tests.helpers.faulty_storage import FaultyStorage
 from tests.helpers.servers import execute
@@ -87,8 +87,8 @@ class Bench:
             pause=self.pause,
             clock=lambda: self.now,
         )
-        limits = Limits(self.lease, MAX_ATTEMPTS)
-        return SyncWorker(limits, ledger or self.ledger, self.source, self.storage, settler)
+        config = Config(self.lease, MAX_ATTEMPTS)
+        return SyncWorker(config, ledger or self.ledger, self.source, self.storage, settler)
 
     def work(self, *row_ids: int, seconds_left: float = PLENTY) -> dict[Outcome, int]:
         return dict(self.worker().work(row_ids, lambda: seconds_left))
@@ -414,7 +414,7 @@ def test_a_long_outage_of_the_ledger_is_raised_and_ends_every_copy(bench: Bench)
         with pytest.raises(LedgerUnavailable):
             bench.worker(ledger).work([hanging, row_id], lambda: PLENTY)
         ledger.close()
-    assert sum(bench.pauses) >= LEDGER_PATIENCE_SECONDS
+    assert sum(bench.pauses) >= LEDGER_WAIT_SECONDS
     assert bench.source.cancelled == ["hangs"]
     assert bench.row(row_id, "state, leased_until IS NULL") == ("queued", False)
     bench.sql(EXPIRE)
@@ -498,50 +498,52 @@ def test_abandoned_parts_are_swept_now_and_then(bench: Bench) -> None:
 
 
 class Context:
-    """What the platform tells of an invocation."""
+    """The context of an invocation with plenty of time."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 800_000
 
 
-@dataclasses.dataclass
-class Buried:
-    """A queue that remembers what was buried."""
-
-    letters: list[tuple[bytes, str]] = dataclasses.field(default_factory=list)
-
-    def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
-        del headers
-        self.letters.append((data, reason))
+def work(bench: Bench, queue: FakeQueue, event: dict[str, Any]) -> dict[str, int]:
+    return module.work(bench.worker(), lambda: queue, event, Context())
 
 
-EVENT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "events" / "rmq.json").read_text())
-
-
-def test_the_published_event_is_understood(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "worker", bench.worker)
+def test_the_recorded_event_is_understood(bench: Bench) -> None:
     bench.add("a")
     bench.sql("ALTER TABLE file_sync ALTER id DROP IDENTITY; UPDATE file_sync SET id = 42")
-    assert module.handler(EVENT, Context()) == {"synced": 1}
+    assert work(bench, FakeQueue(), recorded("rmq")) == {"synced": 1}
 
 
-def test_unreadable_messages_are_buried_and_hold_up_nobody(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    buried = Buried()
-    monkeypatch.setattr(wiring, "worker", bench.worker)
-    monkeypatch.setattr(wiring, "queue", lambda: buried)
+def test_unreadable_messages_become_dead_letters_and_delay_no_other(bench: Bench) -> None:
+    queue = FakeQueue()
     row_id = bench.add("a")
     bodies = [b"not json", b'{"id": %d}' % row_id, b'{"id": "1"}']
-    assert module.handler(rmq_event.build([Delivery(body=b) for b in bodies]), Context()) == {
-        "synced": 1
-    }
-    assert buried.letters == [
+    event = rmq_event.build([Delivery(body=b) for b in bodies])
+    assert work(bench, queue, event) == {"synced": 1}
+    assert queue.dead_letters == [
         (b"not json", "not JSON"),
         (b'{"id": "1"}', "the id is not a whole number"),
     ]
 
 
-def test_what_is_no_event_of_a_queue_is_raised() -> None:
+def test_without_an_unreadable_message_no_queue_is_opened(bench: Bench) -> None:
+    def open_queue() -> FakeQueue:
+        raise AssertionError("opened")
+
+    event = rmq_event.build([Delivery(body=b'{"id": %d}' % bench.add("a"))])
+    assert module.work(bench.worker(), open_queue, event, Context()) == {"synced": 1}
+
+
+def test_an_event_that_is_not_a_queue_s_is_an_error(bench: Bench) -> None:
     with pytest.raises(UnreadableMessage):
-        module.handler({"Records": []}, Context())
+        work(bench, FakeQueue(), {"Records": []})
+
+
+def test_a_synced_object_is_logged_with_how_it_was_verified(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    row_id = bench.add("a")
+    bench.work(row_id)
+    (line,) = [r.__dict__ for r in caplog.records if r.getMessage() == "object synced"]
+    assert (line["row_id"], line["verified_by"]) == (row_id, "md5")

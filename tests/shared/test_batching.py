@@ -21,7 +21,7 @@ def two(_numbers: Sequence[int]) -> list[int]:
 
 
 class Groups:
-    """Runs groups, each as soon as the test lets it."""
+    """Runs groups, each as soon as the test allows it."""
 
     def __init__(self, most: int = 100) -> None:
         self.begun: list[list[int]] = []
@@ -34,7 +34,7 @@ class Groups:
         return self._threads.submit(self.combiner, item)
 
     def ask_while_busy(self, *items: int) -> list[Future[int]]:
-        """Has items asked for one after the other while a group is under way."""
+        """Call with one item after the other while a group is running."""
         asked = []
         for item in items:
             asked.append(self.ask(item))

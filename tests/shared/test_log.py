@@ -61,7 +61,7 @@ def test_what_is_no_json_is_written_as_text() -> None:
     log.configure(stream=(stream := io.StringIO()))
     logger.warning("refused", extra={"reason": ValueError("no"), "data": b"\xff"})
     document = json_line(stream)
-    assert (document["why"], document["data"]) == ("no", "b'\\xff'")
+    assert (document["reason"], document["data"]) == ("no", "b'\\xff'")
 
 
 def fail() -> None:

@@ -16,7 +16,7 @@ from functions.admin.web.rendering import Templates
 from shared.errors import FileUnreadable
 from shared.http.event import Response
 from shared.ledger.ledger import Ledger
-from shared.storage.reading import StoredFiles
+from shared.storage.reading import StorageReader
 
 MINUTE = timedelta(minutes=1)
 PERIODS = (("last hour", MINUTE, 60), ("last day", 15 * MINUTE, 96))
@@ -47,7 +47,7 @@ class DashboardPages:
         templates: Templates,
         ledger: Ledger,
         records: Records,
-        files: StoredFiles,
+        files: StorageReader,
         health: HealthChecks,
         clock: Callable[[], datetime],
     ) -> None:

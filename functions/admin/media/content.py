@@ -18,7 +18,7 @@ from functions.admin.records import FileRecord, Records
 from functions.admin.web.context import RequestContext
 from functions.admin.web.responses import SAFE_HEADERS
 from shared.http.event import Request, Response
-from shared.storage.reading import StoredFile, StoredFiles
+from shared.storage.reading import StorageReader, StoredFile
 
 LARGEST_RESPONSE = 32 * 1024 * 1024
 """Bytes of one response. It is held in memory as a whole, and several are at a time."""
@@ -46,7 +46,7 @@ class Media:
     """
 
     def __init__(
-        self, records: Records, files: StoredFiles, largest_response: int, *, accelerated: bool
+        self, records: Records, files: StorageReader, largest_response: int, *, accelerated: bool
     ) -> None:
         self._records = records
         self._files = files

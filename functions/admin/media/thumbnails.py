@@ -18,7 +18,7 @@ from functions.admin.web.context import RequestContext
 from functions.admin.web.responses import SAFE_HEADERS
 from shared.errors import FileUnreadable
 from shared.http.event import Response
-from shared.storage.reading import StoredFiles
+from shared.storage.reading import StorageReader
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 TYPES = frozenset(f"image/{name.lower()}" for name in FORMATS)
@@ -55,7 +55,7 @@ class Thumbnails:
         files: the storage.
     """
 
-    def __init__(self, records: Records, files: StoredFiles) -> None:
+    def __init__(self, records: Records, files: StorageReader) -> None:
         self._records = records
         self._files = files
         self._kept: OrderedDict[tuple[bytes, str], bytes] = OrderedDict()

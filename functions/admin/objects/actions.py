@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functions.admin.records import FileRecord, Records
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import State
-from shared.storage.reading import StoredFiles, Verdict
+from shared.storage.reading import StorageReader, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Actions:
         self,
         records: Records,
         ledger: Ledger,
-        files: StoredFiles,
+        files: StorageReader,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._records = records

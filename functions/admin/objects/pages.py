@@ -20,7 +20,7 @@ from shared.http.event import Response
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import State
 from shared.queue.messages import SyncMessage
-from shared.storage.reading import StoredFiles
+from shared.storage.reading import StorageReader
 
 TEXT_BYTES = 16_384
 """Bytes of a text file that its page shows."""
@@ -52,7 +52,7 @@ class ObjectPages:
         records: Records,
         ledger: Ledger,
         actions: Actions,
-        files: StoredFiles,
+        files: StorageReader,
         largest_response: int | None,
     ) -> None:
         self._templates = templates

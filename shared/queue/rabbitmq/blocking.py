@@ -1,4 +1,4 @@
-"""The publisher of a Lambda sandbox: the message is out before the function returns."""
+"""The publisher on Lambda: a message is sent before the function returns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.queue.rabbitmq.topology import publication
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 1.0
-"""Seconds that a request may be held up while the broker is away or slow."""
+"""Seconds that a request may be delayed while the broker is unreachable or slow."""
 
 BACK_OFF_SECONDS = 5.0
 """Seconds after a failure in which no further request spends time on an attempt."""

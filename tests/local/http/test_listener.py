@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from local.allowed_hosts import AllowedHosts
 from local.environment import LocalEnvironment
 from local.http.listener import Listener
 from shared.errors import SettingError
@@ -17,7 +18,15 @@ def listener(**variables: str) -> Listener:
 
 
 def test_it_has_its_defaults() -> None:
-    assert listener() == Listener("127.0.0.1", 27_000, 1, 32, 65_536)
+    hosts = AllowedHosts.parse(["127.0.0.1"])
+    assert listener() == Listener("127.0.0.1", 27_000, 1, 32, 65_536, hosts)
+
+
+def test_its_own_address_and_the_listed_names_are_its_hosts() -> None:
+    hosts = listener(HOST="0.0.0.0", ALLOWED_HOSTS="sync.example.com, *.example.org").allowed_hosts
+    assert hosts.entries == {"0.0.0.0", "sync.example.com", "*.example.org"}
+    with pytest.raises(SettingError, match=r"ALLOWED_HOSTS: expected names"):
+        listener(ALLOWED_HOSTS="https://sync.example.com")
 
 
 def test_with_memcached_two_processes_share_the_threads() -> None:

@@ -55,6 +55,7 @@ def start_shim(folder: Path, workers: int = 1) -> Shim:
         "THREADS": "2",
         "MAX_BODY_BYTES": str(LIMIT),
         "STARTED_FILE": str(started),
+        "ALLOWED_HOSTS": "sync.example.com",
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -134,8 +135,8 @@ def test_a_request_reaches_its_function_whole(shim: Shim) -> None:
 def test_a_chunked_body_is_put_together(shim: Shim) -> None:
     answer = raw(
         shim.port,
-        b"POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-        b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n",
+        b"POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
+        b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n",
     )
 
     assert answer.startswith(b"HTTP/1.1 200")
@@ -154,7 +155,9 @@ def test_no_more_than_a_byte_too_many_is_read(shim: Shim) -> None:
 
 def test_a_body_that_ends_in_the_middle_reaches_no_function(shim: Shim) -> None:
     answer = raw(
-        shim.port, b"POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab", cut=True
+        shim.port,
+        b"POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nab",
+        cut=True,
     )
 
     assert answer.startswith(b"HTTP/1.1 400")
@@ -166,7 +169,8 @@ def test_a_body_that_ends_in_the_middle_reaches_no_function(shim: Shim) -> None:
 )
 def test_a_wrong_content_length_is_refused(shim: Shim, length: bytes) -> None:
     answer = raw(
-        shim.port, b"POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + b"\r\n\r\nabcde"
+        shim.port,
+        b"POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + length + b"\r\n\r\nabcde",
     )
 
     assert answer.startswith(b"HTTP/1.1 400")
@@ -210,7 +214,7 @@ def test_a_function_that_fails_is_a_500_and_one_log_record(shim: Shim) -> None:
 def test_clients_that_stall_in_mid_body_hold_nobody_up(shim: Shim) -> None:
     stalled = [socket.create_connection(("127.0.0.1", shim.port)) for _ in range(50)]
     for connection in stalled:
-        connection.sendall(b"POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab")
+        connection.sendall(b"POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nab")
     started = time.monotonic()
 
     assert ask(shim.port, "GET", "/get").status == 200
@@ -271,3 +275,43 @@ def test_a_worker_whose_first_process_is_killed_answers_and_ends(shim: Shim) -> 
     assert found[0].status == 200
     until(lambda: list(shim.started.parent.glob("started.*")))  # its exit hooks have run
     until(lambda: not answers(shim.port))
+
+
+def request(*lines: str) -> bytes:
+    return "\r\n".join((*lines, "Connection: close", "", "")).encode()
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (("GET /get HTTP/1.1", "Host: localhost"), 200),
+        (("GET /get HTTP/1.1", "Host: LOCALHOST.:1"), 200),
+        (("GET /get HTTP/1.1", "Host: 127.9.9.9:27000"), 200),
+        (("GET /get HTTP/1.1", "Host: [::1]:27000"), 200),
+        (("GET /get HTTP/1.1", "Host: sync.example.com"), 200),
+        (("GET /get HTTP/1.0",), 200),
+        (("GET http://localhost/get HTTP/1.1", "Host: localhost"), 200),
+        (("GET /get HTTP/1.1", "Host: evil.example"), 421),
+        (("GET /get HTTP/1.1", "Host: evil.example:27000"), 421),
+        (("GET /get HTTP/1.1", "Host: localhost.evil.example"), 421),
+        (("GET /get HTTP/1.1", "Host: localhost@evil.example"), 421),
+        (("GET /get HTTP/1.1", "Host: 192.0.2.1"), 421),
+        (("GET /get HTTP/1.1", "Host:"), 421),
+        (("GET /get HTTP/1.0", "Host: evil.example"), 421),
+        (("GET /nowhere HTTP/1.1", "Host: evil.example"), 421),
+        (("POST /size HTTP/1.1", "Host: evil.example", "Content-Length: 5"), 421),
+        (("GET http://evil.example/get HTTP/1.1", "Host: localhost"), 421),
+        (("GET http://localhost/get HTTP/1.1", "Host: evil.example"), 421),
+        (("GET /get HTTP/1.1",), 400),
+        (("GET /get HTTP/1.1", "Host: localhost", "Host: evil.example"), 400),
+    ],
+)
+def test_only_requests_for_this_service_reach_a_function(
+    shim: Shim, lines: tuple[str, ...], status: int
+) -> None:
+    head, _, body = raw(shim.port, request(*lines)).partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == status
+    if status == 421:
+        assert json.loads(body) == {
+            "detail": "The service does not have this host name, see ALLOWED_HOSTS"
+        }

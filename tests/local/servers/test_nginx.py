@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import http.client
 import http.server
+import json
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from local.allowed_hosts import AllowedHosts
 from local.servers.nginx import TEMPLATE, NginxServer, render
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
@@ -176,3 +179,89 @@ def test_every_value_of_the_template_must_be_given() -> None:
     assert "${" not in render(dict.fromkeys(names, "x"))
     with pytest.raises(KeyError):
         render({})
+
+
+def status_of(port: int, *lines: str) -> int:
+    request = "\r\n".join((*lines, "Connection: close", "", "")).encode()
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(request)
+        received = b""
+        while data := connection.recv(65_536):
+            received += data
+    return int(received.split()[1])
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (("GET / HTTP/1.1", "Host: localhost:27000"), 200),
+        (("GET / HTTP/1.1", "Host: LOCALHOST."), 200),
+        (("GET / HTTP/1.1", "Host: app.localhost"), 200),
+        (("GET / HTTP/1.1", "Host: 127.0.0.1"), 200),
+        (("GET / HTTP/1.1", "Host: [::1]:27000"), 200),
+        (("GET / HTTP/1.0",), 200),
+        (("GET http://localhost/ HTTP/1.1", "Host: localhost"), 200),
+        (("GET / HTTP/1.1", "Host: evil.example"), 421),
+        (("GET / HTTP/1.1", "Host: Evil.Example:27000"), 421),
+        (("GET / HTTP/1.1", "Host: localhost.evil.example"), 421),
+        (("GET / HTTP/1.1", "Host: 192.0.2.1"), 421),
+        (("GET /protected-media/x HTTP/1.1", "Host: evil.example"), 404),
+        (("GET / HTTP/1.0", "Host: evil.example"), 421),
+        (("GET http://evil.example/ HTTP/1.1", "Host: localhost"), 421),
+        (("GET / HTTP/1.1",), 400),
+        (("GET / HTTP/1.1", "Host: localhost", "Host: evil.example"), 400),
+    ],
+)
+def test_only_requests_for_this_service_are_passed_on(
+    nginx: tuple[NginxServer, int], lines: tuple[str, ...], status: int
+) -> None:
+    assert status_of(nginx[1], *lines) == status
+
+
+def test_a_request_for_another_server_is_refused_in_json(nginx: tuple[NginxServer, int]) -> None:
+    status, headers, body = ask(nginx[1], "/", headers={"Host": "evil.example"})
+    assert (status, headers["Content-Type"]) == (421, "application/json")
+    assert "ALLOWED_HOSTS" in json.loads(body)["detail"]
+
+
+def test_the_functions_get_a_name_always(nginx: tuple[NginxServer, int]) -> None:
+    _, _, seen = ask(nginx[1], "/", headers={"Host": "localhost:27000"})
+    assert "\nHost: localhost:27000\n" in f"\n{seen}"
+    assert "X-Forwarded-Host: localhost:27000\n" in seen
+
+
+@pytest.mark.parametrize(
+    ("entries", "host", "status"),
+    [
+        ("sync.example.com,*.apps.example.com", "Sync.example.com.:1", 200),
+        ("sync.example.com,*.apps.example.com", "a.b.apps.example.com", 200),
+        ("sync.example.com,*.apps.example.com", "apps.example.com", 421),
+        ("sync.example.com", "syncxexample.com", 421),
+        ("0.0.0.0", "192.0.2.1", 200),
+        ("0.0.0.0", "[fd00::5]:1", 200),
+        ("0.0.0.0", "evil.example", 421),
+        ("fd00::5", "[fd00::5]", 200),
+        ("*", "evil.example", 200),
+    ],
+)
+def test_names_can_be_listed(
+    tmp_path: Path,
+    storage: Path,
+    functions: http.server.ThreadingHTTPServer,
+    start_server: Callable[[NginxServer], NginxServer],
+    entries: str,
+    host: str,
+    status: int,
+) -> None:
+    port = free_port()
+    start_server(
+        NginxServer(
+            tmp_path / "data",
+            port,
+            functions_port=functions.server_port,
+            storage=storage,
+            max_body_bytes=MAX_BODY_BYTES,
+            hosts=AllowedHosts.parse([entries]).pattern,
+        )
+    )
+    assert status_of(port, "GET / HTTP/1.1", f"Host: {host}") == status

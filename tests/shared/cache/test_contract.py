@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,6 +14,9 @@ from shared.cache.interface import Cache, Counter
 from shared.cache.memcached import MemcachedCache
 from shared.cache.memory import MemoryCache
 from shared.config.settings import Settings
+from shared.errors import CacheUnavailable
+from tests.helpers.fake_cache import FakeCache
+from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
 
 LIFETIME = 60
@@ -24,10 +28,10 @@ def counter(name: str = "a", window: int = 7, lifetime: int = LIFETIME) -> Count
     return Counter(f"{name}:{window}", f"{name}:{window - 1}", lifetime)
 
 
-@pytest.fixture(params=["memory", "memcached"])
+@pytest.fixture(params=["memory", "memcached", "fake"])
 def cache(request: pytest.FixtureRequest) -> Iterator[Cache]:
-    if request.param == "memory":
-        yield MemoryCache()
+    if request.param != "memcached":
+        yield MemoryCache() if request.param == "memory" else FakeCache(time.monotonic)
         return
     memcached = MemcachedCache(request.getfixturevalue("memcached_address"), timeout=PATIENCE)
     yield memcached
@@ -86,6 +90,32 @@ def test_it_answers_a_ping(cache: Cache) -> None:
     cache.ping()
 
 
+def test_closing_is_safe_to_repeat(cache: Cache) -> None:
+    cache.count([counter()])
+    cache.close()
+    cache.close()
+
+
+def memcached_that_is_gone() -> Cache:
+    return MemcachedCache(("127.0.0.1", free_port()))
+
+
+def fake_that_is_gone() -> Cache:
+    return FakeCache(time.monotonic, answers=0)
+
+
+@pytest.mark.parametrize("make", [memcached_that_is_gone, fake_that_is_gone])
+def test_a_cache_that_is_unreachable_raises_one_error(make: Callable[[], Cache]) -> None:
+    cache = make()
+    for call in (
+        lambda: cache.count([counter()]),
+        lambda: cache.take_back([counter()]),
+        cache.ping,
+    ):
+        with pytest.raises(CacheUnavailable):
+            call()
+
+
 def test_a_counter_is_forgotten_after_its_life() -> None:
     now = 0.0
     cache = MemoryCache(lambda: now)
@@ -104,7 +134,7 @@ def test_memcached_forgets_a_counter_after_its_life(memcached_address: tuple[str
 
 
 def _remaining(cache: MemcachedCache) -> int:
-    """Reads the counter of `counter()` without counting, as the window before of the next."""
+    """Return the counter of `counter()` without counting, as the window before another."""
     return cache.count([Counter("reader", counter().key, LIFETIME)])[0][1]
 
 

@@ -12,7 +12,7 @@ from shared.http.client_address import client_address
 
 
 def documented() -> list[tuple[str, str, str, str]]:
-    """Reads the rows of the table in the docstring."""
+    """Return the rows of the table in the docstring."""
     rows = []
     for line in (client_address.__doc__ or "").splitlines():
         cells = re.split(r"  +", line.strip())

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.http.event import Request, Response
+from tests.helpers.events import recorded
 
-EVENT: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "events" / "function_url.json").read_text()
-)
+EVENT = recorded("function_url")
 STATUSES = st.integers(200, 599)
 
 

@@ -1,25 +1,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cache.interface import Counter
 from shared.cache.memory import MemoryCache
 from shared.config.parsers import RateLimit
-from shared.errors import CacheUnavailable, TooManyRequests
+from shared.errors import TooManyRequests
 from shared.http.rate_limit import Limited, RateLimiter, retry_after
+from tests.helpers.fake_cache import FakeCache
 
 FIFTY = RateLimit(50, 60)
 HOUR = 1_795_428_000.0
-"""The begin of a fixed window of a second, a minute and an hour."""
+"""The beginning of a fixed window of a second, a minute and an hour."""
 
 
 class Clock:
-    """A clock that only moves when it is told to."""
+    """A clock that only moves when a test sets it."""
 
     now = HOUR
 
@@ -46,7 +45,7 @@ def allowed(limiter: RateLimiter, *limited: Limited) -> bool:
 
 
 def documented() -> list[tuple[int, int, float, int]]:
-    """Reads the rows of the table in the docstring."""
+    """Return the rows of the table in the docstring."""
     rows = re.findall(r"^ +(\d+) +(\d+) +(\d+) +(\d+),", retry_after.__doc__ or "", re.MULTILINE)
     return [(int(c), int(p), float(e), int(a)) for c, p, e, a in rows]
 
@@ -155,30 +154,15 @@ def test_a_limit_that_is_off_counts_nothing(clock: Clock) -> None:
     assert len(cache) == 0
 
 
-class DeadCache:
-    """A cache that is unreachable, from its first use or from its second."""
-
-    def __init__(self, counts: list[tuple[int, int]] | None = None) -> None:
-        self._counts = counts
-
-    def count(self, counters: Sequence[Counter]) -> list[tuple[int, int]]:
-        del counters
-        if self._counts is None:
-            raise CacheUnavailable
-        return self._counts
-
-    def take_back(self, counters: Sequence[Counter]) -> None:
-        del counters
-        raise CacheUnavailable
-
-    def ping(self) -> None:
-        raise CacheUnavailable
-
-
 def test_without_a_cache_nothing_is_refused(clock: Clock) -> None:
-    limiter = RateLimiter(DeadCache(), clock)
+    limiter = RateLimiter(FakeCache(clock, answers=0), clock)
     assert all(allowed(limiter, Limited("a", FIFTY)) for _ in range(100))
 
 
 def test_a_refusal_holds_when_the_cache_dies_right_after_it(clock: Clock) -> None:
-    assert not allowed(RateLimiter(DeadCache([(51, 0)]), clock), Limited("a", FIFTY))
+    cache = FakeCache(clock)
+    limiter = RateLimiter(cache, clock)
+    assert all(allowed(limiter, Limited("a", FIFTY)) for _ in range(50))
+    cache.answers = 1  # the count, not the subtraction after the refusal
+    assert not allowed(limiter, Limited("a", FIFTY))
+    assert cache.answers == 0

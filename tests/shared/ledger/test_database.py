@@ -84,7 +84,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def kill(url: str, backend: int) -> None:
-    """Ends a connection from the server's side, as a restart does."""
+    """End a connection from the server's side, as a restart does."""
     execute(url, f"SELECT pg_terminate_backend({backend})")
     until(lambda: not alive(url, backend))
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,9 @@ import pytest
 from shared.errors import UnreadableMessage
 from shared.queue.messages import SyncMessage
 from shared.queue.rmq_event import Delivery, Unreadable, build, read
+from tests.helpers.events import recorded
 
-EVENT = json.loads((Path(__file__).parents[1] / "events" / "rmq.json").read_text())
+EVENT = recorded("rmq")
 
 
 def only_message(event: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ QUEUED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class NewSource(Protocol):
-    """Makes a source; see `new_source`."""
+    """Make a source; it is closed after the test."""
 
     def __call__(
         self, endpoint: str = "", *, settings: dict[str, str] | None = None

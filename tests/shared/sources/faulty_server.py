@@ -1,4 +1,4 @@
-"""An HTTP server that does exactly what a test tells it, sockets included."""
+"""An HTTP server that does exactly what a test tells it to, sockets included."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any, Self
 
 @dataclass
 class Asked:
-    """A request as it came."""
+    """A request as it was received."""
 
     path: str
     headers: dict[str, str]
@@ -30,7 +30,7 @@ class Asked:
 
 @dataclass
 class Answer:
-    """An answer; empty headers are left out, `send` replaces what is sent after them."""
+    """A response; empty headers are left out, `send` replaces what is sent after them."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class FaultyServer:
         self._server = Server(("127.0.0.1", 0), Handler)
         self._tls = tls
         if tls:
-            # Shaken by the thread of its connection: a client that says nothing delays no other.
+            # Shaken by the thread of its connection: a silent client delays no other.
             self._server.socket = tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
@@ -112,7 +112,7 @@ class FaultyServer:
 
 
 def s3_object(body: bytes, **headers: str) -> Callable[[Asked], Answer]:
-    """Gives a rule that serves one object as S3 does: ETag, ranges, If-Match."""
+    """Return a rule that serves one object as S3 does: ETag, ranges, If-Match."""
     etag = headers.pop("etag", f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
     named = {"Accept-Ranges": "bytes"}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
@@ -131,12 +131,12 @@ def s3_object(body: bytes, **headers: str) -> Callable[[Asked], Answer]:
 
 
 def error(status: int, code: str = "", extra: str = "", **headers: str) -> Answer:
-    """Gives an S3 error document."""
+    """Return an S3 error document."""
     document = f"<?xml version='1.0'?><Error><Code>{code}</Code>{extra}<Message>m</Message></Error>"
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(status, named, document.encode() if code else b"")
 
 
 def b64(value: bytes) -> str:
-    """As S3 writes checksums."""
+    """Return a checksum as S3 writes it."""
     return base64.b64encode(value).decode()

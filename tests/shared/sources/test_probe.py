@@ -18,9 +18,13 @@ from shared.sources.probe import probe
 SECONDS = 30.0
 
 
+asked: list[str] = []
+
+
 class Answering(http.server.BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
-        self.send_response(int(self.path.strip("/")))
+        asked.append(self.path)
+        self.send_response(int(self.path.split("/")[1]))
         self.send_header("Location", "http://127.0.0.1:1/")
         self.end_headers()
 
@@ -40,7 +44,7 @@ def address() -> Iterator[str]:
 
 @pytest.mark.parametrize("status", [200, 307, 403, 404, 405])
 def test_a_server_that_answers_is_healthy(address: str, status: int) -> None:
-    assert probe(f"{address}/{status}", SECONDS) == "Answers"
+    probe(f"{address}/{status}", SECONDS)
 
 
 def test_a_server_that_is_broken_or_away_is_not(address: str) -> None:
@@ -62,11 +66,12 @@ def test_a_server_that_says_nothing_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize("source", ["s3", "nasa"])
 def test_each_source_is_asked_at_its_own_address(address: str, source: str) -> None:
-    addresses = {"AWS_ENDPOINT_URL_S3": f"{address}/200", "NASA_API_URL": f"{address}/200"}
+    addresses = {"AWS_ENDPOINT_URL_S3": f"{address}/200/s3", "NASA_API_URL": f"{address}/200/nasa"}
     chosen = adapters.source_probe(Settings.from_mapping({"SOURCE": source, **addresses}), SECONDS)
     assert chosen is not None
     assert chosen.name == {"s3": "S3", "nasa": "NASA"}[source]
-    assert chosen.ask() == "Answers"
+    chosen.ask()
+    assert asked[-1] == f"/200/{source}"
 
 
 def test_no_bucket_means_no_probe() -> None:

@@ -7,37 +7,37 @@ from pathlib import Path
 import pytest
 
 from shared.errors import FileMissing, FileUnreadable
-from shared.storage.reading import StoredFiles, Verdict
+from shared.storage.reading import StorageReader, Verdict
 
 DIGEST = hashlib.sha256(b"content").digest()
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> StoredFiles:
+def files(tmp_path: Path) -> StorageReader:
     (tmp_path / "storage" / "a b").mkdir(parents=True)
     (tmp_path / "storage" / "a b" / "ü#?%.jpg").write_bytes(b"content")
     (tmp_path / "secret").write_bytes(b"content")
-    return StoredFiles(str(tmp_path / "storage"))
+    return StorageReader(str(tmp_path / "storage"))
 
 
-def verify(files: StoredFiles, name: str, digest: bytes = DIGEST, size: int = 7) -> Verdict:
+def verify(files: StorageReader, name: str, digest: bytes = DIGEST, size: int = 7) -> Verdict:
     return files.verify(name, size, digest, lambda: True)
 
 
-def test_a_file_is_read_by_its_name(files: StoredFiles) -> None:
+def test_a_file_is_read_by_its_name(files: StorageReader) -> None:
     with files.open("a b/ü#?%.jpg") as file:
         assert (file.size, file.stream.read()) == (7, b"content")
 
 
 @pytest.mark.parametrize("name", ["../secret", "a b/../../secret", "/etc/passwd", "", "x\0", "none",
                                   "a b/none", "a b/ü#?%.jpg/x", ".incoming/x"])  # fmt: skip
-def test_no_name_leads_outside(files: StoredFiles, name: str) -> None:
+def test_no_name_leads_outside(files: StorageReader, name: str) -> None:
     with pytest.raises(FileMissing), files.open(name):
         pass
     assert verify(files, name) is Verdict.MISSING
 
 
-def test_no_link_is_followed(files: StoredFiles, tmp_path: Path) -> None:
+def test_no_link_is_followed(files: StorageReader, tmp_path: Path) -> None:
     (tmp_path / "storage" / "link").symlink_to(tmp_path / "secret")
     (tmp_path / "storage" / "folder").symlink_to(tmp_path)
     for name in ("link", "folder/secret"):
@@ -46,14 +46,14 @@ def test_no_link_is_followed(files: StoredFiles, tmp_path: Path) -> None:
         assert verify(files, name) is Verdict.UNREADABLE
 
 
-def test_what_is_no_plain_file_is_not_read(files: StoredFiles, tmp_path: Path) -> None:
+def test_what_is_no_plain_file_is_not_read(files: StorageReader, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "storage" / "pipe")
     for name in ("pipe", "a b"):
         with pytest.raises(FileUnreadable), files.open(name):
             pass
 
 
-def test_verify_compares_size_and_content(files: StoredFiles) -> None:
+def test_verify_compares_size_and_content(files: StorageReader) -> None:
     name = "a b/ü#?%.jpg"
     assert verify(files, name) is Verdict.MATCH
     assert verify(files, name, bytes(32)) is Verdict.DIFFERS
@@ -61,7 +61,7 @@ def test_verify_compares_size_and_content(files: StoredFiles) -> None:
     assert files.verify(name, 7, DIGEST, lambda: False) is Verdict.UNFINISHED
 
 
-def test_the_space_of_a_missing_storage_is_unknown(files: StoredFiles, tmp_path: Path) -> None:
+def test_the_space_of_a_missing_storage_is_unknown(files: StorageReader, tmp_path: Path) -> None:
     assert 0 < files.space().free <= files.space().total
     with pytest.raises(FileUnreadable):
-        StoredFiles(str(tmp_path / "none")).space()
+        StorageReader(str(tmp_path / "none")).space()

@@ -10,7 +10,7 @@ from functions.admin.objects.actions import VERIFY_SECONDS, Actions
 from functions.admin.records import QUERIES, Records
 from shared.ledger.database import Database
 from shared.ledger.ledger import Ledger
-from shared.storage.reading import StoredFiles
+from shared.storage.reading import StorageReader
 from tests.browser import demo
 
 
@@ -30,7 +30,7 @@ def records(database_url: str) -> Iterator[Records]:
 
 @pytest.fixture
 def actions(records: Records, ledger: Ledger, tmp_path: Path) -> Actions:
-    return Actions(records, ledger, StoredFiles(str(tmp_path)))
+    return Actions(records, ledger, StorageReader(str(tmp_path)))
 
 
 def synced(ledger: Ledger, storage: Path, name: str, salt: str = "", content: bytes = b"x") -> int:
@@ -80,7 +80,7 @@ def test_files_that_no_time_is_left_for_are_not_checked(
     row_ids = [synced(ledger, tmp_path, name) for name in "ab"]
     # Begins, asks before the first file and in it, then finds the time over.
     seconds = itertools.chain([0.0, 0.0, 0.0], itertools.repeat(VERIFY_SECONDS))
-    actions = Actions(records, ledger, StoredFiles(str(tmp_path)), lambda: next(seconds))
+    actions = Actions(records, ledger, StorageReader(str(tmp_path)), lambda: next(seconds))
     report = actions.verify(row_ids, "root")
     assert report.title == "1 of 2 files match the originals"
     assert [line.message.partition(":")[0] for line in report.lines] == ["OK", "was not checked"]
