@@ -24,7 +24,7 @@ from shared.errors import ServiceError
 
 PARTS = {
     "ingest": ingest.measure,
-    "drain": throughput.measure,
+    "throughput": throughput.measure,
     "large": large.measure,
     "latency": latency.measure,
     "counts": counts.measure,

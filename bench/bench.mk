@@ -2,8 +2,8 @@
 
 .PHONY: bench bench-tools
 
-# `make bench FULL=1` takes ten million rows and 5 GiB, and half an hour; ONLY="ingest drain" takes
-# single parts and writes nothing; ONLY=libraries measures what docs/decisions/ compares, which no
+# `make bench FULL=1` takes ten million rows and 5 GiB, and half an hour; ONLY="ingest throughput"
+# takes single parts and writes nothing; ONLY=libraries measures what docs/decisions/ compares, which no
 # other run does.
 bench: $(VENV)/.bench ## Measure everything against its targets and other tools, write docs/benchmarks.*
 	@$(BIN)/python -m bench $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))

@@ -50,7 +50,7 @@ def bare_inserts(url: str, clients: int, seconds: int) -> float:
 
 
 def s5cmd(server: ObjectServer, keys: Sequence[str], folder: Path) -> float:
-    """Has s5cmd copy objects named one by one, and return the seconds."""
+    """Have s5cmd copy objects named one by one, and return the seconds."""
     commands = folder.with_suffix(".s5cmd")
     lines = [f"cp s3://{server.bucket}/{key} {folder}/{key}\n" for key in keys]
     commands.write_text("".join(lines))

@@ -15,7 +15,7 @@ class Target:
     Attributes:
         limit: the number that decides.
         at_least: the figure must be no smaller; otherwise no larger.
-        ratio: the limit is one of the figure's ratio to its peer, not of the figure itself.
+        ratio: the limit is one of the figure's ratio to its reference, not of the figure itself.
     """
 
     limit: float
@@ -23,9 +23,9 @@ class Target:
     ratio: bool = False
 
     def __str__(self) -> str:
-        """Words it: "at least 2 x the peer"."""
+        """Return it in words, such as "at least 2 × the reference"."""
         bound = "at least" if self.at_least else "at most"
-        return f"{bound} {self.limit:g}{' × the peer' if self.ratio else ''}"
+        return f"{bound} {self.limit:g}{' × the reference' if self.ratio else ''}"
 
     def met(self, value: float, ratio: float | None) -> bool:
         """Return whether a figure reaches it."""
@@ -42,8 +42,9 @@ class Figure:
         runs: the figure of each run.
         unit: such as "requests/s".
         target: what must be reached; None where the figure only informs.
-        peers: the peer's figure of each run, in the same unit and taken right beside ours.
-        against: what the peer is.
+        reference_runs: the figure of what we compare with in each run, in the same unit and taken
+            right beside ours.
+        against: what we compare with.
         note: what a reader must know to judge it.
     """
 
@@ -51,7 +52,7 @@ class Figure:
     runs: Sequence[float]
     unit: str
     target: Target | None = None
-    peers: Sequence[float] = ()
+    reference_runs: Sequence[float] = ()
     against: str = ""
     note: str = ""
 
@@ -61,19 +62,20 @@ class Figure:
         return statistics.median(self.runs)
 
     @property
-    def peer(self) -> float | None:
-        """The median of the peer's runs."""
-        return statistics.median(self.peers) if self.peers else None
+    def reference(self) -> float | None:
+        """The median of the reference's runs."""
+        return statistics.median(self.reference_runs) if self.reference_runs else None
 
     @property
     def ratio(self) -> float | None:
-        """Our to the peer's: the median of the ratios of runs that were made side by side.
+        """Ours to the reference: the median of the ratios of runs that were made side by side.
 
         Noise of the machine that lasts longer than a run hits both and cancels out.
         """
-        if not self.peers:
+        if not self.reference_runs:
             return None
-        return statistics.median(a / b for a, b in zip(self.runs, self.peers, strict=True))
+        pairs = zip(self.runs, self.reference_runs, strict=True)
+        return statistics.median(ours / theirs for ours, theirs in pairs)
 
     @property
     def met(self) -> bool | None:
@@ -86,13 +88,13 @@ class Figure:
             "name": self.name,
             "value": rounded(self.value),
             "unit": self.unit,
-            "peer": rounded(self.peer),
+            "reference": rounded(self.reference),
             "ratio": rounded(self.ratio),
             "target": str(self.target) if self.target else None,
             "met": self.met,
             "against": self.against or None,
             "runs": [rounded(run) for run in self.runs],
-            "peer_runs": [rounded(run) for run in self.peers],
+            "reference_runs": [rounded(run) for run in self.reference_runs],
             "note": self.note or None,
         }
 

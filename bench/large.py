@@ -13,7 +13,7 @@ from bench.objects import ObjectServer
 from bench.processes import peak_mebibytes, tree
 from bench.setting import Setting
 from bench.stack import triggering
-from bench.worker import drain, remove
+from bench.worker import copy_all, remove
 
 MOST_MEBIBYTES = 200
 
@@ -38,11 +38,11 @@ def _time(setting: Setting, server: ObjectServer) -> Figure:
     ours, theirs = [], []
     storage, stack = _storage(setting), setting.stack
     with _one_worker(setting, server, storage) as pids:
-        drain(stack, setting.few, ["small.bin"], storage, pids)
+        copy_all(stack, setting.few, ["small.bin"], storage, pids)
         remove(storage)
         for _ in setting.runs("large object"):
             theirs.append(comparison_tools.curl(server, "large.bin", setting.folder / "curl.bin"))
-            ours.append(drain(stack, setting.few, ["large.bin"], storage, pids))
+            ours.append(copy_all(stack, setting.few, ["large.bin"], storage, pids))
             remove(storage)
     return Figure(
         f"one object of {_size(setting.plan.large_bytes)}, from message to synced",
@@ -59,7 +59,7 @@ def _memory(setting: Setting, server: ObjectServer, keys: Sequence[str], size: i
     peaks = []
     done = setting.step(f"memory of {len(keys)} × {_size(size)}", 1)
     with _one_worker(setting, server, storage) as pids:
-        drain(stack, setting.few, keys, storage, pids)
+        copy_all(stack, setting.few, keys, storage, pids)
         peaks.append(sum(peak_mebibytes(process) for pid in pids for process in tree(pid)))
         remove(storage)
     done(1)

@@ -16,14 +16,14 @@ from bench.setting import Setting
 from bench.stack import serving, triggering
 from shared.http.signing import sign
 
-PATIENCE_SECONDS = 30.0
+LIMIT_SECONDS = 30.0
 _LOOK_SECONDS = 0.0005
 CREATED = 201
 WARM_UP = 5
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
-    """Send one request after the other, each when its forerunner's file is long there."""
+    """Send one request after the other, each well after the file of the one before is in place."""
     plan, stack = setting.plan, setting.stack
     folder, storage = setting.folder / "latency", setting.folder / "storage"
     storage.mkdir(exist_ok=True)
@@ -38,7 +38,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
             triggering(variables, setting.folder),
             serving(variables, setting.folder, "functions") as (_, port),
         ):
-            connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+            connection = HTTPConnection("127.0.0.1", port, timeout=LIMIT_SECONDS)
             for name in names:
                 # Not in step with anything that happens at fixed times.
                 time.sleep(random.uniform(0.05, 0.15))
@@ -56,7 +56,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
         note=note,
     )
     yield Figure(
-        f"POST to file in place, {size}, idle: 99 of 100 within",
+        f"POST to file in place, {size}, idle: p99",
         [statistics.quantiles(taken, n=100, method="inclusive")[98]],
         "ms",
         Target(100, at_least=False),
@@ -82,7 +82,7 @@ def _send(connection: HTTPConnection, key: str, name: str, file: Path) -> float:
     if answer.status != CREATED:
         raise AssertionError(text)
     while not file.exists():
-        if time.perf_counter() - before > PATIENCE_SECONDS:
+        if time.perf_counter() - before > LIMIT_SECONDS:
             raise AssertionError(f"{name} did not come")
         time.sleep(_LOOK_SECONDS)
     return time.perf_counter() - before

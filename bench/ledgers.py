@@ -35,7 +35,7 @@ RETURNING id
 
 
 def execute(url: str, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """Runs one statement and commits it."""
+    """Run one statement and commit it."""
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -72,7 +72,7 @@ def make(server_url: str, name: str, rows: int, done: Callable[[int], None]) -> 
 
 
 def counts(url: str) -> tuple[int, int]:
-    """Gives the numbers of synced and of other rows, by the counters."""
+    """Return the numbers of synced and of other rows, by the counters."""
     sql = "SELECT (state = 'synced')::int, sum(objects)::bigint FROM sync_count GROUP BY 1"
     by_state = dict(execute(url, sql))
     return by_state[1], by_state[0]
@@ -90,7 +90,7 @@ class Counter:
         self._connection.autocommit = True
 
     def synced(self) -> int:
-        """Gives the number of synced rows."""
+        """Return the number of synced rows."""
         with self._connection.cursor() as cursor:
             cursor.execute("SELECT sum(objects)::bigint FROM sync_count WHERE state = 'synced'")
             (number,) = cursor.fetchone() or (0,)

@@ -26,7 +26,7 @@ class Load:
         requests: that were answered.
         seconds: it lasted.
         median_ms: of the time from request to answer.
-        p99_ms: below which 99 of 100 answers came.
+        p99_ms: the 99th percentile of that time.
         refused: answers other than 2xx and 3xx.
         broken: connections lost, requests without an answer in two seconds.
         generator_seconds: processor time of the generator.

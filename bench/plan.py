@@ -15,7 +15,7 @@ class Plan:
         connections: of the load generator.
         few_rows: of the small ledger.
         many_rows: of the large one.
-        objects: copied in one drain.
+        objects: copied in one run of throughput.
         object_bytes: of each of them.
         large_bytes: of the one large object that is timed.
         huge_bytes: of the one large object whose memory is looked at.

@@ -16,7 +16,7 @@ GOOD, BAD, INK, FAINT = "#2b7a4b", "#b3402a", "#222", "#ccc"
 
 
 def margin(figure: Figure) -> float | None:
-    """Tells how many times better than its target a figure is; below one it is worse."""
+    """Return how many times better than its target a figure is; below one it is worse."""
     if figure.target is None:
         return None
     reached = (figure.ratio or 0.0) if figure.target.ratio else figure.value

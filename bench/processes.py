@@ -12,7 +12,7 @@ _PARENT, _TIMES = 1, slice(11, 13)
 
 
 def tree(pid: int) -> list[int]:
-    """Gives a process and all below it."""
+    """Return a process and all below it."""
     children: dict[int, list[int]] = {}
     for child, fields in _all():
         children.setdefault(int(fields[_PARENT]), []).append(child)
@@ -29,7 +29,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def busy_seconds() -> float:
-    """Gives the processor time of everything on this machine since it started."""
+    """Return the processor time of everything on this machine since it started."""
     fields = [int(f) for f in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     idle, io_wait = fields[3], fields[4]
     return (sum(fields) - idle - io_wait) / _TICKS

@@ -16,22 +16,22 @@ from bench.plan import Plan
 
 HEAD = """# Benchmarks
 
-Written by `make bench{how}` on {day}: {machine}. Servers, load generator and peers all ran on that
-machine. A figure is the median of its runs, in brackets the lowest and the highest. Peers ran in
-turn with ours, and a ratio is the median of the ratios of neighbouring runs, so that a machine
-that is slow for a minute is slow for both. Nothing is switched off for the measurement: every 201
-is committed with `synchronous_commit = on` and its message confirmed by a quorum queue, every file
-is hashed, synced to disk and renamed. What the figures mean is in
+Written by `make bench{how}` on {day}: {machine}. Servers, load generator and comparison tools all
+ran on that machine. A figure is the median of its runs, in brackets the lowest and the highest.
+Comparison tools took turns with ours, and a ratio is the median of the ratios of neighboring runs,
+so that a machine that is slow for a minute is slow for both. Nothing is switched off for the
+measurement: every 201 is committed with `synchronous_commit = on` and its message confirmed by a
+quorum queue, every file is hashed, synced to disk and renamed. What the figures mean is in
 [performance.md](performance.md).
 
 ![ratios to the targets](benchmarks.svg)
 
 """
-COLUMNS = ("", "figure", "peer", "ratio", "target", "met")
+COLUMNS = ("", "figure", "reference", "ratio", "target", "met")
 
 
 def table(figures: Sequence[Figure]) -> Table:
-    """Gives the table for a terminal."""
+    """Return the table for a terminal."""
     made = Table(*COLUMNS, title="make bench")
     for figure in figures:
         made.add_row(*_cells(figure, more=True))
@@ -51,7 +51,7 @@ def markdown(figures: Sequence[Figure], plan: Plan, *, full: bool) -> str:
 
 
 def document(figures: Sequence[Figure]) -> str:
-    """Gives the text of docs/benchmarks.json."""
+    """Return the text of docs/benchmarks.json."""
     return json.dumps([figure.document() for figure in figures], indent=2, ensure_ascii=False)
 
 
@@ -78,12 +78,12 @@ def _cells(figure: Figure, *, more: bool = False) -> list[str]:
     value = f"{_number(figure.value)} {figure.unit}"
     if more and len(figure.runs) > 1:
         value += f" ({_number(min(figure.runs))} to {_number(max(figure.runs))})"
-    peer = ""
-    if figure.peer is not None:
-        peer = f"{_number(figure.peer)} {figure.unit}: {figure.against}"
+    reference = ""
+    if figure.reference is not None:
+        reference = f"{_number(figure.reference)} {figure.unit}: {figure.against}"
     met = {True: "yes", False: "no", None: ""}[figure.met]
     target = str(figure.target or "")
-    return [figure.name, value, peer, _number(figure.ratio), target, met]
+    return [figure.name, value, reference, _number(figure.ratio), target, met]
 
 
 def _number(number: float | None) -> str:

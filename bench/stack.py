@@ -57,7 +57,7 @@ class Stack:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stops them."""
+        """Stop them."""
         self._started.close()
 
     @cached_property
@@ -121,7 +121,7 @@ def running(
 
 @contextmanager
 def serving(variables: Mapping[str, str], folder: Path, name: str) -> Iterator[tuple[int, int]]:
-    """Runs the HTTP server in front of the functions, and yield its process id and port."""
+    """Run the HTTP server in front of the functions, and yield its process id and port."""
     port = free_port()
     with running(name, ("-m", "local", "serve"), variables, folder, port) as pid:
         yield pid, port

@@ -11,7 +11,7 @@ from bench.objects import ObjectServer
 from bench.processes import busy_seconds, cpu_seconds
 from bench.setting import Setting
 from bench.stack import triggering
-from bench.worker import drain, set_aside
+from bench.worker import copy_all, set_aside
 from shared.aws.s3 import s3_client
 from shared.config.settings import Settings
 
@@ -21,7 +21,7 @@ WARM_UP = 100
 
 def measure(setting: Setting) -> Iterator[Figure]:
     """Measure on SeaweedFS and on nginx."""
-    plan, folder = setting.plan, setting.folder / "drain"
+    plan, folder = setting.plan, setting.folder / "throughput"
     keys = objects.keys(plan.objects)
     done = setting.step("objects", plan.objects)
     files = []
@@ -51,22 +51,22 @@ def _compare(setting: Setting, server: ObjectServer, keys: Sequence[str]) -> Ite
     variables = stack.variables(setting.few, server.variables(storage))
     note = ""
     with triggering(variables, setting.folder) as pids:
-        drain(stack, setting.few, keys[:WARM_UP], storage, pids)
+        copy_all(stack, setting.few, keys[:WARM_UP], storage, pids)
         set_aside(storage)
-        for _ in setting.runs(f"drain from {server.name}"):
-            peer = setting.folder / "peer"
-            by_s5cmd.append(number / comparison_tools.s5cmd(server, keys, peer))
+        for _ in setting.runs(f"throughput from {server.name}"):
+            folder = setting.folder / "comparison"
+            by_s5cmd.append(number / comparison_tools.s5cmd(server, keys, folder))
             cpu, busy = sum(map(cpu_seconds, pids)), busy_seconds()
-            seconds = drain(stack, setting.few, keys, storage, pids)
+            seconds = copy_all(stack, setting.few, keys, storage, pids)
             cpu, busy = sum(map(cpu_seconds, pids)) - cpu, busy_seconds() - busy
             set_aside(storage)
             ours.append(number / seconds)
-            by_rclone.append(number / comparison_tools.rclone(server, keys, peer))
+            by_rclone.append(number / comparison_tools.rclone(server, keys, folder))
             note = (
                 f"processor time of one file in µs: workers {cpu / number * 1e6:.0f}, "
                 f"the whole machine {busy / number * 1e6:.0f}"
             )
-    name = f"drain of {number:,} × {setting.plan.object_bytes >> 10} KiB, {server.name}"
+    name = f"throughput, {number:,} × {setting.plan.object_bytes >> 10} KiB, {server.name}"
     yield Figure(name, ours, "files/s", Target(2, ratio=True), by_s5cmd, "s5cmd run", note)
     yield Figure(
         name,

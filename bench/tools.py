@@ -15,7 +15,7 @@ SERVERS = {"rabbitmq-server": "rabbitmq-server", "memcached": "memcached"}
 
 PROGRAMS = {
     "ingest": {"wrk": "wrk"},
-    "drain": {"nginx": "nginx"},
+    "throughput": {"nginx": "nginx"},
     "large": {"nginx": "nginx", "curl": "curl"},
     "latency": {"nginx": "nginx"},
     "counts": {"wrk": "wrk"},

@@ -15,26 +15,26 @@ from bench import ledgers
 from bench.stack import Stack
 from shared.queue.messages import SyncMessage
 
-PATIENCE_SECONDS = 600.0
+LIMIT_SECONDS = 600.0
 """Nothing that is measured takes longer."""
 
 _LOOK_SECONDS = 0.01
 
 
-def drain(
+def copy_all(
     stack: Stack, url: str, keys: Sequence[str], storage: Path, workers: Sequence[int]
 ) -> float:
     """Record and publish objects and wait until all are synced.
 
-    Every message is in RabbitMQ when the clock begins to run, so that who publishes takes no
-    processor from who copies. It runs until the commit that makes the last object synced.
+    Every message is in RabbitMQ when the clock begins to run, so that publishing takes no
+    processor from copying. It runs until the commit that makes the last object synced.
 
     Args:
         stack: the servers.
         url: of the ledger.
         keys: the objects; no two are equal.
         storage: where the workers put the files; `set_aside` or `remove` empties it.
-        workers: their process ids; they are held until everything is announced.
+        workers: their process ids; they are held until everything is published.
 
     Returns:
         The seconds.
@@ -49,7 +49,7 @@ def drain(
     before = time.perf_counter()
     while synced.synced() < wanted:
         taken = time.perf_counter() - before
-        if taken > PATIENCE_SECONDS:
+        if taken > LIMIT_SECONDS:
             raise AssertionError(
                 f"{wanted - synced.synced()} of {len(keys)} objects are not synced"
             )
@@ -62,7 +62,7 @@ def drain(
 
 @contextmanager
 def _held(processes: Sequence[int]) -> Iterator[None]:
-    """Keeps processes from running in the block."""
+    """Keep processes from running in the block."""
     try:
         for process in processes:
             os.kill(process, signal.SIGSTOP)
@@ -75,10 +75,9 @@ def _held(processes: Sequence[int]) -> Iterator[None]:
 def set_aside(folder: Path) -> None:
     """Move a folder's files away, on disk by then, and keep them until everything is measured.
 
-    Who deletes a few thousand files leaves a burden to whoever makes the next ones: ext4 does not
-    give an inode away within seconds of its deletion, and looks at each of those that it passes
-    over (`recently_deleted` in its ialloc.c). What is not on disk yet is a burden to whoever asks
-    for a sync.
+    Deleting a few thousand files slows down the creation of the next ones: ext4 does not reuse an
+    inode within seconds of its deletion, and looks at each of those that it passes over
+    (`recently_deleted` in its ialloc.c). What is not on disk yet slows down the next sync.
     """
     aside = Path(tempfile.mkdtemp(prefix="copied-", dir=folder.parent))
     for path in _files(folder):
@@ -87,7 +86,7 @@ def set_aside(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Removes a folder's files: for a few large ones, which would fill the disk."""
+    """Remove a folder's files: for a few large ones, which would fill the disk."""
     for path in _files(folder):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     os.sync()

@@ -5,17 +5,13 @@ A missing server skips the test with its reason; with CI=true it fails instead.
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import os
 import signal
 import socket
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Any, TypeVar
 
 import pytest
 
@@ -23,7 +19,9 @@ from local.servers.errors import ProgramMissing
 from local.servers.memcached import MemcachedServer
 from local.servers.server import Server
 from tests.faults.report import pytest_terminal_summary
+from tests.helpers.missing import missing
 from tests.helpers.servers import ADDRESS_VARIABLE, TEMPLATE, Host, ask, execute, free_port
+from tests.helpers.virtual_host import virtual_host
 
 __all__ = ["pytest_terminal_summary"]  # a hook: pytest finds it here
 
@@ -43,12 +41,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     host = config.stash.get(HOST, None)
     if host:
         host.close()
-
-
-def missing(reason: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"not installed: {reason}")
-    pytest.skip(f"not installed: {reason}")
 
 
 def _shared(name: str) -> dict[str, Any]:
@@ -110,29 +102,6 @@ def silent_url() -> Iterator[str]:
     """The URL of a broker that takes connections and says nothing, as a frozen one does."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"amqp://guest:guest@127.0.0.1:{server.getsockname()[1]}/"
-
-
-@contextlib.contextmanager
-def virtual_host(details: dict[str, Any]) -> Iterator[str]:
-    """Makes a virtual host on the shared RabbitMQ and gives its URL; removes it afterwards."""
-    url = urlsplit(details["url"])
-    vhost = f"test_{uuid.uuid4().hex}"
-    login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
-
-    def manage(method: str, path: str, body: bytes = b"{}") -> None:
-        request = urllib.request.Request(  # the address is our own server's
-            f"{details['management']}/api/{path}",
-            body,
-            {"Authorization": f"Basic {login}", "Content-Type": "application/json"},
-            method=method,
-        )
-        urllib.request.urlopen(request, timeout=60).close()  # as above
-
-    manage("PUT", f"vhosts/{vhost}")
-    everything = b'{"configure": ".*", "write": ".*", "read": ".*"}'
-    manage("PUT", f"permissions/{vhost}/{quote(url.username or '')}", everything)
-    yield f"{details['url'].rpartition('/')[0]}/{vhost}"
-    manage("DELETE", f"vhosts/{vhost}")
 
 
 @pytest.fixture

@@ -58,16 +58,20 @@ def measure(setting: Setting) -> Iterator[Figure]:
     what = f"{SMALL} × {SMALL_BYTES >> 10} KiB, nginx"
     ours = small["ours"]
     for name, against in NAMES.items():
-        rates, peers = [[SMALL / seconds for seconds, _ in runs] for runs in (ours, small[name])]
-        yield Figure(what, rates, "files/s", None, peers, against)
+        rates, references = [
+            [SMALL / seconds for seconds, _ in runs] for runs in (ours, small[name])
+        ]
+        yield Figure(what, rates, "files/s", None, references, against)
     for name, against in NAMES.items():
-        spent, peers = [[cpu / SMALL * 1e6 for _, cpu in runs] for runs in (ours, small[name])]
-        yield Figure(f"{what}: processor time", spent, "µs/file", None, peers, against)
+        spent, references = [[cpu / SMALL * 1e6 for _, cpu in runs] for runs in (ours, small[name])]
+        yield Figure(f"{what}: processor time", spent, "µs/file", None, references, against)
     what = f"{LARGE_BYTES >> 20} MiB, nginx"
     for index, kind in enumerate(("", ": processor time")):
         for name, against in NAMES.items():
-            mine, peers = [[run[index] for run in runs] for runs in (large["ours"], large[name])]
-            yield Figure(what + kind, mine, "s", None, peers, against)
+            mine, references = [
+                [run[index] for run in runs] for runs in (large["ours"], large[name])
+            ]
+            yield Figure(what + kind, mine, "s", None, references, against)
 
 
 def _run(engine: Engine, keys: Sequence[str], target: Path) -> Callable[[], tuple[float, float]]:

@@ -61,8 +61,8 @@ def measure(setting: Setting) -> Iterator[Figure]:
     spent = in_turn(setting, "HTTP events", _timed(answers))
     ours = spent.pop("ours")
     words = {"resolver": "Powertools' LambdaFunctionUrlResolver", "werkzeug": "Werkzeug"}
-    for name, peers in spent.items():
-        yield Figure("event to request, answer to event", ours, "µs", None, peers, words[name])
+    for name, references in spent.items():
+        yield Figure("event to request, answer to event", ours, "µs", None, references, words[name])
     yield from _validation(setting, event)
 
 
@@ -97,9 +97,9 @@ def _imports(setting: Setting) -> Iterator[Figure]:
             "idempotency",
         ),
     }
-    for what, (ours, peer, against) in compared.items():
-        ms = in_turn(setting, what, {"ours": _fresh(ours), "peer": _fresh(peer)})
-        yield Figure(what, ms["ours"], "ms", None, ms["peer"], against)
+    for what, (ours, reference, against) in compared.items():
+        ms = in_turn(setting, what, {"ours": _fresh(ours), "reference": _fresh(reference)})
+        yield Figure(what, ms["ours"], "ms", None, ms["reference"], against)
 
 
 def _log_lines(setting: Setting) -> Iterator[Figure]:
@@ -114,24 +114,24 @@ def _log_lines(setting: Setting) -> Iterator[Figure]:
     theirs = Logger(service="bench", level="INFO", stream=io.StringIO())
     lines = {
         "ours": lambda: mine.info("request accepted", extra=extra),
-        "peer": lambda: theirs.info("request accepted", extra=extra),
+        "reference": lambda: theirs.info("request accepted", extra=extra),
     }
     spent = in_turn(setting, "log lines", _timed(lines))
-    yield Figure("log line", spent["ours"], "µs", None, spent["peer"], "Powertools' Logger")
+    yield Figure("log line", spent["ours"], "µs", None, spent["reference"], "Powertools' Logger")
 
 
 def _validation(setting: Setting, event: Mapping[str, Any]) -> Iterator[Figure]:
     def ours() -> object:
         return parse(Request.from_event(event).body)
 
-    def peer() -> object:
+    def reference() -> object:
         return parse_event(event=event, model=SyncRequest, envelope=LambdaFunctionUrlEnvelope)
 
-    if ours() != peer():
+    if ours() != reference():
         raise AssertionError("the parsers differ")
-    spent = in_turn(setting, "validation", _timed({"ours": ours, "peer": peer}))
+    spent = in_turn(setting, "validation", _timed({"ours": ours, "reference": reference}))
     against = "Powertools' parser with its envelope"
-    yield Figure("event to validated body", spent["ours"], "µs", None, spent["peer"], against)
+    yield Figure("event to validated body", spent["ours"], "µs", None, spent["reference"], against)
 
 
 def _ours(event: Mapping[str, Any]) -> dict[str, Any]:

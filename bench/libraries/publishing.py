@@ -71,15 +71,18 @@ def measure(setting: Setting) -> Iterator[Figure]:
         "unconfirmed": "kombu, without confirms",
         "pika": "pika's BlockingConnection, confirmed",
     }
-    for name, peer in costs.items():
-        rates, peers = [cost.rate for cost in ours], [cost.rate for cost in peer]
-        yield Figure("publishing", rates, "messages/s", None, peers, words[name])
-    for name, peer in costs.items():
-        waits, peers = [cost.caller for cost in ours], [cost.caller for cost in peer]
-        yield Figure("publishing: the caller waits", waits, "µs", None, peers, words[name])
-    for name, peer in costs.items():
-        spent, peers = [cost.processor for cost in ours], [cost.processor for cost in peer]
-        yield Figure("publishing: processor time", spent, "µs", None, peers, words[name])
+    for name, reference in costs.items():
+        rates, references = [cost.rate for cost in ours], [cost.rate for cost in reference]
+        yield Figure("publishing", rates, "messages/s", None, references, words[name])
+    for name, reference in costs.items():
+        waits, references = [cost.caller for cost in ours], [cost.caller for cost in reference]
+        yield Figure("publishing: the caller waits", waits, "µs", None, references, words[name])
+    for name, reference in costs.items():
+        spent, references = (
+            [cost.processor for cost in ours],
+            [cost.processor for cost in reference],
+        )
+        yield Figure("publishing: processor time", spent, "µs", None, references, words[name])
 
 
 def _timed(send: Callable[[], float], wait: Callable[[], None]) -> Cost:

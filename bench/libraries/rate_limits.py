@@ -50,12 +50,12 @@ def measure(setting: Setting) -> Iterator[Figure]:
         micros = in_turn(setting, f"rate limits, {threads} threads", contenders)
         ours = micros.pop("ours")
         what = f"three rate limits, {threads} thread{'' if threads == 1 else 's'}"
-        for name, peers in micros.items():
-            yield Figure(what, ours, "µs/request", None, peers, words[name])
+        for name, references in micros.items():
+            yield Figure(what, ours, "µs/request", None, references, words[name])
     trips = {name: [_round_trips(make, port)] for name, make in makers.items()}
     ours = trips.pop("ours")
-    for name, peers in trips.items():
-        yield Figure("three rate limits", ours, "round trips", None, peers, words[name])
+    for name, references in trips.items():
+        yield Figure("three rate limits", ours, "round trips", None, references, words[name])
 
 
 def _run(check: Check, threads: int, prefix: str) -> Callable[[], float]:

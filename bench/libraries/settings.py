@@ -50,29 +50,31 @@ def measure(setting: Setting) -> Iterator[Figure]:
     starts = {
         "import of the settings": (_OURS, _PEER, ""),
         "import of the settings, pydantic already there": (_OURS, _PEER, _PYDANTIC),
-        "first settings of a process": ("compared.ours()", "compared.peer()", _MODULE),
+        "first settings of a process": ("compared.ours()", "compared.reference()", _MODULE),
     }
-    for what, (ours_, peer_, before) in starts.items():
-        contenders = {"ours": _fresh(ours_, before), "peer": _fresh(peer_, before)}
+    for what, (ours_, reference_, before) in starts.items():
+        contenders = {"ours": _fresh(ours_, before), "reference": _fresh(reference_, before)}
         ms = in_turn(setting, what, contenders)
-        yield Figure(what, ms["ours"], "ms", None, ms["peer"], "pydantic-settings")
+        yield Figure(what, ms["ours"], "ms", None, ms["reference"], "pydantic-settings")
     made = model()
     with patch.dict(os.environ, VALID, clear=True):
         contenders = {
             "ours": lambda: micros(ours, NUMBER),
-            "peer": lambda: micros(made, NUMBER),
+            "reference": lambda: micros(made, NUMBER),
         }
         spent = in_turn(setting, "settings", contenders)
-    yield Figure("settings read", spent["ours"], "µs", None, spent["peer"], "pydantic-settings")
+    yield Figure(
+        "settings read", spent["ours"], "µs", None, spent["reference"], "pydantic-settings"
+    )
     mine = [_error(lambda: Settings.from_mapping(os.environ), *item) for item in INVALID.items()]
     what = f"errors of {len(INVALID)} invalid settings"
-    peers = [_error(made, *item) for item in INVALID.items()]
+    references = [_error(made, *item) for item in INVALID.items()]
     against = "pydantic-settings, as it comes"
-    yield Figure(f"{what}: values shown", [_shown(mine)], "", None, [_shown(peers)], against)
+    yield Figure(f"{what}: values shown", [_shown(mine)], "", None, [_shown(references)], against)
     made = model(hidden=True)
-    peers = [_error(made, *item) for item in INVALID.items()]
+    references = [_error(made, *item) for item in INVALID.items()]
     against = "pydantic-settings, hide_input_in_errors"
-    yield Figure(f"{what}: lines", [_lines(mine)], "", None, [_lines(peers)], against)
+    yield Figure(f"{what}: lines", [_lines(mine)], "", None, [_lines(references)], against)
 
 
 def ours() -> Settings:
@@ -80,7 +82,7 @@ def ours() -> Settings:
     return Settings.from_mapping(VALID)
 
 
-def peer() -> object:
+def reference() -> object:
     """Return the library's, the class included that it builds once per process."""
     with patch.dict(os.environ, VALID, clear=True):
         return model()()
@@ -107,7 +109,7 @@ def model(*, hidden: bool = False) -> Callable[[], object]:
         "validate_default": False,
     }
     return type(
-        "Peer", (BaseSettings,), {"__annotations__": kinds, "model_config": config, **members}
+        "Reference", (BaseSettings,), {"__annotations__": kinds, "model_config": config, **members}
     )
 
 

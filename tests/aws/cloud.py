@@ -21,7 +21,7 @@ from shared.queue.rmq_event import Delivery, build
 from tests.aws.conftest import Deployment
 from tests.aws.exchange import SCHEDULE, waiting
 from tests.aws.sandbox import Sandbox, TimedOut
-from tests.blackbox.service import Service
+from tests.helpers.service import Service
 
 SANDBOXES = 2
 """Sandboxes of a function behind HTTP, so that its requests meet."""

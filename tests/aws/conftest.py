@@ -20,10 +20,10 @@ import pytest
 from shared.passwords import hash_password
 from tests.aws.sandbox import Sandbox
 from tests.aws.stack import Stack
-from tests.blackbox.service import KEY
+from tests.helpers.paths import ROOT
+from tests.helpers.service import KEY
 from tests.helpers.tcp_proxy import TcpProxy
 
-ROOT = Path(__file__).parents[2]
 NEED_PACKAGES = [
     "test_admin.py",
     "test_answers.py",

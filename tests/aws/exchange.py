@@ -6,7 +6,6 @@ import contextlib
 import json
 import time
 import uuid
-from pathlib import Path
 from typing import Any
 
 import pika
@@ -16,10 +15,10 @@ from shared.http.signing import sign
 from shared.queue.rmq_event import Delivery, build
 from tests.aws.conftest import Deployment
 from tests.aws.sandbox import Sandbox
-from tests.blackbox.service import KEY
+from tests.helpers.events import recorded
+from tests.helpers.service import KEY
 
-EVENTS = Path(__file__).parents[1] / "events"
-SCHEDULE: dict[str, Any] = json.loads((EVENTS / "schedule.json").read_text())
+SCHEDULE = recorded("schedule")
 
 
 def http_event(

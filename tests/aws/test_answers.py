@@ -12,10 +12,11 @@ import pytest
 from local.servers.memcached import MemcachedServer
 from tests.aws.browser import Browser
 from tests.aws.conftest import PASSWORD, Deployment
-from tests.aws.exchange import EVENTS, sync
+from tests.aws.exchange import sync
 from tests.aws.ways import directly, through_the_packages, through_the_shim
-from tests.blackbox.service import KEY, ROOT
+from tests.helpers.paths import EVENTS, ROOT
 from tests.helpers.servers import execute
+from tests.helpers.service import KEY
 
 REQUESTS: list[dict[str, Any]] = json.loads((EVENTS / "requests.json").read_text())
 OFF = {"RATE_LIMIT_POST": "off", "RATE_LIMIT_UNSIGNED": "off", "RATE_LIMIT_GET": "off"}

@@ -15,9 +15,10 @@ import pytest
 
 from local.servers.packages import missing_packages
 from shared.http.signing import verify
-from tests.conftest import missing
+from tests.helpers.missing import missing
+from tests.helpers.paths import ROOT
 
-PAGE = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+PAGE = (ROOT / "docs" / "deploy.md").read_text()
 KEY = "a key with é"
 DOCUMENT = {"oeid": "1", "ref_id": "2", "file_name": "фото é.jpg", "file_type": "image/jpeg"}
 CALLS = {

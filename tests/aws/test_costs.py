@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
-from tests.aws.conftest import ROOT
+from tests.helpers.paths import ROOT
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text()
 CENT = Decimal("0.01")

@@ -7,7 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.aws.conftest import ROOT
+from tests.helpers.paths import ROOT
 
 SAVED = {
     "SourceBucketName": "client-bucket",

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from shared.config.settings import Settings
-from tests.aws.conftest import REGION, ROOT, tool
+from tests.aws.conftest import REGION, tool
 from tests.aws.stack import Stack, statements
+from tests.helpers.paths import ROOT
 
 OWN_SERVERS: dict[str, str] = {
     "VpcId": "vpc-0123456789abcdef0",

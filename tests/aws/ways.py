@@ -18,7 +18,7 @@ from local.http import function_url
 from local.http.router import Router, Target
 from local.template import load
 from tests.aws.conftest import Deployment
-from tests.blackbox.service import ROOT
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import free_port
 
 OF_THE_SERVER = {"connection", "content-length", "date", "server", "transfer-encoding"}

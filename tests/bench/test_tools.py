@@ -12,7 +12,8 @@ from bench.__main__ import PARTS
 from bench.tools import PROGRAMS
 from local.servers.errors import ProgramMissing
 from local.servers.programs import missing, require
-from tests.helpers.project import ROOT, environment
+from tests.helpers.paths import ROOT
+from tests.helpers.project import environment
 
 
 def test_every_part_says_what_it_needs() -> None:

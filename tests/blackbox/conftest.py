@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.blackbox.service import Service
 from tests.helpers.servers import free_port
+from tests.helpers.service import Service
 
 
 @pytest.fixture(params=["embedded", "servers"])

@@ -12,9 +12,9 @@ import pytest
 
 from local.servers.sample_pictures import pictures
 from shared.http.signing import sign
-from tests.blackbox.service import KEY, Service, payload
-from tests.functions.admin.hashes import cheap_hash
+from tests.helpers.hashes import cheap_hash
 from tests.helpers.servers import free_port
+from tests.helpers.service import KEY, Service, payload
 from tests.helpers.waiting import until
 
 CREATED = {"detail": "Object queued for sync"}

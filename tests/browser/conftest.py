@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.blackbox.service import Service
-from tests.conftest import missing
+from tests.helpers.missing import missing
 from tests.helpers.servers import free_port
+from tests.helpers.service import Service
 
 WAIT_SECONDS = 60
 """A machine that runs all tests at once is slow; otherwise nothing waits for so long."""

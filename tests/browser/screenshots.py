@@ -18,9 +18,9 @@ from shared.ledger.migrate import migrate
 from tests.browser import demo
 from tests.browser.conftest import FLAGS, log_in
 from tests.browser.steps import LIST
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import free_port
 
-ROOT = Path(__file__).parents[2]
 LOOKS = {
     "light": {"viewport": {"width": 1280, "height": 860}},
     "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},

@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 
 from local.environment import BUCKET
 from local.servers.s3 import S3_LOGIN
-from tests.blackbox.service import Service, payload
 from tests.browser.conftest import WAIT_SECONDS
+from tests.helpers.service import Service, payload
 from tests.helpers.waiting import until as until_in_time
 
 LIST = "/admin/sync/filesync/"

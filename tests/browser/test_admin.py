@@ -9,9 +9,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from local.servers.sample_pictures import pictures
-from tests.blackbox.service import Service, payload
 from tests.browser.conftest import log_in
 from tests.browser.steps import LIST, open_object, put, sync, until
+from tests.helpers.service import Service, payload
 
 HEAVIEST = 100_000
 """Bytes of a page with all that it loads."""

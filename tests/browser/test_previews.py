@@ -7,9 +7,9 @@ from functools import partial
 
 from playwright.sync_api import Page, expect
 
-from tests.blackbox.service import Service
 from tests.browser import demo
 from tests.browser.steps import open_object, put, sync, until
+from tests.helpers.service import Service
 
 FILM = """
 new Promise((done, fail) => {

@@ -18,7 +18,8 @@ from typer.main import get_command
 
 from local.cli import app
 from local.sample_requests import request_bodies
-from tests.docs.pages import PAGES, ROOT, Command, blocks, commands
+from tests.docs.pages import PAGES, Command, blocks, commands
+from tests.helpers.paths import ROOT
 from tests.helpers.project import copy_project, environment
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until

@@ -15,8 +15,9 @@ import pytest
 
 from local.servers.packages import missing_packages
 from shared.http.signing import verify
-from tests.conftest import missing
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import blocks
+from tests.helpers.missing import missing
+from tests.helpers.paths import ROOT
 from tests.helpers.project import environment
 
 KEY = "a key with é"

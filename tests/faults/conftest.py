@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from local.servers.errors import ProgramMissing
-from tests.conftest import missing, virtual_host
 from tests.faults.harness.arena import Arena
 from tests.faults.harness.stack import Stack
 from tests.faults.report import attach
+from tests.helpers.missing import missing
 from tests.helpers.servers import ask
+from tests.helpers.virtual_host import virtual_host
 
 LONG = os.environ.get("FAULTS") == "long"
 

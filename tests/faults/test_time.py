@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from shared.injection_points import VARIABLE, CrashPoint
-from tests.conftest import missing
 from tests.faults.harness.arena import Arena
 from tests.faults.harness.services import Service
+from tests.helpers.missing import missing
 from tests.helpers.waiting import until
 
 HOUR = 3_600

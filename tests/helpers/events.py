@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parents[1] / "events"
+from tests.helpers.paths import EVENTS
 
 
 def recorded(name: str) -> dict[str, Any]:
@@ -15,5 +14,5 @@ def recorded(name: str) -> dict[str, Any]:
     Args:
         name: of the file, without `.json`.
     """
-    document: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
+    document: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
     return document

@@ -7,7 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.helpers.paths import ROOT
+
 PARTS = (
     "Makefile",
     "bench",

@@ -8,7 +8,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.helpers.paths import ROOT
 
 
 def clone(folder: Path, python: str, owner: int | None = None) -> Path:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.project import ROOT, copy_project, environment
+from tests.helpers.paths import ROOT
+from tests.helpers.project import copy_project, environment
 
 KEY = "a key of the tests"
 BODIES = {

@@ -21,10 +21,10 @@ from local.native_services import Ports
 from local.servers.nginx import TEMPLATE
 from local.settings import LOCAL
 from shared.config.settings import Settings
+from tests.helpers.paths import ROOT
 from tests.helpers.project import install
 from tests.local.test_env_file import ACCEPTED, REFUSED
 
-ROOT = Path(__file__).parents[2]
 COMPOSE_FILE = ROOT / "local" / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]

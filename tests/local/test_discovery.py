@@ -16,7 +16,8 @@ from local.servers.memcached import MemcachedServer
 from local.servers.postgres import PostgresServer, embedded_binaries
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
 from local.servers.server import Server
-from tests.helpers.project import ROOT, environment
+from tests.helpers.paths import ROOT
+from tests.helpers.project import environment
 from tests.helpers.servers import connect, free_port
 
 Start = Callable[[Server], Server]

@@ -15,11 +15,11 @@ from local.servers.packages import missing_packages
 from local.servers.ports import require_free
 from local.servers.sample_pictures import pictures
 from shared.http.signing import sign
-from tests.conftest import missing
+from tests.helpers.missing import missing
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
 
-ROOT = Path(__file__).parents[2]
 KEY = "a key of the tests"
 CREATED = 201
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from local.retry import InvalidTime, moment
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import execute
 
-ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ROW = """
 INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, state,

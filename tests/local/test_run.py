@@ -24,10 +24,11 @@ from local.environment import BUCKET
 from local.servers.ports import answers
 from local.servers.running import Record
 from local.servers.sample_pictures import pictures
-from tests.conftest import missing
+from tests.helpers.missing import missing
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
-from tests.local.clone import ROOT, clone
+from tests.local.clone import clone
 from tests.local.interpreters import NOBODY, as_account, reachable_python
 from tests.local.servers.test_account import ALL, DOCKER
 

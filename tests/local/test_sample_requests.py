@@ -16,8 +16,8 @@ from local.client import Client, GivenUp
 from local.sample_requests import FileNotWritten, NotSynced, send, write_requests
 from local.servers.postgres import PostgresServer, embedded_binaries
 from local.servers.server import Server
-from tests.blackbox.service import KEY, Service
 from tests.helpers.servers import free_port
+from tests.helpers.service import KEY, Service
 
 
 class Accepting(ThreadingHTTPServer):

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 from local.schedule_expressions import EVERY_MINUTE
 from local.scheduled_event import scheduled_event
 from local.template import Schedule
+from tests.helpers.events import recorded
 
-EVENT = json.loads((Path(__file__).parents[1] / "events" / "schedule.json").read_text())
+EVENT = recorded("schedule")
 MOMENT = datetime(2026, 11, 23, 10, 1, tzinfo=UTC)
 
 

@@ -22,10 +22,10 @@ from local.scheduler import DIRECT_SECONDS, Job, Scheduler, local_expression
 from local.shutdown import StopFlag
 from local.template import Schedule
 from shared.errors import LedgerUnavailable, SettingError
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import connect, execute, free_port
 from tests.helpers.waiting import join, until
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 30.0
 MOMENT = datetime(2026, 11, 28, 2, 59, 59, 900_000, tzinfo=UTC)
 

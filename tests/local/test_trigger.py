@@ -21,11 +21,11 @@ from shared.errors import LedgerUnavailable
 from shared.queue.messages import SyncMessage
 from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
 from shared.queue.rmq_event import read
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import free_port
 from tests.helpers.tcp_proxy import TcpProxy
 from tests.helpers.waiting import until
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 30.0
 
 

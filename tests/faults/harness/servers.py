@@ -16,6 +16,7 @@ from local.servers.process import Command, Process
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
 from local.servers.server import Server
 from tests.faults.harness import object_store
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import free_port
 from tests.helpers.tcp_proxy import TcpProxy
 
@@ -37,8 +38,9 @@ class ObjectStore:
     def start(self) -> None:
         """Starts it; its objects are the same each time."""
         if not self._process.take_over():
-            program = (sys.executable, str(Path(object_store.__file__)), str(self._port))
-            self._process.start(Command(program, {"PATH": os.defpath}), self._port)
+            program = (sys.executable, "-m", object_store.__name__, str(self._port))
+            variables = {"PATH": os.defpath, "PYTHONPATH": str(ROOT)}
+            self._process.start(Command(program, variables), self._port)
 
     def wait_ready(self, timeout: float = 20.0) -> None:
         """Returns when it answers."""

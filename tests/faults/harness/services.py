@@ -14,7 +14,6 @@ from local.servers.account import Account
 from local.servers.process import Command, Process
 from tests.helpers.waiting import until
 
-ROOT = Path(__file__).parents[3]
 WATCH_SECONDS = 0.05
 RESTART_SECONDS = 0.2
 

@@ -17,7 +17,8 @@ from tests.faults.harness.broker import Broker
 from tests.faults.harness.check import Found, Row
 from tests.faults.harness.object_store import BUCKET
 from tests.faults.harness.servers import Servers
-from tests.faults.harness.services import ROOT, Service
+from tests.faults.harness.services import Service
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import connect, free_port
 from tests.helpers.tcp_proxy import Condition
 from tests.helpers.waiting import until

@@ -18,7 +18,7 @@ from shared.errors import SettingError
 from shared.http.event import Request, Response
 from shared.ledger.ledger import Ledger
 from tests.browser import demo
-from tests.functions.admin.hashes import cheap_hash
+from tests.helpers.hashes import cheap_hash
 
 LIST = "/admin/sync/filesync/"
 HASH = cheap_hash("correct")

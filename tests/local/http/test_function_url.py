@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.http.function_url import event, reply
 from shared.http.event import Request, Response
+from tests.helpers.events import recorded
 
-EVENT = json.loads((Path(__file__).parents[2] / "events" / "function_url.json").read_text())
+EVENT = recorded("function_url")
 
 
 def made(**changes: Any) -> dict[str, Any]:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+from tests.helpers.paths import ROOT
+
 CHILD = """
 import signal, sys
 from local.http.parent_watch import end_with_parent

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
 
-ROOT = Path(__file__).parents[3]
 LIMIT = 1_000
 
 

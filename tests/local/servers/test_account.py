@@ -16,10 +16,10 @@ import pytest
 from local.servers.account import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, Account, unprivileged
 from local.servers.errors import ForeignData
 from local.servers.postgres import PostgresServer, embedded_binaries
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import free_port
 from tests.local.interpreters import NOBODY, as_account, reachable_python
 
-ROOT = Path(__file__).parents[3]
 # What a container of Docker may do by default:
 # https://docs.docker.com/engine/containers/run/#runtime-privilege-and-linux-capabilities
 DOCKER = (

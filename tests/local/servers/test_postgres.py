@@ -15,14 +15,14 @@ import pytest
 from local.servers.errors import ForeignData, NotReady, PortInUse, ProgramMissing
 from local.servers.postgres import PostgresServer, embedded_binaries, native_binaries
 from local.servers.running import Running
-from tests.conftest import missing
+from tests.helpers.missing import missing
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import execute, free_port
 from tests.helpers.waiting import until
 
 StartServer = Callable[[PostgresServer], PostgresServer]
 
 
-ROOT = Path(__file__).parents[3]
 # What a container of Docker may do by default:
 # https://docs.docker.com/engine/containers/run/#runtime-privilege-and-linux-capabilities
 DOCKER_CAPABILITIES = (

@@ -6,7 +6,7 @@ from shared.config.admin_password import DEFAULT_PASSWORD, admin_password_hash
 from shared.config.settings import Settings
 from shared.errors import SettingError
 from shared.passwords import verify
-from tests.functions.admin.hashes import cheap_hash
+from tests.helpers.hashes import cheap_hash
 
 OWN, DEFAULT = cheap_hash("correct"), cheap_hash(DEFAULT_PASSWORD)
 

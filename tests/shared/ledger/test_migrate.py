@@ -12,10 +12,9 @@ import pytest
 from shared.errors import LedgerUnavailable
 from shared.ledger.ledger import Ledger
 from shared.ledger.migrate import MIGRATIONS, migrate
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import execute, free_port
 from tests.helpers.waiting import join
-
-ROOT = Path(__file__).parents[3]
 
 NEWEST = sorted(file.stem for file in MIGRATIONS.glob("*.sql") if ".rollback" not in file.name)
 

@@ -22,8 +22,8 @@ from shared.sources.interface import ObjectSource
 from shared.sources.nasa import NasaSource
 from shared.sources.s3.source import S3Source
 from tests.helpers.fake_source import FakeSource, Hangs
+from tests.helpers.s3_server import Answer, Asked, FaultyServer, error, s3_object
 from tests.helpers.waiting import until
-from tests.shared.sources.faulty_server import Answer, Asked, FaultyServer, error, s3_object
 
 SECONDS = 30
 BODY = bytes(range(256)) * 20_000

@@ -15,7 +15,7 @@ from shared.adapters import source as chosen
 from shared.config.settings import Settings
 from shared.domain import Wanted
 from shared.sources.nasa import LIST_SECONDS, PAUSE_SECONDS, NasaSource
-from tests.shared.sources.faulty_server import Answer, Asked, FaultyServer
+from tests.helpers.s3_server import Answer, Asked, FaultyServer
 
 KEY = "hushhush"
 PHOTO = b"\xff\xd8" + b"photo" * 50_000

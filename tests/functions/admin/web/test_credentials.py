@@ -7,7 +7,7 @@ from shared.cache.memory import MemoryCache
 from shared.config.parsers import RateLimit
 from shared.errors import TooManyRequests
 from shared.http.rate_limit import RateLimiter
-from tests.functions.admin.hashes import cheap_hash
+from tests.helpers.hashes import cheap_hash
 
 HASH = cheap_hash("correct")
 

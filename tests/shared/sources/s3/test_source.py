@@ -19,9 +19,9 @@ from shared.sources.digesting import JOURNAL_BYTES
 from shared.sources.s3.inline_body import INLINE_BYTES
 from shared.sources.s3.segmented_body import DIGEST_BYTES
 from shared.sources.s3.segments import SEGMENT_BYTES
+from tests.helpers.s3_server import Answer, Asked, FaultyServer, b64, error, s3_object
 from tests.helpers.waiting import until
 from tests.shared.sources.conftest import NewSource
-from tests.shared.sources.faulty_server import Answer, Asked, FaultyServer, b64, error, s3_object
 
 SECONDS = 30
 

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from shared import errors
 from shared.domain import Wanted
+from tests.helpers.s3_server import FaultyServer, s3_object
 from tests.shared.sources.conftest import NewSource
-from tests.shared.sources.faulty_server import FaultyServer, s3_object
 
 SECONDS = 30
 BODY = b"an object"

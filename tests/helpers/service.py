@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from shared.http.signing import sign
+from tests.helpers.paths import ROOT
 from tests.helpers.waiting import until
 
-ROOT = Path(__file__).parents[2]
 KEY = "the black-box tests' own key"
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0
