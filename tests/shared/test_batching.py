@@ -99,7 +99,7 @@ def test_a_group_has_no_more_items_than_it_may() -> None:
     groups.close()
 
 
-def test_an_error_reaches_everybody_in_its_group_and_nobody_else(groups: Groups) -> None:
+def test_an_error_reaches_every_caller_in_its_group_and_no_other(groups: Groups) -> None:
     groups.errors[2] = OSError("away")
     first = groups.ask(1)
     until(lambda: groups.begun)
@@ -116,7 +116,7 @@ def test_an_error_reaches_everybody_in_its_group_and_nobody_else(groups: Groups)
     groups.close()
 
 
-def test_a_wrong_number_of_results_is_nobodys_result() -> None:
+def test_a_wrong_number_of_results_is_an_error_for_every_caller() -> None:
     with pytest.raises(ValueError, match="zip"):
         GroupCommit(two, 10)(1)
 

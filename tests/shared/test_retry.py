@@ -41,7 +41,7 @@ def test_the_tries_are_used_up(error: type[errors.RetryLater], tries: int) -> No
 
 @pytest.mark.parametrize("error", [errors.ObjectChanged, errors.OutOfTime])
 @pytest.mark.parametrize("tries", [1, 7])
-def test_what_is_nobodys_fault_is_tried_again_at_once(
+def test_an_attempt_that_was_not_to_blame_is_retried_at_once(
     error: type[errors.RetryLater], tries: int
 ) -> None:
     assert POLICY.delay(error(), tries, 1.0) == 0

@@ -39,7 +39,7 @@ def fetch(url: str, queue: str = "sync") -> tuple[Any, bytes]:
         return properties, body
 
 
-def test_what_is_announced_is_in_the_queue(queue: BrokerQueue, url: str) -> None:
+def test_what_is_published_is_in_the_queue(queue: BrokerQueue, url: str) -> None:
     assert queue.publish_all(SyncMessage(n, f"request-{n}") for n in range(1, 2_501)) == set(
         range(1, 2_501)
     )
@@ -53,11 +53,11 @@ def test_what_is_announced_is_in_the_queue(queue: BrokerQueue, url: str) -> None
     assert properties.content_type == "application/json"
 
 
-def test_nothing_to_announce_is_fine(queue: BrokerQueue) -> None:
+def test_nothing_to_publish_is_fine(queue: BrokerQueue) -> None:
     assert queue.publish_all([]) == set()
 
 
-def test_without_its_queue_no_message_counts_as_announced(rabbitmq_url: str) -> None:
+def test_without_its_queue_no_message_counts_as_published(rabbitmq_url: str) -> None:
     with closing(BrokerQueue(rabbitmq_url)) as queue:
         assert queue.publish_all([SyncMessage(1), SyncMessage(2)]) == set()
 
@@ -67,7 +67,7 @@ def test_the_depth_of_a_missing_queue_is_an_error(rabbitmq_url: str) -> None:
         queue.depth()
 
 
-def test_a_buried_message_keeps_its_data_headers_and_reason(queue: BrokerQueue, url: str) -> None:
+def test_a_dead_letter_keeps_its_data_headers_and_reason(queue: BrokerQueue, url: str) -> None:
     dead = Unreadable(b"hello", "not JSON", {"request_id": {"bytes": [54, 98]}, "attempt": 1})
 
     queue.dead_letter(dead.data, dead.reason, dead.headers)
@@ -79,7 +79,7 @@ def test_a_buried_message_keeps_its_data_headers_and_reason(queue: BrokerQueue, 
     assert queue.depth() == 0
 
 
-def test_headers_that_amqp_has_no_place_for_are_buried_as_text(
+def test_headers_that_amqp_has_no_place_for_become_text_in_a_dead_letter(
     queue: BrokerQueue, url: str
 ) -> None:
     queue.dead_letter(b"hello", "not JSON", {"ratio": 1.5, "big": 2**70, "flag": True, "list": [1]})
@@ -94,7 +94,7 @@ def test_headers_that_amqp_has_no_place_for_are_buried_as_text(
     }
 
 
-def test_a_message_that_cannot_be_buried_is_an_error(rabbitmq_url: str) -> None:
+def test_a_message_that_cannot_be_dead_lettered_is_an_error(rabbitmq_url: str) -> None:
     with closing(BrokerQueue(rabbitmq_url)) as queue, pytest.raises(QueueUnavailable, match="dead"):
         queue.dead_letter(b"hello", "not JSON", {})
 
@@ -109,7 +109,7 @@ def test_a_connection_that_died_meanwhile_is_made_anew(url: str) -> None:
         assert queue.depth() == 2
 
 
-def test_a_broker_out_of_reach_is_an_error_soon() -> None:
+def test_an_unreachable_broker_is_an_error_soon() -> None:
     started = time.monotonic()
     with (
         closing(BrokerQueue(f"amqp://guest:guest@127.0.0.1:{free_port()}/")) as queue,
@@ -119,7 +119,7 @@ def test_a_broker_out_of_reach_is_an_error_soon() -> None:
     assert time.monotonic() - started < 3
 
 
-def test_a_broker_that_says_nothing_is_an_error_in_time(silent_url: str) -> None:
+def test_a_silent_broker_is_an_error_in_time(silent_url: str) -> None:
     with closing(BrokerQueue(silent_url, timeout=0.5)) as queue:
         for _ in range(2):
             with pytest.raises(QueueUnavailable):

@@ -46,7 +46,7 @@ def depth(url: str) -> int:
         return queue.depth()
 
 
-def test_every_announcement_is_one_confirmed_message(make: Make, url: str) -> None:
+def test_every_publication_is_one_confirmed_message(make: Make, url: str) -> None:
     publisher = make(url)
     for row_id in range(1, 201):
         publisher.publish(row_id, f"request-{row_id}")
@@ -67,7 +67,7 @@ def test_an_unroutable_message_is_lost_not_confirmed(make: Make, rabbitmq_url: s
     assert sum(counts.lost.values()) == 1
 
 
-def test_without_a_broker_nothing_is_raised_and_nobody_waits_long(make: Make) -> None:
+def test_without_a_broker_nothing_is_raised_and_no_caller_waits_long(make: Make) -> None:
     publisher = make(f"amqp://guest:guest@127.0.0.1:{free_port()}/")
     started = time.monotonic()
     for row_id in range(1, 51):
@@ -80,7 +80,7 @@ def test_without_a_broker_nothing_is_raised_and_nobody_waits_long(make: Make) ->
     assert sum(counts.lost.values()) == 50
 
 
-def test_a_broker_that_says_nothing_is_as_good_as_none(make: Make, silent_url: str) -> None:
+def test_a_silent_broker_is_as_good_as_none(make: Make, silent_url: str) -> None:
     publisher = make(silent_url)
     started = time.monotonic()
     publisher.publish(1, "r")
@@ -91,7 +91,7 @@ def test_a_broker_that_says_nothing_is_as_good_as_none(make: Make, silent_url: s
     assert sum(publisher.counts().lost.values()) == 1
 
 
-def test_what_is_announced_after_closing_is_never_an_error(make: Make, url: str) -> None:
+def test_what_is_published_after_closing_is_never_an_error(make: Make, url: str) -> None:
     publisher = make(url)
     publisher.publish(1, "r")
     publisher.close(5)
@@ -100,7 +100,7 @@ def test_what_is_announced_after_closing_is_never_an_error(make: Make, url: str)
     publisher.publish(2, "r")
 
 
-def test_closing_without_an_announcement_is_quick(make: Make) -> None:
+def test_closing_without_a_publication_is_quick(make: Make) -> None:
     publisher = make("amqp://guest:guest@127.0.0.1:1/")
     started = time.monotonic()
 
@@ -109,7 +109,7 @@ def test_closing_without_an_announcement_is_quick(make: Make) -> None:
     assert time.monotonic() - started < 1
 
 
-def test_the_background_announcer_holds_nobody_up(url: str) -> None:
+def test_the_background_publisher_delays_no_caller(url: str) -> None:
     with TcpProxy(url) as proxy:
         publisher = BackgroundPublisher(proxy.url)
         publisher.publish(1, "r")
@@ -124,7 +124,7 @@ def test_the_background_announcer_holds_nobody_up(url: str) -> None:
     assert counts.published == counts.confirmed + sum(counts.lost.values()) == 1_001
 
 
-def test_the_background_announcer_comes_back_and_says_so_once(
+def test_the_background_publisher_comes_back_and_logs_it_once(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -157,7 +157,7 @@ def test_the_background_announcer_comes_back_and_says_so_once(
     assert not [r for r in caplog.records if r.exc_info]
 
 
-def test_the_backlog_of_the_background_announcer_is_bounded(url: str) -> None:
+def test_the_backlog_of_the_background_publisher_is_bounded(url: str) -> None:
     with TcpProxy(url) as proxy:
         proxy.refuse()
         publisher = BackgroundPublisher(proxy.url, backlog=10)
@@ -171,7 +171,7 @@ def test_the_backlog_of_the_background_announcer_is_bounded(url: str) -> None:
     assert sum(counts.lost.values()) == 100
 
 
-def test_the_blocking_announcer_survives_a_connection_that_died(url: str) -> None:
+def test_the_blocking_publisher_survives_a_connection_that_died(url: str) -> None:
     with TcpProxy(url) as proxy:
         publisher = BlockingPublisher(proxy.url)
         publisher.publish(1, "r")
@@ -183,7 +183,7 @@ def test_the_blocking_announcer_survives_a_connection_that_died(url: str) -> Non
     assert publisher.counts().confirmed == 2
 
 
-def test_the_blocking_announcer_rests_after_a_failure(url: str) -> None:
+def test_the_blocking_publisher_rests_after_a_failure(url: str) -> None:
     now = 0.0
     with TcpProxy(url) as proxy:
         proxy.refuse()
@@ -198,14 +198,14 @@ def test_the_blocking_announcer_rests_after_a_failure(url: str) -> None:
         assert publisher.counts().confirmed == 1
 
 
-def test_without_a_broker_set_up_nothing_is_announced() -> None:
+def test_without_a_broker_set_up_nothing_is_published() -> None:
     assert isinstance(publisher(Settings()), NullPublisher)
 
 
 @pytest.mark.parametrize(
     ("on_lambda", "kind"), [(True, BlockingPublisher), (False, BackgroundPublisher)]
 )
-def test_the_announcer_fits_where_it_runs(on_lambda: bool, kind: type) -> None:
+def test_the_publisher_fits_where_it_runs(on_lambda: bool, kind: type) -> None:
     settings = Settings(rabbitmq_url="amqp://127.0.0.1:1/", on_lambda=on_lambda)
 
     assert isinstance(publisher(settings), kind)
