@@ -68,6 +68,8 @@ class LocalEnvironment:
         inherited = {name: value for name, value in environment.items() if value.strip()}
         from_file = {line.name: line for line in lines if line.name not in inherited}
         given = {name: line.value for name, line in from_file.items() if line.value.strip()}
+        # The file is UTF-8, and so are folders' names on disk, whatever the locale.
+        given |= {name: os.fsdecode(given[name].encode()) for name in PATHS if name in given}
         places = {name: from_file[name].place for name in given}
         made = cls(directory, given | inherited, places)
         with made.placing_errors():

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from local.environment import LocalEnvironment
 from local.http.listener import Listener
+from local.servers.s3 import S3_ELSEWHERE
 from local.setting_names import misspelt
+from shared.aws.s3 import check_s3_settings
 from shared.config.admin_password import admin_password_hash
 from shared.config.settings import Settings
 from shared.errors import SettingError
@@ -41,6 +43,11 @@ def check(environment: LocalEnvironment) -> Listener:
         settings = Settings.from_mapping(environment.local_variables())
         settings.require_long_keys()
         admin_password_hash(settings)
+    if settings.source == "s3" and S3_ELSEWHERE & set(environment.given):
+        # boto3 reads its own variables from the process, and only there; .env may have some.
+        sdk = {name: value for name, value in environment.given.items() if name.startswith("AWS_")}
+        os.environ.update(sdk)
+        check_s3_settings(settings)
     return listener
 
 

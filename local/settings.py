@@ -12,12 +12,12 @@ LOCAL = (
     ("ALLOWED_HOSTS", "names clients may use in place of localhost or an address; * for any", ""),
     (
         "WORKERS",
-        "processes that answer HTTP; 1 without memcached, as each would count limits by itself",
+        "processes that answer HTTP; 1 without memcached, as each counts limits itself",
         "2",
     ),
     (
         "THREADS",
-        "threads per process that run functions; by default 32 shared by the processes",
+        "threads of each process that run functions; by default 32 in all",
         "16",
     ),
     ("TRIGGERS", "processes that copy what RabbitMQ publishes", "2"),

@@ -22,7 +22,7 @@ from shared.config.settings import needed
 from shared.config.startup import start
 from shared.errors import Unavailable
 from shared.injection_points import CrashPoint, injection_point
-from shared.queue.rabbitmq.backoff import pause
+from shared.queue.rabbitmq.backoff import backoff_seconds
 from shared.queue.rabbitmq.consumer import Consumer, Tag
 from shared.queue.rmq_event import Delivery, build
 
@@ -200,7 +200,7 @@ def backoff(failures: int, chance: float) -> float:
         failures: batches that failed in a row before it.
         chance: returns numbers evenly spread from 0 to 1.
     """
-    return min(_LONGEST_BACKOFF_SECONDS, _BACKOFF_FACTOR * pause(failures, chance))
+    return min(_LONGEST_BACKOFF_SECONDS, _BACKOFF_FACTOR * backoff_seconds(failures, chance))
 
 
 def main() -> None:

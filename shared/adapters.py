@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from shared.cache.interface import Cache
 from shared.config.settings import Settings, needed
-from shared.ledger.ledger import Ledger
+from shared.ledger.database import Database
+from shared.ledger.ledger import QUERIES, Ledger
 from shared.queue.interface import Queue
 from shared.queue.publisher import Publisher
 from shared.sources.interface import ObjectSource, SourceProbe
@@ -22,9 +24,19 @@ _direct_queues: list[Queue] = []
 """The queues of the blocks of `without_broker` that run, the innermost last."""
 
 
+def database(settings: Settings, queries: Path) -> Database:
+    """Return the database of `DATABASE_URL`.
+
+    Args:
+        settings: the settings.
+        queries: a file of named SQL blocks.
+    """
+    return Database(needed(settings.database_url, "DATABASE_URL"), queries)
+
+
 def ledger(settings: Settings) -> Ledger:
     """Return the ledger in the database of `DATABASE_URL`."""
-    return Ledger.at(needed(settings.database_url, "DATABASE_URL"))
+    return Ledger(database(settings, QUERIES))
 
 
 def storage(settings: Settings) -> Storage:

@@ -29,7 +29,7 @@ class RetryPolicy:
         """The longest possible delay, in seconds."""
         return self.most_seconds * max(1, self.max_attempts - 1)
 
-    def delay(self, error: TransferError, tries: int, jitter: float) -> float | None:
+    def delay(self, error: TransferError, attempts: int, jitter: float) -> float | None:
         """Return how long to wait after an error.
 
         With the defaults, and eight attempts:
@@ -50,16 +50,16 @@ class RetryPolicy:
 
         Args:
             error: why the attempt failed.
-            tries: attempts so far, the failed one included.
+            attempts: attempts so far, the failed one included.
             jitter: a random number from 0 to 1.
 
         Returns:
             Seconds until the next attempt, None if there is none.
         """
-        if isinstance(error, GiveUp) or tries >= self.max_attempts:
+        if isinstance(error, GiveUp) or attempts >= self.max_attempts:
             return None
         if isinstance(error, ObjectChanged | OutOfTime):
             return 0.0
-        doubled = self.least_seconds * 2.0 ** min(tries, _DOUBLINGS)
+        doubled = self.least_seconds * 2.0 ** min(attempts, _DOUBLINGS)
         ceiling = min(self.most_seconds, doubled)
-        return (self.least_seconds + jitter * (ceiling - self.least_seconds)) * tries
+        return (self.least_seconds + jitter * (ceiling - self.least_seconds)) * attempts

@@ -34,7 +34,6 @@ from shared.config.process_cache import once_per_process
 from shared.config.settings import Settings, needed
 from shared.config.startup import start
 from shared.http.rate_limit import RateLimiter
-from shared.ledger.database import Database
 from shared.storage.reading import StorageReader
 
 
@@ -59,7 +58,7 @@ def build(settings: Settings) -> Admin:
     files = StorageReader(needed(settings.storage_path, "STORAGE_PATH"))
     cache = adapters.cache(settings)
     ledger = adapters.ledger(settings)
-    database = Database(needed(settings.database_url, "DATABASE_URL"), QUERIES)
+    database = adapters.database(settings, QUERIES)
     records = Records(database)
     assets = Assets()
     templates = Templates(assets)

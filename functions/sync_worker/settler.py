@@ -143,7 +143,7 @@ class Settler:
         return Settlement(transfer.claim, Outcome.RETRY, reason=str(ObjectChanged()), counted=False)
 
     def _failure(self, transfer: Transfer, error: TransferError) -> Settlement:
-        delay = self._policy.delay(error, transfer.claim.tries, self._jitter())
+        delay = self._policy.delay(error, transfer.claim.counted_attempts, self._jitter())
         if delay is None:
             return Settlement(transfer.claim, Outcome.FAILED, reason=str(error))
         never_ran = isinstance(error, OutOfTime) and not transfer.begun

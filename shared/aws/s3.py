@@ -9,14 +9,17 @@ service.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from shared.config.settings import Settings
-from shared.errors import SourceUnavailable
+from shared.errors import SettingError, SourceUnavailable
+from shared.proxies import is_this_machine, proxy_for
 
 DEFAULT_REGION = "us-east-1"
 
@@ -46,7 +49,9 @@ def s3_client(settings: Settings, region: str | None = None) -> Any:
     """Return boto3's S3 client for the endpoint and the credentials that the settings name.
 
     Without keys it uses boto3's usual chain. LocalStack is used through its own session where
-    `LOCALSTACK_HOST` is set and no endpoint is.
+    `LOCALSTACK_HOST` is set and no endpoint is. A server on this machine whose keys are set, as
+    the embedded S3's always are, has nothing to do with the user's own AWS profiles: neither the
+    files of `~/.aws` nor the SDK's variables count there.
 
     Args:
         settings: the `AWS_S3_*` ones, the endpoint and LocalStack's host.
@@ -55,8 +60,6 @@ def s3_client(settings: Settings, region: str | None = None) -> Any:
     Raises:
         SourceUnavailable: boto3 refuses the settings.
     """
-    from botocore.config import Config
-
     region = region or settings.s3_region
     keys: dict[str, str] = {}
     if settings.s3_access_key_id and settings.s3_secret_access_key:
@@ -64,6 +67,44 @@ def s3_client(settings: Settings, region: str | None = None) -> Any:
             "aws_access_key_id": settings.s3_access_key_id,
             "aws_secret_access_key": settings.s3_secret_access_key,
         }
+    own = settings.s3_endpoint is not None and is_this_machine(
+        urlsplit(settings.s3_endpoint).hostname or ""
+    )
+    if own and keys:
+        # Without its default a region would come from the user's environment.
+        return _client(_isolated_session(), settings, keys, region or DEFAULT_REGION, {})
+    client = _client(None, settings, keys, region, {})
+    proxy = proxy_for(client.meta.endpoint_url)
+    # The endpoint is boto3's to find, and only then it is known whether it is behind a proxy.
+    return _client(None, settings, keys, region, _proxies(proxy)) if proxy else client
+
+
+def _proxies(proxy: str) -> dict[str, str]:
+    return {"http": proxy, "https": proxy}
+
+
+def _isolated_session() -> Any:
+    """Return botocore's session without the user's files and variables, but for AWS_CA_BUNDLE."""
+    from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+    from botocore.session import Session
+
+    nowhere = {"config_file": os.devnull, "credentials_file": os.devnull}
+    variables = {
+        name: (None, variable if name == "ca_bundle" else None, nowhere.get(name, default), convert)
+        for name, (_, variable, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
+    }
+    return Session(session_vars=variables)
+
+
+def _client(
+    botocore_session: Any,
+    settings: Settings,
+    keys: Mapping[str, str],
+    region: str | None,
+    proxies: Mapping[str, str],
+) -> Any:
+    from botocore.config import Config
+
     localstack = settings.localstack_host if not settings.s3_endpoint else None
     config = Config(
         signature_version="s3v4",
@@ -71,6 +112,7 @@ def s3_client(settings: Settings, region: str | None = None) -> Any:
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"total_max_attempts": ATTEMPTS},
+        proxies=dict(proxies),  # given even if empty: boto3 would look for some by itself
     )
     with _refused_settings():
         if localstack:
@@ -80,13 +122,31 @@ def s3_client(settings: Settings, region: str | None = None) -> Any:
             return local.client("s3", config=config)
         from boto3 import Session
 
-        session = Session(region_name=region, **keys)
+        session = Session(region_name=region, botocore_session=botocore_session, **keys)
         return session.client(
             "s3",
             endpoint_url=settings.s3_endpoint,
             region_name=region or session.region_name or DEFAULT_REGION,
             config=config,
         )
+
+
+def check_s3_settings(settings: Settings) -> None:
+    """Have boto3 read its configuration, without a request and without looking for keys.
+
+    Raises:
+        SettingError: it refuses something, such as a profile that does not exist.
+    """
+    try:
+        client = _client(None, settings, _PLACEHOLDERS, settings.s3_region, {})
+        with _refused_settings():
+            _find_base_url(client, settings.bucket or "bucket")
+    except SourceUnavailable as error:
+        raise SettingError(f"S3: {error.about}") from error
+
+
+_PLACEHOLDERS = {"aws_access_key_id": "placeholder", "aws_secret_access_key": "placeholder"}
+"""With keys boto3 asks neither files nor the machine's metadata service, which may take long."""
 
 
 class S3Bucket:
@@ -100,6 +160,7 @@ class S3Bucket:
     Attributes:
         base_url: the URL of every object, without "/" and its key.
         region: that requests are signed for.
+        proxy: the URL of the proxy that requests go through, empty where they go directly.
         trust: which certificates are trusted: True for those that the system trusts, the path of
             a file of certificates (`AWS_CA_BUNDLE`), or False for any.
 
@@ -120,7 +181,8 @@ class S3Bucket:
             )
         self.region: str = self._client.meta.region_name or DEFAULT_REGION
         with _refused_settings():
-            self.base_url = self._find_base_url()
+            self.base_url = _find_base_url(self._client, bucket)
+        self.proxy = proxy_for(self.base_url) or ""
 
     def credentials(self) -> Credentials:
         """Return the credentials, refreshed where they are about to expire.
@@ -160,22 +222,23 @@ class S3Bucket:
             raise SourceUnavailable("the part sizes are not known") from error
         return int(answer["ContentLength"]), int(answer.get("PartsCount", 0))
 
-    def _find_base_url(self) -> str:
-        """Return what boto3 puts before "/" and a key, by a request that it never sends."""
-        from botocore.awsrequest import AWSResponse
 
-        empty = SimpleNamespace(stream=lambda: iter(()))
-        urls: list[str] = []
+def _find_base_url(client: Any, bucket: str) -> str:
+    """Return what boto3 puts before "/" and a key, by a request that it never sends."""
+    from botocore.awsrequest import AWSResponse
 
-        def answer(request: Any, **_: Any) -> Any:
-            urls.append(request.url)
-            return AWSResponse(request.url, 200, {}, empty)
+    empty = SimpleNamespace(stream=lambda: iter(()))
+    urls: list[str] = []
 
-        events = self._client.meta.events
-        events.register("before-send.s3.HeadObject", answer, unique_id=_PROBE_KEY)
-        self._client.head_object(Bucket=self._bucket, Key=_PROBE_KEY)
-        events.unregister("before-send.s3.HeadObject", unique_id=_PROBE_KEY)
-        return urls[0].removesuffix(f"/{_PROBE_KEY}")
+    def answer(request: Any, **_: Any) -> Any:
+        urls.append(request.url)
+        return AWSResponse(request.url, 200, {}, empty)
+
+    events = client.meta.events
+    events.register("before-send.s3.HeadObject", answer, unique_id=_PROBE_KEY)
+    client.head_object(Bucket=bucket, Key=_PROBE_KEY)
+    events.unregister("before-send.s3.HeadObject", unique_id=_PROBE_KEY)
+    return urls[0].removesuffix(f"/{_PROBE_KEY}")
 
 
 @contextmanager

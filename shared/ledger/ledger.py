@@ -91,7 +91,7 @@ class Ledger:
                     queued_at=row.queued_at,
                     claimed_at=row.claimed_at,
                 ),
-                tries=row.tries,
+                counted_attempts=row.counted_attempts,
                 request_id=row.request_id,
             )
             for row in rows

@@ -47,7 +47,7 @@ UPDATE file_sync AS f
   FROM due
  WHERE f.id = due.id
 RETURNING f.id, f.attempts, f.file_name, f.queued_at,
-          f.attempts - f.attempts_forgiven AS tries, f.request_id, f.claimed_at;
+          f.attempts - f.attempts_forgiven AS counted_attempts, f.request_id, f.claimed_at;
 
 -- name: extend(row_ids, attempts, lease_seconds)
 -- Extends leases; rows that are not returned are held by another worker by now. Here and everywhere,

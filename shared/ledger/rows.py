@@ -53,12 +53,12 @@ class Claim:
 
     Attributes:
         wanted: the object.
-        tries: attempts since the row was created or retried, this one included.
+        counted_attempts: attempts since the row was created or retried, this one included.
         request_id: id of the request that recorded the row.
     """
 
     wanted: Wanted
-    tries: int
+    counted_attempts: int
     request_id: str
 
 

@@ -25,6 +25,7 @@ from shared.errors import (
     SourceUnavailable,
     TransferError,
 )
+from shared.proxies import proxy_for
 from shared.sources.outcome import settle
 from shared.sources.part_file import PartFile
 from shared.storage.os_errors import from_os_error
@@ -115,7 +116,9 @@ class NasaSource:
     def _copy(self, future: Future[Fetched], path: Path) -> Fetched:
         self._check_open(future)
         url = self._pick(self._list())
-        with self._session.get(url, stream=True, timeout=self._timeout) as response:
+        with self._session.get(
+            url, stream=True, timeout=self._timeout, proxies=_proxies(url)
+        ) as response:
             _check_status(response)
             part = PartFile.create(path)
             complete = False
@@ -167,7 +170,9 @@ class NasaSource:
     def _fetch_list(self) -> list[str]:
         query = {"sol": str(SOL), "page": "1", "api_key": self._key}
         try:
-            response = self._session.get(self._url, params=query, timeout=self._timeout)
+            response = self._session.get(
+                self._url, params=query, timeout=self._timeout, proxies=_proxies(self._url)
+            )
         except requests.RequestException as error:
             raise _as_transfer_error(error) from error
         _check_status(response)
@@ -186,6 +191,12 @@ def _urls(listing: Any) -> list[str]:
         return []
     urls = [str(p["img_src"]) for p in photos if isinstance(p, dict) and "img_src" in p]
     return [url for url in urls if urlsplit(url).scheme in {"http", "https"}]
+
+
+def _proxies(url: str) -> dict[str, str]:
+    """Return what makes requests go the way of `proxy_for`; it reads the environment otherwise."""
+    proxy = proxy_for(url)
+    return {"http": proxy, "https": proxy} if proxy else {"no_proxy": "*"}
 
 
 def _check_status(response: requests.Response) -> None:

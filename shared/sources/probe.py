@@ -8,6 +8,7 @@ import urllib.request
 from http import HTTPStatus
 
 from shared.errors import SourceUnavailable
+from shared.proxies import PROXY_LOGIN, proxy_for
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -15,9 +16,6 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_: object, **__: object) -> None:
         """Follow none."""
-
-
-_OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def probe(url: str, seconds: float) -> None:
@@ -33,20 +31,26 @@ def probe(url: str, seconds: float) -> None:
         SourceUnavailable: it did not answer, or with an error of its own.
     """
     request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - a setting's, http or https
+    proxy = proxy_for(url)
+    by_proxy = urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else {})
+    opener = urllib.request.build_opener(_NoRedirect, by_proxy)
     try:
-        with _OPENER.open(request, timeout=seconds) as response:
+        with opener.open(request, timeout=seconds) as response:
             status = response.status
     except urllib.error.HTTPError as error:
         status = error.code
         error.close()
     except urllib.error.URLError as error:
-        raise SourceUnavailable(_shown(error.reason)) from error
+        raise SourceUnavailable(_shown(error.reason, proxy)) from error
     except (OSError, http.client.HTTPException) as error:
-        raise SourceUnavailable(_shown(error)) from error
+        raise SourceUnavailable(_shown(error, proxy)) from error
+    if status == PROXY_LOGIN:
+        raise SourceUnavailable("the proxy asks for a login (407)")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise SourceUnavailable(f"it answered {status}")
 
 
-def _shown(reason: object) -> str:
+def _shown(reason: object, proxy: str | None) -> str:
     text = reason.strerror if isinstance(reason, OSError) else None
-    return (text or str(reason)).lower()
+    shown = (text or str(reason)).lower()
+    return f"by the proxy: {shown}" if proxy else shown

@@ -2,6 +2,9 @@
 
 A path that is looked up as a whole could be bent by other users who may write to the storage:
 each folder is opened relative to the one above it, without following a link.
+
+Names go to the system as UTF-8 bytes: in a locale of another encoding Python would write others,
+and none at all for a name that the encoding does not have.
 """
 
 from __future__ import annotations
@@ -67,7 +70,7 @@ def check_target(folder: int, name: str, shown: str) -> None:
         OSError: the system cannot tell.
     """
     try:
-        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        mode = os.stat(name.encode(), dir_fd=folder, follow_symlinks=False).st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISREG(mode):
@@ -81,18 +84,18 @@ def _enter(folder: int, name: str, shown: str, *, create: bool) -> int:
         if not create:
             raise
     with suppress(FileExistsError):  # another worker was quicker
-        os.mkdir(name, 0o755, dir_fd=folder)
+        os.mkdir(name.encode(), 0o755, dir_fd=folder)
     return _open(folder, name, shown)
 
 
 def _open(folder: int, name: str, shown: str) -> int:
     try:
-        return os.open(name, _FLAGS, dir_fd=folder)
+        return os.open(name.encode(), _FLAGS, dir_fd=folder)
     except OSError as error:
         # a link gives ELOOP on some systems and ENOTDIR on others
         if error.errno not in {errno.ENOTDIR, errno.ELOOP, errno.EMLINK}:
             raise
-        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        mode = os.stat(name.encode(), dir_fd=folder, follow_symlinks=False).st_mode
         raise NotAFolder(shown, _kind(mode), link=stat.S_ISLNK(mode)) from error
 
 

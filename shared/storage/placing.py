@@ -84,7 +84,7 @@ def rename_into(
                 part = parts[row_id]
                 try:
                     check_target(descriptor, name, wanted.file_name)
-                    os.rename(part.name, name, src_dir_fd=incoming, dst_dir_fd=descriptor)
+                    os.rename(part.name, name.encode(), src_dir_fd=incoming, dst_dir_fd=descriptor)
                     injection_point(CrashPoint.AFTER_RENAME)
                     remove(incoming, journal_of(part).name)  # only long parts have one
                 except (OSError, TransferError) as error:

@@ -149,6 +149,6 @@ class StorageReader:
         root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             with open_folder(root, folders, create=False) as folder:
-                return os.open(name, _FILE, dir_fd=folder)
+                return os.open(name.encode(), _FILE, dir_fd=folder)
         finally:
             os.close(root)

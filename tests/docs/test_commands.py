@@ -8,7 +8,6 @@ import re
 import shlex
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -143,16 +142,13 @@ class Running:
 
 
 @pytest.fixture
-def running() -> Iterator[Running]:
-    with tempfile.TemporaryDirectory(prefix="sync-docs-") as folder:
-        # PostgreSQL has an account of its own when we are root, and must find its programs.
-        Path(folder).chmod(0o755)
-        service = Running(copy_project(Path(folder) / "a ü folder"))
-        try:
-            until(service.ready, seconds=90.0)
-            yield service
-        finally:
-            service.stop()
+def running(tmp_path: Path) -> Iterator[Running]:
+    service = Running(copy_project(tmp_path / "a ü folder"))
+    try:
+        until(service.ready, seconds=90.0)
+        yield service
+    finally:
+        service.stop()
 
 
 def test_the_readme_works_from_top_to_bottom(running: Running) -> None:

@@ -149,7 +149,7 @@ def detail(answer: Response) -> tuple[int, str]:
     return answer.status, document["detail"]
 
 
-def test_a_signed_request_is_recorded_and_announced(service: Service) -> None:
+def test_a_signed_request_is_recorded_and_published(service: Service) -> None:
     post = event(body())
     answer = service(post)
     assert (answer.status, answer.body) == (201, b'{"detail": "Object queued for sync"}')
@@ -399,7 +399,7 @@ def test_too_many_wrong_signatures_are_412_and_harm_no_signed_request(limited: S
     assert limited(event(body())).status == 201
 
 
-def test_a_proxy_s_word_counts_only_when_it_is_trusted(limited: Service) -> None:
+def test_forwarded_addresses_count_only_from_trusted_proxies(limited: Service) -> None:
     once = RateLimit(1, 60)
     post = functools.partial(event, peer="10.0.0.2")
     limited.set(replace(CONFIG, per_client=once))
@@ -452,7 +452,7 @@ def test_the_handler_answers_an_event_with_an_event(process: Callable[..., Any])
     ("method", "path", "status"),
     [("GET", "/sync/", 405), ("DELETE", "/sync", 405), ("POST", "/", 404), ("POST", "/x", 404)],
 )
-def test_the_handler_knows_its_routes_only(
+def test_the_handler_has_its_own_routes_only(
     process: Callable[..., Any], method: str, path: str, status: int
 ) -> None:
     made = event(body())

@@ -48,7 +48,7 @@ def requeue(
     return Requeue(Config(delivery_seconds, lease_seconds, MAX_ATTEMPTS), ledger, queue)
 
 
-def test_due_rows_are_announced_once_and_others_not(ledger: Ledger) -> None:
+def test_due_rows_are_published_once_and_others_not(ledger: Ledger) -> None:
     due = [add(ledger, number) for number in range(3)]
     add(ledger, 3, due_in=100)
     queue = FakeQueue()
@@ -57,9 +57,7 @@ def test_due_rows_are_announced_once_and_others_not(ledger: Ledger) -> None:
     assert requeue(ledger, queue).run() == Report(0, 0, 0)
 
 
-def test_a_row_whose_announcement_is_lost_becomes_due_again(
-    ledger: Ledger, database_url: str
-) -> None:
+def test_a_row_whose_message_is_lost_becomes_due_again(ledger: Ledger, database_url: str) -> None:
     row_id = add(ledger, 1)
     queue = FakeQueue()
     queue.confirms = False
@@ -106,7 +104,7 @@ def test_a_full_queue_is_given_no_more(ledger: Ledger) -> None:
     assert requeue(ledger, FakeQueue()).run().published == 1
 
 
-def test_many_rows_are_announced_in_portions(ledger: Ledger, database_url: str) -> None:
+def test_many_rows_are_published_in_portions(ledger: Ledger, database_url: str) -> None:
     execute(database_url, INSERT_2005)
     queue = FakeQueue()
     assert requeue(ledger, queue).run().published == 2005
@@ -120,9 +118,7 @@ def test_a_run_ends_even_where_rows_are_due_again_at_once(ledger: Ledger) -> Non
     assert requeue(ledger, queue, delivery_seconds=0).run().published == 5
 
 
-def test_rows_whose_workers_went_silent_too_often_are_failed(
-    ledger: Ledger, database_url: str
-) -> None:
+def test_rows_whose_workers_died_too_often_are_failed(ledger: Ledger, database_url: str) -> None:
     row_id = add(ledger, 1)
     for suspect in (False, True):
         ledger.claim([row_id], lease_seconds=60, max_attempts=MAX_ATTEMPTS, suspect=suspect)

@@ -147,7 +147,7 @@ def test_an_object_becomes_a_file_and_its_row_says_so(bench: Bench) -> None:
     assert bench.history(row_id) == [(1, "synced")]
 
 
-def test_a_batch_is_worked_off_and_counted_by_outcome(bench: Bench) -> None:
+def test_the_attempts_of_a_batch_are_counted_by_outcome(bench: Bench) -> None:
     rows = [bench.add(f"{n}.jpg") for n in range(20)]
     lost = bench.add("lost", BucketMissing("b"))
     later = bench.add("later", SourceUnavailable("timeout"))
@@ -159,7 +159,7 @@ def test_a_batch_is_worked_off_and_counted_by_outcome(bench: Bench) -> None:
     assert len(bench.files()) == 20
 
 
-def test_what_is_done_already_is_passed_over(bench: Bench) -> None:
+def test_a_row_that_is_synced_already_is_skipped(bench: Bench) -> None:
     row_id = bench.add("a")
     bench.work(row_id)
     assert bench.work(row_id) == {}
@@ -176,7 +176,7 @@ def test_giving_up_fails_the_row_with_its_reason(bench: Bench) -> None:
     assert bench.history(row_id) == [(1, "failed")]
 
 
-def test_an_error_that_may_pass_is_tried_again_after_its_delay(bench: Bench) -> None:
+def test_a_temporary_error_is_retried_after_its_delay(bench: Bench) -> None:
     row_id = bench.add("a", SourceUnavailable("timeout"))
     assert bench.work(row_id) == {Outcome.RETRY: 1}
     assert bench.row(
@@ -298,7 +298,7 @@ def test_what_ended_just_in_time_is_not_thrown_away(bench: Bench) -> None:
 EXPIRE = "UPDATE file_sync SET leased_until = now() - interval '1 s' WHERE leased_until IS NOT NULL"
 
 
-def test_rows_whose_worker_went_silent_are_attempted_alone(bench: Bench) -> None:
+def test_rows_whose_worker_is_presumed_dead_are_attempted_alone(bench: Bench) -> None:
     rows = [bench.add(f"{n}") for n in range(3)]
     bench.ledger.claim(rows, lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS)
     fresh = bench.add("fresh")
@@ -326,7 +326,7 @@ def test_suspects_wait_when_there_is_no_time(bench: Bench) -> None:
     assert bench.row(row_id, "attempts") == 1
 
 
-def test_a_copy_whose_row_was_taken_over_is_broken_off(bench: Bench) -> None:
+def test_a_transfer_whose_row_was_taken_over_is_broken_off(bench: Bench) -> None:
     bench.lease = 0.3
     row_id = bench.add("a", Hangs(begun=True))
     other = Ledger.at(bench.url)
@@ -453,7 +453,7 @@ def test_parts_of_settled_objects_are_gone_and_those_of_retries_stay(bench: Benc
     assert bench.files() == {"a": b"content"}
 
 
-def test_parts_are_gone_before_the_ledger_says_that_nobody_needs_them(bench: Bench) -> None:
+def test_parts_are_removed_before_the_ledger_says_that_they_are_not_needed(bench: Bench) -> None:
     """A worker that dies right after the commit leaves none behind."""
     states = {}
 
@@ -474,7 +474,7 @@ def test_parts_are_gone_before_the_ledger_says_that_nobody_needs_them(bench: Ben
     assert bench.files() == {"a": b"content"}
 
 
-def test_a_complete_part_of_a_row_that_is_somebody_elses_by_now_is_removed(bench: Bench) -> None:
+def test_a_complete_part_of_a_row_that_another_worker_took_over_is_removed(bench: Bench) -> None:
     """The worker slept through its lease, and wakes up with everything it wanted."""
     row_id = bench.add("a")
 

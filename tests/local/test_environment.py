@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -149,3 +152,28 @@ def test_a_kept_key_that_is_none_is_one_line(tmp_path: Path, content: bytes) -> 
     file.write_bytes(content)
     with pytest.raises(SettingError, match=rf"DATA_DIR: {file}: (empty|not UTF-8)"):
         kept_secret(file)
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_a_folder_of_the_file_is_named_in_utf_8_whatever_the_locale(
+    tmp_path: Path, locale: str
+) -> None:
+    (tmp_path / ".env").write_text("STORAGE_PATH='ß/文件'\nADMIN_USER=ü\n", encoding="utf-8")
+    program = (
+        "import os, sys; from pathlib import Path;"
+        "from local.environment import LocalEnvironment;"
+        "environment = LocalEnvironment.load({}, Path(sys.argv[1]));"
+        "environment.storage.mkdir(parents=True); print(environment.storage)"
+    )
+    variables = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        env={"PATH": os.defpath, **variables},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("/ß/文件\n".encode())
+    assert (tmp_path / "ß" / "文件").is_dir()

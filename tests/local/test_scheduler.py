@@ -200,7 +200,7 @@ Resources:
   Worker:
     Type: AWS::Serverless::Function
     Properties:
-      Handler: functions.sync_worker.handler.handler
+      Handler: tests.local.scheduled_functions.mark
       Events: {Queue: {Type: MQ, Properties: {Queues: [sync]}}}
 """
 FUNCTION = """

@@ -61,11 +61,11 @@ def groups() -> Groups:
     return Groups()
 
 
-def test_who_comes_alone_goes_at_once() -> None:
+def test_a_single_call_runs_at_once() -> None:
     assert GroupCommit(squares, 10)(7) == 49
 
 
-def test_who_comes_during_a_group_makes_the_next_one(groups: Groups) -> None:
+def test_calls_during_a_group_form_the_next_one(groups: Groups) -> None:
     first = groups.ask(1)
     until(lambda: groups.begun)
     later = groups.ask_while_busy(2, 3, 4)
@@ -76,7 +76,7 @@ def test_who_comes_during_a_group_makes_the_next_one(groups: Groups) -> None:
     groups.close()
 
 
-def test_a_group_begins_after_everybody_in_it_asked(groups: Groups) -> None:
+def test_a_group_begins_after_every_call_in_it(groups: Groups) -> None:
     # What a group reads is then never older than the question.
     first = groups.ask(1)
     until(lambda: groups.begun)
@@ -99,7 +99,7 @@ def test_a_group_has_no_more_items_than_it_may() -> None:
     groups.close()
 
 
-def test_an_error_reaches_every_caller_in_its_group_and_no_other(groups: Groups) -> None:
+def test_an_error_is_raised_to_its_group_only(groups: Groups) -> None:
     groups.errors[2] = OSError("away")
     first = groups.ask(1)
     until(lambda: groups.begun)
@@ -116,7 +116,7 @@ def test_an_error_reaches_every_caller_in_its_group_and_no_other(groups: Groups)
     groups.close()
 
 
-def test_a_wrong_number_of_results_is_an_error_for_every_caller() -> None:
+def test_a_wrong_number_of_results_is_an_error() -> None:
     with pytest.raises(ValueError, match="zip"):
         GroupCommit(two, 10)(1)
 

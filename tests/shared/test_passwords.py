@@ -21,6 +21,6 @@ def test_two_hashes_of_one_password_differ() -> None:
     ["", "admin", "scrypt$", "scrypt$1$2$3$4", "scrypt$a$8$1$AAAA$AAAA", "scrypt$16$8$1$!$AAAA",
      "scrypt$15$8$1$AAAA$AAAA", "scrypt$1099511627776$8$1$AAAA$AAAA", "md5$16384$8$1$AAAA$AAAA"],
 )  # fmt: skip
-def test_what_is_no_hash_is_said_so(text: str) -> None:
+def test_a_text_that_is_not_a_hash_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="expected scrypt"):
         verify("admin", text)

@@ -16,41 +16,41 @@ ORDINARY = [
 
 
 @pytest.mark.parametrize(
-    ("tries", "least", "most"),
+    ("attempts", "least", "most"),
     [(1, 3, 6), (2, 6, 24), (3, 9, 72), (4, 12, 192), (5, 15, 300), (7, 21, 420)],
 )
 @pytest.mark.parametrize("error", ORDINARY)
-def test_the_wait_grows_with_the_tries(
-    error: type[errors.RetryLater], tries: int, least: float, most: float
+def test_the_wait_grows_with_the_attempts(
+    error: type[errors.RetryLater], attempts: int, least: float, most: float
 ) -> None:
-    assert POLICY.delay(error(), tries, 0.0) == least
-    assert POLICY.delay(error(), tries, 1.0) == most
+    assert POLICY.delay(error(), attempts, 0.0) == least
+    assert POLICY.delay(error(), attempts, 1.0) == most
 
 
 @pytest.mark.parametrize("error", errors.GiveUp.__subclasses__())
-@pytest.mark.parametrize("tries", [1, 7, 8])
-def test_nothing_is_tried_again_after_giving_up(error: type[errors.GiveUp], tries: int) -> None:
-    assert POLICY.delay(error(), tries, 0.5) is None
+@pytest.mark.parametrize("attempts", [1, 7, 8])
+def test_nothing_is_retried_after_giving_up(error: type[errors.GiveUp], attempts: int) -> None:
+    assert POLICY.delay(error(), attempts, 0.5) is None
 
 
 @pytest.mark.parametrize("error", errors.RetryLater.__subclasses__())
-@pytest.mark.parametrize("tries", [8, 9, 1000])
-def test_the_tries_are_used_up(error: type[errors.RetryLater], tries: int) -> None:
-    assert POLICY.delay(error(), tries, 0.5) is None
+@pytest.mark.parametrize("attempts", [8, 9, 1000])
+def test_the_attempts_are_used_up(error: type[errors.RetryLater], attempts: int) -> None:
+    assert POLICY.delay(error(), attempts, 0.5) is None
 
 
 @pytest.mark.parametrize("error", [errors.ObjectChanged, errors.OutOfTime])
-@pytest.mark.parametrize("tries", [1, 7])
-def test_an_attempt_that_was_not_to_blame_is_retried_at_once(
-    error: type[errors.RetryLater], tries: int
+@pytest.mark.parametrize("attempts", [1, 7])
+def test_what_is_not_the_objects_fault_is_retried_at_once(
+    error: type[errors.RetryLater], attempts: int
 ) -> None:
-    assert POLICY.delay(error(), tries, 1.0) == 0
+    assert POLICY.delay(error(), attempts, 1.0) == 0
 
 
-@given(tries=st.integers(1, 10_000), jitter=st.floats(0, 1))
-def test_the_wait_stays_within_its_bounds_for_any_number_of_tries(
-    tries: int, jitter: float
+@given(attempts=st.integers(1, 10_000), jitter=st.floats(0, 1))
+def test_the_wait_stays_within_its_bounds_for_any_number_of_attempts(
+    attempts: int, jitter: float
 ) -> None:
-    wait = RetryPolicy(max_attempts=20_000).delay(errors.StorageFull(), tries, jitter)
+    wait = RetryPolicy(max_attempts=20_000).delay(errors.StorageFull(), attempts, jitter)
     assert wait is not None
-    assert 3 * tries <= wait <= 60 * tries
+    assert 3 * attempts <= wait <= 60 * attempts

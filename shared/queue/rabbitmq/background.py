@@ -17,7 +17,7 @@ from shared.errors import QueueUnavailable
 from shared.injection_points import CrashPoint, injection_point
 from shared.queue.messages import SyncMessage
 from shared.queue.publisher import Counts
-from shared.queue.rabbitmq.backoff import pause
+from shared.queue.rabbitmq.backoff import backoff_seconds
 from shared.queue.rabbitmq.confirms import Confirms
 from shared.queue.rabbitmq.failures import FAILURES
 from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
@@ -171,7 +171,7 @@ class BackgroundPublisher:
             logger.warning(
                 "RabbitMQ is unreachable, rows are left to requeue", extra={"reason": str(error)}
             )
-        self._loop.call_later(pause(self._failures, random.random()), self._connect)
+        self._loop.call_later(backoff_seconds(self._failures, random.random()), self._connect)
         self._failures += 1
 
     def _forget(self) -> int:

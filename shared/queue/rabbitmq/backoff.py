@@ -6,7 +6,7 @@ FIRST_SECONDS = 0.2
 LONGEST_SECONDS = 5.0
 
 
-def pause(failures: int, chance: float) -> float:
+def backoff_seconds(failures: int, chance: float) -> float:
     """Return the seconds to wait after this many failures in a row.
 
     ========  ===============

@@ -12,7 +12,7 @@ from pika.channel import Channel
 from pika.spec import BasicProperties
 
 from shared.errors import QueueUnavailable
-from shared.queue.rabbitmq.backoff import pause
+from shared.queue.rabbitmq.backoff import backoff_seconds
 from shared.queue.rabbitmq.failures import FAILURES
 from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
 from shared.queue.rabbitmq.topology import QUEUE
@@ -163,7 +163,7 @@ class Consumer:
         self._receiver.on_reset()
         if self._cancelled:
             return
-        self._loop.call_later(pause(self._failures, self._chance()), self._connect)
+        self._loop.call_later(backoff_seconds(self._failures, self._chance()), self._connect)
         self._failures += 1
 
     def _connect(self) -> None:

@@ -19,12 +19,14 @@ class SignedUrl:
         region: that the signature names.
         credentials: of this moment.
         trust: which certificates are trusted, see `S3Bucket.trust`.
+        proxy: the URL of the proxy that they go through, empty where they go directly.
     """
 
     url: str
     region: str
     credentials: Credentials
     trust: bool | str = True
+    proxy: str = ""
 
 
 class Location:
@@ -59,7 +61,7 @@ class Location:
         """
         bucket = self._resolved()
         url = f"{bucket.base_url}/{quote(key, safe='/~')}"
-        return SignedUrl(url, bucket.region, bucket.credentials(), bucket.trust)
+        return SignedUrl(url, bucket.region, bucket.credentials(), bucket.trust, bucket.proxy)
 
     def move(self, region: str) -> None:
         """Switch to the region that the server names as the bucket's; may block.

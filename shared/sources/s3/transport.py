@@ -13,7 +13,7 @@ import selectors
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ import pycurl
 
 from shared.aws.s3 import Credentials
 from shared.errors import ContentMismatch, RetryLater, SourceUnavailable
+from shared.proxies import PROXY_LOGIN
 from shared.sources.s3.location import SignedUrl
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class _Easy:
 
     def __init__(self, stall_seconds: int) -> None:
         self.handler: ResponseHandler | None = None
+        self.refusal: SourceUnavailable | None = None
+        self.proxied = False
         self._lines: list[bytes] = []
         self._head_seen = False
         self._signed_as: tuple[str, Credentials] | None = None
@@ -84,7 +87,12 @@ class _Easy:
         credentials = target.credentials
         if credentials.token:
             headers = [*headers, f"x-amz-security-token: {credentials.token}"]
+        self.refusal = None
+        self.proxied = bool(target.proxy)
         self.curl.setopt(pycurl.URL, target.url)
+        # Both always: libcurl would read the environment by rules of its own, see shared.proxies.
+        self.curl.setopt(pycurl.PROXY, target.proxy)
+        self.curl.setopt(pycurl.NOPROXY, "")
         self.curl.setopt(pycurl.HTTPHEADER, headers)
         if (target.region, credentials) != self._signed_as:
             self.curl.setopt(pycurl.AWS_SIGV4, f"aws:amz:{target.region}:s3")
@@ -115,7 +123,9 @@ class _Easy:
             return True
         self._head_seen = True
         pairs = (line.decode("iso-8859-1").partition(":") for line in self._lines[1:])
-        return self.handler.on_head(status, {n.lower().strip(): v.strip() for n, _, v in pairs})
+        headers = {n.lower().strip(): v.strip() for n, _, v in pairs}
+        self.refusal = _proxy_refusal(status, headers) if self.proxied else None
+        return self.refusal is None and self.handler.on_head(status, headers)
 
 
 class Transport:
@@ -236,7 +246,9 @@ class Transport:
             for curl in complete:
                 self._end(curl, None)
             for curl, code, text in failed:
-                self._end(curl, _failure(code, text))
+                easy = self._active[curl]
+                error = _proxy_failure(code, curl) if easy.proxied else None
+                self._end(curl, easy.refusal or error or _failure(code, text))
 
     def _end(self, curl: pycurl.Curl, error: RetryLater | None) -> None:
         handler = self._release(curl).handler
@@ -265,6 +277,46 @@ _FAILURES = {
     pycurl.E_PEER_FAILED_VERIFICATION: "the certificate is not trusted",
     pycurl.E_WRITE_ERROR: "the transfer was ended on our side",
 }
+
+
+_PROXY_FAILURES = {
+    pycurl.E_COULDNT_CONNECT: "no connection could be made to it",
+    pycurl.E_COULDNT_RESOLVE_PROXY: "its host name cannot be resolved",
+    pycurl.E_GOT_NOTHING: "it closed the connection without a response",
+}
+
+
+_REFUSALS = {
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+
+
+def _proxy_refusal(status: int, headers: Mapping[str, str]) -> SourceUnavailable | None:
+    """Return the error for a response that is the proxy's own, None for one of S3.
+
+    S3 explains a refusal in XML; a proxy explains it to people.
+    """
+    if status == PROXY_LOGIN:
+        return SourceUnavailable("the proxy asks for a login (407)")
+    for_people = headers.get("content-type", "").startswith(("text/html", "text/plain"))
+    if status in _REFUSALS and for_people and "x-amz-request-id" not in headers:
+        return SourceUnavailable(f"the proxy refuses it, or reaches no server ({status})")
+    return None
+
+
+def _proxy_failure(code: int, curl: pycurl.Curl) -> SourceUnavailable | None:
+    """Return the error for a connection that ended at the proxy, None for another."""
+    status = int(curl.getinfo(pycurl.HTTP_CONNECTCODE))
+    if status == PROXY_LOGIN:
+        return SourceUnavailable("the proxy asks for a login (407)")
+    if status >= HTTPStatus.MULTIPLE_CHOICES:
+        return SourceUnavailable(f"the proxy refuses to connect ({status})")
+    if not status and code in _PROXY_FAILURES:
+        return SourceUnavailable(f"the proxy: {_PROXY_FAILURES[code]}")
+    return None
 
 
 def _failure(code: int, text: str) -> RetryLater:

@@ -136,7 +136,8 @@ def test_a_chunked_body_is_put_together(shim: Shim) -> None:
     answer = raw(
         shim.port,
         b"POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
-        b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n",
+        b"Connection: close\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n",
     )
 
     assert answer.startswith(b"HTTP/1.1 200")

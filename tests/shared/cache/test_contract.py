@@ -42,7 +42,7 @@ def test_a_counter_counts_from_one(cache: Cache) -> None:
     assert [cache.count([counter()]) for _ in range(3)] == [[(1, 0)], [(2, 0)], [(3, 0)]]
 
 
-def test_the_window_before_is_told_beside(cache: Cache) -> None:
+def test_the_window_before_is_counted_beside(cache: Cache) -> None:
     for _ in range(4):
         cache.count([counter(window=6)])
     assert cache.count([counter(window=7)]) == [(1, 4)]

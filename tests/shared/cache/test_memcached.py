@@ -63,7 +63,7 @@ def test_a_request_waits_for_it_at_most_a_moment() -> None:
     assert TIMEOUT_SECONDS < 0.05
 
 
-def test_a_server_that_is_gone_is_said_once_and_left_alone(
+def test_an_unreachable_server_is_logged_once_and_not_asked_again(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = MemcachedCache(("127.0.0.1", free_port()), clock)
@@ -141,7 +141,7 @@ def all_received(connection: socket.socket) -> bool:
     return int.from_bytes(unsent, sys.byteorder) == 0
 
 
-def test_a_restart_goes_unnoticed(
+def test_a_restart_is_not_noticed(
     cache: MemcachedCache, memcached_server: MemcachedServer, clock: Clock
 ) -> None:
     pool_many_connections(cache)
@@ -164,7 +164,7 @@ def pool_many_connections(cache: MemcachedCache) -> None:
         list(threads.map(use, range(8)))
 
 
-def test_kept_connections_that_broke_cost_no_pause(
+def test_kept_connections_that_broke_cause_no_back_off(
     cache: MemcachedCache,
     memcached_server: MemcachedServer,
     caplog: pytest.LogCaptureFixture,
@@ -179,7 +179,7 @@ def test_kept_connections_that_broke_cost_no_pause(
     assert refused == []
 
 
-def test_a_frozen_server_is_left_alone_and_taken_up_again(
+def test_a_frozen_server_is_not_asked_until_the_back_off_ends(
     cache: MemcachedCache, memcached_server: MemcachedServer, clock: Clock
 ) -> None:
     count(cache)
@@ -191,7 +191,7 @@ def test_a_frozen_server_is_left_alone_and_taken_up_again(
     until(counted(cache, clock))
 
 
-def test_a_ping_ends_the_pause(cache: MemcachedCache, memcached_server: MemcachedServer) -> None:
+def test_a_ping_ends_the_back_off(cache: MemcachedCache, memcached_server: MemcachedServer) -> None:
     memcached_server.stop()
     with pytest.raises(CacheUnavailable):
         cache.ping()
@@ -203,7 +203,7 @@ def test_a_ping_ends_the_pause(cache: MemcachedCache, memcached_server: Memcache
     assert count(cache) == 1
 
 
-def test_a_ping_that_fails_does_not_end_the_pause(clock: Clock) -> None:
+def test_a_ping_that_fails_does_not_end_the_back_off(clock: Clock) -> None:
     cache = MemcachedCache(("127.0.0.1", free_port()), clock)
     for _ in range(2):
         with pytest.raises(CacheUnavailable):

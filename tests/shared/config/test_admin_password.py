@@ -67,6 +67,6 @@ def test_password_and_hash_exclude_each_other(local_run: str) -> None:
         admin_password_hash(Settings.from_mapping(given))
 
 
-def test_an_empty_password_counts_as_not_given() -> None:
+def test_an_empty_password_counts_as_not_set() -> None:
     given = {"ADMIN_PASSWORD": "", "LOCAL_RUN": "1"}
     assert verify(DEFAULT_PASSWORD, admin_password_hash(Settings.from_mapping(given)))

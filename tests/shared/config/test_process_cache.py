@@ -33,7 +33,7 @@ def test_threads_that_come_side_by_side_get_the_same_one() -> None:
     assert len(made) == 1
 
 
-def test_what_failed_is_tried_again_the_next_time() -> None:
+def test_a_call_that_failed_is_repeated() -> None:
     results = iter([ValueError("not yet"), "made"])
 
     @once_per_process

@@ -79,7 +79,7 @@ def test_cookies_come_from_their_own_array() -> None:
 
 
 @pytest.mark.parametrize("body", ["%%%", "abc", "YWJj\n", "ü", "\ud800"])
-def test_what_is_no_base64_becomes_a_body_that_nobody_signed(body: str) -> None:
+def test_a_body_that_is_not_base64_fails_every_signature(body: str) -> None:
     request = Request.from_event(event(body=body, isBase64Encoded=True))
     assert request.body == body.encode(errors="surrogatepass")
 

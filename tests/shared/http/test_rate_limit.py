@@ -67,7 +67,7 @@ def test_the_table_is_read_whole() -> None:
     previous=st.integers(0, 12_000),
     share=st.floats(0, 1, exclude_max=True),
 )
-def test_who_waits_as_told_is_let_in(
+def test_a_request_is_accepted_after_the_announced_wait(
     limit: RateLimit, current: int, previous: int, share: float
 ) -> None:
     elapsed = share * limit.seconds
@@ -100,7 +100,9 @@ def test_the_window_slides(limiter: RateLimiter, clock: Clock) -> None:
     assert [allowed(limiter, Limited("a", FIFTY)) for _ in range(51)] == [True] * 50 + [False]
 
 
-def test_who_comes_back_when_told_is_let_in(limiter: RateLimiter, clock: Clock) -> None:
+def test_a_client_that_waits_for_retry_after_is_accepted(
+    limiter: RateLimiter, clock: Clock
+) -> None:
     clock.now = HOUR + 10
     for _ in range(50):
         limiter.check([Limited("a", FIFTY)])
@@ -136,7 +138,7 @@ def test_names_are_limited_apart(limiter: RateLimiter) -> None:
     assert not allowed(limiter, Limited("a", once))
 
 
-def test_the_longest_wait_is_told(limiter: RateLimiter, clock: Clock) -> None:
+def test_the_longest_wait_is_reported(limiter: RateLimiter, clock: Clock) -> None:
     clock.now = HOUR + 10
     second, hour = Limited("a", RateLimit(1, 1)), Limited("b", RateLimit(1, 3600))
     limiter.check([second, hour])

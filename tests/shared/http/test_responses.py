@@ -52,7 +52,7 @@ def test_invalid_fields_are_named() -> None:
     }
 
 
-def test_an_unreachable_ledger_is_answered_with_a_time_to_retry_after() -> None:
+def test_an_unreachable_ledger_is_503_with_a_time_to_retry() -> None:
     answer = unavailable()
     assert (answer.status, json.loads(answer.body)) == (503, {"detail": "Service unavailable"})
     assert int(answer.headers["retry-after"]) > 0

@@ -183,7 +183,7 @@ def test_without_a_connection_there_is_no_ledger(url: str, queries: Path, wrong:
     assert str(caught.value) == "PostgreSQL is unreachable"
 
 
-def test_an_outage_is_said_once_when_it_begins_and_once_when_it_ends(
+def test_an_outage_is_logged_once_when_it_begins_and_once_when_it_ends(
     url: str, queries: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -196,8 +196,8 @@ def test_an_outage_is_said_once_when_it_begins_and_once_when_it_ends(
         proxy.accept()
         assert pid(database) == pid(database)
         database.close()
-    said = [r.getMessage() for r in caplog.records if r.name == "shared.ledger.database"]
-    assert said == ["PostgreSQL is unreachable", "PostgreSQL is reachable again"]
+    logged = [r.getMessage() for r in caplog.records if r.name == "shared.ledger.database"]
+    assert logged == ["PostgreSQL is unreachable", "PostgreSQL is reachable again"]
 
 
 def test_a_database_that_does_not_exist_is_no_ledger(url: str, queries: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_statement_that_takes_too_long_is_given_up(database: Database) -> None
 def test_a_frozen_server_is_given_up_and_taken_up_again(database: Database) -> None:
     backend = pid(database)
     with frozen(backend):
-        # Not twice: a caller that waits behind has its own time limit.
+        # Not twice: the caller behind has a time limit of its own.
         with at_most(10), pytest.raises(LedgerUnavailable) as caught:
             numbers(database)
         assert isinstance(caught.value.__cause__, StatementTimeout)
@@ -375,7 +375,7 @@ def test_no_statement_of_a_transaction_runs_outside_of_it(database: Database, ur
     assert numbers(database) == []
 
 
-def test_a_connection_lost_before_the_commit_is_told(database: Database, url: str) -> None:
+def test_a_connection_lost_before_the_commit_is_an_error(database: Database, url: str) -> None:
     with pytest.raises(LedgerUnavailable), database.transaction() as step:
         step("add", number=1)
         kill(url, step("pid")[0][0])

@@ -165,7 +165,9 @@ def test_one_of_many_simultaneous_requests_is_recorded(ledger: Ledger, database_
 def test_a_claim_counts_the_attempt_and_keeps_others_away(ledger: Ledger) -> None:
     row_id = record(ledger)
     first = claim(ledger, row_id)
-    assert [(c.wanted.row_id, c.wanted.attempt, c.tries) for c in first] == [(row_id, 1, 1)]
+    assert [(c.wanted.row_id, c.wanted.attempt, c.counted_attempts) for c in first] == [
+        (row_id, 1, 1)
+    ]
     assert claim(ledger, row_id) == []
     assert claim(ledger, row_id, suspect=True) == []
 
@@ -181,7 +183,7 @@ def test_a_row_is_not_claimed_before_its_retry_is_due(ledger: Ledger) -> None:
     assert ledger.take_due(10, 10) == []
 
 
-def test_a_row_whose_worker_went_silent_is_claimed_as_a_suspect(
+def test_a_row_whose_worker_is_presumed_dead_is_claimed_as_a_suspect(
     ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
 ) -> None:
     row_id = record(ledger)
@@ -282,7 +284,7 @@ def test_a_retry_that_never_ran_uses_up_no_attempt(ledger: Ledger) -> None:
     row_id = record(ledger)
     for _ in range(MAX_ATTEMPTS + 2):
         ledger.settle([retry(claim(ledger, row_id)[0], counted=False)])
-    assert [c.tries for c in claim(ledger, row_id)] == [1]
+    assert [c.counted_attempts for c in claim(ledger, row_id)] == [1]
 
 
 def test_due_rows_are_taken_once_per_delivery_time(ledger: Ledger) -> None:

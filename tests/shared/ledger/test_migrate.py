@@ -57,7 +57,7 @@ def test_of_several_that_start_together_one_applies(postgres_url: str) -> None:
     assert sorted(applied) == [[], [], NEWEST]
 
 
-def test_one_that_was_killed_locks_no_other_out(postgres_url: str) -> None:
+def test_a_killed_migration_locks_no_other_out(postgres_url: str) -> None:
     migrate(postgres_url)
     execute(postgres_url, "INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 999999)")
     assert migrate(postgres_url) == []

@@ -48,7 +48,7 @@ def test_a_failed_row_is_due_at_once_with_all_its_attempts(
     assert ledger.retry([row_id]) == {row_id}
     assert [m.row_id for m in ledger.take_due(10, 60)] == [row_id]
     (claim,) = ledger.claim([row_id], lease_seconds=60, max_attempts=1)
-    assert (claim.wanted.attempt, claim.tries) == (2, 1)
+    assert (claim.wanted.attempt, claim.counted_attempts) == (2, 1)
     assert history(database_url, row_id) == [(1, "failed", "gone"), (1, "requeued", "gone")]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, wait
@@ -27,9 +26,6 @@ from tests.helpers.s3_server import Answer, Asked, FaultyServer, error, s3_objec
 from tests.helpers.waiting import until
 
 SECONDS = 30
-AT_ONCE_SECONDS = 5.0
-"""Of a fetch whose server does not answer; the first of S3 also loads boto3."""
-
 BODY = bytes(range(256)) * 20_000
 
 
@@ -240,10 +236,8 @@ def test_a_fetch_returns_at_once_and_its_copy_ends_soon_after_it_is_cancelled(
     slow_store: SlowStore, incoming: Path, wanted: Callable[..., Wanted]
 ) -> None:
     slow_store.hang("slow")
-    begun_at = time.monotonic()
     future = slow_store.source.fetch(wanted("slow"), incoming / "1.1.part")
-    assert time.monotonic() - begun_at < AT_ONCE_SECONDS
-    assert not future.done()
+    assert not future.done()  # so it did not wait for the copy, which never ends by itself
     until_begun(slow_store)
     assert future.cancel()
     assert not wait([future], SECONDS).not_done

@@ -39,7 +39,7 @@ def fetch(url: str, queue: str = "sync") -> tuple[Any, bytes]:
         return properties, body
 
 
-def test_what_is_published_is_in_the_queue(queue: BrokerQueue, url: str) -> None:
+def test_published_messages_are_in_the_queue(queue: BrokerQueue, url: str) -> None:
     assert queue.publish_all(SyncMessage(n, f"request-{n}") for n in range(1, 2_501)) == set(
         range(1, 2_501)
     )
@@ -51,10 +51,6 @@ def test_what_is_published_is_in_the_queue(queue: BrokerQueue, url: str) -> None
     assert properties.delivery_mode == 2
     assert properties.message_id == "1"
     assert properties.content_type == "application/json"
-
-
-def test_nothing_to_publish_is_fine(queue: BrokerQueue) -> None:
-    assert queue.publish_all([]) == set()
 
 
 def test_without_its_queue_no_message_counts_as_published(rabbitmq_url: str) -> None:
@@ -79,9 +75,7 @@ def test_a_dead_letter_keeps_its_data_headers_and_reason(queue: BrokerQueue, url
     assert queue.depth() == 0
 
 
-def test_headers_that_amqp_has_no_place_for_become_text_in_a_dead_letter(
-    queue: BrokerQueue, url: str
-) -> None:
+def test_headers_that_amqp_has_no_place_for_are_kept_as_text(queue: BrokerQueue, url: str) -> None:
     queue.dead_letter(b"hello", "not JSON", {"ratio": 1.5, "big": 2**70, "flag": True, "list": [1]})
 
     properties, _ = fetch(url, "sync.dead")
@@ -94,12 +88,12 @@ def test_headers_that_amqp_has_no_place_for_become_text_in_a_dead_letter(
     }
 
 
-def test_a_message_that_cannot_be_dead_lettered_is_an_error(rabbitmq_url: str) -> None:
+def test_a_message_that_cannot_be_kept_is_an_error(rabbitmq_url: str) -> None:
     with closing(BrokerQueue(rabbitmq_url)) as queue, pytest.raises(QueueUnavailable, match="dead"):
         queue.dead_letter(b"hello", "not JSON", {})
 
 
-def test_a_connection_that_died_meanwhile_is_made_anew(url: str) -> None:
+def test_a_connection_that_died_meanwhile_is_opened_again(url: str) -> None:
     with TcpProxy(url) as proxy, closing(BrokerQueue(proxy.url)) as queue:
         queue.publish_all([SyncMessage(1)])
         proxy.refuse()
@@ -126,7 +120,7 @@ def test_a_silent_broker_is_an_error_in_time(silent_url: str) -> None:
                 queue.depth()
 
 
-def test_a_wrong_password_is_told_without_it(url: str) -> None:
+def test_an_invalid_password_is_not_shown(url: str) -> None:
     wrong = url.replace("//", "//nobody:hunter2@", 1)
     wrong = f"amqp://nobody:hunter2@{wrong.rpartition('@')[2]}"
     with closing(BrokerQueue(wrong)) as queue, pytest.raises(QueueUnavailable) as caught:
@@ -134,7 +128,7 @@ def test_a_wrong_password_is_told_without_it(url: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_url_that_is_none_names_the_setting_and_not_the_password() -> None:
+def test_an_invalid_url_names_the_setting_and_not_the_password() -> None:
     with pytest.raises(SettingError, match="RABBITMQ_URL") as caught:
         BrokerQueue("amqp://user:hunter2@host:notaport/")
     assert "hunter2" not in str(caught.value)
@@ -168,7 +162,7 @@ def test_a_queue_of_another_type_is_one_clear_line(url: str) -> None:
     assert "x-queue-type" in str(caught.value)
 
 
-def test_a_message_given_back_too_often_goes_to_the_dead_letters(url: str) -> None:
+def test_a_message_returned_too_often_goes_to_the_dead_letters(url: str) -> None:
     with closing(BrokerQueue(url)) as queue:
         queue.publish_all([SyncMessage(1)])
     with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:

@@ -11,7 +11,7 @@ from pika.adapters.utils import connection_workflow
 from shared.errors import QueueUnavailable
 from shared.queue.rabbitmq.failures import translated, unavailable
 
-# RecursionError and the like are nobody's to translate; these are all that pika defines.
+# RecursionError and the like are not translated; these are all that pika defines.
 PIKA_ERRORS = sorted(
     {
         value

@@ -1,4 +1,7 @@
-"""What both publishers promise, and what each promises by itself."""
+"""What both publishers of RabbitMQ promise, and what each promises by itself.
+
+What every publisher promises is in `tests.shared.queue.test_publisher_contract`.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def depth(url: str) -> int:
         return queue.depth()
 
 
-def test_every_publication_is_one_confirmed_message(make: Make, url: str) -> None:
+def test_every_row_is_one_confirmed_message(make: Make, url: str) -> None:
     publisher = make(url)
     for row_id in range(1, 201):
         publisher.publish(row_id, f"request-{row_id}")
@@ -91,24 +94,6 @@ def test_a_silent_broker_is_as_good_as_none(make: Make, silent_url: str) -> None
     assert sum(publisher.counts().lost.values()) == 1
 
 
-def test_what_is_published_after_closing_is_never_an_error(make: Make, url: str) -> None:
-    publisher = make(url)
-    publisher.publish(1, "r")
-    publisher.close(5)
-    publisher.close(5)
-
-    publisher.publish(2, "r")
-
-
-def test_closing_without_a_publication_is_quick(make: Make) -> None:
-    publisher = make("amqp://guest:guest@127.0.0.1:1/")
-    started = time.monotonic()
-
-    publisher.close(5)
-
-    assert time.monotonic() - started < 1
-
-
 def test_the_background_publisher_delays_no_caller(url: str) -> None:
     with TcpProxy(url) as proxy:
         publisher = BackgroundPublisher(proxy.url)
@@ -149,8 +134,8 @@ def test_the_background_publisher_comes_back_and_logs_it_once(
         until(confirmed_more)
         publisher.close(10)
         assert queue.depth() == publisher.counts().confirmed
-    said = [r.getMessage() for r in caplog.records if "RabbitMQ" in r.getMessage()]
-    assert said == [
+    logged = [r.getMessage() for r in caplog.records if "RabbitMQ" in r.getMessage()]
+    assert logged == [
         "RabbitMQ is unreachable, rows are left to requeue",
         "RabbitMQ is reachable again",
     ]
@@ -175,7 +160,7 @@ def test_the_blocking_publisher_survives_a_connection_that_died(url: str) -> Non
     with TcpProxy(url) as proxy:
         publisher = BlockingPublisher(proxy.url)
         publisher.publish(1, "r")
-        proxy.refuse()  # as a broker does with a sandbox that was frozen for long
+        proxy.refuse()  # as a broker does if Lambda was frozen for long
         proxy.accept()
         publisher.publish(2, "r")
         publisher.close(1)
@@ -183,7 +168,7 @@ def test_the_blocking_publisher_survives_a_connection_that_died(url: str) -> Non
     assert publisher.counts().confirmed == 2
 
 
-def test_the_blocking_publisher_rests_after_a_failure(url: str) -> None:
+def test_the_blocking_publisher_backs_off_after_a_failure(url: str) -> None:
     now = 0.0
     with TcpProxy(url) as proxy:
         proxy.refuse()
