@@ -14,8 +14,8 @@ from shared.config.settings import Settings
 from shared.domain import Wanted
 from shared.sources.probe import probe
 from tests.helpers.http_proxy import HttpProxy, http_proxy
+from tests.helpers.s3_server import FaultyServer, error, s3_object
 from tests.shared.sources.conftest import NewSource
-from tests.shared.sources.faulty_server import FaultyServer, error, s3_object
 
 SECONDS = 30
 BODY = b"an object"
