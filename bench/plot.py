@@ -38,9 +38,9 @@ def svg(figures: Sequence[Figure]) -> str:
         f'<text x="10" y="20" font-size="14">{TITLE}</text>',
     ]
     for tick in TICKS:
-        x, colour = _x(tick), INK if tick == 1 else FAINT
+        x, color = _x(tick), INK if tick == 1 else FAINT
         parts += [
-            f'<line x1="{x}" y1="34" x2="{x}" y2="{bottom}" stroke="{colour}"/>',
+            f'<line x1="{x}" y1="34" x2="{x}" y2="{bottom}" stroke="{color}"/>',
             f'<text x="{x}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>',
         ]
     for number, (figure, reached) in enumerate(shown):
@@ -54,10 +54,10 @@ def _bar(figure: Figure, reached: float, y: int) -> list[str]:
         f"{figure.name}, {figure.against}" if figure.target and figure.target.ratio else figure.name
     )
     name = name if len(name) <= 70 else f"{name[:69]}…"  # what fits  # noqa: PLR2004
-    width, colour = max(end - start, 2), GOOD if figure.met else BAD
+    width, color = max(end - start, 2), GOOD if figure.met else BAD
     return [
         f'<text x="{LEFT - 8}" y="{y + 13}" text-anchor="end">{escape(name)}</text>',
-        f'<rect x="{start}" y="{y + 2}" width="{width}" height="{ROW - 8}" fill="{colour}"/>',
+        f'<rect x="{start}" y="{y + 2}" width="{width}" height="{ROW - 8}" fill="{color}"/>',
         f'<text x="{WIDTH - RIGHT + 14}" y="{y + 13}">{reached:.2f}</text>',
     ]
 

@@ -53,7 +53,7 @@ def _shared(name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def start_server() -> Iterator[Callable[[AnyServer], AnyServer]]:
-    """Starts a server that is the test's own, to be stopped or killed as it likes."""
+    """Start a server that is the test's own, to be stopped or killed as it likes."""
     started: list[Server] = []
 
     def start(server: AnyServer) -> AnyServer:

@@ -27,7 +27,7 @@ class Browser:
         return self._send("GET", path, b"", headers)
 
     def csrf(self, path: str) -> str:
-        """Gives the token that a page's form carries."""
+        """Return the token that a page's form carries."""
         found = re.search(r'name="csrf" value="([^"]+)"', self.get(path).body.decode())
         assert found
         return found[1]

@@ -100,7 +100,7 @@ class Cloud(Service):
             thread.start()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ends everything; a kill ends the sandboxes in the middle of what they do."""
+        """End everything; a kill ends the sandboxes in the middle of what they do."""
         if self._stopped.is_set():
             return 0
         self._stopped.set()
@@ -121,7 +121,7 @@ class Cloud(Service):
         )
 
     def _map(self, worker: Pool, template: Any) -> None:
-        """Does what the event source mapping does: one batch at a time, again after an error."""
+        """Do what the event source mapping does: one batch at a time, again after an error."""
         batch: list[Delivery] = []
         while not self._stopped.is_set():
             batch = batch or waiting(self._deployment.rabbitmq_url, most=template.batch_size)

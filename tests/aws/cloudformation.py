@@ -28,7 +28,7 @@ PARAMETERS = {
 
 @mock_aws
 def main() -> None:
-    """Prints what became of the stack whose template is named on the command line."""
+    """Print what became of the stack whose template is named on the command line."""
     # moto says of each type that it does not know that it leaves it out.
     warnings.simplefilter("ignore")
     formation = boto3.client("cloudformation")

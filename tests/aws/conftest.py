@@ -112,7 +112,7 @@ class Deployment:
         )
 
     def sandbox(self, name: str, **changes: str) -> Sandbox:
-        """Starts a sandbox of a function.
+        """Start a sandbox of a function.
 
         Args:
             name: the function's logical id.
@@ -135,11 +135,11 @@ class Deployment:
         )
 
     def put(self, name: str, content: bytes) -> None:
-        """Puts an object into the client's bucket."""
+        """Put an object into the client's bucket."""
         self.s3.put_object(Bucket=self.bucket, Key=name, Body=content)
 
     def file(self, name: str) -> Path:
-        """Gives the path that an object ends at."""
+        """Return the path that an object ends at."""
         return self.storage / name
 
     def _secret(self, text: str) -> str:

@@ -10,7 +10,7 @@ from local.handlers import imported
 
 
 def main() -> None:
-    """Answers each line, a handler's name and an event, with a line."""
+    """Answer each line, a handler's name and an event, with a line."""
     for line in sys.stdin:
         name, event = json.loads(line)
         print(json.dumps(imported(name)(event, Context(30.0))), flush=True)  # noqa: T201

@@ -28,7 +28,7 @@ def http_event(
     headers: dict[str, str] | None = None,
     query: str = "",
 ) -> dict[str, Any]:
-    """Gives the event of one HTTP request."""
+    """Return the event of one HTTP request."""
     return function_url.event(
         method=method,
         path=path,
@@ -43,7 +43,7 @@ def http_event(
 
 
 def body_of(file_name: str) -> bytes:
-    """Gives the body of a request for one object."""
+    """Return the body of a request for one object."""
     document = {
         "oeid": "8cfb655249106cf47fb493681d82ea",
         "ref_id": "6345307552152520612",
@@ -54,7 +54,7 @@ def body_of(file_name: str) -> bytes:
 
 
 def signed(body: bytes) -> dict[str, str]:
-    """Gives the headers of a signed request."""
+    """Return the headers of a signed request."""
     return {
         "content-type": "application/json",
         "authorization": sign(KEY.encode(), body),
@@ -62,7 +62,7 @@ def signed(body: bytes) -> dict[str, str]:
 
 
 def post(ingest: Sandbox, file_name: str) -> dict[str, Any]:
-    """Has ingest answer a signed request for one object."""
+    """Have ingest answer a signed request for one object."""
     body = body_of(file_name)
     answer: dict[str, Any] = ingest.invoke(http_event("POST", "/sync/", body, signed(body)))
     return answer
@@ -71,7 +71,7 @@ def post(ingest: Sandbox, file_name: str) -> dict[str, Any]:
 def waiting(
     rabbitmq_url: str, queue: str = "sync", within: float = 0.0, most: int = 1_000
 ) -> list[Delivery]:
-    """Takes the messages out of a queue.
+    """Take the messages out of a queue.
 
     Args:
         rabbitmq_url: of the broker.
@@ -102,12 +102,12 @@ def waiting(
 
 
 def batch(rabbitmq_url: str) -> dict[str, Any]:
-    """Gives the event of everything that waits in the queue, as the mapping makes it."""
+    """Return the event of everything that waits in the queue, as the mapping makes it."""
     return build(waiting(rabbitmq_url, within=10.0))
 
 
 def sync(deployment: Deployment, name: str, content: bytes) -> None:
-    """Has an object copied, from the request to the file."""
+    """Have an object copied, from the request to the file."""
     deployment.put(name, content)
     post(deployment.sandbox("IngestFunction"), name)
     worker = deployment.sandbox("SyncWorkerFunction")

@@ -83,7 +83,7 @@ class RuntimeApi:
         return invocation
 
     def take(self) -> Invocation | None:
-        """Waits for the next event; None at the end."""
+        """Wait for the next event; None at the end."""
         with self.polled:
             self.polls += 1
             self.polled.notify_all()
@@ -93,7 +93,7 @@ class RuntimeApi:
         return invocation
 
     def report(self, path: str, body: bytes) -> bool:
-        """Takes what the runtime reports; False where the path is none of the API's."""
+        """Take what the runtime reports; False where the path is none of the API's."""
         parts = path.removeprefix(PREFIX).split("/")
         match parts:
             case ["invocation", request_id, "response"] if request_id in self._taken:
@@ -110,7 +110,7 @@ class RuntimeApi:
         return True
 
     def close(self) -> None:
-        """Ends the server and everything that waits for it."""
+        """End the server and everything that waits for it."""
         ended = FunctionError({"errorType": "Runtime.ExitError", "errorMessage": "ended"})
         for invocation in self._sent:
             if not invocation.answer.done():
@@ -126,7 +126,7 @@ class _Server(ThreadingHTTPServer):
     api: RuntimeApi
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing: a sandbox that is ended takes its connection with it."""
+        """Say nothing: a sandbox that is ended takes its connection with it."""
 
 
 class _Handler(BaseHTTPRequestHandler):

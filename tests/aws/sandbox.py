@@ -120,18 +120,18 @@ class Sandbox:
         return Path(f"/proc/{self.pid}/maps")
 
     def written(self) -> str:
-        """Gives what the function has written so far."""
+        """Return what the function has written so far."""
         return self.log.read_text(errors="replace")
 
     def stop(self) -> None:
-        """Ends the sandbox as Lambda does, without a warning."""
+        """End the sandbox as Lambda does, without a warning."""
         if self._process.returncode is None:
             self._process.kill()
             self._process.wait()
             self._api.close()
 
     def _until_idle(self) -> None:
-        """Waits until the runtime asks for its next event, and freezes it there."""
+        """Wait until the runtime asks for its next event, and freeze it there."""
         api, deadline = self._api, time.monotonic() + START_SECONDS
         with api.polled:
             while api.polls == self._polls:

@@ -40,7 +40,7 @@ class Stack:
         }
 
     def resources(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Gives the properties of every resource of a type that the stack makes, resolved."""
+        """Return the properties of every resource of a type that the stack makes, resolved."""
         return {
             name: self.resolve(resource.get("Properties", {}))
             for name, resource in self._document["Resources"].items()
@@ -48,12 +48,12 @@ class Stack:
         }
 
     def metadata(self, name: str) -> dict[str, Any]:
-        """Gives a resource's metadata."""
+        """Return a resource's metadata."""
         found: dict[str, Any] = self._document["Resources"][name].get("Metadata", {})
         return found
 
     def kinds(self) -> set[str]:
-        """Gives the types of the resources that the stack makes."""
+        """Return the types of the resources that the stack makes."""
         return {r["Type"] for r in self._document["Resources"].values() if self._made(r)}
 
     def resolve(self, value: Any) -> Any:
@@ -86,7 +86,7 @@ class Stack:
                 return value
 
     def condition(self, name: str) -> bool:
-        """Tells whether a condition of the template holds."""
+        """Return whether a condition of the template holds."""
         return self._holds(self._document["Conditions"][name])
 
     def _holds(self, rule: Mapping[str, Any]) -> bool:
@@ -128,7 +128,7 @@ class Stack:
 
 
 def statements(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Gives every policy statement of every role, with the role's name."""
+    """Return every policy statement of every role, with the role's name."""
     for name, role in stack.resources("AWS::IAM::Role").items():
         for policy in role.get("Policies", ()):
             for statement in policy["PolicyDocument"]["Statement"]:

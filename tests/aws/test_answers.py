@@ -23,7 +23,7 @@ OFF = {"RATE_LIMIT_POST": "off", "RATE_LIMIT_UNSIGNED": "off", "RATE_LIMIT_GET":
 """Counts on all ways are those of the requests before, never of time or of limits."""
 
 PROXY = {"TRUSTED_PROXIES": "127.0.0.1"}
-"""Whoever connects is a proxy whose word counts."""
+"""Every peer is a trusted proxy."""
 
 PICTURE = bytes(range(256)) * 300
 """0 to 255 and again: no text in any encoding that the platform would pass through."""
@@ -55,7 +55,7 @@ def three_ways(
     environment: dict[str, str],
     anew: Callable[[], None],
 ) -> None:
-    """Sends the requests each way and compares what comes back."""
+    """Send the requests each way and compare what comes back."""
     shim = through_the_shim(requests, environment, deployment.folder)
     anew()
     packages = through_the_packages(requests, deployment, OFF | PROXY)

@@ -17,7 +17,7 @@ LOGS, TRACES, DISK = Decimal("0.57"), Decimal("5.00"), Decimal("0.127")
 
 
 def rows() -> dict[str, list[Decimal]]:
-    """Gives the table's rows by the first words of their names, with each cell's amount."""
+    """Return the table's rows by the first words of their names, with each cell's amount."""
     [table] = re.findall(r"\| a month \|.*?\n\n", PAGE, re.DOTALL)
     found = {}
     for line in table.strip().splitlines()[2:]:

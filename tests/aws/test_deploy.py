@@ -19,7 +19,7 @@ SAVED = {
 
 
 def asked(config: Path, architecture: str) -> dict[str, str]:
-    """Gives what the questions for parameters propose."""
+    """Return what the questions for parameters propose."""
     ended = subprocess.run(
         [
             "make",

@@ -28,7 +28,7 @@ NOTHING_HELD = (
 
 @pytest.fixture
 def drop(migrated: Deployment, memcached_server: MemcachedServer) -> Callable[[], None]:
-    """Drops every connection that a sandbox has, while it is frozen."""
+    """Drop every connection that a sandbox has, while it is frozen."""
 
     def everything() -> None:
         execute(migrated.database_url, NOTHING_HELD, DROP)
@@ -40,7 +40,7 @@ def drop(migrated: Deployment, memcached_server: MemcachedServer) -> Callable[[]
     return everything
 
 
-def test_a_thawed_ingest_accepts_and_announces(
+def test_a_thawed_ingest_accepts_and_publishes(
     migrated: Deployment, drop: Callable[[], None]
 ) -> None:
     ingest = migrated.sandbox("IngestFunction")
@@ -58,7 +58,7 @@ def test_a_thawed_stats_counts(migrated: Deployment, drop: Callable[[], None]) -
         drop()
 
 
-def test_a_thawed_requeue_announces(migrated: Deployment, drop: Callable[[], None]) -> None:
+def test_a_thawed_requeue_publishes(migrated: Deployment, drop: Callable[[], None]) -> None:
     requeue = migrated.sandbox("RequeueFunction", DELIVERY_SECONDS="3600")
     post(migrated.sandbox("IngestFunction"), "a.jpg")
     waiting(migrated.rabbitmq_url, within=10)
@@ -142,7 +142,7 @@ def test_a_worker_that_is_ended_in_mid_copy_loses_nothing(
 
 
 def delivered(migrated: Deployment) -> None:
-    """Has requeue and a healthy worker deliver what is due."""
+    """Have requeue and a healthy worker deliver what is due."""
     execute(
         migrated.database_url,
         "UPDATE file_sync SET leased_until = now() WHERE leased_until IS NOT NULL",

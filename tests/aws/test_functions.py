@@ -130,7 +130,7 @@ def test_status_page_and_description_are_served(deployment: Deployment) -> None:
     assert "/sync/" in document(stats.invoke(http_event("GET", "/openapi.json")))["paths"]
 
 
-def test_a_row_whose_message_was_lost_is_announced_again(migrated: Deployment) -> None:
+def test_a_row_whose_message_was_lost_is_published_again(migrated: Deployment) -> None:
     post(migrated.sandbox("IngestFunction"), "lost.jpg")
     assert len(waiting(migrated.rabbitmq_url, within=10)) == 1
     requeue = migrated.sandbox("RequeueFunction", DELIVERY_SECONDS="3600")

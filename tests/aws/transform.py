@@ -15,7 +15,7 @@ class NoManagedPolicies:
 
     @staticmethod
     def load() -> dict[str, str]:
-        """Gives no policy."""
+        """Return no policy."""
         return {}
 
 

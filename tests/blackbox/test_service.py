@@ -191,7 +191,7 @@ def test_no_default_password_where_others_can_reach_it(
         ("RABBITMQ_URL", "amqp://sync:secret@127.0.0.1:{}/", "RabbitMQ"),
     ],
 )
-def test_a_server_out_of_reach_is_said_in_one_line(
+def test_an_unreachable_server_is_reported_in_one_line(
     tmp_path: Path, variables: dict[str, str], name: str, url: str, server: str
 ) -> None:
     service = Service(tmp_path, free_port(), {**variables, name: url.format(free_port())})

@@ -23,7 +23,7 @@ LONG = os.environ.get("FAULTS") == "long"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what only the long form does."""
+    """Leave out what only the long form does."""
     if not LONG:
         kept = [item for item in items if item.get_closest_marker("faults") is None]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])

@@ -16,12 +16,12 @@ PROPERTY = "fault"
 
 
 def attach(request: pytest.FixtureRequest, line: Line) -> None:
-    """Adds a line to a test's report; under xdist that is what crosses to the controller."""
+    """Add a line to a test's report; under xdist that is what crosses to the controller."""
     request.node.user_properties.append((PROPERTY, asdict(line)))
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Prints the table, and writes it where `GUARANTEES` says."""
+    """Print the table, and write it where `GUARANTEES` says."""
     lines = table.merged(
         Line(**value)
         for outcome in ("passed", "failed")

@@ -36,7 +36,7 @@ def serves_others(trial: Trial, times: int = 5) -> None:
         assert time.monotonic() - began < PATIENCE_SECONDS
 
 
-def test_slow_senders_of_headers_hold_nobody_up(arena: Arena, *, long: bool) -> None:
+def test_slow_senders_of_headers_delay_no_other(arena: Arena, *, long: bool) -> None:
     with (
         arena.trial("slow-loris clients") as trial,
         connections(arena.stack.port, 500 if long else 100) as slow,
@@ -48,7 +48,7 @@ def test_slow_senders_of_headers_hold_nobody_up(arena: Arena, *, long: bool) -> 
             serves_others(trial)
 
 
-def test_half_sent_bodies_hold_nobody_up(arena: Arena, *, long: bool) -> None:
+def test_half_sent_bodies_delay_no_other(arena: Arena, *, long: bool) -> None:
     with (
         arena.trial("half-sent bodies") as trial,
         connections(arena.stack.port, 500 if long else 100) as halves,
@@ -59,7 +59,7 @@ def test_half_sent_bodies_hold_nobody_up(arena: Arena, *, long: bool) -> None:
         serves_others(trial)
 
 
-def test_idle_connections_hold_nobody_up(arena: Arena, *, long: bool) -> None:
+def test_idle_connections_delay_no_other(arena: Arena, *, long: bool) -> None:
     wanted = 10_000 if long else 500
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 2 * wanted:

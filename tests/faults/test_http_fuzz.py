@@ -59,7 +59,7 @@ FIELDS = st.fixed_dictionaries(
 
 
 def outside(arena: Arena) -> set[Path]:
-    """Gives what lies beside the storage; servers and logs change by themselves."""
+    """Return what lies beside the storage; servers and logs change by themselves."""
     folder = arena.stack.folder
     return set(folder.iterdir()) | set((folder / "services").iterdir())
 
@@ -69,7 +69,7 @@ def counts(*, long: bool) -> tuple[int, int]:
 
 
 def calm(count: int, number: int) -> Callable[[T], T]:
-    """Has hypothesis send so many requests, the same for each seed, and report at once."""
+    """Have hypothesis send so many requests, the same for each seed, and report at once."""
     quiet = settings(
         max_examples=count,
         deadline=None,

@@ -37,7 +37,7 @@ class Sender:
         self._document = document
 
     def send(self, case: Any, *, signed: bool) -> None:
-        """Sends one case; its answer must be one that the document names."""
+        """Send one case; its answer must be one that the document names."""
         body = json.dumps(case.body).encode() if isinstance(case.body, dict | list) else b""
         headers = {"Content-Type": "application/json"}
         signature = sign(SECRET.encode(), body)

@@ -70,7 +70,7 @@ def test_guesses_of_signatures_are_limited_by_address(one_process: Arena) -> Non
         statuses: list[int] = []
 
         def limited() -> bool:
-            """Guesses; a memcached that is too slow for a while limits nobody meanwhile."""
+            """Guess; a memcached that is too slow for a while limits nobody meanwhile."""
             statuses[:] = [post(arena.stack.port, f"{number:064x}") for number in range(80)]
             return 412 in statuses
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.harness.arena import Arena
-from tests.faults.harness.object_store import Behaviour
+from tests.faults.harness.object_store import Behavior
 
 HOPELESS = {
-    Behaviour.DENIED: "The object store refuses access",
-    Behaviour.ABSENT: "The object ",
-    Behaviour.BROKEN: "The object store could not be read",
-    Behaviour.WRONG: "The received bytes differ from the object",
-    Behaviour.SILENT: "The object store could not be read",
-    Behaviour.REDIRECT: "The object store could not be read",
+    Behavior.DENIED: "The object store refuses access",
+    Behavior.ABSENT: "The object ",
+    Behavior.BROKEN: "The object store could not be read",
+    Behavior.WRONG: "The received bytes differ from the object",
+    Behavior.SILENT: "The object store could not be read",
+    Behavior.REDIRECT: "The object store could not be read",
 }
 """What no attempt gets: the reason that a person reads begins so."""
 
@@ -55,34 +55,32 @@ def two_tries(arena: Arena) -> Iterator[Arena]:
 
 
 def test_a_bad_source_fails_its_own_object_alone(two_tries: Arena) -> None:
-    behaviours: list[Behaviour] = [
-        b for b in Behaviour if b not in {Behaviour.HANG, Behaviour.SILENT}
-    ]
-    sizes = dict.fromkeys(behaviours, 20_000) | {Behaviour.REPLACED: 3_000_000}
+    behaviors: list[Behavior] = [b for b in Behavior if b not in {Behavior.HANG, Behavior.SILENT}]
+    sizes = dict.fromkeys(behaviors, 20_000) | {Behavior.REPLACED: 3_000_000}
     with two_tries.trial("sources, all at once") as trial:
-        trial.times = len(behaviours)
-        for behaviour in behaviours:
-            trial.send(behaviour, size=sizes[behaviour])
+        trial.times = len(behaviors)
+        for behavior in behaviors:
+            trial.send(behavior, size=sizes[behavior])
         trial.rest()
         for row in two_tries.stack.rows():
-            expected = HOPELESS.get(Behaviour(row.file_name.partition("/")[0]))
+            expected = HOPELESS.get(Behavior(row.file_name.partition("/")[0]))
             assert (row.state == "failed") == (expected is not None), row
             assert expected is None or (row.last_error or "").startswith(expected), row
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("behaviour", Behaviour)
+@pytest.mark.parametrize("behavior", Behavior)
 def test_a_bad_source_never_leads_to_a_bad_file(
-    behaviour: Behaviour, size: int, two_tries: Arena
+    behavior: Behavior, size: int, two_tries: Arena
 ) -> None:
-    with two_tries.trial(f"source {behaviour.value}", rest_seconds=150.0) as trial:
+    with two_tries.trial(f"source {behavior.value}", rest_seconds=150.0) as trial:
         count = 1 if size > 10**7 else 10
         trial.times = count
-        trial.send(behaviour, count=count, size=size)
+        trial.send(behavior, count=count, size=size)
         trial.rest(150.0)
         states = {row.state for row in two_tries.stack.rows()}
-        assert states == {"failed" if behaviour in HOPELESS else "synced"}
+        assert states == {"failed" if behavior in HOPELESS else "synced"}
 
 
 def test_names_of_every_odd_character_become_files(arena: Arena) -> None:

@@ -142,7 +142,7 @@ def test_a_file_changed_by_someone_else_is_replaced_whole(arena: Arena) -> None:
     with arena.trial("file changed by someone else") as trial:
         target = arena.stack.storage / "plain/20000/changed"
         target.parent.mkdir(parents=True)
-        target.write_bytes(b"somebody else's, and longer than the object" * 1_000)
+        target.write_bytes(b"another program's, and longer than the object" * 1_000)
         trial.send("plain", size=20_000, name="changed")
         trial.rest()
         shutil.copyfile(target, target.with_name("theirs"))

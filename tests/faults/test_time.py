@@ -104,7 +104,7 @@ def test_a_worker_that_slept_through_its_lease_changes_nothing(
         spare.stop()
 
 
-def test_a_worker_that_freezes_for_ever_holds_nobody_up(arena: Arena, spare: Service) -> None:
+def test_a_worker_that_freezes_for_ever_delays_no_other(arena: Arena, spare: Service) -> None:
     with arena.trial("worker frozen in its transaction") as trial:
         worker = arena.stack.trigger
         worker.change(**{VARIABLE: f"{CrashPoint.BEFORE_UPDATE.value}:1:0:STOP"})

@@ -14,7 +14,7 @@ from tests.helpers.waiting import until
 
 @contextlib.contextmanager
 def frozen(*pids: int | None) -> Iterator[None]:
-    """Freezes processes for the length of the block."""
+    """Freeze processes for the length of the block."""
     known = [pid for pid in pids if pid is not None]
     assert len(known) == len(pids)
     try:
@@ -29,7 +29,7 @@ def frozen(*pids: int | None) -> Iterator[None]:
 
 
 def children(pid: int | None) -> list[int]:
-    """Gives the processes that a process started."""
+    """Return the processes that a process started."""
     return [
         int(child) for task in _tasks(pid or 0) for child in (task / "children").read_text().split()
     ]

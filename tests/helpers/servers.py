@@ -48,7 +48,7 @@ PORTS = range(10_240, 26_900)
 
 
 def free_port() -> int:
-    """Gives a TCP port of 127.0.0.1 that nothing uses."""
+    """Return a TCP port of 127.0.0.1 that nothing uses."""
     while True:
         port = random.SystemRandom().choice(PORTS)
         with socket.socket() as probe:
@@ -60,7 +60,7 @@ def free_port() -> int:
 
 
 def ask(server: str) -> dict[str, Any]:
-    """Gives what is needed to use a shared server, which the host starts if need be.
+    """Return what is needed to use a shared server, which the host starts if need be.
 
     Args:
         server: a key of `STARTERS`.
@@ -83,12 +83,12 @@ def ask(server: str) -> dict[str, Any]:
 
 
 def connect(url: str) -> connection:
-    """Connects to PostgreSQL; a statement that waits for a lock for too long is an error."""
+    """Connect to PostgreSQL; a statement that waits for a lock for too long is an error."""
     return psycopg2.connect(url, options=f"-c statement_timeout={STATEMENT_SECONDS}s")
 
 
 def execute(url: str, *statements: str) -> None:
-    """Runs SQL, each statement by itself."""
+    """Run SQL, each statement by itself."""
     with contextlib.closing(connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -159,7 +159,7 @@ class Host:
         self._accepting.start()
 
     def details(self, name: str) -> dict[str, Any]:
-        """Starts a server at the first call, and says how to use it or why it is not there."""
+        """Start a server at the first call, and return how to use it or why it is not there."""
         with self._lock:
             if name not in self._started:
                 starter = STARTERS[name]
@@ -172,7 +172,7 @@ class Host:
             return {"error": repr(error)}
 
     def close(self) -> None:
-        """Kills what runs, its data being of no further use, and removes every file."""
+        """Kill what runs, its data being of no further use, and remove every file."""
         self._socket.shutdown()
         self._accepting.join()
         self._socket.server_close()
@@ -187,7 +187,7 @@ class Host:
 
 
 def _sweep() -> None:
-    """Removes the folders of hosts that were killed; their servers ended with them."""
+    """Remove the folders of hosts that were killed; their servers ended with them."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         record = Record.load(folder / OWNER)
         if record and not record.server.alive:

@@ -36,7 +36,7 @@ class Answer:
 
 
 def payload(file_name: str, file_type: str = "image/jpeg") -> bytes:
-    """Gives a request body that was never sent before."""
+    """Return a request body that was never sent before."""
     return json.dumps(
         {
             "oeid": secrets.token_hex(15),
@@ -93,7 +93,7 @@ class Service:
             return False
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Asks it to stop; gives its exit status."""
+        """Ask it to stop; return its exit status."""
         assert self._process is not None
         self._process.send_signal(number)
         return self._process.wait(STOP_SECONDS)
@@ -103,7 +103,7 @@ class Service:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def run_once(self) -> tuple[int, str]:
-        """Starts one that cannot run; gives its exit status and what it said."""
+        """Start one that cannot run; return its exit status and what it said."""
         ended = subprocess.run(
             [sys.executable, "-m", "local", "run"],
             cwd=self.folder,
@@ -140,7 +140,7 @@ class Service:
         )
 
     def counts(self) -> tuple[int, int]:
-        """Gives the numbers of synced and of queued objects."""
+        """Return the numbers of synced and of queued objects."""
         document = self.get("/sync/").document
         return document["synced_objects_count"], document["queued_objects_count"]
 
@@ -148,7 +148,7 @@ class Service:
         until(lambda: self.counts()[0] >= number, seconds=seconds)
 
     def files(self) -> dict[str, bytes]:
-        """Gives every file in the storage, part files included."""
+        """Return every file in the storage, part files included."""
         return {
             str(path.relative_to(self.storage)): path.read_bytes()
             for path in self.storage.rglob("*")

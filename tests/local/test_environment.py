@@ -11,6 +11,7 @@ import pytest
 
 from local.environment import LocalEnvironment, kept_secret
 from shared.errors import SettingError
+from tests.helpers.paths import ROOT
 
 
 def load(directory: Path, **variables: str) -> LocalEnvironment:
@@ -168,7 +169,7 @@ def test_a_folder_of_the_file_is_named_in_utf_8_whatever_the_locale(
     variables = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env={"PATH": os.defpath, **variables},
         capture_output=True,
         check=False,

@@ -44,25 +44,25 @@ class Trial:
         self._seed = seed
 
     def load(self, rate: float = 40.0) -> Load:
-        """Gives clients that work while their block runs."""
+        """Return clients that work while their block runs."""
         return Load(self.client, self._prefix, self._seed, rate)
 
-    def send(self, behaviour: str, *, count: int = 1, size: int = 20_000, name: str = "") -> None:
-        """Sends requests for objects of one behaviour, each to be accepted.
+    def send(self, behavior: str, *, count: int = 1, size: int = 20_000, name: str = "") -> None:
+        """Send requests for objects of one behavior, each to be accepted.
 
         Args:
-            behaviour: see `harness.object_store.Behaviour`.
+            behavior: see `harness.object_store.Behavior`.
             count: how many.
             size: of the objects.
             name: the last part of the key; made up where not given.
         """
         for number in range(count):
-            key = f"{behaviour}/{size}/{name or f'{self._prefix}-{number}'}"
+            key = f"{behavior}/{size}/{name or f'{self._prefix}-{number}'}"
             status = self.client.send(self.client.asked(key))
             assert status in (201, 409), f"{key} was answered {status}"
 
     def back(self) -> None:
-        """Notes that a server is back, and waits until an object is synced after that."""
+        """Note that a server is back, and wait until an object is synced after that."""
         since = time.time()
 
         def resumed() -> bool:
@@ -73,7 +73,7 @@ class Trial:
         until(resumed, "the first object to be synced after the server was back")
 
     def rest(self, seconds: float = REST_SECONDS) -> None:
-        """Waits until there is nothing left to do."""
+        """Wait until there is nothing left to do."""
         until(self.stack.at_rest, "the work to come to rest", seconds)
 
 
@@ -94,7 +94,7 @@ class Arena:
 
     @contextmanager
     def trial(self, fault: str, rest_seconds: float = REST_SECONDS) -> Iterator[Trial]:
-        """Tries a fault: its block strikes; afterwards comes the check.
+        """Try a fault: its block strikes; afterwards comes the check.
 
         Raises:
             AssertionError: something is lost, corrupt, double or left over.

@@ -24,23 +24,23 @@ class Broker:
         self._parameters.blocked_connection_timeout = 30
 
     def purge(self) -> None:
-        """Removes every message that waits, dead letters too."""
+        """Remove every message that waits, dead letters too."""
         with self._channel() as channel:
             for queue in (QUEUE, DEAD):
                 channel.queue_purge(queue)
 
     def purge_waiting(self) -> int:
-        """Removes every message that waits for a worker, as a careless person may."""
+        """Remove every message that waits for a worker, as a careless person may."""
         with self._channel() as channel:
             return int(channel.queue_purge(QUEUE).method.message_count)
 
     def waiting(self) -> int:
-        """Counts the messages that wait for a consumer."""
+        """Count the messages that wait for a consumer."""
         with self._channel() as channel:
             return int(channel.queue_declare(QUEUE, passive=True).method.message_count)
 
     def dead(self) -> list[bytes]:
-        """Gives the bodies of the dead letters, which stay where they are."""
+        """Return the bodies of the dead letters, which stay where they are."""
         bodies: list[bytes] = []
         with self._channel() as channel:
             while True:
@@ -50,7 +50,7 @@ class Broker:
                 bodies.append(body)
 
     def publish(self, bodies: Sequence[bytes], headers: Mapping[str, object] | None = None) -> None:
-        """Puts messages into the queue as a stranger would."""
+        """Put messages into the queue as a stranger would."""
         properties = pika.BasicProperties(delivery_mode=2, headers=dict(headers or {}))
         with self._channel() as channel:
             for body in bodies:

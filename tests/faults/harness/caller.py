@@ -23,7 +23,7 @@ class Caller:
     def call(
         self, method: str, target: str, body: bytes, headers: Mapping[str, str]
     ) -> tuple[int, bytes]:
-        """Sends one request; gives status and body of an answer that shows no fault of ours."""
+        """Send one request; return status and body of an answer that shows no fault of ours."""
         encoded = {name: value.encode("latin-1") for name, value in headers.items()}
         try:
             status, answer = self._once(method, target, body, encoded)

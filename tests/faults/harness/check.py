@@ -59,7 +59,7 @@ class Verdict:
     complaints: list[str] = field(default_factory=list)
 
     def complain(self, what: str, about: Sequence[object]) -> int:
-        """Notes a complaint if it is about anything; gives about how many."""
+        """Note a complaint if it is about anything; return about how many."""
         if about:
             shown = ", ".join(map(str, about[:SHOWN]))
             self.complaints.append(f"{what}: {len(about)} ({shown})")
@@ -74,14 +74,14 @@ def judge(
     dead: Sequence[bytes] = (),
     foreign: Sequence[str] = (),
 ) -> Verdict:
-    """Compares promises and facts.
+    """Compare promises and facts.
 
     Args:
         promises: what clients were told.
         found: ledger, counts and queues.
         storage: the folder of the files.
         dead: the dead letters that are meant to be there.
-        foreign: files in the storage that somebody else put there on purpose.
+        foreign: files in the storage that a test put there on purpose.
     """
     verdict = Verdict(accepted=len(promises.accepted))
     _rows(verdict, promises, found.rows)
@@ -104,7 +104,7 @@ def judge(
             unmeant.remove(letter)
         else:
             verdict.complain("missing dead letter", [letter[:80]])
-    verdict.complain("dead letters that nobody meant", [letter[:80] for letter in unmeant])
+    verdict.complain("unexpected dead letters", [letter[:80] for letter in unmeant])
     return verdict
 
 
@@ -131,7 +131,7 @@ def _rows(verdict: Verdict, promises: Promises, rows: Sequence[Row]) -> None:
     )
     asked = promised | promises.unknown
     verdict.complain(
-        "rows that nobody asked for", [r.file_name for r in rows if r.signature not in asked]
+        "rows without a request", [r.file_name for r in rows if r.signature not in asked]
     )
 
 

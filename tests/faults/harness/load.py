@@ -72,7 +72,7 @@ class Client:
         self._lock = threading.Lock()
 
     def asked(self, key: str, **more: str) -> Asked:
-        """Signs a request for an object."""
+        """Sign a request for an object."""
         fields = {
             "oeid": key[:200],
             "ref_id": str(len(key)),
@@ -84,7 +84,7 @@ class Client:
         return Asked(key, body, sign(self._key, body))
 
     def send(self, asked: Asked, seconds: float = SEND_SECONDS) -> int | None:
-        """Sends a request until it is accepted; gives the last status, None for no answer."""
+        """Send a request until it is accepted; return the last status, None for no answer."""
         deadline = time.monotonic() + seconds
         doubtful = False
         while True:
@@ -111,7 +111,7 @@ class Client:
             time.sleep(0.1)
 
     def counts(self) -> dict[str, int]:
-        """Gives the answer of `GET /sync/?detail=1`, asking again until it is one.
+        """Return the answer of `GET /sync/?detail=1`, asking again until it is one.
 
         The worker of a server whose first process was just killed answers until it notices that;
         then nobody does for a moment.

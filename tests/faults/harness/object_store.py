@@ -1,6 +1,6 @@
 """An S3 that misbehaves as a key asks it to: `python -m tests.faults.harness.object_store PORT`.
 
-A key is `<behaviour>/<size>/<name>`. What the object holds follows from the key alone, so the
+A key is `<behavior>/<size>/<name>`. What the object holds follows from the key alone, so the
 store keeps no data, a restart loses none, and a test knows every byte without asking.
 """
 
@@ -39,7 +39,7 @@ TRICKLED_BYTES = 60
 """Sent one a second: longer than any client of ours waits."""
 
 
-class Behaviour(enum.StrEnum):
+class Behavior(enum.StrEnum):
     """What the store does; "once" is the first request for a key."""
 
     PLAIN = "plain"
@@ -59,7 +59,7 @@ class Behaviour(enum.StrEnum):
     SHORT = "short"
     """The body ends in the middle, once."""
     LONG = "long"
-    """More bytes than announced, once."""
+    """More bytes than Content-Length, once."""
     WRONG_ONCE = "wrong-once"
     """Wrong bytes of the right length, once."""
     WRONG = "wrong"
@@ -99,7 +99,7 @@ def sha256(key: str, version: int = 0) -> bytes:
 
 def final_version(key: str) -> int:
     """Return the version that a copy must end with."""
-    return 1 if key.startswith(f"{Behaviour.REPLACED}/") else 0
+    return 1 if key.startswith(f"{Behavior.REPLACED}/") else 0
 
 
 @functools.lru_cache(maxsize=256)
@@ -115,26 +115,26 @@ def etag(key: str, version: int) -> str:
 
 
 REFUSALS = {
-    Behaviour.DENIED: (403, "AccessDenied"),
-    Behaviour.ABSENT: (404, "NoSuchKey"),
-    Behaviour.BROKEN: (500, "InternalError"),
-    Behaviour.REDIRECT: (307, "TemporaryRedirect"),
+    Behavior.DENIED: (403, "AccessDenied"),
+    Behavior.ABSENT: (404, "NoSuchKey"),
+    Behavior.BROKEN: (500, "InternalError"),
+    Behavior.REDIRECT: (307, "TemporaryRedirect"),
 }
-"""Answers that are given for ever, and those that are given once: status and code."""
+"""Answers for ever: status and code."""
 
 FIRST_REFUSALS = {
-    Behaviour.LATE: (404, "NoSuchKey"),
-    Behaviour.BROKEN_ONCE: (500, "InternalError"),
-    Behaviour.SLOW_DOWN: (503, "SlowDown"),
+    Behavior.LATE: (404, "NoSuchKey"),
+    Behavior.BROKEN_ONCE: (500, "InternalError"),
+    Behavior.SLOW_DOWN: (503, "SlowDown"),
 }
-BREAKS = {Behaviour.SHORT, Behaviour.RESET, Behaviour.TRICKLE}
+BREAKS = {Behavior.SHORT, Behavior.RESET, Behavior.TRICKLE}
 
 
-def behaviour_of(key: str) -> Behaviour | None:
+def behavior_of(key: str) -> Behavior | None:
     """Return what a key asks for, None where there is no such object."""
     try:
-        behaviour, size, _ = key.split("/", 2)
-        return Behaviour(behaviour) if int(size) >= 0 else None
+        behavior, size, _ = key.split("/", 2)
+        return Behavior(behavior) if int(size) >= 0 else None
     except ValueError:
         return None
 
@@ -179,19 +179,19 @@ class Store:
         bucket, _, key = unquote(urlsplit(asked.path).path).lstrip("/").partition("/")
         if bucket != BUCKET:
             return error(404, "NoSuchBucket")
-        behaviour = behaviour_of(key)
-        if behaviour is None:
+        behavior = behavior_of(key)
+        if behavior is None:
             return error(404, "NoSuchKey")
         first_time = self._count(key) == 0
-        if behaviour is Behaviour.REDIRECT:
-            return error(*REFUSALS[behaviour], Location=self._elsewhere)
-        refusal = REFUSALS.get(behaviour) or (first_time and FIRST_REFUSALS.get(behaviour))
+        if behavior is Behavior.REDIRECT:
+            return error(*REFUSALS[behavior], Location=self._elsewhere)
+        refusal = REFUSALS.get(behavior) or (first_time and FIRST_REFUSALS.get(behavior))
         if refusal:
             return error(*refusal)
-        if behaviour is Behaviour.SILENT or (behaviour is Behaviour.HANG and first_time):
+        if behavior is Behavior.SILENT or (behavior is Behavior.HANG and first_time):
             time.sleep(HANG_SECONDS)
             raise CloseConnection
-        return _object(asked, key, behaviour, first_time=first_time)
+        return _object(asked, key, behavior, first_time=first_time)
 
     def _count(self, key: str) -> int:
         """Count a request for a key, and return how many came before it."""
@@ -200,21 +200,21 @@ class Store:
             return self._asked[key] - 1
 
 
-def _object(asked: Asked, key: str, behaviour: Behaviour, *, first_time: bool) -> Answer:
+def _object(asked: Asked, key: str, behavior: Behavior, *, first_time: bool) -> Answer:
     version = 0 if first_time else final_version(key)
     answer, first, end = s3_head(asked, f'"{etag(key, version)}"', size_of(key))
     if answer.body:  # it is refused
         return answer
     content = pieces(key, version, first, end)
     middle = (first + end) // 2
-    if behaviour is Behaviour.WRONG or (behaviour is Behaviour.WRONG_ONCE and first_time):
+    if behavior is Behavior.WRONG or (behavior is Behavior.WRONG_ONCE and first_time):
         answer.pieces = _wrong(content)
-    elif first_time and behaviour is Behaviour.REPLACED:
+    elif first_time and behavior is Behavior.REPLACED:
         answer.pieces = _replaced(content, key, middle)
-    elif first_time and behaviour is Behaviour.LONG:
+    elif first_time and behavior is Behavior.LONG:
         answer.pieces = _too_long(content)
-    elif first_time and behaviour in BREAKS:
-        answer.pieces = _broken(content, behaviour, middle)
+    elif first_time and behavior in BREAKS:
+        answer.pieces = _broken(content, behavior, middle)
     else:
         answer.pieces = (piece for _, piece in content)
     return answer
@@ -244,21 +244,21 @@ def _too_long(content: Iterator[tuple[int, bytes]]) -> Iterator[bytes]:
 
 
 def _broken(
-    content: Iterator[tuple[int, bytes]], behaviour: Behaviour, middle: int
+    content: Iterator[tuple[int, bytes]], behavior: Behavior, middle: int
 ) -> Iterator[bytes]:
-    """Yield the content to its middle, and break off in a behaviour's own way."""
+    """Yield the content to its middle, and break off in a behavior's own way."""
     for at, piece in content:
         if at + len(piece) <= middle:
             yield piece
             continue
         rest = piece[: middle - at] or piece[:TRICKLED_BYTES]
-        if behaviour is Behaviour.TRICKLE:
+        if behavior is Behavior.TRICKLE:
             for byte in rest[:TRICKLED_BYTES]:
                 yield bytes([byte])
                 time.sleep(1)
             raise CloseConnection
         yield rest
-        raise ResetConnection if behaviour is Behaviour.RESET else CloseConnection
+        raise ResetConnection if behavior is Behavior.RESET else CloseConnection
 
 
 if __name__ == "__main__":

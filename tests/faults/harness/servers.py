@@ -36,18 +36,18 @@ class ObjectStore:
         return self._process.pid
 
     def start(self) -> None:
-        """Starts it; its objects are the same each time."""
+        """Start it; its objects are the same each time."""
         if not self._process.take_over():
             program = (sys.executable, "-m", object_store.__name__, str(self._port))
             variables = {"PATH": os.defpath, "PYTHONPATH": str(ROOT)}
             self._process.start(Command(program, variables), self._port)
 
     def wait_ready(self, timeout: float = 20.0) -> None:
-        """Returns when it answers."""
+        """Return when it answers."""
         self._process.wait_until(lambda: answers(self._port, b"", b""), timeout)
 
     def stop(self) -> None:
-        """Stops it."""
+        """Stop it."""
         self._process.stop()
 
 
@@ -81,22 +81,22 @@ class Faulty:
         return self._server
 
     def stop(self) -> None:
-        """Stops it in order."""
+        """Stop it in order."""
         self.server.stop()
 
     def kill(self) -> None:
-        """Kills it and its children with SIGKILL."""
+        """Kill it and its children with SIGKILL."""
         if pid := self.server.pid:
             os.killpg(pid, signal.SIGKILL)
         self.server.stop()
 
     def start(self) -> None:
-        """Starts it with the data that it had, and waits until it answers."""
+        """Start it with the data that it had, and wait until it answers."""
         self.server.start()
         self.server.wait_ready(120.0)
 
     def freeze(self) -> Callable[[], None]:
-        """Stops all its processes from running; gives what lets them go on.
+        """Stop all its processes from running; return what lets them go on.
 
         Raises:
             RuntimeError: it does not run.
@@ -109,14 +109,14 @@ class Faulty:
         return lambda: send(group, signal.SIGCONT)
 
     def close(self) -> None:
-        """Ends proxy and server."""
+        """End proxy and server."""
         self.proxy.close()
         if self._server is not None:
             self._server.stop()
 
 
 def descendants(leader: int) -> list[int]:
-    """Gives a process and its descendants: PostgreSQL's lead process groups of their own."""
+    """Return a process and its descendants: PostgreSQL's lead process groups of their own."""
     found, last = [leader], [leader]
     while last:
         children = [
@@ -131,7 +131,7 @@ def descendants(leader: int) -> list[int]:
 
 
 def send(pids: Sequence[int], number: int) -> None:
-    """Sends a signal to processes; one that has ended meanwhile keeps it from no other."""
+    """Send a signal to processes; one that has ended meanwhile keeps it from no other."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -187,7 +187,7 @@ class Servers:
         return self._rabbitmq_url
 
     def variables(self) -> dict[str, str]:
-        """Gives the settings that lead the service through the proxies."""
+        """Return the settings that lead the service through the proxies."""
         return {
             "DATABASE_URL": self.postgres.proxy.url,
             "RABBITMQ_URL": self.rabbitmq.proxy.url,
@@ -196,6 +196,6 @@ class Servers:
         }
 
     def close(self) -> None:
-        """Ends all of them."""
+        """End all of them."""
         for faulty in self.all:
             faulty.close()

@@ -49,12 +49,12 @@ class Service:
             return self._process.pid
 
     def start(self) -> None:
-        """Has it run; returns once it does."""
+        """Have it run; return once it does."""
         self._wanted = True
         until(lambda: self.pid is not None, f"{self.command} to start")
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Ends it and lets it be."""
+        """End it and leave it ended."""
         with self._lock:
             self._wanted = False
             self._known = None
@@ -63,12 +63,12 @@ class Service:
             self._process.stop()
 
     def kill(self) -> None:
-        """Kills it as `kill -9` does, and nothing but the one process."""
+        """Kill it as `kill -9` does, and nothing but the one process."""
         if pid := self.pid:
             os.kill(pid, signal.SIGKILL)
 
     def freeze(self) -> Callable[[], None]:
-        """Stops it from running; gives what lets it go on."""
+        """Stop it from running; return what lets it go on."""
         pid = self.pid
         if pid is None:
             raise RuntimeError(f"{self.command} does not run")
@@ -76,33 +76,33 @@ class Service:
         return lambda: os.killpg(pid, signal.SIGCONT)
 
     def go_on(self) -> None:
-        """Lets it run again if it has frozen itself."""
+        """Let it run again if it has frozen itself."""
         if pid := self.pid:
             os.killpg(pid, signal.SIGCONT)
 
     def state(self) -> str:
-        """Gives its state as the kernel has it (proc(5)): T where it is frozen."""
+        """Return its state as the kernel has it (proc(5)): T where it is frozen."""
         stat = Path(f"/proc/{self.pid}/stat")
         return stat.read_text().rpartition(")")[2].split()[0] if stat.exists() else ""
 
     def peak_memory(self) -> int:
-        """Gives the most bytes of memory that it has held (proc(5), VmHWM)."""
+        """Return the most bytes of memory that it has held (proc(5), VmHWM)."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
         return 0
 
     def change(self, **variables: str) -> None:
-        """Changes its environment from its next start on; an empty text removes a variable."""
+        """Change its environment from its next start on; an empty text removes a variable."""
         self._variables.update(variables)
 
     def restart(self) -> None:
-        """Stops it in order and starts it again."""
+        """Stop it in order and start it again."""
         self.stop()
         self.start()
 
     def close(self) -> None:
-        """Ends it for good."""
+        """End it for good."""
         self._over.set()
         self._thread.join()
 

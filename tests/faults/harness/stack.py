@@ -67,14 +67,14 @@ class Stack:
             self._started = started.pop_all()
 
     def start(self) -> None:
-        """Has all three processes run; returns when the service answers."""
+        """Have all three processes run; return when the service answers."""
         for service in self.services:
             service.start()
         until(self.answers, "the service to answer")
 
     @contextlib.contextmanager
     def served_with(self, **variables: str) -> Iterator[None]:
-        """Has the service run with other settings in the block."""
+        """Have the service run with other settings in the block."""
         self.serve.change(**variables)
         self.serve.restart()
         self.start()
@@ -83,15 +83,15 @@ class Stack:
         self.serve.restart()
 
     def answers(self) -> bool:
-        """Tells whether the HTTP server takes connections."""
+        """Return whether the HTTP server takes connections."""
         return answers(self.port, b"", b"")
 
     def close(self) -> None:
-        """Ends all processes and removes every file."""
+        """End all processes and remove every file."""
         self._started.close()
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Asks the ledger, past the proxy."""
+        """Ask the ledger, past the proxy."""
         with contextlib.closing(connect(self.servers.database_url)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -99,38 +99,38 @@ class Stack:
                 return cursor.fetchall() if cursor.description else []
 
     def rows(self) -> list[Row]:
-        """Gives the ledger."""
+        """Return the ledger."""
         return [
             Row(*plain, None if digest is None else bytes(digest), size, times)  # type: ignore[call-arg] # five columns
             for *plain, digest, size, times in self.query(ROWS)
         ]
 
     def found(self, counts: dict[str, int]) -> Found:
-        """Gives what is to be judged."""
+        """Return what is to be judged."""
         return Found(self.rows(), counts, self.broker.waiting(), self.broker.dead())
 
     def flush_memcached(self) -> None:
-        """Has memcached forget everything."""
+        """Have memcached forget everything."""
         with socket.create_connection(("127.0.0.1", self.servers.memcached.port), 5.0) as link:
             link.sendall(b"flush_all\r\n")
             assert link.recv(16) == b"OK\r\n"
 
     def at_rest(self) -> bool:
-        """Tells whether there is nothing left to do."""
+        """Return whether there is nothing left to do."""
         queued = self.query("SELECT count(*) FROM file_sync WHERE state = 'queued'")[0][0]
         return queued == 0 and self.broker.waiting() == 0
 
     def all_settled(self) -> bool:
-        """Tells whether no row is queued, whatever messages there are."""
+        """Return whether no row is queued, whatever messages there are."""
         return not self.query("SELECT 1 FROM file_sync WHERE state = 'queued' LIMIT 1")
 
     def leased(self) -> int:
-        """Counts the rows that a worker has."""
+        """Count the rows that a worker has."""
         sql = "SELECT count(*) FROM file_sync WHERE leased_until IS NOT NULL"
         return int(self.query(sql)[0][0])
 
     def clear(self) -> None:
-        """Forgets everything, so that the next fault finds empty rooms."""
+        """Forget everything, so that the next fault finds empty rooms."""
         self.query("TRUNCATE file_sync CASCADE")
         self.broker.purge()
         for path in self.storage.iterdir():
@@ -140,7 +140,7 @@ class Stack:
                 shutil.rmtree(path)
 
     def restore(self) -> None:
-        """Puts everything right after a fault that was too much."""
+        """Put everything right after a fault that was too much."""
         for server in self.servers.all:
             server.proxy.set_condition(Condition.NORMAL)
         for service in self.services:
@@ -150,7 +150,7 @@ class Stack:
         self.start()
 
     def logs(self) -> str:
-        """Gives the last lines of every process's log that tell of trouble."""
+        """Return the last lines of every process's log that tell of trouble."""
         return "\n".join(
             f"--- {service.command}\n" + "\n".join(_tail(service.log, 8))
             for service in self.services

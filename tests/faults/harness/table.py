@@ -33,7 +33,7 @@ class Line:
     recovery: float | None = None
 
     def cells(self) -> list[str]:
-        """Gives the line as texts."""
+        """Return the line as texts."""
         *numbers, _ = list(asdict(self).values())
         return [*map(str, numbers), "" if self.recovery is None else f"{self.recovery:.1f} s"]
 
@@ -42,7 +42,7 @@ HEADINGS = ["failed with reason" if f.name == "failed" else f.name for f in fiel
 
 
 def merged(lines: Iterable[Line]) -> list[Line]:
-    """Adds up the lines of one fault, in the order of their first coming."""
+    """Add up the lines of one fault, in the order of their first coming."""
     found: dict[str, Line] = {}
     for line in lines:
         total = found.setdefault(line.fault, Line(line.fault))
@@ -54,7 +54,7 @@ def merged(lines: Iterable[Line]) -> list[Line]:
 
 
 def show(lines: Iterable[Line], title: str) -> None:
-    """Prints the table."""
+    """Print the table."""
     table = Table(title=title)
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading == "fault" else "right")
@@ -64,7 +64,7 @@ def show(lines: Iterable[Line], title: str) -> None:
 
 
 def write(lines: Iterable[Line], title: str, document: Path) -> None:
-    """Puts the table between the marks of a Markdown document."""
+    """Put the table between the marks of a Markdown document."""
     rows = [HEADINGS, ["---"] + ["---:"] * (len(HEADINGS) - 1), *(line.cells() for line in lines)]
     body = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     before, _, rest = document.read_text().partition(BEGIN)

@@ -90,7 +90,7 @@ def test_a_server_that_takes_connections_but_never_answers_is_given_up(clock: Cl
             count(cache)
 
 
-def test_a_name_that_does_not_resolve_is_a_cache_out_of_reach(clock: Clock) -> None:
+def test_a_name_that_does_not_resolve_is_an_unreachable_cache(clock: Clock) -> None:
     with pytest.raises(CacheUnavailable):
         count(MemcachedCache(("name.invalid", 11211), clock))
 

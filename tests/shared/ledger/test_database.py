@@ -174,7 +174,7 @@ def test_a_broken_connection_is_tried_once_more_and_not_for_ever(database: Datab
         "postgresql://sync@127.0.0.1:{free}/postgres",
     ],
 )
-def test_whoever_cannot_connect_has_no_ledger(url: str, queries: Path, wrong: str) -> None:
+def test_without_a_connection_there_is_no_ledger(url: str, queries: Path, wrong: str) -> None:
     host = url.partition("@")[2].partition("/")[0]
     database = Database(wrong.format(host=host, free=free_port()), queries)
     with pytest.raises(LedgerUnavailable) as caught:
@@ -230,7 +230,7 @@ def test_a_frozen_server_is_given_up_and_taken_up_again(database: Database) -> N
         assert pid(database) != backend
 
 
-def test_a_stopped_server_is_out_of_reach_at_once_and_back_after_its_start(
+def test_a_stopped_server_is_unreachable_at_once_and_back_after_its_start(
     tmp_path: Path, queries: Path, start_server: Callable[[PostgresServer], PostgresServer]
 ) -> None:
     server = start_server(
@@ -293,7 +293,7 @@ OURS = {
 }
 
 
-def test_what_a_better_moment_would_cure_means_out_of_reach(database: Database) -> None:
+def test_a_temporary_failure_means_unreachable(database: Database) -> None:
     for code in UNAVAILABLE:
         assert is_unavailable(errors.lookup(code)())
         with pytest.raises(LedgerUnavailable) as caught:

@@ -72,7 +72,7 @@ def test_the_project_may_lie_in_a_folder_of_any_name(postgres_url: str, tmp_path
     assert relations(postgres_url) == 1
 
 
-def test_a_database_out_of_reach_is_one_line_without_the_password() -> None:
+def test_an_unreachable_database_is_one_line_without_the_password() -> None:
     url = f"postgresql://sync:secret@127.0.0.1:{free_port()}/sync"
     with pytest.raises(LedgerUnavailable, match="refused") as caught:
         migrate(url)

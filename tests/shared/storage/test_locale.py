@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.helpers.paths import ROOT
+
 NAMES = ["Straße/ß.txt", "文件/名前.txt", "plain.txt", "é/🎉.bin"]
 
 PROGRAM = """

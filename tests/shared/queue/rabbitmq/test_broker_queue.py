@@ -113,7 +113,7 @@ def test_an_unreachable_broker_is_an_error_soon() -> None:
     assert time.monotonic() - started < 3
 
 
-def test_a_broker_that_says_nothing_is_an_error_in_time(silent_url: str) -> None:
+def test_a_silent_broker_is_an_error_in_time(silent_url: str) -> None:
     with closing(BrokerQueue(silent_url, timeout=0.5)) as queue:
         for _ in range(2):
             with pytest.raises(QueueUnavailable):

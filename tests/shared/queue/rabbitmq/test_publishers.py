@@ -83,7 +83,7 @@ def test_without_a_broker_nothing_is_raised_and_no_caller_waits_long(make: Make)
     assert sum(counts.lost.values()) == 50
 
 
-def test_a_broker_that_says_nothing_is_as_good_as_none(make: Make, silent_url: str) -> None:
+def test_a_silent_broker_is_as_good_as_none(make: Make, silent_url: str) -> None:
     publisher = make(silent_url)
     started = time.monotonic()
     publisher.publish(1, "r")

@@ -52,7 +52,7 @@ def test_an_object_of_any_size_is_copied_and_verified(
 
 
 def slowed(rule: Callable[[Asked], Answer]) -> Callable[[Asked], Answer]:
-    """Slows the answers to plain GETs to some 30 MB/s, so that company is worth while."""
+    """Slow the answers to plain GETs to some 30 MB/s, so that company is worth while."""
 
     def slow(asked: Asked) -> Answer:
         answer = rule(asked)
@@ -150,7 +150,7 @@ def _huge_error(connection: Any, _: Asked) -> None:
         connection.sendall(b"x" * 10_000)
 
 
-MISBEHAVIOUR: dict[str, tuple[Answer, type[errors.TransferError]]] = {
+MISBEHAVIOR: dict[str, tuple[Answer, type[errors.TransferError]]] = {
     "403": (error(403, "AccessDenied"), errors.AccessRefused),
     "clock": (error(403, "RequestTimeTooSkewed"), errors.SourceUnavailable),
     "token": (error(400, "ExpiredToken"), errors.SourceUnavailable),
@@ -170,11 +170,11 @@ MISBEHAVIOUR: dict[str, tuple[Answer, type[errors.TransferError]]] = {
 }
 
 
-@pytest.mark.parametrize("name", MISBEHAVIOUR)
+@pytest.mark.parametrize("name", MISBEHAVIOR)
 def test_a_misbehaving_server_gives_the_right_error_and_leaves_nothing(
     name: str, incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted]
 ) -> None:
-    answer, expected = MISBEHAVIOUR[name]
+    answer, expected = MISBEHAVIOR[name]
     with FaultyServer(lambda _: answer) as server:
         failure = new_source(server.url).fetch(wanted(), part_of(incoming)).exception(SECONDS)
     assert isinstance(failure, expected)
@@ -286,7 +286,7 @@ def test_a_large_object_survives_broken_connections(
 
 @pytest.fixture
 def interrupted(incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted]) -> bytes:
-    """Leaves the part of a first attempt that broke off after about 100 MiB."""
+    """Leave the part of a first attempt that broke off after about 100 MiB."""
     body = content(JOURNAL_BYTES * 2)
     whole = s3_object(body)
 
