@@ -119,7 +119,7 @@ def load(path: Path = TEMPLATE) -> Template:
     """
     try:
         # A subclass of SafeLoader, which makes nothing but plain data.
-        document = yaml.load(path.read_text(), _Loader)  # noqa: S506
+        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
         return _template(document["Resources"], document.get("Parameters") or {})
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise SettingError(f"{path.name}: {type(error).__name__} {error}") from error

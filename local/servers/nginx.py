@@ -88,7 +88,7 @@ class NginxServer:
         if self._process.take_over():
             return
         configuration = folder / "nginx.conf"
-        configuration.write_text(render(self._values))
+        configuration.write_bytes(os.fsencode(render(self._values)))
         arguments = [find("nginx", "nginx"), "-e", "stderr", "-p", str(folder)]
         arguments += ["-c", str(configuration), "-g", f"daemon off; {self._user()}"]
         self._process.start(Command(arguments, {"PATH": os.defpath}), self._port)

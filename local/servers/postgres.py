@@ -146,7 +146,7 @@ class PostgresServer:
 
     def _is_ready(self) -> bool:
         try:
-            lines = (self._data / "postmaster.pid").read_text().split("\n")
+            lines = (self._data / "postmaster.pid").read_text(errors="surrogateescape").split("\n")
         except OSError:
             return False
         return lines[0] == str(self.pid) and lines[STATUS_LINE:][:1] == ["ready   "]
@@ -242,7 +242,7 @@ class PostgresServer:
         """
         lock = self._data / "postmaster.pid"
         try:
-            holder = lock.read_text().split("\n")[0]
+            holder = lock.read_text(errors="surrogateescape").split("\n")[0]
             folder = Path(f"/proc/{holder}/cwd").readlink()  # a server works in its data folder
         except OSError:
             return
@@ -271,7 +271,9 @@ def running_url(data_dir: Path) -> str | None:
     """
     if Process(PostgresServer.name, data_dir).pid is None:
         return None
-    lines = (data_dir / "postgres" / "postmaster.pid").read_text().split("\n")
+    lines = (
+        (data_dir / "postgres" / "postmaster.pid").read_text(errors="surrogateescape").split("\n")
+    )
     password = (data_dir / "postgres.password").read_text()
     return f"postgresql://{USER}:{password}@127.0.0.1:{lines[PORT_LINE]}/{DATABASE}"
 

@@ -62,6 +62,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="surrogateescape",  # it may show a path that the locale cannot
             check=False,
         )
 

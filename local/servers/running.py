@@ -95,6 +95,7 @@ def _started(pid: int) -> str | None:
         ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)],
         capture_output=True,
         text=True,
+        errors="surrogateescape",
         check=False,
     ).stdout.strip()
     return None if not shown or shown.startswith("Z") else shown.partition(" ")[2]
