@@ -26,7 +26,7 @@ class Config:
         max_body_bytes: largest body.
         per_signature: limit on one signature from one address: a replay storm.
         per_client: limit on one address.
-        unsigned: limit on wrong signatures from one address.
+        unsigned: limit on missing or invalid signatures from one address.
         trusted_proxies: networks whose X-Forwarded-For counts.
         delivery_seconds: how long a recorded row's message may take.
     """

@@ -19,7 +19,7 @@ _RESTRICTED_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&\-^_.+]{0,126}"
 """A media type (RFC 6838, section 4.2: restricted names) with optional parameters (RFC 9110,
 section 5.6.6). It becomes the value of a header, so it is visible ASCII and blanks only."""
 
-_TOKEN = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+"  # noqa: S105
+_TOKEN = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+"  # noqa: S105 - a token of HTTP
 _MEDIA_TYPE = re.compile(
     rf"{_RESTRICTED_NAME}/{_RESTRICTED_NAME}"
     rf"""([ \t]*;[ \t]*{_TOKEN}=({_TOKEN}|"[ !#-\[\]-~]*"))*"""

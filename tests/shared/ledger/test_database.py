@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -388,3 +388,21 @@ def test_other_connections_of_the_process_wait_as_long_as_they_need(
     pid(database)
     # Longer than the three seconds that making a connection may take.
     execute(url, "SELECT pg_sleep(3.5)")
+
+
+def test_every_result_of_a_statement_has_the_names_of_its_columns(
+    database_url: str, tmp_path: Path
+) -> None:
+    queries = tmp_path / "queries.sql"
+    queries.write_text(
+        "-- name: two(most)\nSELECT n AS number, -n AS opposite FROM generate_series(1, :most) n;\n"
+        "-- name: one(most)\nSELECT n AS other FROM generate_series(1, :most) n;\n"
+    )
+    with closing(Database(database_url, queries)) as database:
+        for most in (0, 1, 2):
+            rows = database.run("two", most=most)
+            assert [(row.number, row.opposite) for row in rows] == [(1, -1), (2, -2)][:most]
+            assert [row.other for row in database.run("one", most=most)] == [1, 2][:most]
+        with database.transaction() as step:
+            assert step("two", most=1) == [(1, -1)]
+            assert step("two", most=1)[0].opposite == -1
