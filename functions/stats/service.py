@@ -15,7 +15,7 @@ from shared.ledger.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Who may ask, and how often.
+    """How often a client may ask.
 
     Attributes:
         per_client: GETs from one address.
@@ -30,7 +30,7 @@ class Stats:
     """Counts and health.
 
     Args:
-        config: who may ask.
+        config: how often a client may ask.
         cache: where requests are counted.
         ledger: where objects are counted.
     """

@@ -60,6 +60,17 @@ def test_every_row_is_one_confirmed_message(make: Make, url: str) -> None:
     assert depth(url) == 200
 
 
+def test_the_counts_are_logged_when_a_publisher_closes(
+    make: Make, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    publisher = make(url)
+    publisher.publish(1, "r")
+    publisher.close(10)
+    (line,) = [r.__dict__ for r in caplog.records if r.getMessage() == "publisher closed"]
+    assert (line["published"], line["confirmed"], line["lost"]) == (1, 1, {})
+
+
 def test_an_unroutable_message_is_lost_not_confirmed(make: Make, rabbitmq_url: str) -> None:
     publisher = make(rabbitmq_url)
     publisher.publish(1, "r")
