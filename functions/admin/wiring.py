@@ -32,6 +32,7 @@ from shared import adapters
 from shared.config.admin_password import admin_password_hash
 from shared.config.process_cache import once_per_process
 from shared.config.settings import Settings, needed
+from shared.config.shutdown import close_at_exit
 from shared.config.startup import start
 from shared.http.rate_limit import RateLimiter
 from shared.storage.reading import StorageReader
@@ -59,6 +60,7 @@ def build(settings: Settings) -> Admin:
     cache = adapters.cache(settings)
     ledger = adapters.ledger(settings)
     database = adapters.database(settings, QUERIES)
+    close_at_exit(ledger.close, database.close, cache.close)
     records = Records(database)
     assets = Assets()
     templates = Templates(assets)
