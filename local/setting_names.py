@@ -22,6 +22,7 @@ COMPOSE = frozenset(
         "NGINX_MAX_BODY_BYTES",
         "POSTGRES_PASSWORD",
         "RABBITMQ_PASSWORD",
+        "S3_FOLDER",
         "STORAGE_FOLDER",
     }
 )
