@@ -112,7 +112,7 @@ class OwnServer:
 
 
 @dataclass(slots=True)
-class Care:
+class Watched:
     """One thing that is kept running, with its back-off.
 
     Attributes:

@@ -11,7 +11,7 @@ from local.servers.errors import NotReady, ServerError
 from local.servers.ports import answers
 from local.servers.server import Server
 from local.shutdown import StopFlag
-from local.supervised import Care, OwnProcess, OwnServer
+from local.supervised import OwnProcess, OwnServer, Watched
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +35,17 @@ class Supervisor:
         self._variables = variables
         self._clock = clock
         self._processes: list[OwnProcess] = []
-        self._cared_for: list[Care] = []
+        self._watched: list[Watched] = []
 
     def start(self, *arguments: str) -> None:
         """Start `python -m local` with these arguments."""
         process = OwnProcess(arguments, self._variables)
         self._processes.append(process)
-        self._cared_for.append(Care(process, self._clock()))
+        self._watched.append(Watched(process, self._clock()))
 
     def adopt(self, server: Server) -> None:
         """Look after a server that runs. Stopping it remains with who started it."""
-        self._cared_for.append(Care(OwnServer(server), self._clock()))
+        self._watched.append(Watched(OwnServer(server), self._clock()))
 
     def wait_for_port(self, host: str, port: int, seconds: float) -> None:
         """Return when one of the processes answers on a port of an address.
@@ -67,8 +67,8 @@ class Supervisor:
             NotReady: a server could not be started again; the text says why.
         """
         while not stop.wait(WATCH_SECONDS):
-            for care in self._cared_for:
-                self._look_after(care)
+            for watched in self._watched:
+                self._look_after(watched)
 
     def stop(self) -> None:
         """Ask every process to stop, in the order of their start, and wait for all."""
@@ -83,30 +83,30 @@ class Supervisor:
                 process.process.kill()
                 process.process.wait()
 
-    def _look_after(self, care: Care) -> None:
+    def _look_after(self, watched: Watched) -> None:
         now = self._clock()
-        if care.restart_at is not None:
-            if now >= care.restart_at:
-                self._restart(care)
-        elif (reason := care.what.ended()) is None:
-            care.settle(now)
+        if watched.restart_at is not None:
+            if now >= watched.restart_at:
+                self._restart(watched)
+        elif (reason := watched.what.ended()) is None:
+            watched.settle(now)
         else:
-            self._plan(care, reason)
+            self._plan(watched, reason)
 
-    def _restart(self, care: Care) -> None:
-        care.restart_at = None
+    def _restart(self, watched: Watched) -> None:
+        watched.restart_at = None
         try:
-            care.what.start()
+            watched.what.start()
         except ServerError as error:
-            self._plan(care, error.about)
+            self._plan(watched, error.about)
         except OSError as error:
-            self._plan(care, str(error))
+            self._plan(watched, str(error))
         else:
-            care.started = self._clock()
+            watched.started = self._clock()
 
-    def _plan(self, care: Care, reason: str) -> None:
-        pause = care.plan_restart(self._clock(), reason)
+    def _plan(self, watched: Watched, reason: str) -> None:
+        pause = watched.plan_restart(self._clock(), reason)
         logger.error(
             "process ended, it is started again",
-            extra={"command": care.what.name, "status": reason, "seconds": pause},
+            extra={"command": watched.what.name, "status": reason, "seconds": pause},
         )
