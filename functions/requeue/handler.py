@@ -15,7 +15,7 @@ prepare = wiring.requeue
 """Called before the first run, so that an invalid setting stops the start."""
 
 LAST_PORTION_MILLISECONDS = 10_000
-"""With less time left a run takes no further rows: it ends in order, the next run takes them."""
+"""With less time left a run takes no more rows: it ends cleanly, and the next run takes them."""
 
 
 class Context(Protocol):
@@ -37,6 +37,6 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     if any(report.values()):
         logger.info("due rows published", extra=report)
     if wiring.settings().on_lambda:
-        # The template's alarms are made from this line; elsewhere GET /sync/?detail=1 tells.
+        # The template's alarms watch this line; elsewhere GET /sync/?detail=1 has the figures.
         logger.info("ledger measured", extra=dataclasses.asdict(requeue.measure()))
     return report

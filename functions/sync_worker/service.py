@@ -77,7 +77,7 @@ class SyncWorker:
     def work(
         self, row_ids: Iterable[int], seconds_left: Callable[[], float]
     ) -> collections.Counter[Outcome]:
-        """Attempts each of the rows that may be attempted now, once.
+        """Attempt each of the rows that may be attempted now, once.
 
         Rows that are synced, failed, not due or held by another worker are skipped. A row whose
         last worker is presumed dead is attempted alone: if it kills this worker too, no other row
