@@ -48,7 +48,7 @@ class Supervisor:
         self._cared_for.append(Care(OwnServer(server), self._clock()))
 
     def wait_for_port(self, host: str, port: int, seconds: float) -> None:
-        """Wait until one of the processes answers on a port of an address.
+        """Return when one of the processes answers on a port of an address.
 
         Raises:
             NotReady: one ended, or none answered in time; its own lines say why.
@@ -107,6 +107,6 @@ class Supervisor:
     def _plan(self, care: Care, reason: str) -> None:
         pause = care.plan_restart(self._clock(), reason)
         logger.error(
-            "process ended, restarting it",
+            "process ended, it is started again",
             extra={"command": care.what.name, "status": reason, "seconds": pause},
         )

@@ -37,6 +37,6 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     if any(report.values()):
         logger.info("due rows published", extra=report)
     if wiring.settings().on_lambda:
-        # The template's alarms watch this line; elsewhere GET /sync/?detail=1 has the figures.
+        # The template's alarms read this line; elsewhere GET /sync/?detail=1 returns the numbers.
         logger.info("ledger measured", extra=dataclasses.asdict(requeue.measure()))
     return report
