@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 COMMAND := $(BIN)/external-storage-sync
 INSTALLED := $(VENV)/.run $(COMMAND)
-# Two test processes a core keep a small machine busy while servers are waited for.
+# Two test processes per core keep a small machine busy while tests wait for servers.
 TEST_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
@@ -20,7 +20,7 @@ setup: $(INSTALLED) ## Install what a local run needs into .venv
 run: $(INSTALLED) ## Start everything on http://localhost:27000, without root or Docker
 	@exec ./sync run
 
-status: $(INSTALLED) ## Show what runs: servers, address, files, the place of the key
+status: $(INSTALLED) ## Show what runs: servers, address, files, where the key is kept
 	@./sync status
 
 retry: $(INSTALLED) ## Put every failed object back in the queue; ./sync retry --help for some of them
@@ -32,9 +32,9 @@ sample: $(INSTALLED) ## Send signed requests for the sample pictures and show th
 sample-requests: $(INSTALLED) ## Write sample-requests.txt: ready signed curl commands
 	@./sync sample-requests
 
-# Signed is what was typed. Make would expand a dollar in it, and run $(shell …); `value` does not,
-# and only with `override` does that count for a variable of the command line. Blanks in front of
-# the body are lost before anything here can see them, so they are refused where /proc shows them.
+# The body is signed exactly as it was typed. Make would expand a dollar in it, and run $(shell …);
+# `value` does not, and needs `override` for a variable of the command line. Blanks in front of the
+# body are lost before anything here can see them, so they are refused where /proc shows them.
 BODY_GIVEN := $(filter-out undefined,$(origin BODY))
 FILE_GIVEN := $(filter-out undefined,$(origin FILE))
 sign: override export BODY := $(value BODY)
@@ -72,7 +72,7 @@ $(VENV)/.run: requirements/run.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes -r $<
 	@touch $@
 
-# The command line for a PATH: a link, so that it finds the project whatever its folder is called.
+# The command for PATH: a link, so that it finds the project whatever its folder is called.
 $(COMMAND): | $(VENV)/.run
 	@ln -sf ../../sync $@
 

@@ -8,7 +8,7 @@
 bench: $(VENV)/.bench ## Measure everything against its targets and other tools, write docs/benchmarks.*
 	@$(BIN)/python -m bench $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
 
-# What is missing is said before anything is installed or measured.
+# Missing programs are reported before anything is installed or measured.
 bench-tools: $(VENV)/.run
 	@$(BIN)/python -m bench.tools $(ONLY)
 

@@ -83,7 +83,7 @@ class Figure:
         return self.target.met(self.value, self.ratio) if self.target else None
 
     def document(self) -> dict[str, Any]:
-        """Return the figure as it stands in docs/benchmarks.json."""
+        """Return the figure as docs/benchmarks.json has it."""
         return {
             "name": self.name,
             "value": rounded(self.value),

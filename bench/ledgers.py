@@ -79,7 +79,7 @@ def counts(url: str) -> tuple[int, int]:
 
 
 class Counter:
-    """Watch the number of synced rows over a connection of its own.
+    """Watch the number of synced rows over a separate connection.
 
     Args:
         url: of the ledger.

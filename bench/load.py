@@ -78,8 +78,8 @@ def run(
 
     Args:
         port: of 127.0.0.1.
-        seconds: for so long.
-        connections: over so many connections.
+        seconds: how long.
+        connections: how many at once.
         requests: what `prepare` wrote; None sends `GET /sync/`.
         prefix: command line in front of the generator's, such as taskset's.
     """

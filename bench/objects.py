@@ -29,7 +29,7 @@ class ObjectServer:
     Attributes:
         name: what a reader calls it.
         port: of 127.0.0.1.
-        access_key: its login; nginx lets everybody in.
+        access_key: its login; nginx checks no login.
         secret_key: the login's secret.
     """
 

@@ -1,4 +1,4 @@
-"""The plot: how far each figure is beyond its target, drawn as SVG by hand."""
+"""The plot: how far each figure is beyond its target, written as SVG directly."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ PROGRAMS = {
 
 
 def require_tools(parts: Sequence[str]) -> None:
-    """Return if everything that the parts need is installed.
+    """Check that everything that the parts need is installed.
 
     Args:
         parts: keys of `PROGRAMS`.

@@ -2,9 +2,9 @@ r"""Which names a client may call the service by, against DNS rebinding.
 
 A page of evil.example can have its own name resolve to 127.0.0.1, and then its scripts talk to
 what listens there as if it were their own server. Only the `Host` header tells such a request from
-others, so that one with a name that is not the service's is refused (RFC 9110, section 7.4). What
-cannot be resolved anew cannot be used so: `localhost` and what ends in `.localhost` (RFC 6761,
-section 6.3), and addresses.
+others, so a request with a name that is not the service's is refused (RFC 9110, section 7.4). Names
+that cannot be rebound are safe: `localhost` and what ends in `.localhost` (RFC 6761, section 6.3),
+and addresses.
 
 =========================  ==========================================================
 entry                      allows

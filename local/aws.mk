@@ -13,7 +13,7 @@ FUNCTION_NAMES := $(sort $(patsubst functions/%/handler.py,%,$(wildcard function
 # Lambda's Amazon Linux 2023 has glibc 2.34.
 PLATFORM = $(subst arm64,aarch64,$(ARCHITECTURE))-manylinux_2_34
 export LAMBDA_PYTHON ARCHITECTURE AWS_TOOLS SAM_CLI_TELEMETRY := 0
-# Trusts whom the system trusts, as pip does: a company's proxy has an authority of its own.
+# Trusts the system's certificates, as pip does: a company's proxy has its own authority.
 export UV_SYSTEM_CERTS := 1
 
 .PHONY: aws-tools lock package package-sizes deploy migrate-aws test-aws lint-aws
@@ -25,7 +25,7 @@ $(AWS_TOOLS)/.installed: requirements/aws.txt
 	$(AWS_TOOLS)/python -m pip install --quiet --no-deps --require-hashes -r requirements/aws.txt
 	touch $@
 
-lock: aws-tools ## Lock all dependencies anew: each function's, and those of each set of tools
+lock: aws-tools ## Lock all dependencies again: each function's, and those of each set of tools
 	$(foreach name,$(FUNCTION_NAMES),$(call compile,functions/$(name)/requirements.in,functions/$(name)/requirements.txt)$(newline))
 	$(foreach set,run dev bench aws,$(call compile,requirements/$(set).in,requirements/$(set).txt)$(newline))
 
@@ -78,8 +78,8 @@ find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 rm -f "$(ARTIFACTS_DIR)"/functions/$(1)/requirements.*
 endef
 
-# What is given on the command line stands in for everything that --guided saved before, so the
-# saved answers are given again, and the processor that was built for after them.
+# Values on the command line replace everything that --guided saved before, so the saved answers
+# are passed again, followed by the processor that was built for.
 deploy: package ## Build, deploy to your AWS account (asks), then bring ledger and queues up to date
 	$(AWS_TOOLS)/sam deploy --guided --stack-name $(STACK) \
 	  --template-file $(PACKAGES)/template.yaml --config-file $(abspath $(SAM_CONFIG)) \
@@ -100,7 +100,7 @@ lint-aws: aws-tools ## Validate the template
 	$(AWS_TOOLS)/sam validate --lint --region eu-west-1
 	$(AWS_TOOLS)/cfn-lint template.yaml
 
-# Everything that can be proven without an account: see docs/deploy.md.
+# Everything that can be tested without an account: see docs/deploy.md.
 test-aws: $(VENV)/.dev lint-aws ## Run the built packages under AWS's runtime client, against real servers
 	$(MAKE) --no-print-directory package PACKAGES=.aws-sam/test \
 	  ARCHITECTURE=$$(uname -m | sed s/aarch64/arm64/) \

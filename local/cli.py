@@ -93,7 +93,7 @@ def migrate() -> None:
 
 @app.command()
 def status() -> None:
-    """Show what runs: servers, address, files, the place of the key."""
+    """Show what runs: servers, address, files, where the key is kept."""
     from local.status import status as lines
 
     for line in lines(_environment()):
@@ -104,14 +104,14 @@ def status() -> None:
 def retry(
     row_id: Annotated[
         list[int] | None,
-        typer.Option("--id", min=1, max=2**63 - 1, help="This object; may be repeated."),
+        typer.Option("--id", min=1, max=2**63 - 1, help="This object's id; may be repeated."),
     ] = None,
     failed_since: Annotated[
         str | None,
-        typer.Option(help="All that failed since then: 2026-01-31T12:00, or 90m, 36h, 7d ago."),
+        typer.Option(help="Those that failed since then: 2026-01-31T12:00, or 90m, 36h, 7d ago."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that failed.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Every failed object.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, only show.")] = False,
 ) -> None:
     """Put failed objects back in the queue, with all attempts allowed again."""
     from local.retry import all_failed, failed_of, moment
@@ -132,11 +132,11 @@ def retry(
 @app.command()
 def sign(
     body: Annotated[
-        str | None, typer.Argument(help="The body, byte for byte as it will be sent.")
+        str | None, typer.Argument(help="The body, exactly as it will be sent.")
     ] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="A file that holds it.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A file that contains it.")] = None,
 ) -> None:
-    """Print the Authorization header of a body: an argument, a file or the standard input."""
+    """Print the Authorization header of a body: an argument, a file or standard input."""
     from shared.http.signing import sign as signature
 
     content = _body(body, file)

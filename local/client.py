@@ -17,11 +17,11 @@ from shared.errors import ServiceError
 from shared.http.signing import sign
 
 TIMEOUT_SECONDS = 30.0
-PATIENCE_SECONDS = 90.0
+RETRY_SECONDS = 90.0
 """How long a request is repeated: longer than a rate limit of a minute, and than a restart."""
 
 LONGEST_TEXT = 200
-"""Bytes of an answer that is no JSON, to be shown to a person."""
+"""Bytes that are shown of an answer that is not JSON."""
 
 OK = 200
 TOO_MANY = 412
@@ -56,7 +56,7 @@ class Answer:
 
     Attributes:
         status: HTTP status.
-        document: its JSON, or the beginning of its text where it is none, such as a proxy's page.
+        document: its JSON, or the beginning of its text if it is not JSON, such as a proxy's page.
         headers: its headers, names in lower case.
     """
 
@@ -72,7 +72,7 @@ class Answer:
 
     @property
     def retry_after(self) -> float:
-        """Seconds to wait before the request is repeated; one where nothing readable is given."""
+        """Seconds to wait before the request is repeated; one if no readable header is given."""
         try:
             seconds = float(self.headers.get("retry-after", ""))
         except ValueError:
@@ -90,7 +90,7 @@ class Client:
     Args:
         url: its base URL, without a trailing slash.
         key: the HMAC key shared with it.
-        patience_seconds: how long a request is repeated that the service asks to repeat.
+        retry_seconds: how long a request is repeated that the service asks to repeat.
         show: called with a line when the service first asks to wait.
     """
 
@@ -99,12 +99,12 @@ class Client:
         url: str,
         key: bytes,
         *,
-        patience_seconds: float = PATIENCE_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
         show: Callable[[str], None] = silent,
     ) -> None:
         self._url = url
         self._key = key
-        self._patience_seconds = patience_seconds
+        self._retry_seconds = retry_seconds
         self._show = show
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
@@ -113,7 +113,7 @@ class Client:
 
         Raises:
             NotRunning: nothing answers.
-            GivenUp: the service still asked to wait after `patience_seconds`.
+            GivenUp: the service still asked to wait after `retry_seconds`.
         """
         return self._repeat("POST", "/sync/", body)
 
@@ -122,7 +122,7 @@ class Client:
 
         Raises:
             NotRunning: nothing answers.
-            GivenUp: the service still asked to wait after `patience_seconds`.
+            GivenUp: the service still asked to wait after `retry_seconds`.
             NotAnswered: it answers with something else than counts.
         """
         answer = self._repeat("GET", "/sync/?detail=1", None)
@@ -132,14 +132,14 @@ class Client:
         return counts
 
     def _repeat(self, method: str, path: str, body: bytes | None) -> Answer:
-        deadline = time.monotonic() + self._patience_seconds
+        deadline = time.monotonic() + self._retry_seconds
         shown = False
         while (answer := self._send(method, path, body)).status in (TOO_MANY, UNAVAILABLE):
             if time.monotonic() + answer.retry_after > deadline:
-                advice = f"given up after {self._patience_seconds:.0f} s, see the service's log"
+                advice = f"given up after {self._retry_seconds:.0f} s, see the service's log"
                 raise GivenUp(self._url, answer.shown, advice)
             if not shown:
-                self._show(f"{answer.shown}: repeated for up to {self._patience_seconds:.0f} s")
+                self._show(f"{answer.shown}: repeated for up to {self._retry_seconds:.0f} s")
                 shown = True
             time.sleep(answer.retry_after)
         return answer

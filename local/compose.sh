@@ -6,8 +6,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # The file .env as commands for this shell, read as strictly as local/env_file.py reads it, whose
-# table says what a line may be. Compose reads .env too, but would take $8 in a password's hash for
-# a variable: what is exported here counts more.
+# table documents the syntax. Compose reads .env too, but would take $8 in a password's hash for
+# a variable: what is exported here takes precedence.
 assignments() {
   names=
   [ ! -f .env.example ] || names=$(sed -n 's/^#\{0,1\}\([A-Z0-9_]\{1,\}\)=.*/\1/p' .env.example)
@@ -47,7 +47,7 @@ assignments() {
     function quoted(text, pattern) {
       if (!match(text, pattern)) fail(name ": the quote is not closed in its line")
       rest = trimmed(substr(text, RLENGTH + 1))
-      if (rest != "" && rest !~ /^#/) fail(name ": there is text behind the closing quote")
+      if (rest != "" && rest !~ /^#/) fail(name ": there is text after the closing quote")
       return substr(text, 2, RLENGTH - 2)
     }
     function unescaped(text,  out, letter) {
@@ -90,7 +90,7 @@ assignments() {
       if (text ~ /[\001-\010\013-\037]/) fail(name ": the value has a control character")
       if (text ~ /^\047/) value = quoted(text, "^\047[^\047]*\047")
       else if (text ~ /^"/) value = filled(unescaped(quoted(text, "^\"([^\"\\\\]|\\\\.)*\"")))
-      else if (text ~ /^#/ && raw !~ /^#/) fail(name ": a number sign behind = and a blank")
+      else if (text ~ /^#/ && raw !~ /^#/) fail(name ": a number sign after = and a blank")
       else {
         sub(/[ \t]+#.*/, "", text)
         value = filled(text)

@@ -21,7 +21,7 @@ from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from shared.errors import ServiceError
 
 LEDGER_SETTINGS = frozenset({"DATABASE_URL", "DATABASE_URL_ARN"})
-"""Either of these chooses the servers by hand: nothing is looked for then."""
+"""If either is set, it chooses the servers, and running ones are not looked for."""
 
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 """Answered by every PostgreSQL with one byte, S or N, before any login (PostgreSQL manual,

@@ -8,7 +8,7 @@ line                        value
 ==========================  ===================================================================
 ``NAME=value``              value; blanks around name and value are no part of it
 ``export NAME=value``       the same
-``NAME=value # why``        value: a number sign behind a blank begins a comment
+``NAME=value # why``        value: a number sign after a blank begins a comment
 ``NAME='value' # why``      value, every character literally
 ``NAME="value" # why``      value, in which ``\"``, ``\\`` and ``\$`` are escapes
 ``NAME=``                   empty, which counts as not given
@@ -40,7 +40,7 @@ _ESCAPE = re.compile(r"\\(.)")
 _REFERENCE = re.compile(r"\$\{([^}]*)(\}?)")
 _IN_BRACES = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?")
 _DOLLAR = "\0"
-"""Stands for an escaped dollar until references are filled in; no line can hold this character."""
+"""Replaces an escaped dollar until references are filled in; no line can hold this character."""
 
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
@@ -134,7 +134,7 @@ def _value(raw: str, known: Mapping[str, str]) -> str:
         return _filled(escaped, known)
     if text.startswith("#") and not raw.startswith("#"):
         # Meant as a comment, and yet the value to every other reader.
-        raise ValueError("a number sign behind '=' and a blank; put the comment in its own line")
+        raise ValueError("a number sign after '=' and a blank; put the comment on its own line")
     return _filled(_COMMENT.sub("", text, count=1), known)
 
 
@@ -143,7 +143,7 @@ def _quoted(pattern: re.Pattern[str], text: str) -> str:
     if match is None:
         closed = pattern.match(text) is not None
         raise ValueError(
-            "there is text behind the closing quote"
+            "there is text after the closing quote"
             if closed
             else "the quote is not closed in its line"
         )

@@ -1,4 +1,4 @@
-"""The environment of a local run: what the user gave, and defaults for what he did not.
+"""The environment of a local run: what the user set, and defaults for the rest.
 
 The functions read the same variables as on Lambda. Only the defaults made here are local, and
 `LOCAL_RUN` marks a process that may use them.
@@ -149,7 +149,7 @@ class LocalEnvironment:
 
     @property
     def storage(self) -> Path:
-        """Where the files end; absolute."""
+        """The folder that files are written to; absolute."""
         chosen = self.given.get("STORAGE_PATH")
         return (self.directory / chosen).resolve() if chosen else self.data_dir / "storage"
 
@@ -157,12 +157,12 @@ class LocalEnvironment:
         """Return the variables of a local run's processes.
 
         They are the given ones, with local defaults for what is missing: a secret key that is
-        made once and kept, a storage folder, a bucket. `LOCAL_RUN` marks processes that nobody
-        else can reach, and that may have a default password. Secrets given by reference are
+        made once and kept, a storage folder, a bucket. `LOCAL_RUN` marks processes that only this
+        machine can reach, and that may have a default password. Secrets given by reference are
         fetched.
 
         Raises:
-            SettingError: one is wrong, or the key cannot be kept.
+            SettingError: one is invalid, or the key cannot be stored.
         """
         variables = {
             "AWS_S3_BUCKET_NAME": BUCKET,
@@ -194,7 +194,7 @@ def _expanded(text: str, name: str) -> str:
 def kept_secret(file: Path) -> str:
     """Return the secret in a file, which is made the first time; only its owner may read it.
 
-    Line ends behind it, which editors add, are no part of it.
+    Trailing newlines, which editors add, are not part of it.
 
     Raises:
         SettingError: the file cannot be made or read, or holds no secret.
@@ -206,7 +206,7 @@ def kept_secret(file: Path) -> str:
     except UnicodeDecodeError:
         raise SettingError(f"DATA_DIR: {file}: not UTF-8 text") from None
     if not secret:
-        raise SettingError(f"DATA_DIR: {file}: empty; remove it, and a new one is made")
+        raise SettingError(f"DATA_DIR: {file}: empty; remove it, and a new one is created")
     return secret
 
 
@@ -217,7 +217,7 @@ def _kept(file: Path) -> str:
         draft = Path(name)
         with os.fdopen(handle, "w") as draft_file:
             draft_file.write(secrets.token_hex(SECRET_KEY_BYTES))
-        # A link, unlike a rename, keeps the secret of the one who came first.
+        # A link, unlike a rename, keeps the secret of the process that came first.
         try:
             file.hardlink_to(draft)
         except FileExistsError:

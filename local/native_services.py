@@ -128,7 +128,7 @@ class NativeServices:
         yield from prepare(variables)
         if variables.get(S3_SETTING) not in {None, self._environment.given.get(S3_SETTING)}:
             put = fill_with_samples(Settings.from_mapping(variables))
-            yield f"sample pictures put: {put}"
+            yield f"sample pictures uploaded: {put}"
         self._start_processes(variables)
         self._nginx.start()
         self._nginx.wait_ready()

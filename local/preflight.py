@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def check(environment: LocalEnvironment) -> Listener:
-    """Make the folders, and reads every setting.
+    """Make the folders, and read every setting.
 
     The processes would find most of it themselves, but only after the servers have started, and
     each with a line of its own.
@@ -28,10 +28,10 @@ def check(environment: LocalEnvironment) -> Listener:
         Where the functions will listen.
 
     Raises:
-        SettingError: the first that is wrong.
+        SettingError: the first invalid setting.
     """
     for name, meant in misspelt(environment.given).items():
-        logger.warning("a variable looks misspelt", extra={"variable": name, "meant": meant})
+        logger.warning("a variable looks misspelled", extra={"variable": name, "meant": meant})
     with environment.placing_errors():
         for name, folder in (
             ("DATA_DIR", environment.data_dir),

@@ -1,4 +1,4 @@
-"""Failed objects put back in the queue by hand: `./sync retry`."""
+"""Failed objects put back in the queue by a person: `./sync retry`."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _wait(client: Client, before: Mapping[str, int], number: int, seconds: float
         if time.monotonic() > deadline:
             raise NotSynced(
                 f"{progress} after {seconds:.0f} s;"
-                " the admin and the service's log show why, and it goes on trying"
+                " the admin and the service's log show why, and it keeps retrying"
             )
         time.sleep(POLL_SECONDS)
 

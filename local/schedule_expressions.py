@@ -159,7 +159,7 @@ def parse(text: str, zone: tzinfo = UTC) -> Expression:
         zone: the time zone of `cron` and `at`.
 
     Raises:
-        ValueError: it is none; the text says what is expected.
+        ValueError: it is not a schedule expression; the text says what is expected.
     """
     if match := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", text):
         if seconds := int(match[1]) * _UNIT_SECONDS[match[2]]:

@@ -1,4 +1,4 @@
-"""EventBridge, played locally: every schedule of the template runs its function.
+"""A local stand-in for EventBridge: every schedule of the template runs its function.
 
 Each schedule has a thread of its own, so that a function that fails or hangs holds up no other. One
 schedule never overlaps with itself, as Lambda's could: the next run is counted from the end of the
@@ -184,7 +184,7 @@ class _Runs:
             return False
         else:
             if self._waiting:
-                logger.info("scheduled function goes on", extra=extra)
+                logger.info("scheduled function works again", extra=extra)
             self._waiting = False
         return True
 
@@ -202,7 +202,7 @@ def local_expression(schedule: Schedule, minute_seconds: float, *, broker: bool)
 
     Args:
         schedule: of the template.
-        minute_seconds: what stands for a minute, the shortest period that EventBridge has.
+        minute_seconds: what replaces a minute, the shortest period that EventBridge has.
         broker: whether there is one.
     """
     if schedule.delivers and not broker:

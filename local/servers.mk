@@ -10,10 +10,10 @@ services: $(INSTALLED) ## Start PostgreSQL, RabbitMQ, memcached, nginx and the s
 services-stop: $(INSTALLED) ## Stop what `make services` started; data is kept
 	@./sync services stop
 
-services-status: $(INSTALLED) ## Show which of them run
+services-status: $(INSTALLED) ## Show which of these servers and processes run
 	@./sync services status
 
-up: ## Start everything in containers, needs Docker with Compose
+up: ## Start everything in containers; needs Docker with Compose
 	@$(COMPOSE) up --detach --build
 
 down: ## Stop the containers; data is kept

@@ -16,7 +16,7 @@ app = typer.Typer(help="The service on servers installed on this machine.", no_a
 @app.command()
 def install(
     *,
-    tools: Annotated[bool, typer.Option(help="Also what tests and benchmarks use.")] = False,
+    tools: Annotated[bool, typer.Option(help="Also tools for tests and benchmarks.")] = False,
 ) -> None:
     """Install missing servers by apt, without starting the services of their packages."""
     from local.servers.packages import install_missing

@@ -1,4 +1,4 @@
-"""Which variables there are: ours, other programs', and what a misspelt one was meant to be."""
+"""Which variables there are: ours, other programs', and what a misspelled one was meant to be."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SDK = frozenset(
         "AWS_WEB_IDENTITY_TOKEN_FILE",
     }
 )
-"""The AWS SDK's, of which a misspelt one would be missed most (boto3 guide, Configuration)."""
+"""The AWS SDK's, of which a misspelled one would be missed most (boto3 guide, Configuration)."""
 
 _FOREIGN = re.compile(
     r"""
@@ -79,13 +79,13 @@ _CANDIDATES = sorted(OURS | SDK)
 
 
 def is_known(name: str) -> bool:
-    """Tell whether a variable is a setting, or one that another program may read."""
+    """Return whether a variable is a setting, or one that another program may read."""
     own = name in OURS or name in COMPOSE or name in SDK
     return own or (_FOREIGN.fullmatch(name) is not None and near_miss(name) is None)
 
 
 def near_miss(name: str) -> str | None:
-    """Return the variable that a misspelt name was probably meant to be.
+    """Return the variable that a misspelled name was probably meant to be.
 
     ===========================  ==================
     name                         meant
@@ -119,7 +119,7 @@ def suggestion(name: str) -> str | None:
 
 
 def misspelt(names: Iterable[str]) -> dict[str, str]:
-    """Return which of a process's variables look like misspelt ones, each with what was meant.
+    """Return which of a process's variables look misspelled, each with what was meant.
 
     A process inherits variables of all kinds, so that an unknown one alone is no error there.
     """

@@ -12,15 +12,15 @@ LOCAL = (
     ("ALLOWED_HOSTS", "names clients may use in place of localhost or an address; * for any", ""),
     (
         "WORKERS",
-        "processes that answer HTTP; 1 without memcached, as each counts limits itself",
+        "processes that answer HTTP; 1 without memcached, since each would count by itself",
         "2",
     ),
     (
         "THREADS",
-        "threads of each process that run functions; by default 32 in all",
+        "threads that run functions, per process; by default 32 in total",
         "16",
     ),
-    ("TRIGGERS", "processes that copy what RabbitMQ publishes", "2"),
+    ("TRIGGERS", "processes that take messages from RabbitMQ and copy objects", "2"),
     ("DATA_DIR", "folder for everything that a local run keeps", ".local"),
     ("SCHEDULE_SECONDS", "seconds between two runs of what AWS runs every minute", "5"),
     ("S3_PORT", "port of the embedded S3", "27006"),
@@ -28,7 +28,7 @@ LOCAL = (
 """What only the local runtime reads, see `local.environment` and `local.http.serve`."""
 
 INTERNAL = frozenset({"AWS_LAMBDA_FUNCTION_NAME", "LOCAL_RUN"})
-"""Set by the platform or by the local commands, never by hand."""
+"""Set by the platform or by the local commands, never by a person."""
 
 
 def table() -> str:

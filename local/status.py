@@ -53,7 +53,7 @@ def _address(value: str) -> str:
 def _answer(environment: LocalEnvironment) -> str:
     key = environment.local_variables()["SECRET_KEY"].encode()
     try:
-        counts = Client(environment.url, key, patience_seconds=0).counts()
+        counts = Client(environment.url, key, retry_seconds=0).counts()
     except NotAnswered as error:
         return error.reason
     return f"{counts['synced_objects_count']} synced, {counts['queued_objects_count']} queued"

@@ -75,7 +75,7 @@ class OwnProcess:
     def _spawn(self) -> subprocess.Popen[bytes]:
         command = Command((sys.executable, "-m", "local", *self._arguments), self._variables)
         return subprocess.Popen(
-            # Killed without a word, we still leave no process behind.
+            # Even if we are killed, no process is left behind.
             command.launch("--parent", str(os.getpid()), "--signal", str(int(signal.SIGTERM))),
             env=dict(self._variables),
             stdin=subprocess.DEVNULL,

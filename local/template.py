@@ -34,7 +34,7 @@ class Route:
 
     Attributes:
         method: upper case, `ANY` for every one.
-        path: exact, or ending in `{proxy+}`, which stands for whatever follows.
+        path: exact, or ending in `{proxy+}`, which matches whatever follows.
         handler: dotted name of the function that answers.
         seconds: how long it may take.
     """
@@ -177,7 +177,7 @@ def _schedules(
     Args:
         function: its logical id.
         resource: the function's resource.
-        parameters: the template's parameters, whose defaults stand for their names.
+        parameters: the template's parameters, whose defaults replace their names.
 
     Raises:
         ValueError: a schedule cannot be run; the text names it and its expression.
@@ -206,7 +206,7 @@ def _schedules(
 
 
 def _value(value: Any, parameters: Mapping[str, Any]) -> Any:
-    """Return a property's value; a parameter stands for its default."""
+    """Return a property's value; a parameter is replaced by its default."""
     return parameters[value]["Default"] if isinstance(value, _Parameter) else value
 
 

@@ -1,4 +1,4 @@
-"""RabbitMQ's event source mapping, played locally: `./sync trigger`.
+"""A local stand-in for RabbitMQ's event source mapping: `./sync trigger`.
 
 Like Lambda's it gathers a batch, hands it to the worker as one `aws:rmq` event, one invocation at a
 time, acknowledges it after success, and returns the whole batch to the queue after an error.
@@ -150,7 +150,7 @@ class Trigger:
         if self._stopping:
             self._consumer.stop()
         elif self._waiting:
-            # The window of what waited behind the batch is over.
+            # The window of the messages that waited for the batch is over.
             self._due = True
             self._begin()
 
@@ -160,7 +160,7 @@ class Trigger:
         self._failures += 1
         # Why a server is unreachable needs no traceback; a fault of this program does.
         logger.error(
-            "batch failed, it returns to the queue",
+            "batch failed, returned to the queue",
             extra={"reason": str(error), "messages": count, "pause_seconds": round(seconds, 1)},
             exc_info=None if isinstance(error, Unavailable) else error,
         )

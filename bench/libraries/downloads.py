@@ -1,7 +1,7 @@
 """Our download engine against awscrt's S3Client, obstore and boto3, all from the same nginx.
 
 Every contender writes each object to a file of its own and computes its SHA-256 while it arrives,
-as the worker does; nobody waits for the disk. nginx lets everybody in, so signatures are made and
+as the worker does; none waits for the disk. nginx checks no login, so signatures are made and
 not checked.
 """
 

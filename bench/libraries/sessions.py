@@ -1,4 +1,4 @@
-"""The admin's sessions, signed by itsdangerous, against the same signed by hand with `hmac`."""
+"""The admin's sessions, signed by itsdangerous, against the same signed directly with `hmac`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
     def by_hand() -> None:
         read = _read(plain)
         if read is None or not hmac.compare_digest(_token(read), _token(read)):
-            raise AssertionError("the session signed by hand was refused")
+            raise AssertionError("the session signed directly was refused")
 
     spent = in_turn(
         setting,
@@ -49,7 +49,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
         "µs",
         None,
         spent["hmac"],
-        "the same with hmac, by hand",
+        "the same with hmac directly",
     )
     imports = in_turn(setting, "import of itsdangerous", {"": _import})
     yield Figure("import of itsdangerous, beside what is loaded anyway", imports[""], "ms")

@@ -37,7 +37,7 @@ INVALID = {
     "RATE_LIMIT_POST": MARK,
     "QUEUE_TYPE": MARK,
 }
-"""Each alone makes the settings invalid, and holds what no log line may show."""
+"""Each makes the settings invalid by itself, and contains what no log line may show."""
 
 _OURS = f"from {Settings.__module__} import Settings"
 _PEER = "from pydantic_settings import BaseSettings"

@@ -23,7 +23,7 @@ class Admin:
     """The admin.
 
     Args:
-        gate: stands in front of every page.
+        gate: decides who may see a page; every request passes it.
         login: the login form, and what it does.
         dashboard: the first page.
         objects: the list, and the page of one object.

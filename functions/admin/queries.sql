@@ -153,5 +153,5 @@ ON CONFLICT (sid) DO NOTHING
 RETURNING sid;
 
 -- name: session_revoked(sid)
--- Tells whether a session was ended by a logout.
+-- Returns whether a session was ended by a logout.
 SELECT EXISTS (SELECT FROM admin_logout WHERE sid = :sid) AS revoked;

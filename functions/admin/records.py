@@ -63,7 +63,7 @@ class ObjectDetails:
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """What the ledger says of one object's file.
+    """What the ledger records about one object's file.
 
     Attributes:
         size_bytes: None unless it is synced.
@@ -148,7 +148,7 @@ class Records:
         return [record(Attempt, row) for row in self._database.run("attempts", row_id=row_id)]
 
     def files(self, row_ids: Sequence[int]) -> list[FileRecord]:
-        """Return what the ledger says of the files of some objects, in the order of their ids."""
+        """Return what the ledger records about some objects' files, in the order of their ids."""
         rows = self._database.run("files", row_ids=list(row_ids))
         return [record(FileRecord, row) for row in rows]
 

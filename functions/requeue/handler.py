@@ -15,7 +15,7 @@ prepare = wiring.requeue
 """Called before the first run, so that an invalid setting stops the start."""
 
 LAST_PORTION_MILLISECONDS = 10_000
-"""With less time left a run takes no further rows: it ends in order, the next run takes them."""
+"""With less time left a run takes no more rows: it ends cleanly, and the next run takes them."""
 
 
 class Context(Protocol):

@@ -18,7 +18,7 @@ BATCH = 1_000
 
 ENOUGH_WAITING = 10_000
 """With this many messages waiting, the workers have enough to do. More would only be queued twice,
-so the rest is left for when the queue has drained."""
+so the rest is left until the queue is shorter."""
 
 HORIZON_MARGIN_SECONDS = 600.0
 """A row is due after a retry's delay, a message's delivery or a lease. A row due later than the

@@ -62,7 +62,7 @@ def answer(stats: Stats, request: Request) -> Response:
         return refusal(refused)
     except LedgerUnavailable as error:
         logger.warning(
-            "counts not given", extra={"request_id": request.request_id, "reason": error}
+            "counts unavailable", extra={"request_id": request.request_id, "reason": error}
         )
         return unavailable()
     return Response.json(HTTPStatus.OK, document, {"cache-control": "no-store"})

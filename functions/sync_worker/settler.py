@@ -1,7 +1,7 @@
 """Settling transfers: make durable, put in place, record; a group at a time, to spare the disk.
 
-The order is the promise. The content is on disk before the name, and the name before the ledger
-says so. A crash in between leaves a row that is still queued, and the next attempt repeats the
+The order is the guarantee. The content is on disk before the name, and the name before the ledger
+records it. A crash in between leaves a row that is still queued, and the next attempt repeats the
 step.
 """
 
@@ -152,7 +152,7 @@ class Settler:
         )
 
     def _discard(self, settlements: Sequence[Settlement]) -> None:
-        """Remove the parts that no attempt will continue, before the ledger says so.
+        """Remove the parts that no attempt will continue, before the outcome is committed.
 
         A row in its last state is never looked at again. If parts were removed after the commit, a
         worker that dies in between would leave them forever; this way the row is attempted once

@@ -21,7 +21,7 @@ class Transfer:
 
     Attributes:
         claim: the row, for this attempt.
-        part: the part file; None if the storage gave none.
+        part: the part file; None if the storage provided none.
         content: the future of the verified content.
         begun: whether it was broken off with bytes in its part file.
     """
@@ -73,7 +73,7 @@ def start_transfer(claim: Claim, part: Path | TransferError, source: ObjectSourc
 
     Args:
         claim: the row, for this attempt.
-        part: its part file, or why the storage gives none.
+        part: its part file, or why the storage provides none.
         source: where the object is.
     """
     if isinstance(part, TransferError):

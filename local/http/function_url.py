@@ -29,7 +29,7 @@ _SAFE = "/:@!$&'()*+,;=~-._"
 _HOP_BY_HOP = frozenset(
     {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
-"""Headers of the connection, or computed anew (RFC 9110, section 7.6.1)."""
+"""Headers of the connection, or computed again (RFC 9110, section 7.6.1)."""
 
 _FINAL_STATUSES = range(200, 600)
 
@@ -120,10 +120,10 @@ def event(
 
 
 def reply(answer: object) -> Reply:
-    """Return the HTTP answer that a function's result stands for.
+    """Return the HTTP answer that a function's result describes.
 
     Raises:
-        ValueError: it is no answer that a client could be given.
+        ValueError: the result cannot be sent to a client.
     """
     if not isinstance(answer, dict) or "statusCode" not in answer:
         body = json.dumps(answer).encode()

@@ -57,13 +57,13 @@ class Listener:
         )
 
     def require_free(self) -> None:
-        """Return if no program listens there.
+        """Check that no program listens there.
 
         The server's own sockets would share the port with any other that shares it, without an
         error.
 
         Raises:
-            SettingError: one does, or it is no address of this machine.
+            SettingError: one does, or the address is not this machine's.
         """
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -13,11 +13,11 @@ WATCH_SECONDS = 0.5
 def end_with_parent(
     parent: int, grace_seconds: float, found: Callable[[], int] = os.getppid
 ) -> None:
-    """Watch the parent from a thread of its own, and end this process once the parent is gone.
+    """Watch the parent in a separate thread, and end this process once the parent is gone.
 
     Args:
-        parent: its process id, as itself has it. `os.getppid` would be that of the process which
-            adopts orphans if the parent died before this call.
+        parent: the process id that the parent has itself. `os.getppid` would return that of the
+            process that adopts orphans if the parent died before this call.
         grace_seconds: how long what is in flight may take to finish.
         found: returns the current parent's process id, which changes when it dies.
     """

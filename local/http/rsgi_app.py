@@ -148,7 +148,7 @@ class RsgiApp:
 
         Raises:
             TimeoutError: the client is too slow.
-            EOFError: it ended before its announced length.
+            EOFError: it ended before its declared length.
         """
         length: int | None = None
         chunked = False

@@ -40,7 +40,7 @@ CONNECTIONS = 20_000
 """Connections that one worker serves at once, idle ones included."""
 
 END_SECONDS = STOP_SECONDS + FLUSH_SECONDS + 5.0
-"""Seconds that a worker gets to end in order, with or without its first process: functions finish,
+"""Seconds that a worker gets to end cleanly, with or without its first process: functions finish,
 then what they published is sent, and a few seconds more."""
 
 

@@ -68,7 +68,7 @@ def unprivileged(
             entry = _first_of("postgres", "nobody")
         except KeyError:
             raise NoAccount(
-                f"there is no postgres and no nobody for root to start PostgreSQL as; {WAY_OUT}"
+                f"root needs an account postgres or nobody to start PostgreSQL as; {WAY_OUT}"
             ) from None
         uid, gid = entry.pw_uid, entry.pw_gid
     tried: tuple[int, ...] = (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE)

@@ -97,7 +97,7 @@ def become(uid: int, gid: int, capability: int | None) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Parse the command line, becomes what it says and executes the rest of it."""
+    """Parse the command line, take the account that it names, and execute the rest of it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--uid", type=int)
     parser.add_argument("--gid", type=int)

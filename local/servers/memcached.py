@@ -43,7 +43,7 @@ class MemcachedServer:
         """Start it, empty; one that runs already is kept.
 
         Raises:
-            PortInUse, ProgramMissing, ForeignData: see the text of each.
+            PortInUse, ProgramMissing, ForeignData: see the docstring of each.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._process.take_over():
@@ -55,7 +55,7 @@ class MemcachedServer:
         self._process.start(Command(arguments, {"PATH": os.defpath}), self._port)
 
     def wait_ready(self, timeout: float = 10.0) -> None:
-        """Return when it answers.
+        """Wait until it answers.
 
         Raises:
             NotReady: it ended, or did not answer within `timeout` seconds.

@@ -81,7 +81,7 @@ class NginxServer:
         """Start it; one that runs already is kept.
 
         Raises:
-            PortInUse, ProgramMissing, ForeignData: see the text of each.
+            PortInUse, ProgramMissing, ForeignData: see the docstring of each.
         """
         folder = self._folder / "nginx"
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class NginxServer:
         self._process.start(Command(arguments, {"PATH": os.defpath}), self._port)
 
     def wait_ready(self, timeout: float = 10.0) -> None:
-        """Return when it accepts connections.
+        """Wait until it accepts connections.
 
         Raises:
             NotReady: it ended, or did not answer within `timeout` seconds.

@@ -109,7 +109,7 @@ def _prefix() -> Sequence[str] | None:
 @contextmanager
 def _nothing_starts(prefix: Sequence[str]) -> Iterator[None]:
     if POLICY.exists():
-        yield  # the machine has rules of its own; they stay
+        yield  # the machine has its own rules; they stay
         return
     _run(prefix, "install", "-m", "755", "/dev/stdin", str(POLICY), stdin=FORBID)
     try:
@@ -129,4 +129,4 @@ def _run(prefix: Sequence[str], *command: str, stdin: str = "") -> None:
     )
     if done.returncode != 0:
         last = done.stdout.strip().rpartition("\n")[2]
-        raise ProgramMissing(f"{command[0]} failed: {last}; install by hand, or use `make up`")
+        raise ProgramMissing(f"{command[0]} failed: {last}; install them, or use `make up`")

@@ -9,7 +9,7 @@ from local.servers.errors import PortInUse
 
 
 def require_free(port: int, server: str) -> None:
-    """Return if a server can take a TCP port of 127.0.0.1.
+    """Check that a server can take a TCP port of 127.0.0.1.
 
     Args:
         port: the TCP port.

@@ -21,7 +21,7 @@ from local.servers.process import Command, Process
 USER = "sync"  # superuser and owner of the one database
 DATABASE = "sync"
 BUILTIN_LOCALE_SINCE = 17  # https://www.postgresql.org/docs/17/locale.html#LOCALE-PROVIDERS
-LONGEST_COMPLAINT = 300  # characters; what went wrong is said last
+LONGEST_COMPLAINT = 300  # characters; the cause comes last
 LEAST_BUFFERS, MOST_BUFFERS = 128, 1024  # MiB
 SYSTEM_PREFIXES = (Path("/usr"), Path("/usr/local"), Path("/opt/homebrew"))
 PORT_LINE, STATUS_LINE = 3, 7
@@ -109,7 +109,7 @@ class PostgresServer:
         """Start it; the first start makes data folder, password and database.
 
         Raises:
-            PortInUse, ProgramMissing, ForeignData, NoAccount: see the text of each.
+            PortInUse, ProgramMissing, ForeignData, NoAccount: see the docstring of each.
             NotReady: the data folder could not be made.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ class PostgresServer:
             return
         if not (self._data / "PG_VERSION").exists():
             self._require_new()
-            self._initialise()
+            self._initialize()
         self._require_version()
         self._started = True
         self._forget_recycled()
@@ -133,7 +133,7 @@ class PostgresServer:
         self._process.start(self._command("postgres", "-D", str(self._data), *settings), self._port)
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        """Return when it takes connections; after a crash it recovers first.
+        """Wait until it accepts connections; after a crash it recovers first.
 
         Raises:
             NotReady: it ended, or did not answer within `timeout` seconds.
@@ -141,7 +141,7 @@ class PostgresServer:
         self._process.wait_until(self._is_ready, timeout)
 
     def stop(self) -> None:
-        """End every connection, writes everything out and stops."""
+        """End every connection, write everything out and stop."""
         self._process.stop()
 
     def _is_ready(self) -> bool:
@@ -197,8 +197,8 @@ class PostgresServer:
         if self._data.exists() and any(self._data.iterdir()):
             raise ForeignData(f"{self._data} is not empty, and has no PG_VERSION")
 
-    def _initialise(self) -> None:
-        """Make the data folder beside its place and renames it, so that it is whole or absent."""
+    def _initialize(self) -> None:
+        """Make the data folder beside its place and rename it, so that it is whole or absent."""
         version = self._version()
         account = self._command("initdb").account
         if account is None:
@@ -318,9 +318,9 @@ def _shared_buffers() -> int:
 
 def _run(command: Command, stdin: str = "") -> str:
     done = command.run(stdin)
-    said = done.stdout.strip()[-LONGEST_COMPLAINT:]
+    complaint = done.stdout.strip()[-LONGEST_COMPLAINT:]
     if done.returncode == CANNOT_EXECUTE and command.account:
-        raise NoAccount(f"{said}; {WAY_OUT}")
+        raise NoAccount(f"{complaint}; {WAY_OUT}")
     if done.returncode != 0:
-        raise NotReady(said)
+        raise NotReady(complaint)
     return done.stdout

@@ -1,4 +1,4 @@
-"""One server process: started clean, recognised again, stopped in order."""
+"""One server process: started clean, recognized by a later run, stopped cleanly."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Command:
     directory: Path | None = None
 
     def launch(self, *more: str) -> list[str]:
-        """Gives the command line that becomes the program, see `local.servers.launch`."""
+        """Return the command line that becomes the program, see `local.servers.launch`."""
         line = [sys.executable, "-I", "-S", str(LAUNCH), *more]
         if self.account:
             line += ["--uid", str(self.account.uid), "--gid", str(self.account.gid)]
@@ -85,7 +85,7 @@ class Process:
             folder: where these files are.
             stays: it outlives this process and is stopped by a later one. Otherwise it ends
                 with the thread that starts it, however that ends (on Linux).
-            stop_signal: what makes it stop in order.
+            stop_signal: what makes it stop cleanly.
         """
         self.name = name
         self.log = folder / f"{name.lower()}.log"
@@ -188,7 +188,7 @@ class Process:
         self._record.unlink(missing_ok=True)
 
     def _known(self) -> Running | None:
-        """Return the recorded process; where somebody has removed the record, our own child."""
+        """Return the recorded process; if the record has been removed, our own child."""
         record = Record.load(self._record)
         if record:
             return record.server
@@ -208,5 +208,5 @@ class Process:
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
-        said = [line.strip() for line in lines if line.strip()]
-        return " | ".join(said[-LOG_LINES_SHOWN:]) or "it wrote nothing"
+        written = [line.strip() for line in lines if line.strip()]
+        return " | ".join(written[-LOG_LINES_SHOWN:]) or "it wrote nothing"

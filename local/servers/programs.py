@@ -50,7 +50,7 @@ def missing(programs: Mapping[str, str]) -> list[str]:
 
 
 def require(missing: Sequence[str]) -> None:
-    """Return if nothing is missing.
+    """Check that nothing is missing.
 
     Raises:
         ProgramMissing: something is; its one line names everything and says how to install it.

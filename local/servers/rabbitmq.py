@@ -85,7 +85,7 @@ class RabbitServer:
         """Start it and its port mapper; one that runs already is kept.
 
         Raises:
-            PortInUse, ProgramMissing, ForeignData: see the text of each.
+            PortInUse, ProgramMissing, ForeignData: see the docstring of each.
         """
         programs, environment = _programs(), self.environment()
         self.configure()
@@ -103,7 +103,7 @@ class RabbitServer:
         self._process.start(server, self._ports.amqp)
 
     def wait_ready(self, timeout: float = 120.0) -> None:
-        """Return when it greets a client; its listeners start after everything else.
+        """Wait until it greets a client; its listeners start after everything else.
 
         Raises:
             NotReady: it ended, or did not answer within `timeout` seconds.
@@ -113,7 +113,7 @@ class RabbitServer:
         )
 
     def stop(self) -> None:
-        """Stop it in order, then its port mapper."""
+        """Stop it cleanly, then its port mapper."""
         self._process.stop(grace=60.0)
         self._mapper.stop()
 

@@ -57,7 +57,7 @@ class S3Server:
         """Start it with the objects of its folder; one that runs already is left alone.
 
         Raises:
-            PortInUse, ForeignData: see the text of each.
+            PortInUse, ForeignData: see the docstring of each.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._process.take_over():
@@ -73,7 +73,7 @@ class S3Server:
         self._process.start(Command(arguments, environment), self._port)
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        """Return when it answers.
+        """Wait until it answers.
 
         Raises:
             NotReady: it ended, or did not answer within `timeout` seconds.

@@ -28,7 +28,7 @@ class Server(Protocol):
         ...
 
     def wait_ready(self, timeout: float) -> None:
-        """Return when it answers.
+        """Wait until it answers.
 
         Args:
             timeout: seconds to wait at most.
@@ -39,5 +39,5 @@ class Server(Protocol):
         ...
 
     def stop(self) -> None:
-        """Stop it in order and return when it is gone; one that does not run is no error."""
+        """Stop it cleanly and wait until it is gone; one that does not run is no error."""
         ...

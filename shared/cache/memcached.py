@@ -122,7 +122,7 @@ class MemcachedCache:
 class _Client(Client):  # type: ignore[misc] # without types
     """A connection whose `raw_command` reads an answer in any number of pieces.
 
-    That of pymemcache 4.0.0 drops the pieces before the last one, and waits in vain for an end
+    That of pymemcache 4.0.0 drops the pieces before the last one, and waits forever for an end
     marker that comes in two.
     """
 

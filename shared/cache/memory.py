@@ -52,7 +52,7 @@ class MemoryCache:
         return len(self._counts)
 
     def ping(self) -> None:
-        """Return: memory always answers."""
+        """Do nothing: memory always answers."""
 
     def close(self) -> None:
         """Do nothing: nothing is open."""

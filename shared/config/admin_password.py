@@ -18,7 +18,7 @@ logins are limited by `RATE_LIMIT_LOGIN`."""
 def admin_password_hash(settings: Settings) -> str:
     """Return the hash of the password that logs in to the admin.
 
-    `ADMIN_PASSWORD` counts as its hash does; it is hashed anew in each process.
+    `ADMIN_PASSWORD` counts as its hash does; each process hashes it again.
 
     ===================  ===============  ============
     ADMIN_PASSWORD_HASH  local run        elsewhere

@@ -70,8 +70,8 @@ def key(text: str) -> bytes:
     """Read a key: its UTF-8 bytes, unchanged.
 
     Raises:
-        ValueError: it begins or ends with white space, such as the line end of a file. Whether that
-            belongs to the key is a guess, and no signature would match after a wrong one.
+        ValueError: it begins or ends with whitespace, such as a trailing newline. Whether that
+            belongs to the key is a guess, and after a wrong guess no signature would match.
     """
     return exact(text).encode()
 
@@ -80,15 +80,15 @@ def exact(text: str) -> str:
     """Read a text in which every character counts, such as a password.
 
     Raises:
-        ValueError: it begins or ends with white space.
+        ValueError: it begins or ends with whitespace.
     """
     if text != text.strip():
-        raise ValueError("begins or ends with white space, such as the line end of a file")
+        raise ValueError("begins or ends with whitespace, such as a trailing newline")
     return text
 
 
 EXACT = (key, exact)
-"""Parsers of unchanged texts; for all others, white space around a text is removed."""
+"""Parsers of unchanged texts; for all others, whitespace around a text is removed."""
 
 
 def folder(text: str) -> str:
@@ -105,7 +105,7 @@ def folder(text: str) -> str:
     try:
         return str(Path(text).expanduser())
     except RuntimeError:
-        raise ValueError("no home folder of that name; ./ before it makes it plain") from None
+        raise ValueError("no home folder of that name; ./ before it makes it literal") from None
 
 
 def url(*schemes: str) -> Callable[[str], str]:
@@ -117,7 +117,7 @@ def url(*schemes: str) -> Callable[[str], str]:
         if scheme.lower() not in schemes or not rest:
             raise ValueError(f"expected a URL that begins with {beginnings}")
         if re.search(r"\s", text):
-            raise ValueError("expected a URL without white space")
+            raise ValueError("expected a URL without whitespace")
         # URLs of databases and brokers may have several hosts or none, which their drivers check.
         if scheme.lower() in {"http", "https"}:
             try:

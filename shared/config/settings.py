@@ -58,7 +58,7 @@ class Settings:
     )
     secret_key_previous: bytes | None = _setting(
         "SECRET_KEY_PREVIOUS",
-        "previous key, accepted as well while keys rotate",
+        "previous key, also accepted while keys rotate",
         key,
         None,
         secret=True,
@@ -75,7 +75,7 @@ class Settings:
     )
     memcached_url: tuple[str, int] | None = _setting(
         "MEMCACHED_URL",
-        "host:port of memcached, which counts for the rate limits",
+        "host:port of memcached, which keeps the rate limits' counters",
         host_port("memcached"),
         None,
     )
@@ -118,35 +118,35 @@ class Settings:
     )
     rate_limit_post: RateLimit = _setting(
         "RATE_LIMIT_POST",
-        "limit of POSTs with one signature from one address",
+        "limit on POSTs with one signature from one address",
         RateLimit.parse,
         RateLimit(50, 60),
         shown="50/m",
     )
     rate_limit_client: RateLimit = _setting(
         "RATE_LIMIT_CLIENT",
-        "limit of POSTs from one address",
+        "limit on POSTs from one address",
         RateLimit.parse,
         RateLimit(6_000, 60),
         shown="6000/m",
     )
     rate_limit_get: RateLimit = _setting(
         "RATE_LIMIT_GET",
-        "limit of GETs from one address",
+        "limit on GETs from one address",
         RateLimit.parse,
         RateLimit(50, 60),
         shown="50/m",
     )
     rate_limit_unsigned: RateLimit = _setting(
         "RATE_LIMIT_UNSIGNED",
-        "limit of requests with a missing or invalid signature from one address",
+        "limit on requests with a missing or invalid signature from one address",
         RateLimit.parse,
         RateLimit(50, 60),
         shown="50/m",
     )
     rate_limit_login: RateLimit = _setting(
         "RATE_LIMIT_LOGIN",
-        "limit of login attempts to the admin from one address",
+        "limit on login attempts to the admin from one address",
         RateLimit.parse,
         RateLimit(10, 60),
         shown="10/m",

@@ -56,5 +56,5 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    # A socket for both versions shows an IPv4 peer in this form (RFC 4291, section 2.5.5.2).
+    # A dual-stack socket shows an IPv4 peer in this form (RFC 4291, section 2.5.5.2).
     return getattr(address, "ipv4_mapped", None) or address

@@ -2,7 +2,7 @@
 
 The window slides by weighting: the count of the fixed window before is weighted by the part of it
 that the sliding window still covers. This takes two counters per limit and no list of times, and is
-wrong by a few per cent at most if requests come unevenly.
+wrong by a few percent at most if requests come unevenly.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ SELECT id, attempts, outcome, reason, claimed_at FROM settled
 RETURNING file_sync_id AS id;
 
 -- name: take_due(most, delivery_seconds)
--- Takes the rows whose messages must be published now; if that is in vain, they become due again.
+-- Takes the rows whose messages must be published now; if publishing fails, they become due again.
 WITH due AS (
   SELECT id FROM file_sync
    WHERE state = 'queued' AND due_at <= now()

@@ -19,7 +19,7 @@ JOURNAL_BYTES = 64 * 1024 * 1024
 """How much may have to be fetched again after an interruption."""
 
 STEP_BYTES = 4 * 1024 * 1024
-"""How much is digested before the next look at whether the copy still goes on."""
+"""How much is digested before checking again whether the copy is still wanted."""
 
 
 class DigestedPart:

@@ -34,12 +34,12 @@ _STATFS_BYTES = 256  # more than the structure has on any machine
 
 
 def sync(descriptor: int) -> None:
-    """Return when a file's content, or a folder's names, are on disk.
+    """Wait until a file's content, or a folder's names, are on disk.
 
     macOS's fsync leaves them in the drive's cache, so its F_FULLFSYNC is used (fsync(2) there).
 
     Raises:
-        OSError: they may not be.
+        OSError: they may not be on disk.
     """
     full = getattr(fcntl, "F_FULLFSYNC", None)
     if full is not None:
@@ -54,14 +54,14 @@ def can_sync_all(descriptor: int) -> bool:
 
 
 def sync_all(descriptor: int) -> None:
-    """Return when everything written to a file system is on disk.
+    """Wait until everything written to a file system is on disk.
 
     Args:
         descriptor: of any file of it, opened before what is to be synced was written, because
             syncfs reports the failures since then.
 
     Raises:
-        OSError: something may not be.
+        OSError: something may not be on disk.
     """
     syncfs = _syncfs()
     if syncfs is None:

@@ -25,7 +25,7 @@ class Storage(Protocol):
         ...
 
     def make_durable(self, parts: Sequence[Path]) -> None:
-        """Return when the content of every part is on disk.
+        """Wait until the content of every part is on disk.
 
         Raises:
             StorageFull, StorageUnavailable: it may not be; place none of them.

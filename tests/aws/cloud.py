@@ -27,7 +27,7 @@ SANDBOXES = 2
 """Sandboxes of a function behind HTTP, so that its requests meet."""
 
 SCHEDULE_SECONDS = 1.0
-PATIENCE_SECONDS = 60.0
+RETRY_SECONDS = 60.0
 """A cold start on a busy machine may take longer than a function's own limit."""
 
 
@@ -55,7 +55,7 @@ class Pool:
     def __call__(self, event: dict[str, Any], context: Any) -> Any:
         seconds = context.get_remaining_time_in_millis() / 1000
         with self.one() as sandbox:
-            return sandbox.invoke(event, seconds, max(seconds, PATIENCE_SECONDS))
+            return sandbox.invoke(event, seconds, max(seconds, RETRY_SECONDS))
 
 
 class Cloud(Service):

@@ -2,5 +2,5 @@
 
 .PHONY: screenshots
 
-screenshots: $(VENV)/.dev ## Take the admin's screenshots anew into docs/images (needs Chromium)
+screenshots: $(VENV)/.dev ## Take the admin's screenshots again into docs/images (needs Chromium)
 	$(BIN)/python -m tests.browser.screenshots docs/images

@@ -18,7 +18,7 @@ class Pinged(Protocol):
     """A server of ours, or what speaks to it."""
 
     def ping(self) -> None:
-        """Return when it answers."""
+        """Wait until it answers."""
 
 
 def answers(server: Pinged) -> Callable[[], bool]:
@@ -69,7 +69,7 @@ def _source(condition: Callable[[], object]) -> str:
 
 
 def join(*threads: threading.Thread, seconds: float = 60.0) -> None:
-    """Return when threads have ended.
+    """Wait until threads have ended.
 
     Raises:
         AssertionError: one did not end in time.

@@ -81,7 +81,7 @@ def test_a_service_that_never_accepts_is_given_up_after_a_time_that_is_named(
     recorder.statuses = [status]
     recorder.retry_after = ("retry-after", "0.1")
     shown: list[str] = []
-    client = Client(recorder.url, KEY, patience_seconds=1, show=shown.append)
+    client = Client(recorder.url, KEY, retry_seconds=1, show=shown.append)
     with pytest.raises(GivenUp, match=rf"{status} x; given up after 1 s"):
         client.post(b"{}")
     assert 2 <= len(recorder.requests) <= 11
@@ -101,7 +101,7 @@ def test_an_unreadable_pause_is_a_second(value: str, recorder: Recorder) -> None
     recorder.statuses = [503]
     recorder.retry_after = ("Retry-After", value)
     with pytest.raises(GivenUp):
-        Client(recorder.url, KEY, patience_seconds=1.5).counts()
+        Client(recorder.url, KEY, retry_seconds=1.5).counts()
     assert len(recorder.requests) == 2
 
 

@@ -70,14 +70,14 @@ def test_a_signed_request_becomes_a_file_and_everything_survives_a_restart(
         {"oeid": "1", "ref_id": "2", "file_name": picture.name, "file_type": picture.media_type}
     ).encode()
 
-    assert "sample pictures put: 36" in list(services.start())
+    assert "sample pictures uploaded: 36" in list(services.start())
     first = list(services.status())
     assert not [line for line in first if "not running" in line]
     assert ask(ports.nginx, body)[0] == CREATED
     until(lambda: ask(ports.nginx)[1]["synced_objects_count"] == 1)
     assert (tmp_path / "storage" / picture.name).read_bytes() == picture.content
 
-    assert "sample pictures put: 0" in list(services.start())
+    assert "sample pictures uploaded: 0" in list(services.start())
     assert list(services.status()) == first
 
     queues = services.rabbitmqctl("--quiet", "list_queues", "name", "type", "durable", "messages")

@@ -101,7 +101,7 @@ def test_a_service_that_fails_after_the_requests_is_given_up(
 ) -> None:
     server = accepting(lambda accepted: (503 if accepted else 200, 0, 0))
     with pytest.raises(NotSynced, match=r"accepted, but .* 503 .* given up after 2 s"):
-        sample(Client(server.url, b"key", patience_seconds=2), tmp_path)
+        sample(Client(server.url, b"key", retry_seconds=2), tmp_path)
 
 
 def test_a_refused_request_is_shown(accepting: Start, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_with_postgresql_down_the_real_service_is_given_up(
         client = Client(
             f"http://127.0.0.1:{service.port}",
             KEY.encode(),
-            patience_seconds=12,
+            retry_seconds=12,
             show=shown.append,
         )
         sample(client, service.storage)

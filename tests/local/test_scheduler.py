@@ -84,7 +84,7 @@ def test_an_outage_is_logged_once_when_it_begins_and_once_when_it_ends(
     Plays(None, error, error, None, None).run()
     assert [record.getMessage() for record in caplog.records] == [
         "scheduled function waits",
-        "scheduled function goes on",
+        "scheduled function works again",
     ]
 
 

@@ -174,7 +174,7 @@ def test_a_failed_batch_comes_again_after_a_pause(
     assert sorted(worker.seen()) == [1, 2, 3, 4, 5]
     assert queue.depth() == 0
     failures = [r for r in caplog.records if r.levelno == logging.ERROR]
-    assert [r.getMessage() for r in failures] == ["batch failed, it returns to the queue"] * 2
+    assert [r.getMessage() for r in failures] == ["batch failed, returned to the queue"] * 2
     assert not [r for r in failures if r.exc_info]
 
 

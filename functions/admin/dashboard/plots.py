@@ -33,7 +33,7 @@ class Bar:
         width: horizontally.
         height: vertically.
         name: of its color, a class in admin.css.
-        title: what it stands for, in words.
+        title: what it shows, in words.
     """
 
     x: float

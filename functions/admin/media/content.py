@@ -39,10 +39,10 @@ class Media:
     """Serves files.
 
     Args:
-        records: tells which files there are, their types and digests.
+        records: knows which files there are, their types and digests.
         files: the storage.
         largest_response: bytes of one response.
-        accelerated: nginx stands in front and sends the file itself.
+        accelerated: nginx is in front and sends the file itself.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Media:
             return Response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE.encode(), text)
         if asked is None:
             return Response(HTTPStatus.OK, file.stream.read(), headers)
-        # Fewer bytes than asked for: a client of ranges goes on from where they end.
+        # Fewer bytes than asked for: a client that requests ranges continues where they end.
         part = ByteRange(asked.first, min(asked.last, asked.first + self._largest_response - 1))
         file.stream.seek(part.first)
         headers["content-range"] = f"bytes {part.first}-{part.last}/{file.size}"

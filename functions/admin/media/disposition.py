@@ -1,7 +1,7 @@
 """How a browser may treat a stored file: show it inline, or only save it. Pure.
 
-Files come from strangers and are served from the admin's own origin. Only types that can't run
-anything there are shown; everything else is saved, and sandboxed in case it is shown after all.
+Files come from untrusted clients and are served from the admin's own origin. Only types that can't
+run anything there are shown; everything else is saved, and sandboxed in case it is shown after all.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Thumbnails:
     """Thumbnails of synced images, the latest kept in memory.
 
     Args:
-        records: tells names, types and digests.
+        records: knows names, types and digests.
         files: the storage.
     """
 

@@ -73,7 +73,7 @@ class Actions:
         self._clock = clock
 
     def retry(self, row_ids: Sequence[int], user: str) -> Report:
-        """Queue those of some objects that failed once more.
+        """Queue the failed ones among some objects again.
 
         Args:
             row_ids: the objects.

@@ -99,7 +99,7 @@ class ObjectPages:
 
         Args:
             context: who asks.
-            row_id: as it stands in the address.
+            row_id: as it appears in the address.
             report: what the object's form has done.
 
         Raises:

@@ -31,7 +31,7 @@ class Credentials:
     def valid(self, user: str, password: str, address: str) -> bool:
         """Return whether name and password are right.
 
-        A wrong name takes as long as a wrong password, so that the time tells nothing.
+        A wrong name takes as long as a wrong password, so that timing reveals nothing.
 
         Args:
             user: the name that was entered.

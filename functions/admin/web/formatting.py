@@ -11,7 +11,7 @@ PRECISE_SECONDS = 10
 """Shorter spans are shown in hundredths of a second."""
 
 KIND_LETTERS = 4
-"""A thumbnail has room for so many."""
+"""The most letters that fit on a thumbnail."""
 
 
 def size(number: float) -> str:

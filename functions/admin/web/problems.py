@@ -44,11 +44,11 @@ class ProblemPages:
         =================  ======  ===========================================
         LedgerUnavailable  503     what can be shown without the ledger
         LoginRequired      303     the login form; 401 where no page was asked
-        SessionExpired     403     says so
-        FormInvalid        403     says so
-        NotFound           404     says so
+        SessionExpired     403     its message
+        FormInvalid        403     its message
+        NotFound           404     its message
         FileUnreadable     404     why
-        MethodNotAllowed   405     says so, with `Allow`
+        MethodNotAllowed   405     its message, with `Allow`
         TooManyRequests    412     when to try again, with `Retry-After`
         =================  ======  ===========================================
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 LONGEST_NAME = 200
 REMOVED = "%removed-"
-"""How the name of a folder begins that is being removed; no quoted name of a bucket does."""
+"""The prefix of a folder that is being removed; no quoted name of a bucket has it."""
 
 
 def folders_of(store: Path) -> list[BucketFolder]:

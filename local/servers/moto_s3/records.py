@@ -77,13 +77,13 @@ def restore(
     """Return the object that was described, its content in a file.
 
     Raises:
-        Damaged: its content is not there, or not whole.
-        KeyError: the record is not whole.
+        Damaged: its content is missing or incomplete.
+        KeyError: the record is incomplete.
     """
     path = contents / record["content"]
     size = record["size"]
     if not path.is_file() or path.stat().st_size != size:
-        raise Damaged(f"the content of {name} is not whole")
+        raise Damaged(f"the content of {name} is incomplete")
     key = _key(bucket, name)
     _fill(key, record, PLAIN, StoredContent(path, size))
     key.last_modified = datetime.fromisoformat(record["last_modified"])

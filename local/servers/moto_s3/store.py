@@ -201,7 +201,7 @@ class Store:
         for path, described in folder.read_objects():
             try:
                 if described is None:
-                    raise Damaged(f"{path} is not whole")  # noqa: TRY301 - is handled like the rest
+                    raise Damaged(f"{path} is incomplete")  # noqa: TRY301 - is handled like the rest
                 self._load_object(kept, described)
             except (Damaged, KeyError) as error:
                 logger.warning("object left out", extra={"reason": str(error), "file": str(path)})

@@ -54,7 +54,7 @@ def parameters(
         timeout: seconds that connecting may take.
 
     Raises:
-        SettingError: it is none.
+        SettingError: it is not an AMQP URL.
     """
     try:
         found = pika.URLParameters(url)

@@ -24,7 +24,7 @@ class Connections:
 
     Args:
         engine: the transport and the budget.
-        target: the object; it may be set anew.
+        target: the object; it may be replaced.
     """
 
     def __init__(self, engine: Engine, target: SignedUrl) -> None:

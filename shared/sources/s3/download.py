@@ -1,7 +1,7 @@
 """The download of one object: its first request, its region, its outcome.
 
 One plain GET comes first: its headers name the version, the size and the checksums. A small
-object is written and digested as it arrives (`InlineBody`). For a large one that GET goes on as
+object is written and digested as it arrives (`InlineBody`). For a large one that GET continues as
 the first of several streams (`SegmentedBody`). A part that an earlier attempt has left is
 continued without a plain GET.
 

@@ -107,7 +107,7 @@ class _Failing:
         if isinstance(error, OSError | TransferError):
             self._job.fail(error)
             return True
-        if isinstance(error, Exception):  # a download that never ends would hold its place for ever
+        if isinstance(error, Exception):  # a download that never ends would hold its place forever
             logger.error("fault in a download", exc_info=error, extra={"row_id": self._row_id})
             self._job.fail(SourceUnavailable("internal error of the worker, see its log"))
             return True

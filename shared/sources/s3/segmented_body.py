@@ -39,7 +39,7 @@ class SegmentedBody:
         part: its file.
         on_end: called with the end of each stream that is opened here.
         proven: bytes at the beginning that an earlier attempt has fetched.
-        divisible: whether the store honours ranges and has an ETag to pin them to.
+        divisible: whether the store honors ranges and has an ETag to pin them to.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class SegmentedBody:
         return self._fill(stream, data)
 
     def on_end(self, stream: Stream, error: RetryLater | None) -> None:
-        """Go on after the end of a stream.
+        """Continue after the end of a stream.
 
         Raises:
             RetryLater: the stream broke, and this attempt cannot go on.
@@ -117,7 +117,7 @@ class SegmentedBody:
     def _check_range(self, stream: Stream) -> bool:
         if stream.status == HTTPStatus.OK:
             self._divisible = False  # so what is kept could not be continued there
-            raise SourceUnavailable("it does not honour ranges")
+            raise SourceUnavailable("it does not honor ranges")
         expected = f"bytes {stream.first}-{stream.end - 1}/{self._part.size}"
         if stream.headers.get("content-range", "").strip() != expected:
             raise ObjectChanged("another range came than was requested")

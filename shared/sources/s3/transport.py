@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10
 MINIMUM_SPEED = 1024
-"""Bytes per second; a connection that stays below is as good as dead."""
+"""Bytes per second; a slower connection is considered dead."""
 
 SUPPRESS_CONNECT_HEADERS = 265
 """CURLOPT_SUPPRESS_CONNECT_HEADERS, which pycurl has no name for: a proxy's response to CONNECT is

@@ -43,7 +43,7 @@ class ObjectStore:
             self._process.start(Command(program, variables), self._port)
 
     def wait_ready(self, timeout: float = 20.0) -> None:
-        """Return when it answers."""
+        """Wait until it answers."""
         self._process.wait_until(lambda: answers(self._port, b"", b""), timeout)
 
     def stop(self) -> None:
