@@ -9,7 +9,7 @@ from pathlib import Path
 from local.environment import LocalEnvironment
 from local.http.listener import Listener
 from local.servers.s3 import S3_ELSEWHERE
-from local.setting_names import misspelt
+from local.setting_names import misspelled
 from shared.aws.s3 import check_s3_settings
 from shared.config.admin_password import admin_password_hash
 from shared.config.settings import Settings
@@ -30,7 +30,7 @@ def check(environment: LocalEnvironment) -> Listener:
     Raises:
         SettingError: the first invalid setting.
     """
-    for name, meant in misspelt(environment.given).items():
+    for name, meant in misspelled(environment.given).items():
         logger.warning("a variable looks misspelled", extra={"variable": name, "meant": meant})
     with environment.placing_errors():
         for name, folder in (

@@ -118,7 +118,7 @@ def suggestion(name: str) -> str | None:
     return near_miss(name) or (close[0] if close else None)
 
 
-def misspelt(names: Iterable[str]) -> dict[str, str]:
+def misspelled(names: Iterable[str]) -> dict[str, str]:
     """Return which of a process's variables look misspelled, each with what was meant.
 
     A process inherits variables of all kinds, so that an unknown one alone is no error there.

@@ -7,11 +7,11 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 
+from local.restarts import OwnProcess, OwnServer, Watched
 from local.servers.errors import NotReady, ServerError
 from local.servers.ports import answers
 from local.servers.server import Server
 from local.shutdown import StopFlag
-from local.supervised import OwnProcess, OwnServer, Watched
 
 logger = logging.getLogger(__name__)
 

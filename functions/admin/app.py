@@ -8,9 +8,9 @@ from functions.admin.dashboard.page import DashboardPages
 from functions.admin.media.content import Media
 from functions.admin.media.thumbnails import Thumbnails
 from functions.admin.objects.pages import ObjectPages
+from functions.admin.web.access_control import Access, Gate
 from functions.admin.web.assets import Assets
 from functions.admin.web.context import RequestContext
-from functions.admin.web.gate import Access, Gate
 from functions.admin.web.login import LoginPages
 from functions.admin.web.problems import ProblemPages
 from functions.admin.web.responses import redirect

@@ -21,9 +21,9 @@ from functions.admin.objects.actions import Actions
 from functions.admin.objects.pages import ObjectPages
 from functions.admin.objects.paging import Paging
 from functions.admin.records import QUERIES, Records
+from functions.admin.web.access_control import Gate
 from functions.admin.web.assets import Assets
 from functions.admin.web.credentials import Credentials
-from functions.admin.web.gate import Gate
 from functions.admin.web.login import LoginPages
 from functions.admin.web.problems import ProblemPages
 from functions.admin.web.rendering import Templates

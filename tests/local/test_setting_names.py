@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from local.setting_names import OURS, edits, is_known, misspelt, near_miss
+from local.setting_names import OURS, edits, is_known, misspelled, near_miss
 from tests.helpers.paths import ROOT
 
 
@@ -98,7 +98,7 @@ def test_what_was_meant(name: str, meant: str | None) -> None:
 
 def test_only_what_looks_misspelt_is_reported_of_a_process() -> None:
     names = ["PATH", "SHLVL", "KUBERNETES_PORT", "MY_APP", "PORT", "DATABSE_URL", "AWS_PROFIL"]
-    assert misspelt(names) == {"DATABSE_URL": "DATABASE_URL", "AWS_PROFIL": "AWS_PROFILE"}
+    assert misspelled(names) == {"DATABSE_URL": "DATABASE_URL", "AWS_PROFIL": "AWS_PROFILE"}
 
 
 @pytest.mark.parametrize(

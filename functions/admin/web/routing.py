@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from functions.admin.addresses import Address
 from functions.admin.errors import MethodNotAllowed, NotFound
-from functions.admin.web.gate import Access
+from functions.admin.web.access_control import Access
 from shared.http.event import Response
 
 Page = Callable[..., Response]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shared.sources.s3.engine import Engine
 from shared.sources.s3.location import SignedUrl
+from shared.sources.s3.resources import Resources
 from shared.sources.s3.stream import Stream
 
 STREAM_LIMIT = 4
@@ -23,13 +23,13 @@ class Connections:
     One connection is the download's own, further ones are borrowed from the source's budget.
 
     Args:
-        engine: the transport and the budget.
+        resources: the transport and the budget.
         target: the object; it may be replaced.
     """
 
-    def __init__(self, engine: Engine, target: SignedUrl) -> None:
+    def __init__(self, resources: Resources, target: SignedUrl) -> None:
         self.target = target
-        self._engine = engine
+        self._resources = resources
         self._borrowed: dict[Stream, bool] = {}  # each running stream
         self._limit = 1
         self._measured_at = 0.0
@@ -38,27 +38,27 @@ class Connections:
         """Return whether one more stream may run, having borrowed a connection where needed."""
         if not self._borrowed:
             return True
-        return len(self._borrowed) < self._limit and self._engine.spare.borrow()
+        return len(self._borrowed) < self._limit and self._resources.spare.borrow()
 
     def open(self, stream: Stream, *headers: str) -> None:
         """Send a stream's request; see `Transport.get` for where this may be called."""
         self._borrowed[stream] = bool(self._borrowed)
-        self._engine.transport.get(self.target, [CHECKSUMS_WANTED, *headers], stream)
+        self._resources.transport.get(self.target, [CHECKSUMS_WANTED, *headers], stream)
 
     def ended(self, stream: Stream) -> None:
         """Note that a stream has ended, and give back what it has borrowed."""
         if self._borrowed.pop(stream, False):
-            self._engine.spare.give_back()
+            self._resources.spare.give_back()
 
     def abort(self) -> None:
         """End all streams; see `Transport.abort` for where this may be called."""
         for stream in list(self._borrowed):
-            self._engine.transport.abort(stream)
+            self._resources.transport.abort(stream)
             self.ended(stream)
 
     def start_measuring(self) -> None:
         """Begin to measure the speed, as `received` needs it."""
-        self._measured_at = self._engine.clock()
+        self._measured_at = self._resources.clock()
 
     def received(self, count: int) -> bool:
         """Allow one more stream where the running ones are slow.
@@ -69,7 +69,7 @@ class Connections:
         Returns:
             Whether more streams are allowed than run now; there may be none to borrow.
         """
-        now = self._engine.clock()
+        now = self._resources.clock()
         seconds, self._measured_at = now - self._measured_at, now
         if count >= FAST_STREAM * seconds * len(self._borrowed):
             return False

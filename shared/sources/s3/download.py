@@ -22,10 +22,10 @@ from shared.sources.part_file import PartFile
 from shared.sources.s3 import refusals
 from shared.sources.s3.checksums import best_check
 from shared.sources.s3.connections import Connections
-from shared.sources.s3.engine import Engine
 from shared.sources.s3.inline_body import INLINE_BYTES, InlineBody
 from shared.sources.s3.job import Job
 from shared.sources.s3.location import SignedUrl
+from shared.sources.s3.resources import Resources
 from shared.sources.s3.segmented_body import SegmentedBody
 from shared.sources.s3.stream import CONTENT, Stream
 
@@ -34,7 +34,7 @@ class Download:
     """One object on its way into its part file.
 
     Args:
-        engine: what it shares with the other downloads.
+        resources: what it shares with the other downloads.
         wanted: the object.
         path: of the part file.
         target: the object's URL.
@@ -45,7 +45,7 @@ class Download:
 
     def __init__(
         self,
-        engine: Engine,
+        resources: Resources,
         wanted: Wanted,
         path: Path,
         target: SignedUrl,
@@ -53,11 +53,11 @@ class Download:
         *,
         within_grace: bool,
     ) -> None:
-        self._engine, self._wanted, self._path = engine, wanted, path
+        self._resources, self._wanted, self._path = resources, wanted, path
         self._within_grace = within_grace
         self._on_outcome = on_outcome
-        self._job = Job(engine, wanted.row_id, self._wind_up)
-        self._connections = Connections(engine, target)
+        self._job = Job(resources, wanted.row_id, self._wind_up)
+        self._connections = Connections(resources, target)
         self._body: InlineBody | SegmentedBody | None = None  # until the first head has come
         self._moved = False
         self._over = False
@@ -107,7 +107,7 @@ class Download:
 
     @property
     def _part_size(self) -> Callable[[int], tuple[int, int]]:
-        return partial(self._engine.location.part_size, self._wanted.file_name)
+        return partial(self._resources.location.part_size, self._wanted.file_name)
 
     def _on_end(self, stream: Stream, error: RetryLater | None) -> None:
         self._connections.ended(stream)
@@ -131,7 +131,7 @@ class Download:
         raise refusals.refusal(stream.status, stream.document, within_grace=self._within_grace)
 
     def _move(self, region: str) -> None:
-        location = self._engine.location
+        location = self._resources.location
         location.move(region)
         self._connections.target = location.signed_url(self._wanted.file_name)
 
@@ -146,7 +146,9 @@ class Download:
             return
         self._over = True
         if isinstance(self._body, SegmentedBody) and self._job.failure is not None:
-            self._engine.run(self._close, self._report)  # it may have to read back what is proven
+            self._resources.run(
+                self._close, self._report
+            )  # it may have to read back what is proven
         else:
             self._close()
             self._report()

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from shared.domain import Fetched
 from shared.errors import SourceUnavailable, TransferError
-from shared.sources.s3.engine import Engine
+from shared.sources.s3.resources import Resources
 from shared.storage.os_errors import as_transfer_error
 
 logger = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ class Job:
     """The outcome of one download, and its work on pool threads.
 
     Args:
-        engine: runs the work.
+        resources: runs the work.
         row_id: of the object, for the log.
         end: called on the transport's thread when the download is to end, and again whenever
             some of its work has ended since.
@@ -28,10 +28,10 @@ class Job:
         fetched: the verified object.
     """
 
-    def __init__(self, engine: Engine, row_id: int, end: Callable[[], None]) -> None:
+    def __init__(self, resources: Resources, row_id: int, end: Callable[[], None]) -> None:
         self.failure: BaseException | None = None
         self.fetched: Fetched | None = None
-        self._engine, self._row_id, self._end = engine, row_id, end
+        self._resources, self._row_id, self._end = resources, row_id, end
         self._running = 0
 
     @property
@@ -48,7 +48,7 @@ class Job:
         """End the download soon; the first error counts. May be called from any thread."""
         if self.failure is None:
             self.failure = as_transfer_error(error) if isinstance(error, OSError) else error
-            self._engine.transport.call(self._end)
+            self._resources.transport.call(self._end)
 
     def succeed(self, fetched: Fetched) -> None:
         """End the download with its object; on the transport's thread."""
@@ -73,7 +73,7 @@ class Job:
                 self._end()
 
         self._running += 1
-        self._engine.run(work, back)
+        self._resources.run(work, back)
 
     def later(self, function: Callable[[], None]) -> None:
         """Run `function` on the transport's thread, after what is running there."""
@@ -82,7 +82,7 @@ class Job:
             with self.failing():
                 function()
 
-        self._engine.transport.call(guarded)
+        self._resources.transport.call(guarded)
 
     def failing(self) -> _Failing:
         """End the download with what the block raises; nothing is raised."""

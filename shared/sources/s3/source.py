@@ -13,8 +13,8 @@ from shared.domain import Fetched, Wanted
 from shared.errors import OutOfTime, TransferError
 from shared.sources.outcome import settle
 from shared.sources.s3.download import Download
-from shared.sources.s3.engine import SPARE_CONNECTIONS, Engine
 from shared.sources.s3.location import Location
+from shared.sources.s3.resources import SPARE_CONNECTIONS, Resources
 from shared.sources.s3.transport import Transport
 
 
@@ -33,7 +33,7 @@ class S3Source:
         self._grace = timedelta(seconds=settings.missing_object_seconds)
         self._limit = settings.sync_concurrency
         connections = self._limit + SPARE_CONNECTIONS
-        self._engine = Engine(location, Transport(connections, settings.source_stall_seconds))
+        self._resources = Resources(location, Transport(connections, settings.source_stall_seconds))
         # Of the transport's thread alone:
         self._futures: dict[Download, Future[Fetched]] = {}
         self._waiting: deque[Download] = deque()
@@ -48,24 +48,24 @@ class S3Source:
             future.set_exception(OutOfTime("the worker is shutting down"))
             return future
         try:
-            target = self._engine.location.signed_url(wanted.file_name)
+            target = self._resources.location.signed_url(wanted.file_name)
         except TransferError as error:
             future.set_exception(error)
             return future
         within_grace = wanted.claimed_at - wanted.queued_at <= self._grace
         download = Download(
-            self._engine, wanted, part, target, self._ended, within_grace=within_grace
+            self._resources, wanted, part, target, self._ended, within_grace=within_grace
         )
-        self._engine.transport.call(lambda: self._accept(download, future))
+        self._resources.transport.call(lambda: self._accept(download, future))
         future.add_done_callback(lambda done: self._on_done(download, done))
         return future
 
     def close(self) -> None:
         """See `ObjectSource.close`; what can be continued is kept."""
         self._closing = True
-        self._engine.transport.call(self._stop_all)
+        self._resources.transport.call(self._stop_all)
         self._idle.wait()
-        self._engine.close()
+        self._resources.close()
 
     def _accept(self, download: Download, future: Future[Fetched]) -> None:
         self._futures[download] = future
@@ -83,7 +83,7 @@ class S3Source:
     def _on_done(self, download: Download, future: Future[Fetched]) -> None:
         if future.cancelled():
             cancelled = OutOfTime("it was cancelled")
-            self._engine.transport.call(lambda: self._stop(download, cancelled))
+            self._resources.transport.call(lambda: self._stop(download, cancelled))
 
     def _stop_all(self) -> None:
         for download in [*self._waiting, *self._running]:

@@ -35,6 +35,9 @@ SELECT id, encode(payload_checksum, 'hex'), file_name, state, last_error, sha256
   FROM file_sync AS f ORDER BY id
 """
 
+MISSING_OBJECT_SECONDS = "30"
+"""Long enough for what is late, short enough to wait for what is missing."""
+
 
 class Stack:
     """Servers, proxies and our three processes.
@@ -177,7 +180,7 @@ class Stack:
             "DELIVERY_SECONDS": "2",
             "LEASE_SECONDS": "2",
             "SCHEDULE_SECONDS": "0.5",
-            "MISSING_OBJECT_SECONDS": "30",
+            "MISSING_OBJECT_SECONDS": MISSING_OBJECT_SECONDS,
             "SOURCE_STALL_SECONDS": "3",
             # Enough for every kill of a round; what a poison row meets has its own test.
             "MAX_ATTEMPTS": "30",

@@ -4,7 +4,7 @@ import pytest
 
 from functions.admin.addresses import Address
 from functions.admin.errors import MethodNotAllowed, NotFound
-from functions.admin.web.gate import Access
+from functions.admin.web.access_control import Access
 from functions.admin.web.routing import Route, find
 from shared.http.event import Response
 

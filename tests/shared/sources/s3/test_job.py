@@ -10,9 +10,9 @@ import pytest
 from shared.config.settings import Settings
 from shared.domain import Fetched
 from shared.errors import ContentMismatch, OutOfTime, SourceUnavailable, StorageFull
-from shared.sources.s3.engine import Engine, SpareConnections
 from shared.sources.s3.job import Job
 from shared.sources.s3.location import Location
+from shared.sources.s3.resources import Resources, SpareConnections
 from shared.sources.s3.transport import Transport
 
 SECONDS = 30
@@ -20,20 +20,20 @@ FETCHED = Fetched(1, bytes(32), None, "size")
 
 
 @pytest.fixture
-def engine() -> Iterator[Engine]:
+def resources() -> Iterator[Resources]:
     location = Location(Settings.from_mapping({"AWS_S3_BUCKET_NAME": "bucket"}))
-    engine = Engine(location, Transport(1, 60))
-    yield engine
-    engine.close()
+    resources = Resources(location, Transport(1, 60))
+    yield resources
+    resources.close()
 
 
 class Ended:
     """Notes on which threads a job was told to end."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, resources: Resources) -> None:
         self.threads: list[str] = []
         self.once = threading.Event()
-        self.job = Job(engine, 17, self)
+        self.job = Job(resources, 17, self)
 
     def __call__(self) -> None:
         self.threads.append(threading.current_thread().name)
@@ -51,8 +51,10 @@ def nothing() -> None:
     pass
 
 
-def test_the_first_error_counts_and_ends_the_job_on_the_transports_thread(engine: Engine) -> None:
-    ended = Ended(engine)
+def test_the_first_error_counts_and_ends_the_job_on_the_transports_thread(
+    resources: Resources,
+) -> None:
+    ended = Ended(resources)
     ended.job.fail(OutOfTime("first"))
     ended.job.fail(ContentMismatch("second"))
     assert ended.once.wait(SECONDS)
@@ -61,16 +63,16 @@ def test_the_first_error_counts_and_ends_the_job_on_the_transports_thread(engine
     assert ended.threads == ["transport"]
 
 
-def test_a_job_with_its_object_goes_on_no_more(engine: Engine) -> None:
-    ended = Ended(engine)
+def test_a_job_with_its_object_goes_on_no_more(resources: Resources) -> None:
+    ended = Ended(resources)
     before = ended.job.going
     ended.job.succeed(FETCHED)
     assert (before, ended.job.going) == (True, False)
     assert (ended.job.fetched, ended.job.failure) == (FETCHED, None)
 
 
-def test_work_is_done_on_the_pool_and_followed_up_on_the_transport(engine: Engine) -> None:
-    job, threads, over = Ended(engine).job, [], threading.Event()
+def test_work_is_done_on_the_pool_and_followed_up_on_the_transport(resources: Resources) -> None:
+    job, threads, over = Ended(resources).job, [], threading.Event()
 
     def work() -> None:
         threads.append(threading.current_thread().name)
@@ -101,10 +103,10 @@ def test_an_error_wherever_it_comes_from_ends_the_job(
     where: str,
     error: Exception,
     expected: type[Exception],
-    engine: Engine,
+    resources: Resources,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    ended = Ended(engine)
+    ended = Ended(resources)
     if where == "work":
         ended.job.run(do(error), nothing)
     elif where == "then":
@@ -121,8 +123,8 @@ def test_an_error_wherever_it_comes_from_ends_the_job(
     assert all(record.__dict__["row_id"] == 17 for record in faults)
 
 
-def test_what_is_meant_to_end_the_process_is_not_held_up(engine: Engine) -> None:
-    with pytest.raises(KeyboardInterrupt), Ended(engine).job.failing():
+def test_what_is_meant_to_end_the_process_is_not_held_up(resources: Resources) -> None:
+    with pytest.raises(KeyboardInterrupt), Ended(resources).job.failing():
         raise KeyboardInterrupt
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from functions.admin.errors import FormInvalid, LoginRequired, SessionExpired
 from functions.admin.records import QUERIES
+from functions.admin.web.access_control import Access, Gate
 from functions.admin.web.forms import CONTENT_TYPE
-from functions.admin.web.gate import Access, Gate
 from functions.admin.web.sessions import COOKIE, RevokedSessions, Session, Sessions
 from shared.errors import LedgerUnavailable
 from shared.http.event import Request

@@ -36,7 +36,7 @@ class SpareConnections:
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class Resources:
     """The shared means of all downloads.
 
     Attributes:
