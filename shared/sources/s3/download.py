@@ -146,9 +146,8 @@ class Download:
             return
         self._over = True
         if isinstance(self._body, SegmentedBody) and self._job.failure is not None:
-            self._resources.run(
-                self._close, self._report
-            )  # it may have to read back what is proven
+            # It may have to read back what is proven.
+            self._resources.run(self._close, self._report)
         else:
             self._close()
             self._report()
