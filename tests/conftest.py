@@ -123,3 +123,9 @@ def memcached_address(memcached_server: MemcachedServer) -> tuple[str, int]:
 def s3_endpoint() -> str:
     """The URL of an S3 that all tests share: use a bucket name of your own."""
     return str(_shared("s3")["endpoint"])
+
+
+@pytest.fixture
+def aws_endpoint() -> str:
+    """The URL of an AWS that all tests share, Secrets Manager included: use names of your own."""
+    return str(_shared("aws")["endpoint"])

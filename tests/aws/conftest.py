@@ -159,14 +159,14 @@ def deployment(
     database_url: str,
     rabbitmq_url: str,
     memcached_address: tuple[str, int],
-    s3_endpoint: str,
+    aws_endpoint: str,
 ) -> Iterator[Deployment]:
     """A stack of the test's own, whose sandboxes end with the test."""
     urls = {
         "database": database_url,
         "rabbitmq": rabbitmq_url,
         "memcached": "{}:{}".format(*memcached_address),
-        "aws": s3_endpoint,
+        "aws": aws_endpoint,
     }
     with ExitStack() as sandboxes:
         yield Deployment(transformed, tmp_path, urls, sandboxes, {})

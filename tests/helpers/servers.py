@@ -33,6 +33,7 @@ from local.servers.running import Record, Running
 from local.servers.s3 import S3Server
 from local.servers.server import Server
 from shared.ledger.migrate import migrate
+from tests.helpers.moto_server import MotoServer
 
 ADDRESS_VARIABLE = "TEST_SERVERS"
 TEMPLATE = "ledger"
@@ -120,10 +121,18 @@ def _s3(folder: Path) -> tuple[Server, dict[str, Any]]:
     return server, {"endpoint": server.endpoint}
 
 
+def _aws(folder: Path) -> tuple[Server, dict[str, Any]]:
+    server = MotoServer(folder, free_port())
+    server.start()
+    server.wait_ready()
+    return server, {"endpoint": server.endpoint}
+
+
 STARTERS: dict[str, Callable[[Path], tuple[Server, dict[str, Any]]]] = {
     "postgres": _postgres,
     "rabbitmq": _rabbitmq,
     "s3": _s3,
+    "aws": _aws,
 }
 
 
