@@ -8,6 +8,8 @@ ARCHITECTURE ?= arm64
 PACKAGES ?= .aws-sam/build
 STACK ?= external-storage-sync
 SAM_CONFIG ?= samconfig.toml
+# Local processes run every function.
+FUNCTION_NEEDS := $(wildcard functions/*/requirements.in)
 FUNCTION_NAMES := $(sort $(patsubst functions/%/handler.py,%,$(wildcard functions/*/handler.py)))
 
 # Lambda's Amazon Linux 2023 has glibc 2.34.
@@ -27,7 +29,8 @@ $(AWS_TOOLS)/.installed: requirements/aws.txt
 
 lock: aws-tools ## Lock all dependencies again: each function's, and those of each set of tools
 	$(foreach name,$(FUNCTION_NAMES),$(call compile,functions/$(name)/requirements.in,functions/$(name)/requirements.txt)$(newline))
-	$(foreach set,run dev bench aws,$(call compile,requirements/$(set).in,requirements/$(set).txt)$(newline))
+	$(foreach set,run dev bench,$(call compile,$(FUNCTION_NEEDS) requirements/$(set).in,requirements/$(set).txt)$(newline))
+	$(call compile,requirements/aws.in,requirements/aws.txt)
 
 # Names, versions and hashes only, for every platform, whatever index they came from.
 define compile
