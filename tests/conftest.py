@@ -25,6 +25,7 @@ from tests.helpers.virtual_host import virtual_host
 
 __all__ = ["pytest_terminal_summary"]  # a hook: pytest finds it here
 
+FAULTS = Path(__file__).with_name("faults")
 HOST = pytest.StashKey[Host]()
 AnyServer = TypeVar("AnyServer", bound="Server")
 
@@ -41,6 +42,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     host = config.stash.get(HOST, None)
     if host:
         host.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the faults: they wait longer than they compute, so the others run beside them.
+
+    pytest-xdist gives each process one run of tests, and moves those at its end to idle processes.
+    """
+    items.sort(key=lambda item: FAULTS not in item.path.parents)
 
 
 def _shared(name: str) -> dict[str, Any]:
