@@ -11,6 +11,8 @@ import ipaddress
 import urllib.request
 from urllib.parse import urlsplit
 
+from shared.config.settings import environment
+
 LOOPBACK_NAME = "localhost"
 PROXY_LOGIN = 407
 """The one status that only a proxy answers (RFC 9110, section 15.5.8)."""
@@ -39,9 +41,8 @@ def proxy_for(url: str) -> str | None:
     host = parts.hostname or ""
     if is_this_machine(host):
         return None
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or _spared(host, parts.port, proxies.get("no", "")):
+    proxy = _variable(parts.scheme) or _variable("all")
+    if not proxy or _spared(host, parts.port, _variable("no")):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
 
@@ -55,8 +56,25 @@ def is_this_machine(host: str) -> bool:
     return address is not None and address.is_loopback
 
 
+def _variable(kind: str) -> str:
+    """Return the value of a proxy variable, in lower case if it is set so, even if it is empty.
+
+    The variables are looked up by name: `urllib.request.getproxies` walks through all of them and
+    fails if another thread removes one meanwhile.
+    """
+    variables = environment()
+    name = f"{kind}_proxy"
+    if name in variables:
+        return variables[name]
+    # A CGI server sets HTTP_PROXY from a client's header Proxy (CVE-2016-5385).
+    if kind == "http" and "REQUEST_METHOD" in variables:
+        return ""
+    return variables.get(name.upper(), "")
+
+
 def _spared(host: str, port: int | None, no_proxy: str) -> bool:
-    if urllib.request.proxy_bypass(f"{host}:{port}" if port else host):
+    place = f"{host}:{port}" if port else host
+    if urllib.request.proxy_bypass_environment(place, {"no": no_proxy}):  # type: ignore[attr-defined]
         return True
     address = _address(host)
     if address is None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from shared.config.settings import Settings
+from shared.config.settings import Settings, environment
 from shared.domain import Fetched, Wanted
 from shared.errors import (
     AccessRefused,
@@ -81,6 +81,10 @@ class NasaSource:
         # At DEBUG urllib3 logs every URL, and the API's holds the key.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
         self._session = requests.Session()
+        # Proxies are `shared.proxies`' to find, and no password of ~/.netrc is for these servers;
+        # of what requests itself reads there remain the certificates to trust.
+        self._session.trust_env = False
+        self._session.verify = environment().get("REQUESTS_CA_BUNDLE") or True
         self._session.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=THREADS))
         self._pool = ThreadPoolExecutor(min(settings.sync_concurrency, THREADS), "nasa")
 
