@@ -58,6 +58,7 @@ def serve(environment: LocalEnvironment, routes: tuple[Route, ...] | None = None
     log.configure(environment.given.get("LOG_LEVEL", "INFO"))
     listener.require_free()
     _allow_many_files()
+    os.register_at_fork(before=_block_signals, after_in_parent=_unblock_signals)
     # Here as well as in the workers, so that an invalid setting stops the start with one line.
     routes = load().routes if routes is None else routes
     for handler in sorted({route.handler for route in routes}):
@@ -107,14 +108,11 @@ class _Loader:
 def _block_signals() -> None:
     """Block SIGTERM until the worker's event loop runs; threads started before block it for good.
 
-    A forked worker begins with the signal handler of its first process, which only takes note, and
-    a signal that comes while its own is being set up is lost as well: granian would wait for the
-    worker forever.
+    What comes while the worker's own handler is being set up would be lost, and granian would wait
+    for the worker forever. Blocked, it waits. A forked worker is born with it blocked, so that not
+    a moment is left; it must not end before granian tells it to, which would count as a crash.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    first = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-    if getattr(first, "interrupt_signal", False):
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _unblock_signals() -> None:
