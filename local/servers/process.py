@@ -97,10 +97,11 @@ class Process:
     @property
     def running(self) -> Running | None:
         """The process, started by us or recorded by an earlier one, if it lives."""
-        if self._child is not None:
-            self._child.poll()  # reaps it, so that it does not count as alive
         server = self._known()
-        return server if server and server.alive else None
+        alive = server is not None and server.alive
+        if self._child is not None:
+            self._child.poll()  # after the look: one that was seen to have ended is reaped
+        return server if alive else None
 
     @property
     def pid(self) -> int | None:

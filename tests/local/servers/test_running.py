@@ -71,8 +71,11 @@ def test_what_a_killed_leader_left_is_killed_too(tmp_path: Path) -> None:
     )
     process.wait_until(lambda: process.log.read_text().strip().isdecimal(), 10.0)
     left = Running.of(int(process.log.read_text()))
-    os.kill(process.pid or 0, signal.SIGKILL)
+    leader = process.pid
+    assert leader
+    os.kill(leader, signal.SIGKILL)
     until(lambda: process.pid is None)
+    assert not Path(f"/proc/{leader}").exists(), "seen to have ended, but never reaped"
     assert left
     assert left.alive
     assert not Process("Leader", tmp_path, stays=True).take_over()
