@@ -1,0 +1,41 @@
+-- How a copy was verified, what an unverified one looked like, deaths of workers, shared faults.
+-- depends: 0005.requeued
+
+ALTER TABLE file_sync
+  ADD COLUMN verified_by      text,     -- what the bytes were checked against
+  ADD COLUMN unproven_etag    text,     -- a whole copy that differed from its ETag's MD5: if the
+  ADD COLUMN unproven_size    bigint,   -- next one is the same, the ETag is no MD5
+  ADD COLUMN unproven_sha256  bytea,
+  ADD COLUMN deaths           integer NOT NULL DEFAULT 0;  -- workers that died with it, since queued
+
+-- Whether a newer version is in place is asked for one name at a time, and must cost the same
+-- whatever the number of earlier versions: the newest of them are found by their time.
+DROP INDEX file_sync_file_name;
+CREATE INDEX file_sync_file_name ON file_sync (file_name text_pattern_ops, synced_at);
+
+-- Parts in the storage carry the ledger's identity, so that two installations on one folder cannot
+-- take each other's.
+CREATE TABLE installation (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  id       uuid NOT NULL DEFAULT gen_random_uuid()
+);
+INSERT INTO installation DEFAULT VALUES;
+
+-- A fault of the source or of a storage, which concerns all objects: nothing is claimed there until
+-- a probe succeeds.
+CREATE TABLE pause (
+  part      text PRIMARY KEY,            -- 'source', or 'storage' and the machine
+  reason    text NOT NULL,
+  since     timestamptz NOT NULL DEFAULT now(),
+  probe_at  timestamptz NOT NULL,        -- the next one may try then
+  probes    integer NOT NULL DEFAULT 0
+);
+
+-- The processes that must be alive, and what each reports of itself.
+CREATE TABLE heartbeat (
+  component text NOT NULL,               -- 'worker', 'scheduler'
+  instance  text NOT NULL,               -- machine and process
+  beat_at   timestamptz NOT NULL DEFAULT now(),
+  detail    text,                        -- what is wrong with it, NULL if nothing is
+  PRIMARY KEY (component, instance)
+);
