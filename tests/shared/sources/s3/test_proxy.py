@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared import errors
-from shared.aws.s3 import S3Bucket
+from shared.aws.s3_bucket import S3Bucket
 from shared.config.settings import Settings
 from shared.domain import Wanted
 from shared.sources.probe import probe
