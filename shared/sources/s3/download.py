@@ -131,7 +131,9 @@ class Download:
                 self.start()
             return
         refusal = refusals.refusal(stream.status, stream.document, within_grace=self._within_grace)
-        remedy = remedy_for(self._resources.location, target, stream)
+        remedy = remedy_for(
+            self._resources.location, target, stream.status, stream.headers, stream.document
+        )
         if remedy is None or remedy.kind in self._tried:
             raise refusal
         self._put_back(stream)

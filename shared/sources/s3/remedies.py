@@ -6,13 +6,12 @@ A refusal of that kind is no property of the object: with the right value the sa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from shared.sources.s3 import refusals
 from shared.sources.s3.location import Location, SignedUrl
-from shared.sources.s3.stream import Stream
 
 CREDENTIAL_CODES = frozenset(
     {
@@ -66,20 +65,24 @@ class Remedy:
     apply: Callable[[], bool]
 
 
-def remedy_for(location: Location, target: SignedUrl, stream: Stream) -> Remedy | None:
+def remedy_for(
+    location: Location, target: SignedUrl, status: int, headers: Mapping[str, str], document: bytes
+) -> Remedy | None:
     """Return the remedy for a refused request, None where the refusal has another reason.
 
     Args:
         location: of the object.
         target: what the request was signed with.
-        stream: of the response.
+        status: of the response.
+        headers: of it, names lower-case.
+        document: of it.
     """
-    region = refusals.region_of(stream.status, stream.headers, stream.document)
+    region = refusals.region_of(status, headers, document)
     if region and region != target.region:
         return Remedy(Kind.REGION, lambda: location.move(region))
-    code = refusals.code_of(stream.document)
+    code = refusals.code_of(document)
     if code in CREDENTIAL_CODES:
         return Remedy(Kind.CREDENTIALS, lambda: location.renew(target.credentials))
-    if code in STYLE_CODES or _STYLE_MESSAGE.search(stream.document):
+    if code in STYLE_CODES or _STYLE_MESSAGE.search(document):
         return Remedy(Kind.STYLE, lambda: location.use_virtual_host(target))
     return None
