@@ -117,6 +117,13 @@ class LocalStorage:
         except OSError as error:
             raise from_os_error(error) from error
 
+    def close(self) -> None:
+        """Release the folder, so that its file system can be unmounted."""
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+
     def _open(self) -> int:
         """Return the root's descriptor, kept open so that syncfs reports what went wrong since."""
         with self._lock:
