@@ -124,6 +124,15 @@ def test_an_error_that_another_group_s_syncfs_was_told_of_is_not_lost(
     }
 
 
+def test_a_failed_syncfs_fails_the_part_alone_that_it_concerns(
+    disk: FailingDisk, storage: LocalStorage
+) -> None:
+    large = begin_on(disk, storage)
+    assert list(settle(storage, [large, *group(storage, 100, SYNC_ALL_FROM)])) == [large.path]
+    disk.repair()
+    assert len(list(disk.folder.glob("*/file"))) == SYNC_ALL_FROM
+
+
 def test_a_part_that_could_not_be_written_is_never_synced_again_and_taken(
     disk: FailingDisk, storage: LocalStorage
 ) -> None:
