@@ -6,15 +6,18 @@ must not pass for an empty storage.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from shared.domain import Wanted
 from shared.errors import StorageUnavailable, TransferError
+from shared.storage.capabilities import probe
 from shared.storage.durability import SYNC_ALL_FROM, can_sync_all, sync, sync_all
 from shared.storage.folder_sync import sync_folders
 from shared.storage.folders import open_folder
@@ -23,6 +26,8 @@ from shared.storage.os_errors import as_transfer_error, from_os_error
 from shared.storage.parts import FOLDER, journal_of, part_name
 from shared.storage.placing import FolderNames, find_blocked, group_by_folder, remove, rename_into
 from shared.storage.sweeping import sweep
+
+logger = logging.getLogger(__name__)
 
 EARLIER_ATTEMPTS = 16
 """How far back `discard` looks for parts; what is older is left to `sweep`."""
@@ -41,21 +46,22 @@ class LocalStorage:
         self._now = now
         self._lock = threading.Lock()
         self._descriptor: int | None = None
+        self._probed: set[int] = set()
 
     def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
         """See `Storage.parts`."""
         folders, errors = group_by_folder(wanted)
         try:
             root = self._open()
-            with open_folder(root, [FOLDER], create=True):
-                pass
+            with open_folder(root, [FOLDER], create=True) as incoming:
+                self._probe(incoming)
         except (OSError, TransferError) as error:
             return dict.fromkeys((one.row_id for one in wanted), as_transfer_error(error)) | errors
         for folder, targets in folders.items():
             errors |= find_blocked(root, folder, targets)
-        incoming = self._root / FOLDER
+        parts = self._root / FOLDER
         return {
-            one.row_id: errors.get(one.row_id) or incoming / part_name(one.row_id, one.attempt)
+            one.row_id: errors.get(one.row_id) or parts / part_name(one.row_id, one.attempt)
             for one in wanted
         }
 
@@ -123,6 +129,20 @@ class LocalStorage:
             if self._descriptor is not None:
                 os.close(self._descriptor)
                 self._descriptor = None
+
+    def _probe(self, incoming: int) -> None:
+        """Log what the file system offers, once for each that is found at the root."""
+        device = os.fstat(incoming).st_dev
+        if device in self._probed:
+            return
+        try:
+            found = probe(incoming)
+        except OSError:
+            return  # a part will meet the same, and name it; the next batch tries again
+        self._probed.add(device)
+        level = logging.WARNING if found.lacks else logging.INFO
+        extra = asdict(found) | {"lacks": "; ".join(found.lacks)}
+        logger.log(level, "storage probed", extra=extra)
 
     def _open(self) -> int:
         """Return the root's descriptor, kept open so that syncfs reports what went wrong since."""

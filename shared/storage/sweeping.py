@@ -6,6 +6,7 @@ import os
 import stat
 from contextlib import suppress
 
+from shared.storage.capabilities import is_probe
 from shared.storage.locking import lock
 from shared.storage.parts import is_unfinished
 
@@ -34,7 +35,7 @@ def sweep(folder: int, before: float) -> int:
             refused.append(error)
             return False
 
-    names = set(filter(is_unfinished, os.listdir(folder)))
+    names = {name for name in os.listdir(folder) if is_unfinished(name) or is_probe(name)}
     parts = {name for name in names if name.endswith(".part")}
     gone = {name for name in parts if remove(name)}
     for name in names - parts:

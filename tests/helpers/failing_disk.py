@@ -73,6 +73,7 @@ class FailingDisk:
         self.folder = folder
         self._image = host / "image"
         self._filler = host / "filler"
+        self._mounts = contextlib.ExitStack()
 
     @classmethod
     @contextlib.contextmanager
@@ -91,8 +92,7 @@ class FailingDisk:
                 run("mkfs.ext4", "-q", "-F", "-b", str(BLOCK_BYTES), "-E", options, disk._image)
                 # mkfs frees what it clears; everything but `break_under` shall have its room
                 os.posix_fallocate(image.fileno(), 0, DISK_BYTES)
-            with contextlib.ExitStack() as mounts:
-                disk._mounts = mounts
+            with disk._mounts:
                 disk._mount()
                 yield disk
 
