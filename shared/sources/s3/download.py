@@ -162,8 +162,8 @@ class Download:
         if self._over or not self._job.idle:
             return
         self._over = True
-        if isinstance(self._body, SegmentedBody) and self._job.failure is not None:
-            # It may have to read back what is proven.
+        if isinstance(self._body, SegmentedBody):
+            # It may have to read back what is proven, and NFS writes out what is closed.
             self._resources.run(self._close, self._report)
         else:
             self._close()
