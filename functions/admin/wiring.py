@@ -58,16 +58,17 @@ def build(settings: Settings) -> Admin:
     password_hash = admin_password_hash(settings)
     files = StorageReader(needed(settings.storage_path, "STORAGE_PATH"))
     cache = adapters.cache(settings)
+    login_cache = adapters.lasting_cache(settings)
     ledger = adapters.ledger(settings)
     database = adapters.database(settings, QUERIES)
-    close_at_exit(ledger.close, database.close, cache.close)
+    close_at_exit(ledger.close, database.close, cache.close, login_cache.close)
     records = Records(database)
     assets = Assets()
     templates = Templates(assets)
     sessions = Sessions(session_key(settings), SESSION_SECONDS, time.time)
     revoked = RevokedSessions(database)
     credentials = Credentials(
-        settings.admin_user, password_hash, RateLimiter(cache), settings.rate_limit_login
+        settings.admin_user, password_hash, RateLimiter(login_cache), settings.rate_limit_login
     )
     largest = LARGEST_RESPONSE_ON_LAMBDA if settings.on_lambda else LARGEST_RESPONSE
     dashboard = DashboardPages(
@@ -94,7 +95,7 @@ def build(settings: Settings) -> Admin:
         media=Media(records, files, largest, accelerated=settings.media_accel),
         thumbnails=Thumbnails(records, files),
         assets=assets,
-        problems=ProblemPages(templates, dashboard.outage),
+        problems=ProblemPages(templates, dashboard.outage, settings.rate_limit_status),
     )
 
 
