@@ -16,9 +16,11 @@ from typing import Self
 from shared.batching import GroupCommit
 from shared.domain import Wanted
 from shared.ledger.database import Database, Transaction
+from shared.ledger.installation import Installation
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
 from shared.queue.messages import SyncMessage
+from shared.storage.object_key import fold
 
 QUERIES = Path(__file__).with_name("queries.sql")
 MOST_COUNTING = 1_000
@@ -31,11 +33,15 @@ class Ledger:
     Args:
         database: where it is kept.
 
+    Attributes:
+        installation: its identity, and the storage that it is bound to.
+
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.installation = Installation(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
@@ -203,7 +209,9 @@ class Placing:
         self._step = step
 
     def hold(self, claims: Sequence[tuple[Claim, str | None]]) -> dict[int, bool]:
-        """Lock the claims that are still held by their worker.
+        """Lock the claims that are still held by their worker, and their names.
+
+        Names that a storage may take for one are locked as one.
 
         Args:
             claims: each claim with the ETag of the download that it wants to place.
@@ -212,7 +220,7 @@ class Placing:
             For each locked row id, whether another version was placed under its name since the
             claim, so that this download may be the older one.
         """
-        self._step("lock_names", file_names=[c.wanted.file_name for c, _ in claims])
+        self._step("lock_names", folded_names=[fold(c.wanted.file_name) for c, _ in claims])
         rows = self._step(
             "hold",
             row_ids=[c.wanted.row_id for c, _ in claims],

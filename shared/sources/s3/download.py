@@ -11,6 +11,7 @@ Everything runs on the transport's thread, except for what `Job.run` takes to th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -25,6 +26,7 @@ from shared.sources.s3.connections import Connections
 from shared.sources.s3.inline_body import INLINE_BYTES, InlineBody
 from shared.sources.s3.job import Job
 from shared.sources.s3.location import SignedUrl
+from shared.sources.s3.metadata import metadata
 from shared.sources.s3.resources import Resources
 from shared.sources.s3.segmented_body import SegmentedBody
 from shared.sources.s3.stream import CONTENT, Stream
@@ -161,4 +163,6 @@ class Download:
 
     def _report(self) -> None:
         outcome = self._job.failure or self._job.fetched or SourceUnavailable("no object came")
+        if isinstance(outcome, Fetched):
+            outcome = replace(outcome, metadata=metadata(self._connections.head))
         self._on_outcome(self, outcome)
