@@ -85,7 +85,9 @@ class Spelling:
         with suppress(FileNotFoundError):
             os.stat(name.encode(), dir_fd=folder, follow_symlinks=False)
             there = next((n for n in _listed(folder) if fold(n) == fold(name)), None)
-            known = "a file of another spelling" if there is None else repr(there)
+            known = (
+                "one of another spelling" if there is None else repr(shown[: -len(name)] + there)
+            )
             raise NameRefused(f"it does not tell {shown!r} from {known}, which is there already")
 
 
