@@ -241,3 +241,26 @@ SELECT storage_place FROM installation FOR UPDATE;
 -- name: bind_storage(place)
 -- Remembers the folder of the storage.
 UPDATE installation SET storage_place = :place RETURNING storage_place;
+
+-- name: beat(component, instance, detail)
+-- Records that a process is alive; those of its kind that have been silent for a day are forgotten.
+WITH forgotten AS (
+  DELETE FROM heartbeat
+   WHERE component = :component AND instance <> :instance
+     AND beat_at < now() - interval '1 day'
+)
+INSERT INTO heartbeat (component, instance, detail) VALUES (:component, :instance, :detail)
+ON CONFLICT (component, instance)
+DO UPDATE SET beat_at = now(), detail = excluded.detail
+RETURNING instance;
+
+-- name: end_heartbeat(component, instance)
+-- Forgets a process that ends on purpose.
+DELETE FROM heartbeat WHERE component = :component AND instance = :instance RETURNING instance;
+
+-- name: heartbeats()
+-- The last heartbeats, of a day at most.
+SELECT component, instance, extract(epoch FROM now() - beat_at)::float8 AS age, detail
+  FROM heartbeat
+ WHERE beat_at > now() - interval '1 day'
+ ORDER BY beat_at DESC;

@@ -25,8 +25,8 @@ class CannotMount(Exception):
     """This machine, or this account, cannot do what a test needs."""
 
 
-def run(*command: str | Path) -> None:
-    """Run a command of the system.
+def run(*command: str | Path) -> str:
+    """Run a command of the system; return what it prints.
 
     Raises:
         CannotMount: it is missing or fails.
@@ -38,6 +38,7 @@ def run(*command: str | Path) -> None:
     )
     if done.returncode:
         raise CannotMount(f"{command[0]}: {done.stderr.strip()}")
+    return done.stdout
 
 
 @contextlib.contextmanager
@@ -77,15 +78,19 @@ class FailingDisk:
 
     @classmethod
     @contextlib.contextmanager
-    def at(cls, folder: Path) -> Iterator[FailingDisk]:
+    def at(cls, folder: Path, mount_at: Path | None = None) -> Iterator[FailingDisk]:
         """Make a disk and mount it for the time of a block.
+
+        Args:
+            folder: for what it needs.
+            mount_at: where it is mounted; a folder of that folder otherwise.
 
         Raises:
             CannotMount: this machine or account cannot.
         """
         size = f"size={HOST_BYTES}"
         with mounted(folder / "host", "-t", "tmpfs", "-o", size, "host") as host:
-            disk = cls(host, folder / "disk")
+            disk = cls(host, mount_at or folder / "disk")
             with disk._image.open("wb") as image:
                 os.posix_fallocate(image.fileno(), 0, DISK_BYTES)
                 options = "lazy_itable_init=0,lazy_journal_init=0,nodiscard"
@@ -102,18 +107,33 @@ class FailingDisk:
         Args:
             path: a file that is on disk already.
         """
-        first, count = -1, 0
-        for block in [*_blocks(path), -1]:
-            if first + count == block:
-                count += 1
-                continue
-            if count:
-                offset, length = str(first * BLOCK_BYTES), str(count * BLOCK_BYTES)
-                run("fallocate", "-p", "-o", offset, "-l", length, self._image)
-            first, count = block, 1
-        with self._filler.open("wb", buffering=0) as filler, contextlib.suppress(OSError):
-            while True:
-                filler.write(bytes(BLOCK_BYTES))
+        self._free(_blocks(path))
+        self._fill()
+
+    def break_new_files(self) -> None:
+        """Let the disk fail where the bytes of new files will be, until `repair`.
+
+        All other room is taken by a file `rest`.
+        """
+        room, rest = self.folder / "room", self.folder / "rest"
+        for path, size in ((room, DISK_BYTES // 4), (rest, DISK_BYTES)):
+            with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                for _ in range(size // BLOCK_BYTES):
+                    file.write(bytes(BLOCK_BYTES))
+        self._free(_blocks(room))
+        room.unlink()
+        folder = os.open(self.folder, os.O_RDONLY)
+        os.fsync(folder)  # blocks can be used again once it is on disk that they are free
+        os.close(folder)
+        self._fill()
+
+    def forget(self) -> None:
+        """Have files read from the disk from now on, not from memory."""
+        for path in self.folder.rglob("*"):
+            if path.is_file():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
     def repair(self) -> None:
         """Let the disk write everything again."""
@@ -123,6 +143,24 @@ class FailingDisk:
         """Forget everything that is in memory only; no file may be open."""
         self._mounts.close()
         self._mount()
+
+    def _free(self, blocks: list[int]) -> None:
+        """Take the room of blocks from the image."""
+        first, count = -1, 0
+        for block in [*blocks, -1]:
+            if first + count == block:
+                count += 1
+                continue
+            if count:
+                offset, length = str(first * BLOCK_BYTES), str(count * BLOCK_BYTES)
+                run("fallocate", "-p", "-o", offset, "-l", length, self._image)
+            first, count = block, 1
+
+    def _fill(self) -> None:
+        """Leave the host no room for what the image lacks."""
+        with self._filler.open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+            while True:
+                filler.write(bytes(BLOCK_BYTES))
 
     def _mount(self) -> None:
         self._mounts.enter_context(mounted(self.folder, "-o", "loop", self._image))
