@@ -186,7 +186,7 @@ def test_a_storage_that_was_moved_with_its_mark_is_known(
 def test_workers_that_start_together_agree(owner: Owner, new: Callable[..., LocalStorage]) -> None:
     found: list[Any] = []
     storages = [new(owner) for _ in range(6)]
-    threads = [threading.Thread(target=lambda s=s: found.append(part_of(s))) for s in storages]  # type: ignore[misc] # a default binds the loop's value
+    threads = [threading.Thread(target=lambda s=s: found.append(part_of(s))) for s in storages]
     for thread in threads:
         thread.start()
     join(*threads)
