@@ -14,6 +14,7 @@ from pathlib import Path
 
 from shared.domain import Wanted
 from shared.errors import StorageUnavailable, TransferError
+from shared.storage.checking import write_and_remove
 from shared.storage.durability import can_sync_all, sync, sync_all
 from shared.storage.folders import open_folder
 from shared.storage.os_errors import as_transfer_error, from_os_error
@@ -109,6 +110,15 @@ class LocalStorage:
                 return sweep(folder, self._now() - older_than)
         except OSError as error:
             raise from_os_error(error) from error
+
+    def check(self) -> TransferError | None:
+        """See `Storage.check`; what is left of it by a death is swept like any part."""
+        try:
+            with open_folder(self._open(), [FOLDER], create=True) as folder:
+                write_and_remove(folder, part_name(0, os.getpid()))
+        except (OSError, TransferError) as error:
+            return as_transfer_error(error)
+        return None
 
     def _open(self) -> int:
         """Return the root's descriptor, kept open so that syncfs reports what went wrong since."""
