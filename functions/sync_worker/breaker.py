@@ -75,6 +75,7 @@ class Breaker:
         self._probing: set[Part] = set()
         self._given_back: set[int] = set()
         self._is_new = True
+        self._held_since: float | None = None
 
     def may_claim(self, row_ids: Sequence[int], going: Callable[[], bool]) -> int:
         """Return how many rows may be claimed now, after a wait if that lets the work go on.
@@ -95,20 +96,20 @@ class Breaker:
             self._pauses.hasten()
             self._is_new = False
         self._probing.clear()
-        deadline = self._clock() + HOLD_SECONDS
-        has_waited = False
         while paused := self._pauses.of(list(self._names.values())):
             if all(pause.probe_in <= 0 for pause in paused) and self._take_probe(
                 {pause.part for pause in paused}
             ):
                 return 1
-            if not has_waited:
-                has_waited = True
+            if self._held_since is None:
+                self._held_since = self._clock()
                 self._pauses.give_back(row_ids)
-            if self._clock() >= deadline or not going():
+            if self._clock() - self._held_since >= HOLD_SECONDS or not going():
+                self._held_since = None
                 return 0
             soonest = max(pause.probe_in for pause in paused)
             self._pause(min(LOOK_SECONDS, max(0.01, soonest)))
+        self._held_since = None
         return EVERYTHING
 
     def judge(
@@ -183,7 +184,9 @@ class Breaker:
                 "paused, nothing is attempted there until a probe succeeds",
                 extra={"part": name, "reason": str(error), "objects": len(suspects)},
             )
-        self._pauses.forgive([claim for row_id, claim in earlier.items() if row_id not in rows])
+        self._given_back |= self._pauses.forgive(
+            [claim for row_id, claim in earlier.items() if row_id not in rows]
+        )
         suspects.clear()
         return set(rows)
 

@@ -26,9 +26,6 @@ MARGIN_SECONDS = 10.0
 """With less time than this left, running transfers are broken off, so that their end can still be
 recorded before the platform stops the function."""
 
-PROBE_CANDIDATES = 8
-"""Rows that are offered for a probe; one of them is claimed, if none is held by another worker."""
-
 ABANDONED_SECONDS = 86_400.0
 """Parts that no attempt has touched for a day are abandoned: retries come sooner."""
 
@@ -103,13 +100,14 @@ class SyncWorker:
         """
         waiting = list(dict.fromkeys(row_ids))
         outcomes: collections.Counter[Outcome] = collections.Counter()
+        probed: set[int] = set()
 
         def has_time() -> bool:
             return seconds_left() > MARGIN_SECONDS
 
         while waiting and (most := self._breaker.may_claim(waiting, has_time)):
-            # A probe that failed is last among those that wait: the next one is another row's.
-            offered = waiting if most > 1 else waiting[:PROBE_CANDIDATES]
+            # If one row's probe has failed, the next one is another row's.
+            offered = [row_id for row_id in waiting if most > 1 or row_id not in probed] or waiting
             claims = self._claim(offered, suspect=False, most=min(most, len(offered)))
             if not claims and has_time():
                 claims = self._claim(offered, suspect=True, most=1)
@@ -119,8 +117,8 @@ class SyncWorker:
             outcomes += self._attempt(claims, time_left)
             claimed = {claim.wanted.row_id for claim in claims}
             again = self._breaker.given_back()
-            waiting = [row_id for row_id in waiting if row_id not in claimed]
-            waiting += [row_id for row_id in claimed if row_id in again]
+            waiting = [row for row in waiting if row not in claimed or row in again]
+            probed = probed | claimed if most == 1 else set()
             if not has_time():
                 break
         self._sweep()

@@ -80,13 +80,14 @@ class Pauses:
         rows = self._database.run("end_pause", part=part)
         return rows[0].seconds if rows else None
 
-    def forgive(self, claims: Sequence[Claim]) -> None:
-        """Take back attempts that were counted, and make their rows due at once."""
-        self._database.run(
+    def forgive(self, claims: Sequence[Claim]) -> set[int]:
+        """Take back attempts that were counted, make their rows due, and return their ids."""
+        rows = self._database.run(
             "forgive",
             row_ids=[claim.wanted.row_id for claim in claims],
             attempts=[claim.wanted.attempt for claim in claims],
         )
+        return {row.id for row in rows}
 
     def give_back(self, row_ids: Sequence[int]) -> None:
         """Make rows due at once whose messages were consumed during a pause."""
