@@ -23,6 +23,7 @@
         ├── RetryLater          another attempt may succeed
         │   ├── SourceUnavailable
         │   ├── CredentialsRefused
+        │   ├── AddressRefused
         │   ├── BucketMissing
         │   ├── AccessRefused
         │   ├── ObjectHidden
@@ -52,8 +53,8 @@ class ServiceError(Exception):
 
     def __init__(self, about: str = "") -> None:
         self.about = about
-        message = (type(self).__doc__ or "").partition("\n")[0].rstrip(".")
-        super().__init__(f"{message}: {about}" if about else message)
+        self.title = (type(self).__doc__ or "").partition("\n")[0].rstrip(".")
+        super().__init__(f"{self.title}: {about}" if about else self.title)
 
 
 class SettingError(ServiceError):
@@ -150,6 +151,10 @@ class SourceUnavailable(RetryLater):
 
 class CredentialsRefused(RetryLater):
     """The object store refuses the credentials."""
+
+
+class AddressRefused(RetryLater):
+    """The object store refuses the bucket's address."""
 
 
 class BucketMissing(RetryLater):

@@ -39,7 +39,7 @@ class Finding(enum.Enum):
     """The other object may be refused for a reason of its own."""
 
 
-_CERTAIN = (errors.CredentialsRefused, errors.BucketMissing)
+_CERTAIN = (errors.CredentialsRefused, errors.AddressRefused, errors.BucketMissing)
 _SOURCE = (*_CERTAIN, errors.SourceUnavailable, errors.AccessRefused, errors.ObjectHidden)
 _STORAGE = (errors.StorageFull, errors.StorageUnavailable)
 _REFUSAL = (errors.AccessRefused, errors.ObjectHidden)
@@ -59,9 +59,9 @@ def part_of(error: errors.TransferError) -> Part | None:
     ==============================================  ===========
     error                                           part
     ==============================================  ===========
-    `CredentialsRefused`, `BucketMissing`           the source
-    `SourceUnavailable`, `AccessRefused`,           the source
-    `ObjectHidden`
+    `CredentialsRefused`, `AddressRefused`,         the source
+    `BucketMissing`, `SourceUnavailable`,
+    `AccessRefused`, `ObjectHidden`
     `StorageFull`, `StorageUnavailable`             the storage
     any other                                       None
     ==============================================  ===========

@@ -7,6 +7,7 @@ from shared.pausing import Finding, Part, finding_of, is_answer, is_certain, mus
 
 SHARED = {
     errors.CredentialsRefused: Part.SOURCE,
+    errors.AddressRefused: Part.SOURCE,
     errors.BucketMissing: Part.SOURCE,
     errors.SourceUnavailable: Part.SOURCE,
     errors.AccessRefused: Part.SOURCE,
@@ -25,9 +26,9 @@ def test_each_error_concerns_its_part_or_its_object_alone(
     assert not (is_answer(error()) and part_of(error()) is Part.SOURCE)
 
 
-def test_only_the_bucket_and_the_credentials_are_certain() -> None:
+def test_only_what_no_object_can_cause_is_certain() -> None:
     certain = {error for error in TRANSFER_ERRORS if is_certain(error())}
-    assert certain == {errors.BucketMissing, errors.CredentialsRefused}
+    assert certain == {errors.AddressRefused, errors.BucketMissing, errors.CredentialsRefused}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from shared.errors import (
     AccessRefused,
+    AddressRefused,
     BucketMissing,
     CredentialsRefused,
     ObjectChanged,
@@ -42,6 +43,17 @@ _CREDENTIALS = {
 }
 """Codes with which no object at all can be read until a person, or a new token, changes that."""
 
+_ADDRESS = dict.fromkeys(
+    (
+        "SecondLevelDomainForbidden",
+        "PathStyleDomainForbidden",
+        "VirtualHostDomainRequired",
+        "InvalidPathAccess",
+    ),
+    "it takes no bucket in the path; set S3_ADDRESSING=virtual",
+)
+"""Codes of stores that want the bucket in the host name, see `remedies`."""
+
 _UNREADABLE = {
     "InvalidObjectState": "it is archived and must be restored first",
     "KMS.DisabledException": "its KMS key is disabled",
@@ -51,6 +63,7 @@ _UNREADABLE = {
 _MEANINGS: tuple[tuple[type[TransferError], Mapping[str, str]], ...] = (
     (SourceUnavailable, _PASSING),
     (CredentialsRefused, _CREDENTIALS),
+    (AddressRefused, _ADDRESS),
     (ObjectUnreadable, _UNREADABLE),
 )
 
@@ -87,6 +100,7 @@ def refusal(status: int, document: bytes, *, within_grace: bool) -> TransferErro
     ==============================  ===========================================
     a code of `_PASSING`            `SourceUnavailable`, whatever the status
     a code of `_CREDENTIALS`        `CredentialsRefused`, whatever the status
+    a code of `_ADDRESS`            `AddressRefused`, whatever the status
     a code of `_UNREADABLE`         `ObjectUnreadable`, whatever the status
     code NoSuchBucket               `BucketMissing`
     other 404, within the grace     `ObjectNotVisible`

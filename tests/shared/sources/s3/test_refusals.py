@@ -27,6 +27,7 @@ def document(code: str) -> bytes:
         (403, "RequestTimeTooSkewed", True, errors.CredentialsRefused),
         (403, "AccountProblem", True, errors.CredentialsRefused),
         (403, "AllAccessDisabled", True, errors.CredentialsRefused),
+        (403, "SecondLevelDomainForbidden", True, errors.AddressRefused),
         (403, "InvalidObjectState", True, errors.ObjectUnreadable),
         (400, "KMS.DisabledException", True, errors.ObjectUnreadable),
         (403, "SlowDown", True, errors.SourceUnavailable),
