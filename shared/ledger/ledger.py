@@ -16,6 +16,7 @@ from typing import Self
 from shared.batching import GroupCommit
 from shared.domain import Wanted
 from shared.ledger.database import Database, Transaction
+from shared.ledger.heartbeats import Heartbeats
 from shared.ledger.pauses import Pauses
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
@@ -33,6 +34,7 @@ class Ledger:
         database: where it is kept.
 
     Attributes:
+        heartbeats: which processes are alive.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
@@ -41,6 +43,7 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.pauses = Pauses(database)
+        self.heartbeats = Heartbeats(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
