@@ -24,7 +24,9 @@
         │   ├── SourceUnavailable
         │   ├── ObjectNotVisible
         │   ├── ObjectChanged
+        │   ├── NotAnObjectStore
         │   ├── ContentMismatch
+        │   │   └── CopyUnproven
         │   ├── StorageFull
         │   ├── StorageUnavailable
         │   └── OutOfTime
@@ -32,6 +34,7 @@
             ├── AccessRefused
             ├── BucketMissing
             ├── ObjectMissing
+            ├── ObjectUnreadable
             ├── NameUnsafe
             └── TargetBlocked
 
@@ -41,6 +44,8 @@ in the admin, so it never contains a secret or a traceback.
 """
 
 from __future__ import annotations
+
+from shared.domain import UnprovenCopy
 
 
 class ServiceError(Exception):
@@ -152,8 +157,29 @@ class ObjectChanged(RetryLater):
     """The object was replaced while it was copied."""
 
 
+class NotAnObjectStore(RetryLater):
+    """This does not answer like S3: check AWS_ENDPOINT_URL_S3 / the proxy."""
+
+
 class ContentMismatch(RetryLater):
     """The received bytes differ from the object."""
+
+
+class CopyUnproven(ContentMismatch):
+    """The received bytes differ from the object, or it has no checksum.
+
+    Only its ETag, which need not be an MD5, speaks against the copy.
+
+    Args:
+        about: what does not match.
+        copy: what was received.
+        first: whether there was no earlier copy to compare it with.
+    """
+
+    def __init__(self, about: str, copy: UnprovenCopy, *, first: bool) -> None:
+        self.copy = copy
+        self.first = first
+        super().__init__(about)
 
 
 class StorageFull(RetryLater):
@@ -182,6 +208,10 @@ class BucketMissing(GiveUp):
 
 class ObjectMissing(GiveUp):
     """The object does not exist."""
+
+
+class ObjectUnreadable(GiveUp):
+    """The object cannot be read as it is."""
 
 
 class NameUnsafe(GiveUp):
