@@ -88,6 +88,17 @@ def cache(settings: Settings) -> Cache:
     return MemcachedCache(settings.memcached_url)
 
 
+def lasting_cache(settings: Settings) -> Cache:
+    """Return counters for limits that must hold while memcached, or PostgreSQL, is unreachable."""
+    from shared.cache.fallback import FallbackCache
+    from shared.cache.memory import MemoryCache
+    from shared.cache.postgres import QUERIES as COUNTERS
+    from shared.cache.postgres import PostgresCache
+
+    memcached = [] if settings.memcached_url is None else [cache(settings)]
+    return FallbackCache([*memcached, PostgresCache(database(settings, COUNTERS)), MemoryCache()])
+
+
 def publisher(settings: Settings) -> Publisher:
     """Return the publisher that fits: none without a broker, a blocking one on Lambda.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from http import HTTPStatus
 from typing import Any, Self, TypeVar
 
 from shared.config.parsers import (
@@ -23,6 +24,7 @@ from shared.config.parsers import (
     host_maybe_port,
     host_port,
     key,
+    limit_status,
     networks,
     one_of,
     url,
@@ -150,6 +152,13 @@ class Settings:
         RateLimit.parse,
         RateLimit(10, 60),
         shown="10/m",
+    )
+    rate_limit_status: HTTPStatus = _setting(
+        "RATE_LIMIT_STATUS",
+        "status of a request over a limit: 412, the original's, or 429",
+        limit_status,
+        HTTPStatus.PRECONDITION_FAILED,
+        shown="412",
     )
     trusted_proxies: tuple[IpNetwork, ...] = _setting(
         "TRUSTED_PROXIES", "addresses of proxies whose X-Forwarded-For is trusted", networks, ()
