@@ -61,6 +61,6 @@ class Comparison:
             return "size, not the ETag"
         if copy == self.earlier:
             return "two equal downloads"
-        raise CopyUnproven(
-            f"{about}; it is downloaded again and compared", copy, first=self.earlier is None
-        )
+        first = self.earlier is None
+        next_step = "a second download decides" if first else "two downloads differ"
+        raise CopyUnproven(f"{about}; {next_step}", copy, first=first)
