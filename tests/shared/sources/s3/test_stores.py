@@ -36,7 +36,7 @@ def md5(body: bytes) -> str:
 class Store:
     """A source in front of a server of rules; each attempt is handed what the last one left."""
 
-    def __init__(self, source: Any, incoming: Path, wanted: Wanted) -> None:
+    def __init__(self, source: S3Source, incoming: Path, wanted: Wanted) -> None:
         self._source, self._incoming, self._wanted = source, incoming, wanted
 
     def part(self, attempt: int) -> Path:
