@@ -12,7 +12,7 @@ POLICY = RetryPolicy(max_attempts=8)
 ORDINARY = [
     c
     for c in errors.RetryLater.__subclasses__()
-    if c not in (errors.ObjectChanged, errors.OutOfTime)
+    if c not in (errors.ObjectChanged, errors.OutOfTime, errors.AccessRefused)
 ]
 
 
@@ -53,6 +53,11 @@ def test_a_copy_that_nothing_proves_is_compared_at_once_and_then_in_turn(attempt
     copy = UnprovenCopy("tag", 5, b"s" * 32)
     assert POLICY.delay(errors.CopyUnproven("", copy, first=True), attempts, 1.0) == 0
     assert POLICY.delay(errors.CopyUnproven("", copy, first=False), attempts, 0.0) == 3 * attempts
+
+
+@pytest.mark.parametrize(("attempts", "wait"), [(1, 3.0), (2, 6.0), (3, None), (7, None)])
+def test_access_that_stays_refused_is_given_up_soon(attempts: int, wait: float | None) -> None:
+    assert POLICY.delay(errors.AccessRefused(), attempts, 0.0) == wait
 
 
 @given(attempts=st.integers(1, 10_000), jitter=st.floats(0, 1))

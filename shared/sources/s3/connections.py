@@ -59,19 +59,23 @@ class Connections:
             target: in place of the object.
         """
         self._borrowed[stream] = bool(self._borrowed)
-        self._resources.transport.get(
-            target or self.target, [CHECKSUMS_WANTED, *headers], stream, gzip=self.gzip
-        )
+        stream.target = self.target
+        wanted = [CHECKSUMS_WANTED, *self.target.headers, *headers]
+        self._resources.transport.get(target or self.target, wanted, stream, gzip=self.gzip)
 
     def ended(self, stream: Stream) -> None:
         """Note that a stream has ended, and give back what it has borrowed."""
         if self._borrowed.pop(stream, False):
             self._resources.spare.give_back()
 
-    def abort(self, but: Stream | None = None) -> None:
-        """End all streams but this one; see `Transport.abort` for where this may be called."""
+    def abort(self, *, released_alone: bool = False) -> None:
+        """End all streams; see `Transport.abort` for where this may be called.
+
+        Args:
+            released_alone: keep those that are of further use.
+        """
         for stream in self.running:
-            if stream is not but:
+            if stream.released or not released_alone:
                 self._resources.transport.abort(stream)
                 self.ended(stream)
 

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from shared.domain import Fetched, Wanted
-from shared.errors import NotAnObjectStore, RetryLater, SourceUnavailable
+from shared.errors import NotAnObjectStore, RetryLater, SourceUnavailable, TransferError
 from shared.sources.comparison import Comparison
 from shared.sources.digesting import DigestedPart
 from shared.sources.digests import Check
@@ -30,6 +30,7 @@ from shared.sources.s3.inline_body import INLINE_BYTES, InlineBody
 from shared.sources.s3.job import Job
 from shared.sources.s3.location import SignedUrl
 from shared.sources.s3.object_head import ObjectHead
+from shared.sources.s3.remedies import Kind, Remedy, remedy_for
 from shared.sources.s3.resources import Resources
 from shared.sources.s3.segmented_body import SegmentedBody
 from shared.sources.s3.segments import SEGMENT_BYTES
@@ -70,11 +71,11 @@ class Download:
         self._on_outcome = on_outcome
         self._job = Job(resources, wanted.row_id, self._wind_up)
         self._connections = Connections(resources, target)
-        self._body: InlineBody | SegmentedBody | UnsizedBody | None = (
-            None  # until the first head has come
-        )
+        self._body: InlineBody | SegmentedBody | UnsizedBody | None = None  # no head has come yet
         self._next_step: Callable[[], None] | None = None
-        self._moved = self._controlled = self._gzip_tried = False
+        self._controlled = self._gzip_tried = False
+        self._tried: set[Kind] = set()  # remedies, since content came last
+        self._remedying = False
         self._over = False
 
     def start(self) -> None:
@@ -204,37 +205,55 @@ class Download:
         if self._next_step is not None:
             step, self._next_step = self._next_step, None
             step()
-        elif error is None and stream.status not in CONTENT:
+        elif error is None and stream.status not in CONTENT and not stream.released:
             self._refused(stream)
         elif self._body is None:
             raise error or SourceUnavailable("no object came")
         else:
+            self._tried.clear()
             self._body.on_end(stream, error)
 
     def _refused(self, stream: Stream) -> None:
-        status, document = stream.status, stream.document
-        region = refusals.region_of(status, stream.headers, document)
-        if region and not self._moved and region != self._connections.target.region:
-            self._moved = True
-            if isinstance(self._body, SegmentedBody):
-                self._body.give_back(stream)
-            self._job.run(lambda: self._move(region), self._start_again)
+        target = self._connections.target
+        if self._remedying or stream.target is not target:  # it was sent before the remedy
+            self._put_back(stream)
+            if not self._remedying:
+                self.start()
             return
-        if not evidence.is_refusal(status, stream.headers, document):
-            raise NotAnObjectStore(evidence.described(status, stream.headers))
-        if (error := unreadable(status, document)) is not None:
-            raise error
-        if status in CONDITION_FAILED and isinstance(self._body, SegmentedBody):
+        refusal = self._refusal(stream)
+        remedy = remedy_for(
+            self._resources.location, target, stream.status, stream.headers, stream.document
+        )
+        if remedy is not None and remedy.kind not in self._tried:
+            self._put_back(stream)
+            self._tried.add(remedy.kind)
+            self._remedying = True
+            self._job.run(lambda: self._remedy(remedy, refusal), self._start_again)
+        elif stream.status in CONDITION_FAILED and isinstance(self._body, SegmentedBody):
             self._body.on_condition_failed(stream)
-            return
-        raise refusals.refusal(status, document, within_grace=self._within_grace)
+        else:
+            raise refusal
 
-    def _move(self, region: str) -> None:
+    def _refusal(self, stream: Stream) -> TransferError:
+        status, document = stream.status, stream.document
+        if not evidence.is_refusal(status, stream.headers, document):
+            return NotAnObjectStore(evidence.described(status, stream.headers))
+        return unreadable(status, document) or refusals.refusal(
+            status, document, within_grace=self._within_grace
+        )
+
+    def _put_back(self, stream: Stream) -> None:
+        if isinstance(self._body, SegmentedBody):
+            self._body.give_back(stream)
+
+    def _remedy(self, remedy: Remedy, refusal: TransferError) -> None:
+        if not remedy.apply():
+            raise refusal
         location = self._resources.location
-        location.move(region)
         self._connections.target = location.signed_url(self._wanted.file_name)
 
     def _start_again(self) -> None:
+        self._remedying = False
         if self._job.going:
             self.start()
 
@@ -244,8 +263,8 @@ class Download:
         if self._over or not self._job.idle:
             return
         self._over = True
-        if isinstance(self._body, SegmentedBody) and self._job.failure is not None:
-            # It may have to read back what is proven.
+        if isinstance(self._body, SegmentedBody | UnsizedBody):
+            # It may have to read back what is proven, and NFS writes out what is closed.
             self._resources.run(self._close, self._report)
         else:
             self._close()

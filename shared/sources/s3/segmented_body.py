@@ -65,6 +65,7 @@ class SegmentedBody:
         self._job, self._connections, self._habits, self._part = job, connections, habits, part
         self._on_end = on_end
         self._divisible = divisible
+        self._plain_due = False
         self._segments = Segments(part.size, proven, segment)
         self._received = 0  # since the speed was measured last
         self._breaks = 0
@@ -122,6 +123,8 @@ class SegmentedBody:
             stream = Stream(self._job, self._check_range, self._on_end, (first, end))
             pinned = f'If-Match: "{self._part.etag}"'
             self._connections.open(stream, f"Range: bytes={first}-{end - 1}", pinned)
+        if self._plain_due and not self._connections.running:
+            self._connections.open(Stream(self._job, self._take_whole, self._on_end))
         self._digest_if_due()
 
     def close(self, failure: BaseException | None) -> None:
@@ -172,12 +175,12 @@ class SegmentedBody:
         failed.released = True
         for stream in self._connections.running:
             stream.released = True
-        self._job.later(self._open_plain)
+        self._plain_due = True
+        self._job.later(self._abort_released)
 
-    def _open_plain(self) -> None:
-        self._connections.abort()
-        if self._job.going:
-            self._connections.open(Stream(self._job, self._take_whole, self._on_end))
+    def _abort_released(self) -> None:
+        self._connections.abort(released_alone=True)
+        self.advance()
 
     def _take_whole(self, stream: Stream) -> bool:
         """Let the whole object that comes go on as the only stream, if it is the same version."""
@@ -189,10 +192,10 @@ class SegmentedBody:
         if head.etag != self._part.etag or head.size not in {None, self._part.size}:
             raise ObjectChanged("its ETag or size is another")
         self._habits.ranges_failed()
-        self._divisible = False
+        self._divisible = self._plain_due = False
         for other in self._connections.running:
             other.released = other is not stream
-        self._job.later(lambda: self._connections.abort(but=stream))
+        self._job.later(self._abort_released)
         # What is there without a gap may be digested already, and is not written again.
         stream.plain, stream.position = True, 0
         stream.first, stream.end = self._segments.take_rest()
