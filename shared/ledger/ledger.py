@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from shared.batching import GroupCommit
-from shared.domain import Wanted
+from shared.domain import UnprovenCopy, Wanted
 from shared.ledger.database import Database, Transaction
 from shared.ledger.heartbeats import Heartbeats
 from shared.ledger.pauses import Pauses
@@ -98,6 +98,7 @@ class Ledger:
                     file_name=row.file_name,
                     queued_at=row.queued_at,
                     claimed_at=row.claimed_at,
+                    unproven=_unproven(row),
                 ),
                 counted_attempts=row.counted_attempts,
                 request_id=row.request_id,
@@ -238,7 +239,14 @@ class Placing:
         return {row.id for row in self._step("settle", **_columns(settlements))}
 
 
+def _unproven(row: Any) -> UnprovenCopy | None:
+    if row.unproven_sha256 is None:
+        return None
+    return UnprovenCopy(row.unproven_etag, row.unproven_size, bytes(row.unproven_sha256))
+
+
 def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:
+    unproven = [s.unproven for s in settlements]
     copies = [s.fetched if s.outcome is Outcome.SYNCED else None for s in settlements]
     wanted = [s.claim.wanted for s in settlements]
     return {
@@ -252,4 +260,8 @@ def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:
         "sizes": [c.size if c else None for c in copies],
         "digests": [c.sha256 if c else None for c in copies],
         "etags": [c.etag if c else None for c in copies],
+        "verified_by": [c.verified_by if c else None for c in copies],
+        "unproven_etags": [u.etag if u else None for u in unproven],
+        "unproven_sizes": [u.size if u else None for u in unproven],
+        "unproven_digests": [u.sha256 if u else None for u in unproven],
     }
