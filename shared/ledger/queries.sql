@@ -229,3 +229,26 @@ SELECT f.id FROM file_sync AS f
          SELECT FROM sync_attempt AS a
           WHERE a.file_sync_id = f.id AND a.outcome <> 'requeued' AND a.finished_at >= :since))
  ORDER BY f.id LIMIT :most;
+
+-- name: beat(component, instance, detail)
+-- Records that a process is alive; those of its kind that have been silent for a day are forgotten.
+WITH forgotten AS (
+  DELETE FROM heartbeat
+   WHERE component = :component AND instance <> :instance
+     AND beat_at < now() - interval '1 day'
+)
+INSERT INTO heartbeat (component, instance, detail) VALUES (:component, :instance, :detail)
+ON CONFLICT (component, instance)
+DO UPDATE SET beat_at = now(), detail = excluded.detail
+RETURNING instance;
+
+-- name: end_heartbeat(component, instance)
+-- Forgets a process that ends on purpose.
+DELETE FROM heartbeat WHERE component = :component AND instance = :instance RETURNING instance;
+
+-- name: heartbeats()
+-- The last heartbeats, of a day at most.
+SELECT component, instance, extract(epoch FROM now() - beat_at)::float8 AS age, detail
+  FROM heartbeat
+ WHERE beat_at > now() - interval '1 day'
+ ORDER BY beat_at DESC;
