@@ -17,10 +17,12 @@ from shared.batching import GroupCommit
 from shared.domain import UnprovenCopy, Wanted
 from shared.ledger.database import Database, Transaction
 from shared.ledger.heartbeats import Heartbeats
+from shared.ledger.installation import Installation
 from shared.ledger.pauses import Pauses
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
 from shared.queue.messages import SyncMessage
+from shared.storage.object_key import fold
 
 QUERIES = Path(__file__).with_name("queries.sql")
 MOST_COUNTING = 1_000
@@ -34,6 +36,7 @@ class Ledger:
         database: where it is kept.
 
     Attributes:
+        installation: its identity, and the storage that it is bound to.
         heartbeats: which processes are alive.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
 
@@ -42,6 +45,7 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.installation = Installation(database)
         self.pauses = Pauses(database)
         self.heartbeats = Heartbeats(database)
         self._recorder = Recorder(database)
@@ -216,7 +220,9 @@ class Placing:
         self._step = step
 
     def hold(self, claims: Sequence[tuple[Claim, str | None]]) -> dict[int, bool]:
-        """Lock the claims that are still held by their worker.
+        """Lock the claims that are still held by their worker, and their names.
+
+        Names that a storage may take for one are locked as one.
 
         Args:
             claims: each claim with the ETag of the download that it wants to place.
@@ -225,7 +231,7 @@ class Placing:
             For each locked row id, whether another version was placed under its name since the
             claim, so that this download may be the older one.
         """
-        self._step("lock_names", file_names=[c.wanted.file_name for c, _ in claims])
+        self._step("lock_names", folded_names=[fold(c.wanted.file_name) for c, _ in claims])
         rows = self._step(
             "hold",
             row_ids=[c.wanted.row_id for c, _ in claims],
