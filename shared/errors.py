@@ -48,8 +48,8 @@ class ServiceError(Exception):
 
     def __init__(self, about: str = "") -> None:
         self.about = about
-        message = (type(self).__doc__ or "").partition("\n")[0].rstrip(".")
-        super().__init__(f"{message}: {about}" if about else message)
+        self.title = (type(self).__doc__ or "").partition("\n")[0].rstrip(".")
+        super().__init__(f"{self.title}: {about}" if about else self.title)
 
 
 class SettingError(ServiceError):
