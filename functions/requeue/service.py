@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from shared.errors import QueueUnavailable
 from shared.injection_points import CrashPoint, injection_point
+from shared.ledger.heartbeats import SCHEDULER
 from shared.ledger.ledger import Ledger
 from shared.queue.interface import Queue
 from shared.queue.messages import SyncMessage
@@ -28,6 +30,9 @@ them in the ledger, long before their messages come; the messages are for when i
 BEHIND_BACKLOG = 10
 """How many times longer a message may take behind a full queue: until then its row is not published
 again."""
+
+INSTANCE = "requeue"
+"""Its heartbeats are of one process, wherever it runs: it is run by one schedule."""
 
 HORIZON_MARGIN_SECONDS = 600.0
 """A row is due after a retry's delay, a message's delivery or a lease. A row due later than the
@@ -98,7 +103,7 @@ class Requeue:
         self._horizon = longest + HORIZON_MARGIN_SECONDS
 
     def run(self, going: Callable[[], bool] = lambda: True) -> Report:
-        """Publish due rows: retries first, a share of them always, and the others if there is room.
+        """Publish due rows, and record that this has run: a share of retries first, then others.
 
         Args:
             going: asked before each portion; False ends the run.
@@ -107,6 +112,15 @@ class Requeue:
             LedgerUnavailable: the rows cannot be read.
             QueueUnavailable: the broker is unreachable; the rows become due again.
         """
+        try:
+            report = self._publish_due(going)
+        except QueueUnavailable as error:
+            self._ledger.heartbeats.beat(SCHEDULER, str(error), INSTANCE)
+            raise
+        self._ledger.heartbeats.beat(SCHEDULER, None, INSTANCE)
+        return report
+
+    def _publish_due(self, going: Callable[[], bool]) -> Report:
         early = self._ledger.bring_forward(self._horizon)
         if early:
             logger.warning("PostgreSQL's clock has gone back", extra={"rows": len(early)})

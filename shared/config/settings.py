@@ -216,6 +216,13 @@ class Settings:
         20,
         shown="20",
     )
+    etag_mismatch: str = _setting(
+        "ETAG_MISMATCH",
+        "if only an ETag that looks like an MD5 differs from the bytes: compare them with a second"
+        " download, fail the object, or accept it",
+        one_of("compare", "fail", "accept"),
+        "compare",
+    )
     queue_type: str = _setting(
         "QUEUE_TYPE",
         "type of the RabbitMQ queues, quorum or classic",

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from shared.batching import GroupCommit
-from shared.domain import Wanted
+from shared.domain import UnprovenCopy, Wanted
 from shared.ledger.database import Database, Transaction
+from shared.ledger.heartbeats import Heartbeats
+from shared.ledger.pauses import Pauses
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
 from shared.queue.messages import SyncMessage
@@ -31,11 +33,17 @@ class Ledger:
     Args:
         database: where it is kept.
 
+    Attributes:
+        heartbeats: which processes are alive.
+        pauses: what nothing is attempted in, because a fault there concerns all objects.
+
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.pauses = Pauses(database)
+        self.heartbeats = Heartbeats(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
@@ -90,6 +98,7 @@ class Ledger:
                     file_name=row.file_name,
                     queued_at=row.queued_at,
                     claimed_at=row.claimed_at,
+                    unproven=_unproven(row),
                 ),
                 counted_attempts=row.counted_attempts,
                 request_id=row.request_id,
@@ -160,13 +169,17 @@ class Ledger:
     def retry(self, row_ids: Sequence[int]) -> set[int]:
         """Put failed rows back in the queue, with all attempts allowed again.
 
+        A person who does that has fixed something: the next probe of every pause is due at once.
+
         Args:
             row_ids: rows in another state are skipped.
 
         Returns:
             The ids of the rows that were put back.
         """
-        return {row.id for row in self._database.run("retry", row_ids=list(row_ids))}
+        retried = {row.id for row in self._database.run("retry", row_ids=list(row_ids))}
+        self.pauses.hasten()
+        return retried
 
     def failed_ids(self, since: datetime | None, after_id: int, most: int) -> list[int]:
         """Return ids of failed rows in ascending order, to be retried in batches.
@@ -241,7 +254,14 @@ class Placing:
         return {row.id for row in self._step("settle", **_columns(settlements))}
 
 
+def _unproven(row: Any) -> UnprovenCopy | None:
+    if row.unproven_sha256 is None:
+        return None
+    return UnprovenCopy(row.unproven_etag, row.unproven_size, bytes(row.unproven_sha256))
+
+
 def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:
+    unproven = [s.unproven for s in settlements]
     copies = [s.fetched if s.outcome is Outcome.SYNCED else None for s in settlements]
     wanted = [s.claim.wanted for s in settlements]
     return {
@@ -255,4 +275,8 @@ def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:
         "sizes": [c.size if c else None for c in copies],
         "digests": [c.sha256 if c else None for c in copies],
         "etags": [c.etag if c else None for c in copies],
+        "verified_by": [c.verified_by if c else None for c in copies],
+        "unproven_etags": [u.etag if u else None for u in unproven],
+        "unproven_sizes": [u.size if u else None for u in unproven],
+        "unproven_digests": [u.sha256 if u else None for u in unproven],
     }

@@ -18,6 +18,7 @@ from pathlib import Path
 from shared.domain import Wanted
 from shared.errors import StorageUnavailable, TransferError
 from shared.storage.capabilities import probe
+from shared.storage.checking import write_and_remove
 from shared.storage.durability import SYNC_ALL_FROM, can_sync_all, sync, sync_all
 from shared.storage.folder_sync import sync_folders
 from shared.storage.folders import open_folder
@@ -69,15 +70,19 @@ class LocalStorage:
         """See `Storage.make_durable`; a part that is gone is left to `place` to report."""
         try:
             root = self._open()
-        except (OSError, TransferError) as error:
+            whole = len(parts) >= SYNC_ALL_FROM and can_sync_all(root)
+            if whole:
+                try:
+                    sync_all(root)
+                except OSError:
+                    whole = False  # whose failure it was, each part knows
+            failures = {part: _failure(part, file, written=whole) for part, file in parts.items()}
+        except (OSError, TransferError) as error:  # the storage is gone, and the parts with it
             return dict.fromkeys(parts, as_transfer_error(error))
-        whole = len(parts) >= SYNC_ALL_FROM and can_sync_all(root)
-        if whole:
-            try:
-                sync_all(root)
-            except OSError:
-                whole = False  # whose failure it was, each part knows
-        failures = {part: _failure(part, file, written=whole) for part, file in parts.items()}
+        finally:
+            for file in parts.values():
+                if file is not None:
+                    file.close()
         failed = {part: from_os_error(error) for part, error in failures.items() if error}
         self._remove(failed)
         return failed
@@ -122,6 +127,15 @@ class LocalStorage:
                 return sweep(folder, self._now() - older_than)
         except OSError as error:
             raise from_os_error(error) from error
+
+    def check(self) -> TransferError | None:
+        """See `Storage.check`; what is left of it by a death is swept like any part."""
+        try:
+            with open_folder(self._open(), [FOLDER], create=True) as folder:
+                write_and_remove(folder, part_name(0, os.getpid()))
+        except (OSError, TransferError) as error:
+            return as_transfer_error(error)
+        return None
 
     def close(self) -> None:
         """Release the folder, so that its file system can be unmounted."""
@@ -172,7 +186,7 @@ class LocalStorage:
 
 
 def _failure(part: Path, file: OpenPart | None, *, written: bool) -> OSError | None:
-    """Return why a part may not be on disk, and close it.
+    """Return why a part may not be on disk.
 
     Args:
         part: its path.
@@ -190,9 +204,6 @@ def _failure(part: Path, file: OpenPart | None, *, written: bool) -> OSError | N
         return None
     except OSError as error:
         return error
-    finally:
-        if file is not None:
-            file.close()
     return None
 
 

@@ -43,6 +43,8 @@ class FaultyStorage:
         fitting = {part: file for part, file in parts.items() if part not in full}
         for part in full:
             part.unlink(missing_ok=True)
+            if file := parts[part]:
+                file.close()
         return {**self._storage.make_durable(fitting), **{part: StorageFull() for part in full}}
 
     def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
@@ -63,3 +65,7 @@ class FaultyStorage:
         """See `Storage.sweep`."""
         self.swept += 1
         return self._storage.sweep(older_than)
+
+    def check(self) -> TransferError | None:
+        """See `Storage.check`."""
+        return self._storage.check()

@@ -151,9 +151,9 @@ def _huge_error(connection: Any, _: Asked) -> None:
 
 
 MISBEHAVIOR: dict[str, tuple[Answer, type[errors.TransferError]]] = {
-    "403": (error(403, "AccessDenied"), errors.AccessRefused),
-    "clock": (error(403, "RequestTimeTooSkewed"), errors.SourceUnavailable),
-    "token": (error(400, "ExpiredToken"), errors.SourceUnavailable),
+    "403": (error(403, "AccessDenied"), errors.ObjectHidden),
+    "clock": (error(403, "RequestTimeTooSkewed"), errors.CredentialsRefused),
+    "token": (error(400, "ExpiredToken"), errors.CredentialsRefused),
     "bucket": (error(404, "NoSuchBucket"), errors.BucketMissing),
     "500": (error(500, "InternalError"), errors.SourceUnavailable),
     "503": (error(503, "SlowDown"), errors.SourceUnavailable),
@@ -247,7 +247,11 @@ def test_an_object_replaced_while_it_is_copied_is_never_mixed(
     incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted]
 ) -> None:
     old, new = s3_object(content(8 * SEGMENT_BYTES)), s3_object(content(8 * SEGMENT_BYTES, 2))
-    with FaultyServer(lambda a: slowed(old)(a) if a.span is None else new(a)) as server:
+
+    def rule(asked: Asked) -> Answer:
+        return new(asked) if len(server.asked) > 1 else slowed(old)(asked)
+
+    with FaultyServer(rule) as server:
         failure = new_source(server.url).fetch(wanted(), part_of(incoming)).exception(SECONDS)
     assert isinstance(failure, errors.ObjectChanged)
     assert list(incoming.iterdir()) == []
