@@ -54,6 +54,8 @@ class SupervisedThread(threading.Thread):
     def run(self) -> None:
         """Work; see the class."""
         while True:
+            # A stop while the work runs: if it fails, it gets one chance to close what it has open.
+            is_last = self._stopping.is_set()
             began = self._clock()
             try:
                 self._work()
@@ -62,15 +64,14 @@ class SupervisedThread(threading.Thread):
                 if self._clock() - began > SETTLED_SECONDS:
                     self._failures = 0
                 seconds = self._fail(error)
-                if self._stopping.is_set():
+                if is_last:
                     return
-                # A stop ends the pause, and the work gets the chance to close what it has open.
                 self._stopping.wait(seconds)
             else:
                 return
 
     def stop(self) -> None:
-        """Let the work not be begun again, if it raises from now on."""
+        """Let the work be begun once more at most, if it raises; a pause ends at once."""
         self._stopping.set()
 
     def fault(self) -> str:
