@@ -134,17 +134,32 @@ class Ledger:
         """Record how claims ended, in one statement, and return the ids of the recorded rows."""
         return {row.id for row in self._database.run("settle", **_columns(settlements))}
 
-    def take_due(self, most: int, delivery_seconds: float) -> list[SyncMessage]:
+    def due_retries(self, most: int, max_attempts: int) -> list[int]:
+        """Return ids of rows that may be attempted again now, those first that waited longest.
+
+        Args:
+            most: the largest number of ids.
+            max_attempts: rows with this many attempts are left out.
+        """
+        rows = self._database.run("due_retries", most=most, max_attempts=max_attempts)
+        return [row.id for row in rows]
+
+    def take_due(
+        self, most: int, delivery_seconds: float, *, retries: bool = False
+    ) -> list[SyncMessage]:
         """Take the rows whose messages must be published now.
 
         Args:
             most: the largest number of rows to take.
             delivery_seconds: seconds after which they are due again.
+            retries: take only rows that were attempted before.
 
         Returns:
             The message of each.
         """
-        rows = self._database.run("take_due", most=most, delivery_seconds=delivery_seconds)
+        rows = self._database.run(
+            "take_due", most=most, delivery_seconds=delivery_seconds, retries=retries
+        )
         return [SyncMessage(row.id, row.request_id) for row in rows]
 
     def bring_forward(self, horizon: float) -> list[int]:

@@ -144,11 +144,22 @@ WITH ended AS (
 )
 SELECT id FROM settled;
 
--- name: take_due(most, delivery_seconds)
--- Takes the rows whose messages must be published now; if publishing fails, they become due again.
+-- name: due_retries(most, max_attempts)
+-- Finds rows that a worker may attempt again now, wherever their messages are.
+SELECT id FROM file_sync
+ WHERE state = 'queued' AND attempts > 0 AND next_attempt_at <= now()
+   AND (leased_until IS NULL OR leased_until < now())
+   AND attempts - attempts_forgiven < :max_attempts
+ ORDER BY next_attempt_at
+ LIMIT :most;
+
+-- name: take_due(most, delivery_seconds, retries)
+-- Takes the rows whose messages must be published now, with `retries` only those that were attempted
+-- before; if publishing fails, they become due again.
 WITH due AS (
   SELECT id FROM file_sync
    WHERE state = 'queued' AND due_at <= now()
+     AND (NOT :retries OR attempts > 0)
    ORDER BY due_at
    LIMIT :most
      FOR UPDATE SKIP LOCKED
