@@ -17,7 +17,13 @@ from http import HTTPStatus
 from pathlib import Path
 
 from shared.domain import Fetched, Wanted
-from shared.errors import NotAnObjectStore, RetryLater, SourceUnavailable, TransferError
+from shared.errors import (
+    ContentMismatch,
+    NotAnObjectStore,
+    RetryLater,
+    SourceUnavailable,
+    TransferError,
+)
 from shared.sources.comparison import Comparison
 from shared.sources.digesting import DigestedPart
 from shared.sources.digests import Check
@@ -115,7 +121,9 @@ class Download:
             stream.body = self._body = UnsizedBody(
                 self._job,
                 file,
-                lambda size: self._digested(file, size, head.etag, head.check, framed=head.framed),
+                lambda size: self._digested(
+                    file, size, head.etag, head.check, framed=head.framed or self._is_all(size)
+                ),
             )
             return True
         part = self._digested(file, head.size, head.etag, head.check)
@@ -166,9 +174,26 @@ class Download:
         *,
         framed: bool = True,
     ) -> DigestedPart:
-        part_size = partial(self._resources.location.part_size, self._wanted.file_name)
         comparison = Comparison(self._resources.etag_mismatch, self._wanted.unproven)
-        return DigestedPart(file, size, etag, check, part_size, comparison, framed=framed)
+        return DigestedPart(file, size, etag, check, self._part_size, comparison, framed=framed)
+
+    @property
+    def _part_size(self) -> Callable[[int], tuple[int, int]]:
+        return partial(self._resources.location.part_size, self._wanted.file_name)
+
+    def _is_all(self, size: int) -> bool:
+        """Return whether a body whose end was not marked is whole, as far as a HEAD tells; blocks.
+
+        Raises:
+            ContentMismatch: it was cut.
+        """
+        try:
+            told, parts = self._part_size(1)
+        except SourceUnavailable:
+            return False
+        if parts <= 1 and size < told:
+            raise ContentMismatch(f"{size} of {told} bytes came")
+        return parts <= 1 and size == told
 
     def _segmented(
         self,
