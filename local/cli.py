@@ -92,6 +92,17 @@ def migrate() -> None:
 
 
 @app.command()
+def adopt_storage() -> None:
+    """Make the folder STORAGE_PATH this installation's, whichever had it or none."""
+    from local.storage_owner import adopt
+    from shared.config.startup import start
+
+    _adopt()
+    for line in adopt(start()):
+        typer.echo(line)
+
+
+@app.command()
 def status() -> None:
     """Show what runs: servers, address, files, where the key is kept."""
     from local.status import status as lines

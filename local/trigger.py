@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from local.context import Context
 from local.handlers import Handler, imported
+from local.storage_owner import require_own_storage
 from local.template import load
 from shared.config.settings import needed
 from shared.config.startup import start
@@ -208,8 +209,10 @@ def main() -> None:
 
     Raises:
         SettingError: a setting or the template is invalid.
+        StorageForeign: the storage is not this installation's.
     """
     settings = start()
+    require_own_storage(settings)
     template = load()
     trigger = Trigger(
         needed(settings.rabbitmq_url, "RABBITMQ_URL"),

@@ -6,6 +6,7 @@ it durable and put it in place. Source and storage know nothing of the ledger or
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -50,6 +51,19 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a source says of an object beside its content.
+
+    Attributes:
+        modified: when the object was made, in seconds since the epoch; None where it does not say.
+        headers: of the response, names in lower case: content type, ETag, user metadata.
+    """
+
+    modified: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """A complete object in its part file, its content verified, not yet durable.
 
@@ -61,6 +75,7 @@ class Fetched:
             "two equal downloads", …
         file: its part file, open since it was begun, for the storage to make durable and close;
             None where the part may be opened anew for that.
+        metadata: what else the source says of the object.
     """
 
     size: int
@@ -68,3 +83,4 @@ class Fetched:
     etag: str | None
     verified_by: str
     file: OpenPart | None = field(default=None, compare=False, repr=False)
+    metadata: Metadata = field(default=Metadata(), compare=False, repr=False)

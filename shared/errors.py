@@ -34,11 +34,13 @@
         │   │   └── CopyUnproven
         │   ├── StorageFull
         │   ├── StorageUnavailable
+        │   │   └── StorageForeign
         │   └── OutOfTime
         └── GiveUp              no attempt will succeed until a person fixes the cause
             ├── ObjectMissing
             ├── ObjectUnreadable
             ├── NameUnsafe
+            ├── NameRefused
             └── TargetBlocked
 
 The docstring of a class is its message; what an instance is about (a key, a setting, a field) is
@@ -218,6 +220,10 @@ class StorageUnavailable(RetryLater):
     """The local storage could not be written."""
 
 
+class StorageForeign(StorageUnavailable):
+    """The local storage does not belong to this installation."""
+
+
 class OutOfTime(RetryLater):
     """The worker had no time left for the object."""
 
@@ -239,6 +245,10 @@ class NameUnsafe(GiveUp):
 
     It allows path traversal or is reserved; see `shared.storage.object_key`.
     """
+
+
+class NameRefused(GiveUp):
+    """The local storage cannot keep a file of this name."""
 
 
 class TargetBlocked(GiveUp):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from shared.errors import QueueUnavailable
 from shared.injection_points import CrashPoint, injection_point
+from shared.ledger.heartbeats import SCHEDULER
 from shared.ledger.ledger import Ledger
 from shared.queue.interface import Queue
+from shared.queue.messages import SyncMessage
 from shared.retry import RetryPolicy
 
 logger = logging.getLogger(__name__)
@@ -19,6 +22,17 @@ BATCH = 1_000
 ENOUGH_WAITING = 10_000
 """With this many messages waiting, the workers have enough to do. More would only be queued twice,
 so the rest is left until the queue is shorter."""
+
+RETRY_SHARE = 1_000
+"""Retries that a run publishes first, even if the queue has enough. Under a backlog workers find
+them in the ledger, long before their messages come; the messages are for when it has ended."""
+
+BEHIND_BACKLOG = 10
+"""How many times longer a message may take behind a full queue: until then its row is not published
+again."""
+
+INSTANCE = "requeue"
+"""Its heartbeats are of one process, wherever it runs: it is run by one schedule."""
 
 HORIZON_MARGIN_SECONDS = 600.0
 """A row is due after a retry's delay, a message's delivery or a lease. A row due later than the
@@ -84,11 +98,12 @@ class Requeue:
         self._ledger = ledger
         self._queue = queue
         retry_seconds = RetryPolicy(config.max_attempts).longest_seconds
-        longest = max(retry_seconds, config.delivery_seconds, config.lease_seconds)
+        behind_backlog = config.delivery_seconds * BEHIND_BACKLOG
+        longest = max(retry_seconds, behind_backlog, config.lease_seconds)
         self._horizon = longest + HORIZON_MARGIN_SECONDS
 
     def run(self, going: Callable[[], bool] = lambda: True) -> Report:
-        """Publish every due row, as far as the queue has room.
+        """Publish due rows, and record that this has run: a share of retries first, then others.
 
         Args:
             going: asked before each portion; False ends the run.
@@ -97,6 +112,15 @@ class Requeue:
             LedgerUnavailable: the rows cannot be read.
             QueueUnavailable: the broker is unreachable; the rows become due again.
         """
+        try:
+            report = self._publish_due(going)
+        except QueueUnavailable as error:
+            self._ledger.heartbeats.beat(SCHEDULER, str(error), INSTANCE)
+            raise
+        self._ledger.heartbeats.beat(SCHEDULER, None, INSTANCE)
+        return report
+
+    def _publish_due(self, going: Callable[[], bool]) -> Report:
         early = self._ledger.bring_forward(self._horizon)
         if early:
             logger.warning("PostgreSQL's clock has gone back", extra={"rows": len(early)})
@@ -105,16 +129,26 @@ class Requeue:
             logger.error("object failed, its workers died", extra={"row_id": row_id})
         published = unconfirmed = 0
         room = ENOUGH_WAITING - self._queue.depth()
-        while room > 0 and going():
-            rows = self._ledger.take_due(min(BATCH, room), self._config.delivery_seconds)
-            if not rows:
-                break
+        for rows in self._portions(room, going):
             injection_point(CrashPoint.AFTER_TAKE_DUE)
             confirmed = len(self._queue.publish_all(rows))
             published += confirmed
             unconfirmed += len(rows) - confirmed
-            room -= len(rows)
         return Report(published, unconfirmed, len(failed))
+
+    def _portions(self, room: int, going: Callable[[], bool]) -> Iterator[list[SyncMessage]]:
+        """Take due rows: a share of retries first, then others until the queue has enough."""
+        seconds = self._config.delivery_seconds * (1 if room > 0 else BEHIND_BACKLOG)
+        rows = self._ledger.take_due(RETRY_SHARE, seconds, retries=True) if going() else []
+        if rows:
+            yield rows
+        room -= len(rows)
+        while room > 0 and going():
+            rows = self._ledger.take_due(min(BATCH, room), seconds)
+            if not rows:
+                return
+            yield rows
+            room -= len(rows)
 
     def measure(self) -> Measures:
         """Count what is not synced.

@@ -26,6 +26,10 @@ MARGIN_SECONDS = 10.0
 """With less time than this left, running transfers are broken off, so that their end can still be
 recorded before the platform stops the function."""
 
+ROWS_PER_RETRY = 4
+"""A batch brings along one due retry for each so many rows, so that a fifth of what is attempted
+under a backlog is retries."""
+
 ABANDONED_SECONDS = 86_400.0
 """Parts that no attempt has touched for a day are abandoned: retries come sooner."""
 
@@ -98,7 +102,7 @@ class SyncWorker:
         Raises:
             LedgerUnavailable: outcomes cannot be recorded.
         """
-        waiting = list(dict.fromkeys(row_ids))
+        waiting = self._with_due_retries(row_ids)
         outcomes: collections.Counter[Outcome] = collections.Counter()
         probed: set[int] = set()
 
@@ -123,6 +127,16 @@ class SyncWorker:
                 break
         self._sweep()
         return outcomes
+
+    def _with_due_retries(self, row_ids: Iterable[int]) -> list[int]:
+        """Return the rows of a batch, each once, and its share of retries that are due.
+
+        Their messages may be at the end of a long queue, or not be published for its length.
+        """
+        found = list(dict.fromkeys(row_ids))
+        most = -(-len(found) // ROWS_PER_RETRY)
+        retries = self._ledger.due_retries(most, self._config.max_attempts) if most else []
+        return list(dict.fromkeys([*found, *retries]))
 
     def _probe_time(self, seconds_left: Callable[[], float]) -> Callable[[], float]:
         """Return the time left for a probe, which shows what it is to show within seconds."""

@@ -133,7 +133,8 @@ class Settler:
             )
             placeable = _one_version_per_name([t for t in ready if held.get(t.row_id) is False])
             refused = self._storage.place(
-                [(t.claim.wanted, t.part) for t in placeable if t.part and t.row_id not in placed]
+                [(t.claim.wanted, t.part) for t in placeable if t.part and t.row_id not in placed],
+                {t.row_id: t.fetched.metadata for t in placeable if t.fetched},
             )
             in_place = {transfer.row_id for transfer in placeable} - set(refused)
             placed |= in_place

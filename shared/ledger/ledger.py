@@ -16,10 +16,13 @@ from typing import Any, Self
 from shared.batching import GroupCommit
 from shared.domain import UnprovenCopy, Wanted
 from shared.ledger.database import Database, Transaction
+from shared.ledger.heartbeats import Heartbeats
+from shared.ledger.installation import Installation
 from shared.ledger.pauses import Pauses
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
 from shared.queue.messages import SyncMessage
+from shared.storage.object_key import fold
 
 QUERIES = Path(__file__).with_name("queries.sql")
 MOST_COUNTING = 1_000
@@ -33,6 +36,8 @@ class Ledger:
         database: where it is kept.
 
     Attributes:
+        installation: its identity, and the storage that it is bound to.
+        heartbeats: which processes are alive.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
@@ -40,7 +45,9 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.installation = Installation(database)
         self.pauses = Pauses(database)
+        self.heartbeats = Heartbeats(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
@@ -127,17 +134,32 @@ class Ledger:
         """Record how claims ended, in one statement, and return the ids of the recorded rows."""
         return {row.id for row in self._database.run("settle", **_columns(settlements))}
 
-    def take_due(self, most: int, delivery_seconds: float) -> list[SyncMessage]:
+    def due_retries(self, most: int, max_attempts: int) -> list[int]:
+        """Return ids of rows that may be attempted again now, those first that waited longest.
+
+        Args:
+            most: the largest number of ids.
+            max_attempts: rows with this many attempts are left out.
+        """
+        rows = self._database.run("due_retries", most=most, max_attempts=max_attempts)
+        return [row.id for row in rows]
+
+    def take_due(
+        self, most: int, delivery_seconds: float, *, retries: bool = False
+    ) -> list[SyncMessage]:
         """Take the rows whose messages must be published now.
 
         Args:
             most: the largest number of rows to take.
             delivery_seconds: seconds after which they are due again.
+            retries: take only rows that were attempted before.
 
         Returns:
             The message of each.
         """
-        rows = self._database.run("take_due", most=most, delivery_seconds=delivery_seconds)
+        rows = self._database.run(
+            "take_due", most=most, delivery_seconds=delivery_seconds, retries=retries
+        )
         return [SyncMessage(row.id, row.request_id) for row in rows]
 
     def bring_forward(self, horizon: float) -> list[int]:
@@ -213,7 +235,9 @@ class Placing:
         self._step = step
 
     def hold(self, claims: Sequence[tuple[Claim, str | None]]) -> dict[int, bool]:
-        """Lock the claims that are still held by their worker.
+        """Lock the claims that are still held by their worker, and their names.
+
+        Names that a storage may take for one are locked as one.
 
         Args:
             claims: each claim with the ETag of the download that it wants to place.
@@ -222,7 +246,7 @@ class Placing:
             For each locked row id, whether another version was placed under its name since the
             claim, so that this download may be the older one.
         """
-        self._step("lock_names", file_names=[c.wanted.file_name for c, _ in claims])
+        self._step("lock_names", folded_names=[fold(c.wanted.file_name) for c, _ in claims])
         rows = self._step(
             "hold",
             row_ids=[c.wanted.row_id for c, _ in claims],

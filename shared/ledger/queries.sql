@@ -69,13 +69,13 @@ UPDATE file_sync AS f
  WHERE f.id = held.id
 RETURNING f.id;
 
--- name: lock_names(file_names)
+-- name: lock_names(folded_names)
 -- Locks these names until the commit, so that files of one name are placed one after another. If a
 -- worker freezes while it holds the lock, the server rolls its transaction back and frees its rows.
 SELECT pg_advisory_xact_lock(name_key),
        set_config('idle_in_transaction_session_timeout', '10s', true)
   FROM (SELECT DISTINCT hashtextextended(name, 0) AS name_key
-          FROM unnest(:file_names::text[]) AS name
+          FROM unnest(:folded_names::text[]) AS name
          ORDER BY name_key) AS ordered;
 
 -- name: hold(row_ids, attempts, etags)
@@ -144,11 +144,22 @@ WITH ended AS (
 )
 SELECT id FROM settled;
 
--- name: take_due(most, delivery_seconds)
--- Takes the rows whose messages must be published now; if publishing fails, they become due again.
+-- name: due_retries(most, max_attempts)
+-- Finds rows that a worker may attempt again now, wherever their messages are.
+SELECT id FROM file_sync
+ WHERE state = 'queued' AND attempts > 0 AND next_attempt_at <= now()
+   AND (leased_until IS NULL OR leased_until < now())
+   AND attempts - attempts_forgiven < :max_attempts
+ ORDER BY next_attempt_at
+ LIMIT :most;
+
+-- name: take_due(most, delivery_seconds, retries)
+-- Takes the rows whose messages must be published now, with `retries` only those that were attempted
+-- before; if publishing fails, they become due again.
 WITH due AS (
   SELECT id FROM file_sync
    WHERE state = 'queued' AND due_at <= now()
+     AND (NOT :retries OR attempts > 0)
    ORDER BY due_at
    LIMIT :most
      FOR UPDATE SKIP LOCKED
@@ -240,6 +251,18 @@ SELECT f.id FROM file_sync AS f
          SELECT FROM sync_attempt AS a
           WHERE a.file_sync_id = f.id AND a.outcome <> 'requeued' AND a.finished_at >= :since))
  ORDER BY f.id LIMIT :most;
+
+-- name: installation()
+-- The identity of this ledger.
+SELECT replace(id::text, '-', '') AS identity FROM installation;
+
+-- name: lock_installation()
+-- What the ledger remembers of its storage, locked until the commit.
+SELECT storage_place FROM installation FOR UPDATE;
+
+-- name: bind_storage(place)
+-- Remembers the folder of the storage.
+UPDATE installation SET storage_place = :place RETURNING storage_place;
 
 -- name: beat(component, instance, detail)
 -- Records that a process is alive; those of its kind that have been silent for a day are forgotten.

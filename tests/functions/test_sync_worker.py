@@ -193,6 +193,28 @@ def test_a_temporary_error_is_retried_after_its_delay(bench: Bench) -> None:
     assert bench.work(row_id) == {}
 
 
+def test_a_batch_brings_along_its_share_of_due_retries(bench: Bench) -> None:
+    retried = [bench.add(f"retried-{n}", SourceUnavailable("it is away")) for n in range(4)]
+    bench.work(*retried)
+    later = bench.add("later", SourceUnavailable("it is away"))
+    bench.work(later)
+    leased = bench.add("leased")
+    bench.ledger.claim([leased], lease_seconds=60, max_attempts=MAX_ATTEMPTS)
+    bench.sql(
+        "UPDATE file_sync SET next_attempt_at = now() - make_interval(secs => 100 - id)"
+        f" WHERE id IN ({','.join(map(str, retried))})"
+    )
+    for n in range(4):
+        bench.source.objects[f"retried-{n}"] = b"content"
+    waiting = [bench.add(f"waiting-{n}") for n in range(6)]
+
+    assert bench.work(*waiting[:5]) == {Outcome.SYNCED: 7}  # two of the four: 5 / 4, rounded up
+    assert [bench.row(row_id) for row_id in retried] == ["synced", "synced", "queued", "queued"]
+    assert bench.work() == {}
+    assert bench.work(waiting[5]) == {Outcome.SYNCED: 2}
+    assert bench.row(later) == bench.row(leased) == "queued"
+
+
 def test_the_last_attempt_fails_the_row(bench: Bench) -> None:
     row_id = bench.add("a", SourceUnavailable("timeout"))
     for _ in range(MAX_ATTEMPTS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.sources.s3.location import SignedUrl
 from shared.sources.s3.resources import Resources
-from shared.sources.s3.stream import Stream
+from shared.sources.s3.stream import CONTENT, Stream
 
 STREAM_LIMIT = 4
 """Parallel ranges of one object."""
@@ -27,12 +27,14 @@ class Connections:
         target: the object; it may be replaced.
 
     Attributes:
+        head: headers of a stream with content that has ended.
         gzip: whether requests allow a body in gzip: a store that decompresses objects for all
             others then sends what is stored.
     """
 
     def __init__(self, resources: Resources, target: SignedUrl) -> None:
         self.target = target
+        self.head: dict[str, str] = {}
         self.gzip = False
         self._resources = resources
         self._borrowed: dict[Stream, bool] = {}  # each running stream
@@ -65,6 +67,8 @@ class Connections:
 
     def ended(self, stream: Stream) -> None:
         """Note that a stream has ended, and give back what it has borrowed."""
+        if stream.status in CONTENT:
+            self.head = stream.headers
         if self._borrowed.pop(stream, False):
             self._resources.spare.give_back()
 

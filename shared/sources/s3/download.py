@@ -12,6 +12,7 @@ Everything runs on the transport's thread, except for what `Job.run` takes to th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -35,6 +36,7 @@ from shared.sources.s3.evidence import Evidence
 from shared.sources.s3.inline_body import INLINE_BYTES, InlineBody
 from shared.sources.s3.job import Job
 from shared.sources.s3.location import SignedUrl
+from shared.sources.s3.metadata import metadata
 from shared.sources.s3.object_head import ObjectHead
 from shared.sources.s3.remedies import Kind, Remedy, remedy_for
 from shared.sources.s3.resources import Resources
@@ -304,4 +306,6 @@ class Download:
 
     def _report(self) -> None:
         outcome = self._job.failure or self._job.fetched or SourceUnavailable("no object came")
+        if isinstance(outcome, Fetched):
+            outcome = replace(outcome, metadata=metadata(self._connections.head))
         self._on_outcome(self, outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,18 @@ class SpareConnections:
         self._free += 1
 
 
+def started_pool() -> ThreadPoolExecutor:
+    """Return the pool with all its threads started.
+
+    A machine that has no further thread for us is found out here, at the start. Later it would be
+    where a download hands over its work, and would wait for it forever.
+    """
+    pool = ThreadPoolExecutor(POOL_THREADS, "digest")
+    together = threading.Barrier(POOL_THREADS)
+    list(pool.map(lambda _: together.wait(), range(POOL_THREADS)))
+    return pool
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """The shared means of all downloads.
@@ -53,9 +66,7 @@ class Resources:
 
     location: Location
     transport: Transport
-    pool: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(POOL_THREADS, "digest")
-    )
+    pool: ThreadPoolExecutor = field(default_factory=started_pool)
     spare: SpareConnections = field(default_factory=SpareConnections)
     clock: Callable[[], float] = time.monotonic
     etag_mismatch: EtagMismatch = EtagMismatch.COMPARE

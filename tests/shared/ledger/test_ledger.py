@@ -14,7 +14,7 @@ from shared.domain import Fetched, UnprovenCopy
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement
 from tests.helpers.servers import connect
-from tests.helpers.waiting import join
+from tests.helpers.waiting import join, until
 
 LEASE = 60.0
 MAX_ATTEMPTS = 3
@@ -281,6 +281,37 @@ def test_a_held_row_cannot_be_claimed_until_the_commit(
         placing.settle([synced(sleeper)])
     assert claim(other, row_id, suspect=True) == []
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "waits"),
+    [
+        ("IMG_1.JPG", "img_1.jpg", True),
+        ("\u00e9", "E\u0301", True),
+        ("stra\u00dfe", "STRASSE", True),
+        ("a", "b", False),
+    ],
+)
+def test_names_that_a_storage_may_take_for_one_are_placed_one_after_another(
+    one: str, other: str, waits: bool, ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    first, second = (claim(ledger, record(ledger, name))[0] for name in (one, other))
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    entered = threading.Event()
+
+    def place() -> None:
+        with ledger.placing() as placing:
+            placing.hold([(second, None)])
+            entered.set()
+
+    thread = threading.Thread(target=place)
+    with ledger.placing() as placing:
+        placing.hold([(first, None)])
+        thread.start()
+        until(lambda: entered.is_set() or execute(waiting) == [(1,)])
+        assert entered.is_set() != waits
+    join(thread)
+    assert entered.is_set()
 
 
 def test_a_copy_older_than_what_was_placed_under_its_name_is_outdated(ledger: Ledger) -> None:
