@@ -18,6 +18,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from shared.errors import NameRefused
 from shared.storage.object_key import fold
@@ -85,10 +86,18 @@ class Spelling:
         with suppress(FileNotFoundError):
             os.stat(name.encode(), dir_fd=folder, follow_symlinks=False)
             there = next((n for n in _listed(folder) if fold(n) == fold(name)), None)
-            known = (
-                "one of another spelling" if there is None else repr(shown[: -len(name)] + there)
+            known = None if there is None else shown[: -len(name)] + there
+            raise NameRefused(
+                f"it does not tell {tell_apart(shown, known)}, which is there already"
             )
-            raise NameRefused(f"it does not tell {shown!r} from {known}, which is there already")
+
+
+def tell_apart(name: str, known: str | None) -> str:
+    """Return two names for people, with their code points where they look alike."""
+    if known is None:
+        return f"{name!r} from another spelling of it"
+    alike = normalize("NFC", name) == normalize("NFC", known)
+    return f"{name!a} from {known!a}" if alike else f"{name!r} from {known!r}"
 
 
 class Names:
@@ -220,13 +229,20 @@ def _exists(folder: int, name: str) -> bool:
 
 
 def _lists(folder: int, name: str) -> bool:
-    wanted = os.fsdecode(name.encode())
-    with os.scandir(folder) as entries:
-        return any(entry.name == wanted for entry in entries)
+    return os.fsdecode(name.encode()) in _entries(folder)
 
 
 def _listed(folder: int) -> list[str]:
-    return [os.fsencode(name).decode(errors="replace") for name in os.listdir(folder)]
+    return [os.fsencode(name).decode(errors="replace") for name in _entries(folder)]
+
+
+def _entries(folder: int) -> list[str]:
+    """Return the names in a folder, opened anew: SMB shows an open one as it was at first."""
+    fresh = os.open(".", _FOLDER, dir_fd=folder)
+    try:
+        return [entry.name for entry in os.scandir(fresh)]
+    finally:
+        os.close(fresh)
 
 
 def _has_casefold(folder: int) -> bool:

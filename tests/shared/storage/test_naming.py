@@ -14,7 +14,7 @@ import pytest
 from shared.domain import Wanted
 from shared.errors import NameRefused, TransferError
 from shared.storage.local import LocalStorage
-from shared.storage.naming import Names, Spelling, is_scratch
+from shared.storage.naming import Names, Spelling, is_scratch, tell_apart
 from tests.helpers.failing_disk import CannotMount
 from tests.helpers.file_systems import exfat, lower_case_ntfs
 from tests.helpers.waiting import join
@@ -204,6 +204,22 @@ def test_a_spelling_is_read_from_the_folder(tmp_path: Path) -> None:
             Spelling(folds=True).check(descriptor, name, name)
     finally:
         os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        ("IMG", "'img' from 'IMG'"),
+        (None, "'img' from another spelling of it"),
+        ("i\u0307mg", "'img' from 'i\u0307mg'"),
+    ],
+)
+def test_two_names_are_told_apart_for_people(known: str | None, told: str) -> None:
+    assert tell_apart("img", known) == told
+
+
+def test_names_that_look_alike_are_told_by_their_code_points() -> None:
+    assert tell_apart(f"a/{NFD}", f"a/{NFC}") == r"'a/e\u0301' from 'a/\xe9'"
 
 
 def test_folders_of_a_probe_are_known_by_their_names() -> None:
