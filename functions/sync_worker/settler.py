@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from functions.sync_worker.transfer import Transfer
 from shared.domain import Fetched, Wanted
-from shared.errors import LedgerUnavailable, ObjectChanged, OutOfTime, TransferError
+from shared.errors import LedgerUnavailable, ObjectChanged, OutOfTime, RowRefused, TransferError
 from shared.injection_points import CrashPoint, injection_point
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import Ledger, refused_settlement
 from shared.ledger.rows import Outcome, Settlement
 from shared.retry import RetryPolicy
 from shared.storage.interface import Storage
@@ -75,7 +75,7 @@ class Settler:
         deadline = self._clock() + LEDGER_WAIT_SECONDS
         while True:
             try:
-                settlements = self._record(transfers, errors, placed)
+                settlements = self._record_each(transfers, errors, placed)
                 break
             except LedgerUnavailable:
                 if self._clock() > deadline:
@@ -100,6 +100,18 @@ class Settler:
             alone = [self._make_durable([transfer]) for transfer in transfers]
             return {row_id: found for errors in alone for row_id, found in errors.items()}
         return {}
+
+    def _record_each(
+        self, transfers: Sequence[Transfer], errors: Mapping[int, TransferError], placed: set[int]
+    ) -> list[Settlement]:
+        """Record together, or one by one if PostgreSQL refuses what it is given of one."""
+        try:
+            return self._record(transfers, errors, placed)
+        except RowRefused as refused:
+            if len(transfers) > 1:
+                return [s for t in transfers for s in self._record_each([t], errors, placed)]
+            failed = refused_settlement(transfers[0].claim, refused)
+            return [failed] if self._ledger.settle([failed]) else []
 
     def _record(
         self, transfers: Sequence[Transfer], errors: Mapping[int, TransferError], placed: set[int]

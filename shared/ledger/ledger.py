@@ -15,7 +15,9 @@ from typing import Self
 
 from shared.batching import GroupCommit
 from shared.domain import Wanted
+from shared.errors import RowRefused
 from shared.ledger.database import Database, Transaction
+from shared.ledger.failures import refusals
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
 from shared.queue.messages import SyncMessage
@@ -23,6 +25,12 @@ from shared.queue.messages import SyncMessage
 QUERIES = Path(__file__).with_name("queries.sql")
 MOST_COUNTING = 1_000
 """Threads that share one reading of the counts; more never ask at the same time."""
+
+LONGEST_DELAY_SECONDS = 30 * 86_400.0
+"""PostgreSQL's timestamps end."""
+
+LONGEST_TEXT = 4_000
+"""Characters of a reason or an ETag; a server can answer anything."""
 
 
 class Ledger:
@@ -53,6 +61,9 @@ class Ledger:
 
         Returns:
             The row's id, or None if a request with this signature was recorded before.
+
+        Raises:
+            RowRefused: PostgreSQL does not take this request's values.
         """
         return self._recorder.record(new, due_in)
 
@@ -118,8 +129,21 @@ class Ledger:
             yield Placing(step)
 
     def settle(self, settlements: Sequence[Settlement]) -> set[int]:
-        """Record how claims ended, in one statement, and return the ids of the recorded rows."""
-        return {row.id for row in self._database.run("settle", **_columns(settlements))}
+        """Record how claims ended, and return the ids of the recorded rows.
+
+        One statement does it. If PostgreSQL refuses that, each claim is recorded by itself, and the
+        one that is refused alone as failed for that reason.
+        """
+        try:
+            with refusals():
+                return {row.id for row in self._database.run("settle", **_columns(settlements))}
+        except RowRefused as refused:
+            if len(settlements) > 1:
+                return set().union(*(self.settle([settlement]) for settlement in settlements))
+            failed = refused_settlement(settlements[0].claim, refused)
+            if failed == settlements[0]:
+                raise
+            return self.settle([failed])
 
     def take_due(self, most: int, delivery_seconds: float) -> list[SyncMessage]:
         """Take the rows whose messages must be published now.
@@ -217,13 +241,18 @@ class Placing:
             "hold",
             row_ids=[c.wanted.row_id for c, _ in claims],
             attempts=[c.wanted.attempt for c, _ in claims],
-            etags=[etag for _, etag in claims],
+            etags=[storable(etag) for _, etag in claims],
         )
         return {row.id: bool(row.outdated) for row in rows}
 
     def settle(self, settlements: Sequence[Settlement]) -> set[int]:
-        """Record how claims ended; valid from the commit on."""
-        return {row.id for row in self._step("settle", **_columns(settlements))}
+        """Record how claims ended; valid from the commit on.
+
+        Raises:
+            RowRefused: PostgreSQL does not take one of them, and the transaction is lost.
+        """
+        with refusals():
+            return {row.id for row in self._step("settle", **_columns(settlements))}
 
 
 def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:
@@ -233,11 +262,28 @@ def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:
         "row_ids": [w.row_id for w in wanted],
         "attempts": [w.attempt for w in wanted],
         "outcomes": [s.outcome.value for s in settlements],
-        "reasons": [s.reason for s in settlements],
-        "delays": [s.delay for s in settlements],
+        "reasons": [storable(s.reason) for s in settlements],
+        "delays": [min(s.delay, LONGEST_DELAY_SECONDS) for s in settlements],
         "forgiven": [0 if s.counted else 1 for s in settlements],
         "paths": [w.file_name if c else None for w, c in zip(wanted, copies, strict=True)],
         "sizes": [c.size if c else None for c in copies],
         "digests": [c.sha256 if c else None for c in copies],
-        "etags": [c.etag if c else None for c in copies],
+        "etags": [storable(c.etag) if c else None for c in copies],
     }
+
+
+def refused_settlement(claim: Claim, refused: RowRefused) -> Settlement:
+    """Return what is recorded of an outcome that PostgreSQL does not take."""
+    return Settlement(claim, Outcome.FAILED, reason=str(refused))
+
+
+def storable(text: str | None) -> str | None:
+    """Return a text from outside as PostgreSQL takes it: no NUL, no lone surrogates, not endless.
+
+    What cannot be stored is shown as an escape. Of a file name that is no UTF-8, Python makes lone
+    surrogates; an error's text may have them.
+    """
+    if text is None:
+        return None
+    shown = text[:LONGEST_TEXT].replace("\x00", r"\x00")
+    return shown.encode(errors="backslashreplace").decode()
