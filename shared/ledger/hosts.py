@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import psycopg2
 from psycopg2 import extensions
@@ -50,7 +50,7 @@ class Hosts:
         except psycopg2.ProgrammingError:
             # Its text may have parts of a password.
             raise SettingError("DATABASE_URL: not a URL that PostgreSQL's libpq can read") from None
-        self._hosts = _hosts(self._parameters)
+        self._hosts = each_host(self._parameters)
         for name in ("host", "hostaddr", "port"):
             self._parameters.pop(name, None)
         self._shuffled = self._parameters.get("load_balance_hosts") == "random"
@@ -120,8 +120,19 @@ def check_encoding(url: str) -> None:
         return  # a database that is away at the start may come back
 
 
-def _hosts(parameters: Address) -> list[Address]:
-    """Split the lists of a DSN; what does not fit together is left to libpq to refuse."""
+def each_host(parameters: Mapping[str, str]) -> list[Address]:
+    """Return the hosts of a DSN that names several; one that names none has one.
+
+    ==============  ==========  ===========================================
+    host            port        hosts
+    ==============  ==========  ===========================================
+    h1,h2           1,2         h1 at 1, h2 at 2
+    h1,h2           1           h1 at 1, h2 at 1
+    h1,h2           ,2          h1 at the default port, h2 at 2
+    h1,h2           1,2,3       h1,h2 at 1,2,3, which libpq refuses
+    (none)          1           the default one at 1
+    ==============  ==========  ===========================================
+    """
     lists = {
         name: parameters[name].split(",")
         for name in ("host", "hostaddr", "port")
