@@ -19,8 +19,9 @@ from shared.errors import LedgerUnavailable, SettingError
 from shared.ledger.connection import StatementTimeout, open_connection
 from shared.ledger.database import Database
 from shared.ledger.hosts import CONNECT_SECONDS, Hosts, each_host
-from shared.ledger.ledger import QUERIES
+from shared.ledger.ledger import QUERIES, Ledger
 from shared.ledger.pool import GRACE_SECONDS, PAUSE_SECONDS
+from shared.ledger.rows import NewObject
 from tests.helpers.servers import execute, free_port
 from tests.helpers.tcp_proxy import Condition, TcpProxy
 from tests.helpers.waiting import until
@@ -267,3 +268,20 @@ def test_opening_a_connection_has_its_limit() -> None:
         port = str(silent.getsockname()[1])
         with within(1.5), pytest.raises(StatementTimeout, match=r"no answer within 0\.3 s"):
             open_connection({"host": "127.0.0.1", "port": port, "user": "u"}, 0.3)
+
+
+def test_a_stricter_default_isolation_fails_no_request(database_url: str) -> None:
+    name = database_url.rpartition("/")[2]
+    execute(database_url, f"ALTER DATABASE {name} SET default_transaction_isolation = serializable")
+    ledgers = [Ledger.at(database_url) for _ in range(THREADS)]
+
+    def record(number: int) -> int | None:
+        checksum = number.to_bytes(32)
+        new = NewObject("o", "r", f"{number}", "image/jpeg", checksum, f"q{number}")
+        return ledgers[number % THREADS].record(new, due_in=0)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        ids = list(threads.map(record, range(THREADS * 20)))
+    assert len(set(ids)) == THREADS * 20
+    for ledger in ledgers:
+        ledger.close()
