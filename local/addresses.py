@@ -29,12 +29,13 @@ def at(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def base_url(host: str, port: int) -> str:
+def base_url(host: str, port: int, *, tls: bool = False) -> str:
     """Return the URL, for people and clients on this machine, of a server that listens on `host`.
 
     Args:
         host: the address that it listens on.
         port: its TCP port.
+        tls: whether it answers in TLS.
     """
     place = near(host)
-    return f"http://{at('localhost' if place == LOOPBACK else place, port)}"
+    return f"{'https' if tls else 'http'}://{at('localhost' if place == LOOPBACK else place, port)}"

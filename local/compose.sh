@@ -155,6 +155,35 @@ case $most in
   *) export NGINX_MAX_BODY_BYTES=$((2 * most)) ;;
 esac
 
+# nginx believes addresses and protocols of the proxies in front of it alone.
+NGINX_PROXIES=
+NGINX_REAL_IP=
+for proxy in $(setting TRUSTED_PROXIES | tr ',' ' '); do
+  case $proxy in
+    *[!0-9A-Fa-f.:/]*)
+      echo "TRUSTED_PROXIES: expected addresses or networks separated by commas" >&2
+      exit 1 ;;
+  esac
+  NGINX_REAL_IP="${NGINX_REAL_IP}set_real_ip_from $proxy; "
+  NGINX_PROXIES="${NGINX_PROXIES}$proxy 1; "
+done
+export NGINX_PROXIES NGINX_REAL_IP
+
+# nginx answers in TLS where it has a certificate and its key.
+TLS_CERTIFICATE=$(setting TLS_CERTIFICATE)
+TLS_KEY=$(setting TLS_KEY)
+case ${TLS_CERTIFICATE:+1}${TLS_KEY:+1} in
+  '') ;;
+  11)
+    TLS_CERTIFICATE=$(absolute "$TLS_CERTIFICATE")
+    TLS_KEY=$(absolute "$TLS_KEY")
+    for file in "$TLS_CERTIFICATE" "$TLS_KEY"; do
+      [ -f "$file" ] || { echo "TLS_CERTIFICATE, TLS_KEY: there is no file $file" >&2 && exit 1; }
+    done ;;
+  *) echo "TLS_CERTIFICATE, TLS_KEY: one needs the other" >&2 && exit 1 ;;
+esac
+export TLS_CERTIFICATE TLS_KEY
+
 # What is only good enough on this machine, such as the admin's first password, is refused as
 # soon as others can reach the service.
 HOST=$(setting HOST)

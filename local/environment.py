@@ -28,7 +28,7 @@ from shared.errors import SettingError
 PORT = 27000
 S3_PORT = 27006
 BUCKET = "client-uploads"
-PATHS = ("DATA_DIR", "STORAGE_PATH")
+PATHS = ("DATA_DIR", "STORAGE_PATH", "TLS_CERTIFICATE", "TLS_KEY")
 SECRET_KEY_BYTES = 32
 """A real key has the strength of the hash behind it, 256 bits."""
 
@@ -109,7 +109,28 @@ class LocalEnvironment:
     @property
     def url(self) -> str:
         """Where the service answers, for people and clients on this machine."""
-        return base_url(self.host, self.port)
+        return base_url(self.host, self.port, tls="TLS_CERTIFICATE" in self.given)
+
+    @property
+    def tls(self) -> tuple[Path, Path] | None:
+        """The files of the certificate and of its key, None where nginx answers without TLS.
+
+        Raises:
+            SettingError: one is missing, or cannot be read.
+        """
+        paths = [self.given.get(name) for name in ("TLS_CERTIFICATE", "TLS_KEY")]
+        certificate, key = (self.directory / path if path else None for path in paths)
+        if certificate is None and key is None:
+            return None
+        for file, name, other in (
+            (certificate, "TLS_CERTIFICATE", "TLS_KEY"),
+            (key, "TLS_KEY", "TLS_CERTIFICATE"),
+        ):
+            if file is None:
+                raise SettingError(f"{name}: {other} needs it")
+            if not os.access(file, os.R_OK) or not file.is_file():
+                raise SettingError(f"{name}: {file} is no file that can be read")
+        return (certificate, key) if certificate and key else None
 
     @property
     def port(self) -> int:

@@ -13,7 +13,7 @@ from local.preflight import check
 from local.provisioning import prepare
 from local.servers.bucket import fill_with_samples
 from local.servers.memcached import MemcachedServer
-from local.servers.nginx import NginxServer
+from local.servers.nginx import NginxServer, Tls
 from local.servers.ports import answers
 from local.servers.postgres import PostgresServer, native_binaries
 from local.servers.process import Command, Process
@@ -94,6 +94,8 @@ class NativeServices:
             max_body_bytes=Settings.from_mapping(environment.given).max_body_bytes,
             host=self._host,
             hosts=environment.allowed_hosts.pattern,
+            proxies=Settings.from_mapping(environment.given).trusted_proxies,
+            tls=Tls(*environment.tls) if environment.tls else None,
             stays=True,
         )
         self._functions = Process("functions", self._folder, stays=True)
@@ -105,6 +107,11 @@ class NativeServices:
             for names in (wanted, left)
         )
         self._scheduler = Process("scheduler", self._folder, stays=True)
+
+    @property
+    def _url(self) -> str:
+        """Where nginx answers, for people and clients on this machine."""
+        return base_url(self._host, self._ports.nginx, tls=self._environment.tls is not None)
 
     def start(self) -> Iterator[str]:
         """Start what does not run, in order; idempotent.
@@ -134,7 +141,7 @@ class NativeServices:
         self._nginx.wait_ready()
         for process in (self._functions, *self._triggers, self._scheduler):
             yield f"{process.name}: process {process.pid}"
-        yield f"nginx: process {self._nginx.pid}, {base_url(self._host, self._ports.nginx)}"
+        yield f"nginx: process {self._nginx.pid}, {self._url}"
 
     def stop(self) -> Iterator[str]:
         """Stop what runs: first those that take requests, last the database.
@@ -182,8 +189,8 @@ class NativeServices:
             if part.setting == S3_SETTING:
                 variables = {**S3_LOGIN, **variables}
         return {
-            "TRUSTED_PROXIES": "127.0.0.1/32",
             **variables,
+            "TRUSTED_PROXIES": "127.0.0.1/32",  # nginx, which believes those that are set
             # Clients come to nginx, by names of its own; its address is one of them.
             "ALLOWED_HOSTS": f"{variables.get('ALLOWED_HOSTS', '')},{self._host}",
             "HOST": "127.0.0.1",

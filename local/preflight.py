@@ -39,7 +39,7 @@ def check(environment: LocalEnvironment) -> Listener:
         ):
             _make(folder, name)
         listener = Listener.of(environment)
-        _ = environment.s3_port, environment.schedule_seconds, environment.triggers
+        _ = environment.tls, environment.s3_port, environment.schedule_seconds, environment.triggers
         settings = Settings.from_mapping(environment.local_variables())
         settings.require_long_keys()
         admin_password_hash(settings)

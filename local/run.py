@@ -39,6 +39,8 @@ def run(environment: LocalEnvironment) -> None:
     log.configure()
     stop = StopFlag.on_signals()
     listener = check(environment)
+    if environment.tls:
+        raise SettingError("TLS_CERTIFICATE: make run answers without TLS; use make services")
     listener.require_free()
     variables = environment.local_variables()
     with ExitStack() as started:

@@ -20,6 +20,8 @@ COMPOSE = frozenset(
         "LOCAL_GID",
         "LOCAL_UID",
         "NGINX_MAX_BODY_BYTES",
+        "NGINX_PROXIES",
+        "NGINX_REAL_IP",
         "POSTGRES_PASSWORD",
         "RABBITMQ_PASSWORD",
         "S3_FOLDER",

@@ -11,6 +11,12 @@ LOCAL = (
     ("HOST", "IP address to listen on; 0.0.0.0 for all interfaces", "127.0.0.1"),
     ("ALLOWED_HOSTS", "names clients may use in place of localhost or an address; * for any", ""),
     (
+        "TLS_CERTIFICATE",
+        "PEM file; with it nginx of `make services` or `make up` answers HTTPS",
+        "",
+    ),
+    ("TLS_KEY", "PEM file of the certificate's private key", ""),
+    (
         "WORKERS",
         "processes that answer HTTP; 1 without memcached, since each would count by itself",
         "2",

@@ -71,10 +71,12 @@ def source_probe(settings: Settings, seconds: float) -> SourceProbe | None:
 
     if settings.source == "nasa":
         return SourceProbe("NASA", partial(probe, settings.nasa_api_url, seconds))
-    from shared.sources.s3.endpoint import endpoint_url
+    from shared.sources.s3.endpoint import endpoint
 
-    url = endpoint_url(settings)
-    return None if url is None else SourceProbe("S3", partial(probe, url, seconds))
+    find_url = endpoint(settings)
+    if find_url is None:
+        return None
+    return SourceProbe("S3", lambda: probe(find_url(), seconds))
 
 
 def cache(settings: Settings) -> Cache:
@@ -86,6 +88,17 @@ def cache(settings: Settings) -> Cache:
     from shared.cache.memcached import MemcachedCache
 
     return MemcachedCache(settings.memcached_url)
+
+
+def lasting_cache(settings: Settings) -> Cache:
+    """Return counters for limits that must hold while memcached, or PostgreSQL, is unreachable."""
+    from shared.cache.fallback import FallbackCache
+    from shared.cache.memory import MemoryCache
+    from shared.cache.postgres import QUERIES as COUNTERS
+    from shared.cache.postgres import PostgresCache
+
+    memcached = [] if settings.memcached_url is None else [cache(settings)]
+    return FallbackCache([*memcached, PostgresCache(database(settings, COUNTERS)), MemoryCache()])
 
 
 def publisher(settings: Settings) -> Publisher:

@@ -16,7 +16,9 @@ from functions.admin.media.content import (
     LARGEST_RESPONSE_ON_LAMBDA,
     Media,
 )
-from functions.admin.media.thumbnails import Thumbnails
+from functions.admin.media.decoder import Decoder
+from functions.admin.media.thumbnail_cache import ThumbnailCache
+from functions.admin.media.thumbnails import FORMATS, Thumbnails
 from functions.admin.objects.actions import Actions
 from functions.admin.objects.pages import ObjectPages
 from functions.admin.objects.paging import Paging
@@ -58,16 +60,18 @@ def build(settings: Settings) -> Admin:
     password_hash = admin_password_hash(settings)
     files = StorageReader(needed(settings.storage_path, "STORAGE_PATH"))
     cache = adapters.cache(settings)
+    login_cache = adapters.lasting_cache(settings)
     ledger = adapters.ledger(settings)
     database = adapters.database(settings, QUERIES)
-    close_at_exit(ledger.close, database.close, cache.close)
+    decoder = Decoder(FORMATS)
+    close_at_exit(decoder.close, ledger.close, database.close, cache.close, login_cache.close)
     records = Records(database)
     assets = Assets()
     templates = Templates(assets)
     sessions = Sessions(session_key(settings), SESSION_SECONDS, time.time)
     revoked = RevokedSessions(database)
     credentials = Credentials(
-        settings.admin_user, password_hash, RateLimiter(cache), settings.rate_limit_login
+        settings.admin_user, password_hash, RateLimiter(login_cache), settings.rate_limit_login
     )
     largest = LARGEST_RESPONSE_ON_LAMBDA if settings.on_lambda else LARGEST_RESPONSE
     dashboard = DashboardPages(
@@ -92,9 +96,9 @@ def build(settings: Settings) -> Admin:
             largest_response=None if settings.media_accel else largest,
         ),
         media=Media(records, files, largest, accelerated=settings.media_accel),
-        thumbnails=Thumbnails(records, files),
+        thumbnails=Thumbnails(records, files, decoder, ThumbnailCache()),
         assets=assets,
-        problems=ProblemPages(templates, dashboard.outage),
+        problems=ProblemPages(templates, dashboard.outage, settings.rate_limit_status),
     )
 
 

@@ -38,8 +38,8 @@ def answer(ingest: Ingest, request: Request) -> Response:
     try:
         row_id = ingest.accept(request)
     except RequestRefused as refused:
-        logger.info("request refused", extra=about | {"reason": refused})
-        return refusal(refused)
+        wiring.refusals().add(ingest.client(request), refused)
+        return refusal(refused, ingest.limit_status)
     except LedgerUnavailable as error:
         logger.warning("request not accepted", extra=about | {"reason": error})
         return unavailable()

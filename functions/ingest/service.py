@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from shared.config.parsers import IpNetwork, RateLimit
 from shared.errors import (
@@ -16,6 +17,7 @@ from shared.errors import (
     SignatureMissing,
 )
 from shared.http import signing, validation
+from shared.http.client_address import limited_as
 from shared.http.event import Request
 from shared.http.rate_limit import Limited, RateLimiter
 from shared.injection_points import CrashPoint, injection_point
@@ -36,6 +38,7 @@ class Config:
         unsigned: limit on missing or invalid signatures from one address.
         trusted_proxies: networks whose X-Forwarded-For counts.
         delivery_seconds: how long a recorded row's message may take.
+        limit_status: how a request over a limit is answered.
     """
 
     keys: Sequence[bytes]
@@ -45,6 +48,7 @@ class Config:
     unsigned: RateLimit
     trusted_proxies: Sequence[IpNetwork]
     delivery_seconds: float
+    limit_status: HTTPStatus = HTTPStatus.PRECONDITION_FAILED
 
 
 class Ingest:
@@ -60,6 +64,7 @@ class Ingest:
     def __init__(
         self, config: Config, limiter: RateLimiter, ledger: Ledger, publisher: Publisher
     ) -> None:
+        self.limit_status = config.limit_status
         self._config = config
         self._limiter = limiter
         self._ledger = ledger
@@ -80,7 +85,7 @@ class Ingest:
         """
         if len(request.body) > self._config.max_body_bytes:
             raise BodyTooLarge
-        client = request.client(self._config.trusted_proxies)
+        client = self.client(request)
         checksum = self._authenticate(request, client)
         self._limiter.check(
             [
@@ -116,6 +121,10 @@ class Ingest:
         except RowRefused as refused:
             # The ledger is stricter than the contract, by a constraint that was added there.
             raise InvalidFields([{"field": refused.column, "reason": refused.about}]) from refused
+
+    def client(self, request: Request) -> str:
+        """Return what limits count a request under: its address, or the site of an IPv6 one."""
+        return limited_as(request.client(self._config.trusted_proxies))
 
     def _authenticate(self, request: Request, client: str) -> bytes:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 from functions.ingest.service import Config, Ingest
@@ -10,7 +11,10 @@ from shared.config.process_cache import once_per_process
 from shared.config.shutdown import close_at_exit
 from shared.config.startup import start
 from shared.http.rate_limit import RateLimiter
+from shared.http.refusal_log import RefusalLog
 from shared.queue.publisher import FLUSH_SECONDS
+
+logger = logging.getLogger(__name__)
 
 
 @once_per_process
@@ -34,6 +38,7 @@ def ingest() -> Ingest:
             trusted_proxies=settings.trusted_proxies,
             # Without a broker no message delivers the row: it is due for requeue at once.
             delivery_seconds=settings.delivery_seconds if settings.rabbitmq_url else 0,
+            limit_status=settings.rate_limit_status,
         ),
         RateLimiter(cache),
         ledger,
@@ -41,3 +46,15 @@ def ingest() -> Ingest:
     )
     close_at_exit(partial(publisher.close, FLUSH_SECONDS), ledger.close, cache.close)
     return service
+
+
+@once_per_process
+def refusals() -> RefusalLog:
+    """Return this process's log of refused requests."""
+    log = RefusalLog(_log_refused)
+    close_at_exit(log.close)
+    return log
+
+
+def _log_refused(address: str, reason: str, count: int) -> None:
+    logger.info("requests refused", extra={"client": address, "reason": reason, "count": count})

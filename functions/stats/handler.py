@@ -48,18 +48,20 @@ def respond(stats: Stats, event: Mapping[str, Any]) -> dict[str, Any]:
 
 def answer(stats: Stats, request: Request) -> Response:
     """Return the response of one of the routes."""
-    match request.path.removesuffix("/"):
-        case "/status.html":
-            return status_page(stats.health())
-        case "/openapi.json":
-            return Response(
-                HTTPStatus.OK, OPENAPI.read_bytes(), {"content-type": "application/json"}
-            )
     try:
+        match request.path.removesuffix("/"):
+            case "/status.html":
+                stats.admit(request, "status")
+                return status_page(stats.health())
+            case "/openapi.json":
+                stats.admit(request, "openapi")
+                return Response(
+                    HTTPStatus.OK, OPENAPI.read_bytes(), {"content-type": "application/json"}
+                )
         stats.admit(request)
         document = stats.counts(detail=request.query.get("detail", "") not in ("", "0"))
     except TooManyRequests as refused:
-        return refusal(refused)
+        return refusal(refused, stats.limit_status)
     except LedgerUnavailable as error:
         logger.warning(
             "counts unavailable", extra={"request_id": request.request_id, "reason": error}

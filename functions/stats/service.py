@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from shared.cache.interface import Cache
 from shared.config.parsers import IpNetwork, RateLimit
 from shared.errors import CacheUnavailable, LedgerUnavailable
+from shared.http.client_address import limited_as
 from shared.http.event import Request
 from shared.http.rate_limit import Limited, RateLimiter
 from shared.ledger.ledger import Ledger
@@ -20,10 +22,12 @@ class Config:
     Attributes:
         per_client: GETs from one address.
         trusted_proxies: networks whose X-Forwarded-For counts.
+        limit_status: how a request over the limit is answered.
     """
 
     per_client: RateLimit
     trusted_proxies: Sequence[IpNetwork]
+    limit_status: HTTPStatus = HTTPStatus.PRECONDITION_FAILED
 
 
 class Stats:
@@ -36,19 +40,25 @@ class Stats:
     """
 
     def __init__(self, config: Config, cache: Cache, ledger: Ledger) -> None:
+        self.limit_status = config.limit_status
         self._config = config
         self._cache = cache
         self._limiter = RateLimiter(cache)
         self._ledger = ledger
 
-    def admit(self, request: Request) -> None:
+    def admit(self, request: Request, what: str = "get") -> None:
         """Count a request against its address's limit.
+
+        Args:
+            request: the request.
+            what: it asks for; each has a limit of its own, so that a monitor that polls the
+                status does not use up the client's.
 
         Raises:
             TooManyRequests: it is over the limit.
         """
-        client = request.client(self._config.trusted_proxies)
-        self._limiter.check([Limited(f"get:{client}", self._config.per_client)])
+        client = limited_as(request.client(self._config.trusted_proxies))
+        self._limiter.check([Limited(f"{what}:{client}", self._config.per_client)])
 
     def counts(self, *, detail: bool) -> dict[str, int | float | None]:
         """Return the exact counts; failed objects count as queued, for they are not synced.

@@ -20,4 +20,5 @@ def stats() -> Stats:
     cache = adapters.cache(settings)
     ledger = adapters.ledger(settings)
     close_at_exit(ledger.close, cache.close)
-    return Stats(Config(settings.rate_limit_get, settings.trusted_proxies), cache, ledger)
+    config = Config(settings.rate_limit_get, settings.trusted_proxies, settings.rate_limit_status)
+    return Stats(config, cache, ledger)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from functions.sync_worker.batch import Batch
+from functions.sync_worker.breaker import PROBE_SECONDS, Breaker
 from functions.sync_worker.lease import LeaseKeeper
 from functions.sync_worker.settler import Settler
 from functions.sync_worker.transfer import start_transfer
@@ -54,6 +55,7 @@ class SyncWorker:
         source: where objects come from.
         storage: where files are written to.
         settler: ends transfers.
+        breaker: whether rows may be claimed.
         clock: monotonic seconds.
     """
 
@@ -64,6 +66,8 @@ class SyncWorker:
         source: ObjectSource,
         storage: Storage,
         settler: Settler,
+        breaker: Breaker,
+        *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
@@ -71,6 +75,7 @@ class SyncWorker:
         self._source = source
         self._storage = storage
         self._settler = settler
+        self._breaker = breaker
         self._clock = clock
         self._sweep_at = clock()
 
@@ -95,17 +100,34 @@ class SyncWorker:
         """
         waiting = list(dict.fromkeys(row_ids))
         outcomes: collections.Counter[Outcome] = collections.Counter()
-        claims = self._claim(waiting, suspect=False, most=len(waiting))
-        outcomes += self._attempt(claims, seconds_left)
-        claimed = {claim.wanted.row_id for claim in claims}
-        waiting = [row_id for row_id in waiting if row_id not in claimed]
-        while waiting and seconds_left() > MARGIN_SECONDS:
-            alone = self._claim(waiting, suspect=True, most=1)
-            if not alone:
+        probed: set[int] = set()
+
+        def has_time() -> bool:
+            return seconds_left() > MARGIN_SECONDS
+
+        while waiting and (most := self._breaker.may_claim(waiting, has_time)):
+            # If one row's probe has failed, the next one is another row's.
+            offered = [row_id for row_id in waiting if most > 1 or row_id not in probed] or waiting
+            claims = self._claim(offered, suspect=False, most=min(most, len(offered)))
+            if not claims and has_time():
+                claims = self._claim(offered, suspect=True, most=1)
+            if not claims:
                 break
-            outcomes += self._attempt(alone, seconds_left)
+            time_left = seconds_left if most > 1 else self._probe_time(seconds_left)
+            outcomes += self._attempt(claims, time_left)
+            claimed = {claim.wanted.row_id for claim in claims}
+            again = self._breaker.given_back()
+            waiting = [row for row in waiting if row not in claimed or row in again]
+            probed = probed | claimed if most == 1 else set()
+            if not has_time():
+                break
         self._sweep()
         return outcomes
+
+    def _probe_time(self, seconds_left: Callable[[], float]) -> Callable[[], float]:
+        """Return the time left for a probe, which shows what it is to show within seconds."""
+        deadline = self._clock() + PROBE_SECONDS + MARGIN_SECONDS
+        return lambda: min(seconds_left(), deadline - self._clock())
 
     def _sweep(self) -> None:
         """Remove abandoned parts, from time to time."""

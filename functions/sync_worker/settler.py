@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
+from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.transfer import Transfer
 from shared.domain import Fetched, Wanted
 from shared.errors import LedgerUnavailable, ObjectChanged, OutOfTime, RowRefused, TransferError
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.ledger import Ledger, refused_settlement
 from shared.ledger.rows import Outcome, Settlement
+from shared.pausing import Part
 from shared.retry import RetryPolicy
 from shared.storage.interface import Storage
 
@@ -36,6 +38,7 @@ class Settler:
         ledger: where outcomes are recorded.
         storage: where files are written to.
         policy: when a failed transfer is retried.
+        breaker: which failures do not count, because they concern all objects.
         jitter: returns numbers from 0 to 1, evenly distributed.
         pause: waits for a number of seconds.
         clock: monotonic seconds.
@@ -46,6 +49,8 @@ class Settler:
         ledger: Ledger,
         storage: Storage,
         policy: RetryPolicy,
+        breaker: Breaker,
+        *,
         jitter: Callable[[], float],
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -53,6 +58,7 @@ class Settler:
         self._ledger = ledger
         self._storage = storage
         self._policy = policy
+        self._breaker = breaker
         self._jitter = jitter
         self._pause = pause
         self._clock = clock
@@ -71,11 +77,12 @@ class Settler:
         if complete := [transfer for transfer in transfers if transfer.row_id not in errors]:
             errors |= self._make_durable(complete)
         injection_point(CrashPoint.AFTER_DURABLE)
+        spared = self._judge(transfers, errors)
         placed: set[int] = set()
         deadline = self._clock() + LEDGER_WAIT_SECONDS
         while True:
             try:
-                settlements = self._record_each(transfers, errors, placed)
+                settlements = self._record_each(transfers, errors, placed, spared)
                 break
             except LedgerUnavailable:
                 if self._clock() > deadline:
@@ -83,7 +90,9 @@ class Settler:
                 self._pause(LEDGER_PAUSE_SECONDS)
         injection_point(CrashPoint.AFTER_UPDATE)
         for settlement in settlements:
-            log_settlement(settlement)
+            # What a pause gives back is one problem, and has a line of its own.
+            if settlement.claim.wanted.row_id not in spared:
+                log_settlement(settlement)
         recorded = {settlement.claim.wanted.row_id for settlement in settlements}
         for transfer in transfers:
             if transfer.row_id not in recorded:  # another worker has the row, and its own parts
@@ -91,34 +100,47 @@ class Settler:
         return settlements
 
     def _make_durable(self, transfers: Sequence[Transfer]) -> dict[int, TransferError]:
-        try:
-            self._storage.make_durable([transfer.part for transfer in transfers if transfer.part])
-        except TransferError as error:
-            if len(transfers) == 1:
-                return {transfers[0].row_id: error}
-            # One of them is the cause; the others must not wait for it.
-            alone = [self._make_durable([transfer]) for transfer in transfers]
-            return {row_id: found for errors in alone for row_id, found in errors.items()}
-        return {}
+        parts = {t.part: t.fetched.file for t in transfers if t.part and t.fetched}
+        failed = self._storage.make_durable(parts)
+        return {t.row_id: failed[t.part] for t in transfers if t.part and t.part in failed}
+
+    def _judge(
+        self, transfers: Sequence[Transfer], errors: Mapping[int, TransferError]
+    ) -> set[int]:
+        """Return the ids of rows whose fault is not their own, and that nothing works for."""
+        works = {Part.SOURCE for transfer in transfers if transfer.fetched or transfer.begun}
+        if any(transfer.row_id not in errors for transfer in transfers):
+            works.add(Part.STORAGE)
+        return self._breaker.judge([transfer.claim for transfer in transfers], errors, works)
 
     def _record_each(
-        self, transfers: Sequence[Transfer], errors: Mapping[int, TransferError], placed: set[int]
+        self,
+        transfers: Sequence[Transfer],
+        errors: Mapping[int, TransferError],
+        placed: set[int],
+        spared: set[int],
     ) -> list[Settlement]:
         """Record together, or one by one if PostgreSQL refuses what it is given of one."""
         try:
-            return self._record(transfers, errors, placed)
+            return self._record(transfers, errors, placed, spared)
         except RowRefused as refused:
             if len(transfers) > 1:
-                return [s for t in transfers for s in self._record_each([t], errors, placed)]
+                return [
+                    s for t in transfers for s in self._record_each([t], errors, placed, spared)
+                ]
             failed = refused_settlement(transfers[0].claim, refused)
             return [failed] if self._ledger.settle([failed]) else []
 
     def _record(
-        self, transfers: Sequence[Transfer], errors: Mapping[int, TransferError], placed: set[int]
+        self,
+        transfers: Sequence[Transfer],
+        errors: Mapping[int, TransferError],
+        placed: set[int],
+        spared: set[int],
     ) -> list[Settlement]:
         ready = [transfer for transfer in transfers if transfer.row_id not in errors]
         if not ready:
-            settlements = [self._failure(t, errors[t.row_id]) for t in transfers]
+            settlements = [self._failure(t, errors[t.row_id], spared) for t in transfers]
             self._discard(settlements)
             taken = self._ledger.settle(settlements)
             return [s for s in settlements if s.claim.wanted.row_id in taken]
@@ -134,8 +156,9 @@ class Settler:
             in_place = {transfer.row_id for transfer in placeable} - set(refused)
             placed |= in_place
             why_not = {**refused, **errors}
+            spared |= self._breaker.judge([t.claim for t in placeable], refused)
             settlements = [
-                self._settlement(t, why_not.get(t.row_id), in_place=t.row_id in in_place)
+                self._settlement(t, why_not.get(t.row_id), spared, in_place=t.row_id in in_place)
                 for t in transfers
                 if t.row_id in held
             ]
@@ -145,16 +168,25 @@ class Settler:
         return [s for s in settlements if s.claim.wanted.row_id in taken]
 
     def _settlement(
-        self, transfer: Transfer, error: TransferError | None, *, in_place: bool
+        self,
+        transfer: Transfer,
+        error: TransferError | None,
+        spared: Collection[int],
+        *,
+        in_place: bool,
     ) -> Settlement:
         if in_place:
             return Settlement(transfer.claim, Outcome.SYNCED, fetched=transfer.fetched)
         if error:
-            return self._failure(transfer, error)
+            return self._failure(transfer, error, spared)
         # Another version of the object came first. This one did not fail, so it costs no attempt.
         return Settlement(transfer.claim, Outcome.RETRY, reason=str(ObjectChanged()), counted=False)
 
-    def _failure(self, transfer: Transfer, error: TransferError) -> Settlement:
+    def _failure(
+        self, transfer: Transfer, error: TransferError, spared: Collection[int]
+    ) -> Settlement:
+        if transfer.row_id in spared:
+            return Settlement(transfer.claim, Outcome.RETRY, reason=str(error), counted=False)
         delay = self._policy.delay(error, transfer.claim.counted_attempts, self._jitter())
         if delay is None:
             return Settlement(transfer.claim, Outcome.FAILED, reason=str(error))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import socket
 
+from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.service import Config, SyncWorker
 from functions.sync_worker.settler import Settler
 from shared import adapters
@@ -27,12 +29,16 @@ def worker() -> SyncWorker:
     source = adapters.source(settings)
     close_at_exit(source.close, ledger.close)
     policy = RetryPolicy(settings.max_attempts)
+    # Execution environments come and go, and share their storage.
+    machine = "lambda" if settings.on_lambda else socket.gethostname()
+    breaker = Breaker(ledger.pauses, source, storage, machine)
     return SyncWorker(
         Config(settings.lease_seconds, settings.max_attempts),
         ledger,
         source,
         storage,
-        Settler(ledger, storage, policy, jitter=random.Random().random),
+        Settler(ledger, storage, policy, breaker, jitter=random.Random().random),
+        breaker,
     )
 
 

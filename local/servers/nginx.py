@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from local.addresses import LOOPBACK_HOSTS, at, near
 from local.servers.ports import answers
 from local.servers.process import Command, Process
 from local.servers.programs import find
+from shared.config.parsers import IpNetwork
 
 TEMPLATE = Path(__file__).parents[1] / "nginx.conf"
+
+MOST_FILES = 65_536
+"""Open files of one worker: as many connections as the configuration allows, twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What nginx proves its name with.
+
+    Attributes:
+        certificate: file of the certificate and of those that it depends on, in PEM.
+        key: file of its private key, in PEM, without a password.
+    """
+
+    certificate: Path
+    key: Path
 
 
 def render(values: Mapping[str, str]) -> str:
@@ -43,6 +62,8 @@ class NginxServer:
         max_body_bytes: int,
         host: str = "127.0.0.1",
         hosts: str = LOOPBACK_HOSTS,
+        proxies: Sequence[IpNetwork] = (),
+        tls: Tls | None = None,
         stays: bool = False,
     ) -> None:
         """Describe it; start nothing.
@@ -55,6 +76,8 @@ class NginxServer:
             max_body_bytes: the functions' own limit; nginx refuses what is far above it.
             host: address to listen on.
             hosts: regular expression of the names that clients may call it by, in lower case.
+            proxies: networks of the proxies in front, whose X-Forwarded-For and -Proto count.
+            tls: answer in TLS alone.
             stays: see `Process`.
         """
         self._folder = data_dir.resolve()
@@ -63,12 +86,16 @@ class NginxServer:
         self._storage = storage.resolve()
         self._process = Process(self.name, self._folder, stays=stays, stop_signal=signal.SIGQUIT)
         self._values = {
+            "NGINX_FILES": str(min(MOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
             "NGINX_FOLDER": str(self._folder / "nginx"),
             "NGINX_FUNCTIONS": f"127.0.0.1:{functions_port}",
             "NGINX_HOSTS": hosts,
-            "NGINX_LISTEN": at(host, port),
+            "NGINX_LISTEN": at(host, port) + (" ssl" if tls else ""),
             "NGINX_MAX_BODY_BYTES": str(2 * max_body_bytes),
+            "NGINX_PROXIES": " ".join(f"{network} 1;" for network in proxies),
+            "NGINX_REAL_IP": " ".join(f"set_real_ip_from {network};" for network in proxies),
             "NGINX_RESOLVER": "",
+            "NGINX_TLS": _tls_directives(tls) if tls else "",
             "STORAGE_PATH": str(self._storage),
         }
 
@@ -111,3 +138,7 @@ class NginxServer:
             return ""
         self._storage.mkdir(parents=True, exist_ok=True)
         return f"user {self._storage.owner()} {self._storage.group()};"
+
+
+def _tls_directives(tls: Tls) -> str:
+    return f'ssl_certificate "{tls.certificate}"; ssl_certificate_key "{tls.key}";'

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -59,6 +60,16 @@ def one_of(*allowed: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def limit_status(text: str) -> HTTPStatus:
+    """Read the status of a request over a limit.
+
+    412 is the original application's; 429 is the standard's (RFC 6585, section 4).
+    """
+    if text not in {"412", "429"}:
+        raise ValueError("expected 412 or 429")
+    return HTTPStatus(int(text))
 
 
 def flag(text: str) -> bool:

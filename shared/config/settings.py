@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from http import HTTPStatus
 from typing import Any, Self, TypeVar
 
 from shared.config.parsers import (
@@ -23,6 +24,7 @@ from shared.config.parsers import (
     host_maybe_port,
     host_port,
     key,
+    limit_status,
     networks,
     one_of,
     url,
@@ -98,6 +100,18 @@ class Settings:
     s3_endpoint: str | None = _setting(
         "AWS_ENDPOINT_URL_S3", "URL of an S3 server other than AWS", url("http", "https"), None
     )
+    s3_addressing: str = _setting(
+        "S3_ADDRESSING",
+        "where the bucket's name goes in URLs: path, virtual (the host name) or auto",
+        one_of("auto", "path", "virtual"),
+        "auto",
+    )
+    s3_request_payer: str | None = _setting(
+        "S3_REQUEST_PAYER",
+        "requester, if this account pays for requests to a Requester Pays bucket",
+        one_of("requester"),
+        None,
+    )
     localstack_host: str | None = _setting(
         "LOCALSTACK_HOST",
         "host of LocalStack, used if no endpoint is set",
@@ -150,6 +164,13 @@ class Settings:
         RateLimit.parse,
         RateLimit(10, 60),
         shown="10/m",
+    )
+    rate_limit_status: HTTPStatus = _setting(
+        "RATE_LIMIT_STATUS",
+        "status of a request over a limit: 412, the original's, or 429",
+        limit_status,
+        HTTPStatus.PRECONDITION_FAILED,
+        shown="412",
     )
     trusted_proxies: tuple[IpNetwork, ...] = _setting(
         "TRUSTED_PROXIES", "addresses of proxies whose X-Forwarded-For is trusted", networks, ()

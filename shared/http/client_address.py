@@ -1,11 +1,19 @@
-"""Which address a request came from, if there are proxies in between."""
+"""Which address a request came from, if there are proxies in between, and what limits count."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 from shared.config.parsers import IpNetwork
+
+SITE_BITS = 64
+"""Of an IPv6 address, those that a provider gives to one site (RFC 6177). The site chooses the
+others as it likes, so a limit on a single address would be none."""
+
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d{1,5})?|([\d.]+):\d{1,5}")
+"""An entry as some proxies write it: `[2001:db8::1]`, `[2001:db8::1]:443`, `192.0.2.1:443`."""
 
 
 def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IpNetwork]) -> str:
@@ -21,6 +29,8 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IpNet
     10.0.0.2      203.0.113.7        10.0.0.0/8    203.0.113.7
     10.0.0.2      1.2.3.4, 10.0.0.1  10.0.0.0/8    1.2.3.4
     10.0.0.2      9.9.9.9, 1.2.3.4   10.0.0.0/8    1.2.3.4
+    10.0.0.2      1.2.3.4:5060       10.0.0.0/8    1.2.3.4
+    10.0.0.2      [2001:db8::1]:443  10.0.0.0/8    2001:db8::1
     10.0.0.2      nonsense           10.0.0.0/8    10.0.0.2
     10.0.0.2      fe80::1%a zone     10.0.0.0/8    10.0.0.2
     2001:DB8:0::  203.0.113.7        (none)        2001:db8::
@@ -48,7 +58,28 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IpNet
     return str(client)
 
 
+def limited_as(address: str) -> str:
+    """Return what a limit counts a client's requests under.
+
+    ===============  ====================
+    address          counted as
+    ===============  ====================
+    203.0.113.7      203.0.113.7
+    2001:db8::1      2001:db8::/64
+    (nothing)        (nothing)
+    ===============  ====================
+
+    Args:
+        address: as `client_address` returns it.
+    """
+    if ":" not in address:
+        return address
+    return str(ipaddress.ip_network((address, SITE_BITS), strict=False))
+
+
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if match := _WITH_PORT.fullmatch(text):
+        text = match[1] or match[2] or ""
     if "%" in text:
         # A zone (RFC 4007, section 11) means something on one machine only, and may be any text.
         return None

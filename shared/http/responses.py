@@ -13,8 +13,6 @@ STATUSES: Mapping[type[errors.RequestRefused], HTTPStatus] = {
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.SignatureMissing: HTTPStatus.UNAUTHORIZED,
     errors.SignatureInvalid: HTTPStatus.UNAUTHORIZED,
-    # The original application's status for a rate limit.
-    errors.TooManyRequests: HTTPStatus.PRECONDITION_FAILED,
     errors.MalformedJson: HTTPStatus.BAD_REQUEST,
     errors.InvalidFields: HTTPStatus.BAD_REQUEST,
     errors.ObjectExists: HTTPStatus.CONFLICT,
@@ -24,8 +22,15 @@ RETRY_AFTER_SECONDS = 5
 """Seconds after which a client may try again when one of our servers is unreachable."""
 
 
-def refusal(refused: errors.RequestRefused) -> Response:
-    """Return the response to a refused request."""
+def refusal(
+    refused: errors.RequestRefused, limit_status: HTTPStatus = HTTPStatus.PRECONDITION_FAILED
+) -> Response:
+    """Return the response to a refused request.
+
+    Args:
+        refused: why.
+        limit_status: of a request over a limit, the original application's unless set otherwise.
+    """
     document: dict[str, object] = {"detail": str(refused)}
     headers = {}
     match refused:
@@ -36,7 +41,7 @@ def refusal(refused: errors.RequestRefused) -> Response:
         case errors.SignatureMissing() | errors.SignatureInvalid():
             # RFC 9110, section 11.6.1: a 401 names the scheme that it asks for.
             headers["www-authenticate"] = "HMAC-SHA256"
-    return Response.json(STATUSES[type(refused)], document, headers)
+    return Response.json(STATUSES.get(type(refused), limit_status), document, headers)
 
 
 def unavailable() -> Response:

@@ -35,7 +35,7 @@ STATEMENT_SECONDS = 6.0
 answer at all: only a limit on our side ends such a wait. With a connection (`CONNECT_SECONDS`) on
 top, a request is answered within 10 s."""
 
-CONFLICTS = 3
+CONFLICTS = 5
 """Times that a statement is run which PostgreSQL rolls back for another transaction's sake."""
 
 

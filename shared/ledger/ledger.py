@@ -18,8 +18,9 @@ from shared.domain import Wanted
 from shared.errors import RowRefused
 from shared.ledger.database import Database, Transaction
 from shared.ledger.failures import refusals
+from shared.ledger.pauses import Pauses
 from shared.ledger.recorder import Recorder
-from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
+from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State, storable
 from shared.queue.messages import SyncMessage
 
 QUERIES = Path(__file__).with_name("queries.sql")
@@ -29,9 +30,6 @@ MOST_COUNTING = 1_000
 LONGEST_DELAY_SECONDS = 30 * 86_400.0
 """PostgreSQL's timestamps end."""
 
-LONGEST_TEXT = 4_000
-"""Characters of a reason or an ETag; a server can answer anything."""
-
 
 class Ledger:
     """The operations on the ledger.
@@ -39,11 +37,15 @@ class Ledger:
     Args:
         database: where it is kept.
 
+    Attributes:
+        pauses: what nothing is attempted in, because a fault there concerns all objects.
+
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.pauses = Pauses(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
@@ -169,13 +171,17 @@ class Ledger:
     def retry(self, row_ids: Sequence[int]) -> set[int]:
         """Put failed rows back in the queue, with all attempts allowed again.
 
+        A person who does that has fixed something: the next probe of every pause is due at once.
+
         Args:
             row_ids: rows in another state are skipped.
 
         Returns:
             The ids of the rows that were put back.
         """
-        return {row.id for row in self._database.run("retry", row_ids=list(row_ids))}
+        retried = {row.id for row in self._database.run("retry", row_ids=list(row_ids))}
+        self.pauses.hasten()
+        return retried
 
     def failed_ids(self, since: datetime | None, after_id: int, most: int) -> list[int]:
         """Return ids of failed rows in ascending order, to be retried in batches.
@@ -275,15 +281,3 @@ def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:
 def refused_settlement(claim: Claim, refused: RowRefused) -> Settlement:
     """Return what is recorded of an outcome that PostgreSQL does not take."""
     return Settlement(claim, Outcome.FAILED, reason=str(refused))
-
-
-def storable(text: str | None) -> str | None:
-    """Return a text from outside as PostgreSQL takes it: no NUL, no lone surrogates, not endless.
-
-    What cannot be stored is shown as an escape. Of a file name that is no UTF-8, Python makes lone
-    surrogates; an error's text may have them.
-    """
-    if text is None:
-        return None
-    shown = text[:LONGEST_TEXT].replace("\x00", r"\x00")
-    return shown.encode(errors="backslashreplace").decode()

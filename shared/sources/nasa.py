@@ -19,8 +19,8 @@ import requests
 from shared.config.settings import Settings, environment
 from shared.domain import Fetched, Wanted
 from shared.errors import (
-    AccessRefused,
     ContentMismatch,
+    CredentialsRefused,
     OutOfTime,
     SourceUnavailable,
     TransferError,
@@ -149,7 +149,7 @@ class NasaSource:
         if not size:
             raise ContentMismatch("the photo is empty")
         etag = response.headers.get("ETag", "").removeprefix("W/").strip('"') or None
-        return Fetched(size, digest.digest(), etag, "size")
+        return Fetched(size, digest.digest(), etag, "size", part.hold())
 
     def _check_open(self, future: Future[Fetched]) -> None:
         if future.cancelled():
@@ -207,7 +207,7 @@ def _check_status(response: requests.Response) -> None:
     """Raise for everything but a success; the API's URL, which holds the key, is never shown."""
     status = response.status_code
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise AccessRefused(f"NASA_API_KEY is not accepted ({status})")
+        raise CredentialsRefused(f"NASA_API_KEY is not accepted ({status})")
     if status != HTTPStatus.OK:
         raise SourceUnavailable(f"it answered {status}")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from http import HTTPStatus
 from ipaddress import ip_network
 from typing import Any
 
@@ -103,6 +104,22 @@ def test_gets_from_one_address_are_limited(ledger: Ledger) -> None:
     assert int(answer.headers["retry-after"]) > 0
     assert get(stats, x_forwarded_for="2.2.2.2").status == 200
     assert get(stats, "/status.html", x_forwarded_for="1.1.1.1").status == 200
+
+
+@pytest.mark.parametrize("path", ["/status.html", "/openapi.json"])
+def test_the_other_pages_are_limited_each_by_itself(ledger: Ledger, path: str) -> None:
+    config = Config(RateLimit(2, 3600), NETWORKS, HTTPStatus.TOO_MANY_REQUESTS)
+    stats = Stats(config, MemoryCache(), ledger)
+    statuses = [get(stats, path, x_forwarded_for="1.1.1.1").status for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    assert get(stats, x_forwarded_for="1.1.1.1").status == 200
+
+
+def test_the_addresses_of_an_ipv6_site_share_a_limit(ledger: Ledger) -> None:
+    stats = Stats(Config(RateLimit(2, 3600), NETWORKS), MemoryCache(), ledger)
+    addresses = ["[2001:db8::1]:443", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1"]
+    statuses = [get(stats, x_forwarded_for=address).status for address in addresses]
+    assert statuses == [200, 200, 412, 200]
 
 
 def test_without_a_ledger_there_are_no_counts(lost: Ledger) -> None:

@@ -31,7 +31,13 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 DOCKERFILE = (ROOT / "local" / "Dockerfile").read_text()
 # Set by AWS or by the processes themselves, or read by Compose.
-NOT_PASSED_ON = {"AWS_LAMBDA_FUNCTION_NAME", "LOCALSTACK_HOST", "TRIGGERS"}
+NOT_PASSED_ON = {
+    "TLS_CERTIFICATE",
+    "TLS_KEY",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "LOCALSTACK_HOST",
+    "TRIGGERS",
+}
 
 
 def setting_names() -> set[str]:
@@ -223,12 +229,12 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def refused(tree: Path) -> str:
+def refused(tree: Path, **variables: str) -> str:
     """Give the one line that `make up` ends with."""
     done = subprocess.run(
         ["/bin/sh", "local/compose.sh", "up"],
         cwd=tree,
-        env={"PATH": f"{tree / 'bin'}{os.pathsep}{os.defpath}", "OUTER": "outside"},
+        env={"PATH": f"{tree / 'bin'}{os.pathsep}{os.defpath}", "OUTER": "outside"} | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -313,6 +319,30 @@ def test_nginx_takes_twice_what_the_functions_take(
     tree: Path, given: str, nginx: str | None
 ) -> None:
     assert compose(tree, MAX_BODY_BYTES=given)[1].get("NGINX_MAX_BODY_BYTES") == nginx
+
+
+def test_nginx_is_told_of_the_proxies_in_front(tree: Path) -> None:
+    seen = compose(tree, TRUSTED_PROXIES="192.0.2.1, 10.0.0.0/8,2001:db8::/32")[1]
+    assert seen["NGINX_PROXIES"].split("; ") == [
+        "192.0.2.1 1",
+        "10.0.0.0/8 1",
+        "2001:db8::/32 1",
+        "",
+    ]
+    assert seen["NGINX_REAL_IP"].count("set_real_ip_from ") == 3
+    assert not compose(tree)[1].get("NGINX_REAL_IP")
+    assert refused(tree, TRUSTED_PROXIES="nginx;").startswith("TRUSTED_PROXIES: ")
+
+
+def test_nginx_gets_a_certificate_and_its_key(tree: Path) -> None:
+    (tree / "a certificate.pem").touch()
+    (tree / "key.pem").touch()
+    files = {"TLS_CERTIFICATE": "a certificate.pem", "TLS_KEY": "key.pem"}
+    seen = compose(tree, **files)[1]
+    assert seen["TLS_CERTIFICATE"] == str(tree / "a certificate.pem")
+    assert seen["TLS_KEY"] == str(tree / "key.pem")
+    assert "one needs the other" in refused(tree, TLS_KEY="key.pem")
+    assert "there is no file" in refused(tree, **files | {"TLS_KEY": "missing.pem"})
 
 
 @pytest.mark.parametrize(

@@ -178,3 +178,20 @@ def test_a_folder_of_the_file_is_named_in_utf_8_whatever_the_locale(
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("/ß/文件\n".encode())
     assert (tmp_path / "ß" / "文件").is_dir()
+
+
+def test_a_certificate_comes_with_its_key(tmp_path: Path) -> None:
+    assert load(tmp_path).tls is None
+    (tmp_path / "certificate.pem").touch()
+    (tmp_path / "key.pem").touch()
+    both = {"TLS_CERTIFICATE": "certificate.pem", "TLS_KEY": "key.pem"}
+    environment = load(tmp_path, **both)
+    assert environment.tls == (tmp_path / "certificate.pem", tmp_path / "key.pem")
+    assert environment.url.startswith("https://")
+    for name, value, reason in (
+        ("TLS_KEY", "", "TLS_KEY: TLS_CERTIFICATE needs it"),
+        ("TLS_CERTIFICATE", "", "TLS_CERTIFICATE: TLS_KEY needs it"),
+        ("TLS_KEY", "missing.pem", "TLS_KEY: .*missing.pem is no file that can be read"),
+    ):
+        with pytest.raises(SettingError, match=reason):
+            _ = load(tmp_path, **both | {name: value}).tls

@@ -6,6 +6,7 @@ import hmac
 import logging
 
 from shared.config.parsers import RateLimit
+from shared.http.client_address import limited_as
 from shared.http.rate_limit import Limited, RateLimiter
 from shared.passwords import verify
 
@@ -41,7 +42,7 @@ class Credentials:
         Raises:
             TooManyRequests: too many attempts from this address.
         """
-        self._limiter.check([Limited(f"login:{address}", self._limit)])
+        self._limiter.check([Limited(f"login:{limited_as(address)}", self._limit)])
         known = hmac.compare_digest(user.encode(), self._user.encode())
         valid = verify(password, self._hashed)
         logger.info("login", extra={"accepted": known and valid, "address": address})

@@ -30,11 +30,18 @@ class ProblemPages:
     Args:
         templates: renders them.
         outage: returns the page that needs no ledger.
+        limit_status: how a request over a limit is answered.
     """
 
-    def __init__(self, templates: Templates, outage: Callable[[RequestContext], Response]) -> None:
+    def __init__(
+        self,
+        templates: Templates,
+        outage: Callable[[RequestContext], Response],
+        limit_status: HTTPStatus = HTTPStatus.PRECONDITION_FAILED,
+    ) -> None:
         self._templates = templates
         self._outage = outage
+        self._limit_status = limit_status
 
     def page(self, context: RequestContext, error: ServiceError) -> Response:
         """Return the page of an error.
@@ -49,8 +56,10 @@ class ProblemPages:
         NotFound           404     its message
         FileUnreadable     404     why
         MethodNotAllowed   405     its message, with `Allow`
-        TooManyRequests    412     when to try again, with `Retry-After`
+        TooManyRequests    412*    when to try again, with `Retry-After`
         =================  ======  ===========================================
+
+        * or what `RATE_LIMIT_STATUS` says.
 
         Raises:
             ServiceError: the error, if it is none of these.
@@ -78,8 +87,7 @@ class ProblemPages:
                 unit = "second" if error.retry_after == 1 else "seconds"
                 page = self._show(
                     context,
-                    # The contract's status for every limit, the API's too.
-                    HTTPStatus.PRECONDITION_FAILED,
+                    self._limit_status,  # as the API's
                     "Try again later",
                     f"Too many login attempts. Try again in {error.retry_after} {unit}",
                 )

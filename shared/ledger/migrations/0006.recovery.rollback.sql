@@ -1,4 +1,5 @@
 DROP TABLE heartbeat;
+DROP TABLE counter;
 DROP TABLE pause;
 DROP TABLE installation;
 DROP INDEX file_sync_file_name;

@@ -31,6 +31,13 @@ CREATE TABLE pause (
   probes    integer NOT NULL DEFAULT 0
 );
 
+-- Counters of rate limits that must hold without memcached. They may be lost with the server.
+CREATE UNLOGGED TABLE counter (
+  key        text PRIMARY KEY,
+  number     integer NOT NULL,
+  expires_at timestamptz NOT NULL
+);
+
 -- The processes that must be alive, and what each reports of itself.
 CREATE TABLE heartbeat (
   component text NOT NULL,               -- 'worker', 'scheduler'

@@ -4,19 +4,28 @@ import http.client
 import http.server
 import json
 import re
+import resource
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.allowed_hosts import AllowedHosts
-from local.servers.nginx import TEMPLATE, NginxServer, render
+from local.servers.nginx import TEMPLATE, NginxServer, Tls, render
+from tests.helpers.certificates import certificate
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
 
 MAX_BODY_BYTES = 1_000
+HALF_OPEN = 4_500
+"""Connections: more than nginx took in all before each of its processes took 32,768."""
 OF_A_FILE = {
     "Content-Security-Policy": "sandbox",
     "X-Frame-Options": "DENY",
@@ -70,21 +79,32 @@ def storage(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def nginx(
+def start_nginx(
     tmp_path: Path,
     storage: Path,
     functions: http.server.ThreadingHTTPServer,
     start_server: Callable[[NginxServer], NginxServer],
-) -> tuple[NginxServer, int]:
-    port = free_port()
-    server = NginxServer(
-        tmp_path / "da ta [x]",
-        port,
-        functions_port=functions.server_port,
-        storage=storage,
-        max_body_bytes=MAX_BODY_BYTES,
-    )
-    return start_server(server), port
+) -> Callable[..., tuple[NginxServer, int]]:
+    """Start an nginx in front of the functions, and return it with its port."""
+
+    def start(**options: Any) -> tuple[NginxServer, int]:
+        port = free_port()
+        server = NginxServer(
+            tmp_path / "da ta [x]",
+            port,
+            functions_port=functions.server_port,
+            storage=storage,
+            max_body_bytes=MAX_BODY_BYTES,
+            **options,
+        )
+        return start_server(server), port
+
+    return start
+
+
+@pytest.fixture
+def nginx(start_nginx: Callable[..., tuple[NginxServer, int]]) -> tuple[NginxServer, int]:
+    return start_nginx()
 
 
 def ask(
@@ -104,6 +124,72 @@ def test_a_client_cannot_claim_another_address(nginx: tuple[NginxServer, int]) -
     _, _, seen = ask(nginx[1], "/sync/", headers=forged)
     assert "X-Forwarded-For: 127.0.0.1\n" in seen
     assert "10.1.2.3" not in seen
+
+
+@pytest.mark.parametrize(
+    ("forwarded_for", "proto", "address", "seen_proto"),
+    [
+        ("203.0.113.7", "https", "203.0.113.7", "https"),
+        ("203.0.113.7", "https, http", "203.0.113.7", "https"),
+        ("203.0.113.7:4711", "http", "203.0.113.7", "http"),
+        ("[2001:db8::1]:4711", "HTTPS", "2001:db8::1", "https"),
+        ("10.9.9.9, 203.0.113.7, 192.0.2.8", "https", "203.0.113.7", "https"),
+        (None, None, "127.0.0.1", "http"),
+        ("203.0.113.7", "javascript", "203.0.113.7", "http"),
+    ],
+)
+def test_a_proxy_in_front_is_believed(
+    start_nginx: Callable[..., tuple[NginxServer, int]],
+    forwarded_for: str | None,
+    proto: str | None,
+    address: str,
+    seen_proto: str,
+) -> None:
+    networks = [ip_network("127.0.0.0/8"), ip_network("192.0.2.0/24")]
+    _, port = start_nginx(proxies=networks)
+    claimed = {"X-Forwarded-For": forwarded_for, "X-Forwarded-Proto": proto}
+    headers = {name: value for name, value in claimed.items() if value is not None}
+    _, _, seen = ask(port, "/sync/", headers=headers)
+    assert f"X-Forwarded-For: {address}\n" in seen
+    assert f"X-Forwarded-Proto: {seen_proto}\n" in seen
+
+
+def test_a_stranger_cannot_claim_tls(nginx: tuple[NginxServer, int]) -> None:
+    _, _, seen = ask(nginx[1], "/sync/", headers={"X-Forwarded-Proto": "https"})
+    assert "X-Forwarded-Proto: http\n" in seen
+
+
+def test_half_open_connections_shut_nobody_out(nginx: tuple[NginxServer, int]) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2 * HALF_OPEN:
+        pytest.skip(f"needs {2 * HALF_OPEN} open files, the system allows {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * HALF_OPEN), hard))
+    with ExitStack() as opened:
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(HALF_OPEN):
+            link = opened.enter_context(socket.create_connection(("127.0.0.1", nginx[1])))
+            link.sendall(b"POST /sync/ HTTP/1.1\r\n")
+        began = time.monotonic()
+        assert ask(nginx[1], "/sync/")[0] == 200
+        assert time.monotonic() - began < 5.0
+
+
+def test_it_answers_in_tls_itself(
+    start_nginx: Callable[..., tuple[NginxServer, int]], tmp_path: Path
+) -> None:
+    tls = Tls(*certificate(tmp_path / "Schlüs sel", "sync.example"))
+    _, port = start_nginx(tls=tls)
+    trusted = ssl.create_default_context(cafile=str(tls.certificate))
+    with (
+        socket.create_connection(("127.0.0.1", port)) as link,
+        trusted.wrap_socket(link, server_hostname="sync.example") as secure,
+    ):
+        secure.sendall(b"GET /sync/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: secure.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"X-Forwarded-Proto: https" in answer
+    status, headers, _ = ask(port, "/admin/?a=b")
+    assert (status, headers["Location"]) == (301, f"https://127.0.0.1:{port}/admin/?a=b")
 
 
 def test_a_body_a_little_too_large_is_left_to_the_function(nginx: tuple[NginxServer, int]) -> None:

@@ -10,11 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared import adapters
+from shared.cache.fallback import FallbackCache
 from shared.cache.interface import Cache, Counter
 from shared.cache.memcached import MemcachedCache
 from shared.cache.memory import MemoryCache
+from shared.cache.postgres import QUERIES, PostgresCache
 from shared.config.settings import Settings
 from shared.errors import CacheUnavailable
+from shared.ledger.database import Database
 from tests.helpers.fake_cache import FakeCache
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
@@ -28,14 +31,24 @@ def counter(name: str = "a", window: int = 7, lifetime: int = LIFETIME) -> Count
     return Counter(f"{name}:{window}", f"{name}:{window - 1}", lifetime)
 
 
-@pytest.fixture(params=["memory", "memcached", "fake"])
+@pytest.fixture(params=["memory", "memcached", "fake", "postgres", "fallback"])
 def cache(request: pytest.FixtureRequest) -> Iterator[Cache]:
-    if request.param != "memcached":
+    if request.param in {"memory", "fake"}:
         yield MemoryCache() if request.param == "memory" else FakeCache(time.monotonic)
+        return
+    if request.param in {"postgres", "fallback"}:
+        database = Database(request.getfixturevalue("database_url"), QUERIES)
+        counters = PostgresCache(database)
+        yield counters if request.param == "postgres" else FallbackCache([_gone(), counters])
+        counters.close()
         return
     memcached = MemcachedCache(request.getfixturevalue("memcached_address"), timeout=PATIENCE)
     yield memcached
     memcached.close()
+
+
+def _gone() -> Cache:
+    return MemcachedCache(("127.0.0.1", free_port()))
 
 
 def test_a_counter_counts_from_one(cache: Cache) -> None:

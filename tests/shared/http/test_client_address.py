@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.http import client_address as module
-from shared.http.client_address import client_address
+from shared.http.client_address import client_address, limited_as
 
 
 def documented() -> list[tuple[str, str, str, str]]:
@@ -31,7 +31,7 @@ def test_the_table_in_the_docstring_is_true(
 
 
 def test_the_table_is_read_whole() -> None:
-    assert len(documented()) == 9
+    assert len(documented()) == 11
     assert module.__doc__
 
 
@@ -45,7 +45,14 @@ PRIVATE = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")]
         ("10.0.0.2", "", "10.0.0.2"),
         ("10.0.0.2", ",", "10.0.0.2"),
         ("10.0.0.2", "1.2.3.4,,10.0.0.3", "10.0.0.3"),
-        ("10.0.0.2", "1.2.3.4:80", "10.0.0.2"),
+        ("10.0.0.2", "1.2.3.4:80", "1.2.3.4"),
+        ("10.0.0.2", "1.2.3.4:123456", "10.0.0.2"),
+        ("10.0.0.2", "[fd00::5]:443, [2001:db8::1]:8443", "2001:db8::1"),
+        ("10.0.0.2", "[2001:db8::1]", "2001:db8::1"),
+        ("10.0.0.2", "2001:db8::1:443", "2001:db8::1:443"),
+        ("10.0.0.2", "[1.2.3.4", "10.0.0.2"),
+        ("10.0.0.2", "[]:1", "10.0.0.2"),
+        ("10.0.0.2", "[fe80::1%eth0]:443", "10.0.0.2"),
         ("10.0.0.2", " 1.2.3.4 ", "1.2.3.4"),
         ("10.0.0.2", "10.0.0.4,10.0.0.3", "10.0.0.4"),
         ("fd00::1", "2001:db8::7, fd00::2", "2001:db8::7"),
@@ -63,3 +70,16 @@ def test_only_the_word_of_trusted_proxies_counts(
 def test_the_answer_can_always_be_part_of_a_cache_key(peer: str, forwarded: str | None) -> None:
     client = client_address(peer, forwarded, [*PRIVATE, ipaddress.ip_network("::/0")])
     assert re.fullmatch(r"[0-9a-f.:]{0,45}", client)
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:1::/64"),
+        ("", ""),
+    ],
+)
+def test_a_limit_counts_an_ipv6_site_and_an_ipv4_address(address: str, counted: str) -> None:
+    assert limited_as(address) == counted

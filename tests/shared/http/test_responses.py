@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import pytest
 
@@ -38,6 +39,11 @@ def test_a_refusal_has_the_status_and_words_of_the_contract(
     assert answer.status == status
     assert json.loads(answer.body)["detail"] == detail
     assert answer.headers == {"content-type": "application/json", **headers}
+
+
+def test_a_limit_is_answered_with_the_status_that_is_set() -> None:
+    answer = refusal(errors.TooManyRequests(7), HTTPStatus.TOO_MANY_REQUESTS)
+    assert (answer.status, answer.headers["retry-after"]) == (429, "7")
 
 
 def test_every_kind_of_refusal_has_an_answer() -> None:

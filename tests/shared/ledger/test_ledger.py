@@ -12,8 +12,8 @@ import pytest
 
 from shared.domain import Fetched
 from shared.errors import RowRefused
-from shared.ledger.ledger import LONGEST_TEXT, Ledger
-from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement
+from shared.ledger.ledger import Ledger
+from shared.ledger.rows import LONGEST_TEXT, Claim, Counts, NewObject, Outcome, Settlement
 from tests.helpers.servers import connect
 from tests.helpers.waiting import join
 

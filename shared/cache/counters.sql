@@ -1,0 +1,35 @@
+-- name: count(keys, previous_keys, lifetimes)
+-- Adds one to each counter, and returns each with that of the window before. What has expired long
+-- ago is removed: the keys name their windows, so none of them is counted again.
+WITH asked AS (
+  SELECT * FROM unnest(:keys::text[], :previous_keys::text[], :lifetimes::integer[])
+    WITH ORDINALITY AS t(key, previous_key, lifetime, place)
+), expired AS (
+  DELETE FROM counter WHERE expires_at < now() - interval '1 hour'
+), counted AS (
+  INSERT INTO counter AS c (key, number, expires_at)
+  SELECT key, 1, now() + make_interval(secs => lifetime) FROM asked ORDER BY key
+  ON CONFLICT (key) DO UPDATE
+     SET number = CASE WHEN c.expires_at > now() THEN c.number ELSE 0 END + 1,
+         expires_at = CASE WHEN c.expires_at > now() THEN c.expires_at
+                      ELSE excluded.expires_at END
+  RETURNING key, number
+)
+SELECT counted.number, coalesce(previous.number, 0) AS previous
+  FROM asked
+  JOIN counted USING (key)
+  LEFT JOIN counter AS previous
+    ON previous.key = asked.previous_key AND previous.expires_at > now()
+ ORDER BY asked.place;
+
+-- name: take_back(keys)
+-- Subtracts one from each counter, never below zero.
+WITH held AS (
+  SELECT key FROM counter WHERE key = ANY(:keys::text[]) ORDER BY key FOR UPDATE
+)
+UPDATE counter SET number = greatest(number - 1, 0) FROM held WHERE counter.key = held.key
+RETURNING counter.key;
+
+-- name: ping()
+-- Succeeds if the database answers.
+SELECT 1;
