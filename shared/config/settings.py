@@ -67,7 +67,7 @@ class Settings:
     )
     database_url: str | None = _setting(
         "DATABASE_URL",
-        "URL of PostgreSQL, which holds the ledger",
+        "URL of PostgreSQL, which holds the ledger; as libpq reads it, with several hosts if need be",
         url("postgresql", "postgres"),
         None,
         secret=True,
