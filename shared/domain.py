@@ -13,6 +13,21 @@ from shared.storage.open_part import OpenPart
 
 
 @dataclass(frozen=True, slots=True)
+class UnprovenCopy:
+    """A whole copy whose bytes nothing proves: if an independent one is the same, both are right.
+
+    Attributes:
+        etag: the object's ETag without quotes, empty where the source gave none.
+        size: bytes.
+        sha256: 32 bytes, computed over what was received.
+    """
+
+    etag: str
+    size: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """One object to copy.
 
@@ -23,6 +38,7 @@ class Wanted:
         queued_at: when the row became queued (aware, the database's clock).
         claimed_at: when this attempt began, by the same clock. The grace window of a missing object
             is measured between the two, independent of this machine's clock.
+        unproven: the copy of an earlier attempt that nothing proved, None if there was none.
     """
 
     row_id: int
@@ -30,6 +46,7 @@ class Wanted:
     file_name: str
     queued_at: datetime
     claimed_at: datetime
+    unproven: UnprovenCopy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +57,8 @@ class Fetched:
         size: bytes.
         sha256: 32 bytes, computed over what was written.
         etag: the object's ETag without quotes, or None if the source gave none.
-        verified_by: what the content was checked against, for the log: "crc64nvme", "md5",
-            "size", …
+        verified_by: what the content was checked against, for people: "crc64nvme", "md5", "size",
+            "two equal downloads", …
         file: its part file, open since it was begun, for the storage to make durable and close;
             None where the part may be opened anew for that.
     """

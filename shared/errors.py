@@ -31,7 +31,9 @@
         │   ├── ObjectHidden
         │   ├── ObjectNotVisible
         │   ├── ObjectChanged
+        │   ├── NotAnObjectStore
         │   ├── ContentMismatch
+        │   │   └── CopyUnproven
         │   ├── StorageFull
         │   ├── StorageUnavailable
         │   └── OutOfTime
@@ -48,6 +50,8 @@ rather than one: `shared.pausing`.
 """
 
 from __future__ import annotations
+
+from shared.domain import UnprovenCopy
 
 
 class ServiceError(Exception):
@@ -200,8 +204,29 @@ class ObjectChanged(RetryLater):
     """The object was replaced while it was copied."""
 
 
+class NotAnObjectStore(RetryLater):
+    """This does not answer like S3: check AWS_ENDPOINT_URL_S3 / the proxy."""
+
+
 class ContentMismatch(RetryLater):
     """The received bytes differ from the object."""
+
+
+class CopyUnproven(ContentMismatch):
+    """The received bytes differ from the object, or it has no checksum.
+
+    Only its ETag, which need not be an MD5, speaks against the copy.
+
+    Args:
+        about: what does not match.
+        copy: what was received.
+        first: whether there was no earlier copy to compare it with.
+    """
+
+    def __init__(self, about: str, copy: UnprovenCopy, *, first: bool) -> None:
+        self.copy = copy
+        self.first = first
+        super().__init__(about)
 
 
 class StorageFull(RetryLater):

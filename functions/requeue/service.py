@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shared.errors import QueueUnavailable
 from shared.injection_points import CrashPoint, injection_point
+from shared.ledger.heartbeats import SCHEDULER
 from shared.ledger.ledger import Ledger
 from shared.queue.interface import Queue
 from shared.retry import RetryPolicy
@@ -19,6 +21,9 @@ BATCH = 1_000
 ENOUGH_WAITING = 10_000
 """With this many messages waiting, the workers have enough to do. More would only be queued twice,
 so the rest is left until the queue is shorter."""
+
+INSTANCE = "requeue"
+"""Its heartbeats are of one process, wherever it runs: it is run by one schedule."""
 
 HORIZON_MARGIN_SECONDS = 600.0
 """A row is due after a retry's delay, a message's delivery or a lease. A row due later than the
@@ -88,7 +93,7 @@ class Requeue:
         self._horizon = longest + HORIZON_MARGIN_SECONDS
 
     def run(self, going: Callable[[], bool] = lambda: True) -> Report:
-        """Publish every due row, as far as the queue has room.
+        """Publish every due row, as far as the queue has room, and record that this has run.
 
         Args:
             going: asked before each portion; False ends the run.
@@ -97,6 +102,15 @@ class Requeue:
             LedgerUnavailable: the rows cannot be read.
             QueueUnavailable: the broker is unreachable; the rows become due again.
         """
+        try:
+            report = self._publish_due(going)
+        except QueueUnavailable as error:
+            self._ledger.heartbeats.beat(SCHEDULER, str(error), INSTANCE)
+            raise
+        self._ledger.heartbeats.beat(SCHEDULER, None, INSTANCE)
+        return report
+
+    def _publish_due(self, going: Callable[[], bool]) -> Report:
         early = self._ledger.bring_forward(self._horizon)
         if early:
             logger.warning("PostgreSQL's clock has gone back", extra={"rows": len(early)})

@@ -14,7 +14,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.transfer import Transfer
 from shared.domain import Fetched, Wanted
-from shared.errors import LedgerUnavailable, ObjectChanged, OutOfTime, RowRefused, TransferError
+from shared.errors import (
+    CopyUnproven,
+    LedgerUnavailable,
+    ObjectChanged,
+    OutOfTime,
+    RowRefused,
+    TransferError,
+)
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.ledger import Ledger, refused_settlement
 from shared.ledger.rows import Outcome, Settlement
@@ -192,7 +199,12 @@ class Settler:
             return Settlement(transfer.claim, Outcome.FAILED, reason=str(error))
         never_ran = isinstance(error, OutOfTime) and not transfer.begun
         return Settlement(
-            transfer.claim, Outcome.RETRY, reason=str(error), delay=delay, counted=not never_ran
+            transfer.claim,
+            Outcome.RETRY,
+            reason=str(error),
+            delay=delay,
+            counted=not never_ran,
+            unproven=error.copy if isinstance(error, CopyUnproven) else None,
         )
 
     def _discard(self, settlements: Sequence[Settlement]) -> None:

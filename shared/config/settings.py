@@ -67,7 +67,7 @@ class Settings:
     )
     database_url: str | None = _setting(
         "DATABASE_URL",
-        "URL of PostgreSQL, which holds the ledger; as libpq reads it, with several hosts if need be",
+        "URL of PostgreSQL, which holds the ledger; may name several hosts, as libpq has it",
         url("postgresql", "postgres"),
         None,
         secret=True,
@@ -215,6 +215,13 @@ class Settings:
         whole(1),
         20,
         shown="20",
+    )
+    etag_mismatch: str = _setting(
+        "ETAG_MISMATCH",
+        "if only an ETag that looks like an MD5 differs from the bytes: compare them with a second"
+        " download, fail the object, or accept it",
+        one_of("compare", "fail", "accept"),
+        "compare",
     )
     queue_type: str = _setting(
         "QUEUE_TYPE",

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from shared.batching import GroupCommit
-from shared.domain import Wanted
+from shared.domain import UnprovenCopy, Wanted
 from shared.errors import RowRefused
 from shared.ledger.database import Database, Transaction
 from shared.ledger.failures import refusals
+from shared.ledger.heartbeats import Heartbeats
 from shared.ledger.pauses import Pauses
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State, storable
@@ -38,6 +39,7 @@ class Ledger:
         database: where it is kept.
 
     Attributes:
+        heartbeats: which processes are alive.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
@@ -46,6 +48,7 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.pauses = Pauses(database)
+        self.heartbeats = Heartbeats(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
@@ -103,6 +106,7 @@ class Ledger:
                     file_name=row.file_name,
                     queued_at=row.queued_at,
                     claimed_at=row.claimed_at,
+                    unproven=_unproven(row),
                 ),
                 counted_attempts=row.counted_attempts,
                 request_id=row.request_id,
@@ -261,7 +265,14 @@ class Placing:
             return {row.id for row in self._step("settle", **_columns(settlements))}
 
 
+def _unproven(row: Any) -> UnprovenCopy | None:
+    if row.unproven_sha256 is None:
+        return None
+    return UnprovenCopy(row.unproven_etag, row.unproven_size, bytes(row.unproven_sha256))
+
+
 def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:
+    unproven = [s.unproven for s in settlements]
     copies = [s.fetched if s.outcome is Outcome.SYNCED else None for s in settlements]
     wanted = [s.claim.wanted for s in settlements]
     return {
@@ -275,6 +286,10 @@ def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:
         "sizes": [c.size if c else None for c in copies],
         "digests": [c.sha256 if c else None for c in copies],
         "etags": [storable(c.etag) if c else None for c in copies],
+        "verified_by": [c.verified_by if c else None for c in copies],
+        "unproven_etags": [storable(u.etag) if u else None for u in unproven],
+        "unproven_sizes": [u.size if u else None for u in unproven],
+        "unproven_digests": [u.sha256 if u else None for u in unproven],
     }
 
 

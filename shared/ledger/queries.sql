@@ -47,7 +47,8 @@ UPDATE file_sync AS f
   FROM due
  WHERE f.id = due.id
 RETURNING f.id, f.attempts, f.file_name, f.queued_at,
-          f.attempts - f.attempts_forgiven AS counted_attempts, f.request_id, f.claimed_at;
+          f.attempts - f.attempts_forgiven AS counted_attempts, f.request_id, f.claimed_at,
+          f.unproven_etag, f.unproven_size, f.unproven_sha256;
 
 -- name: extend(row_ids, attempts, lease_seconds)
 -- Extends leases; rows that are not returned are held by another worker by now. Here and everywhere,
@@ -99,16 +100,19 @@ SELECT held.id,
                   AND other.etag IS DISTINCT FROM mine.etag) AS outdated
   FROM held JOIN mine ON mine.id = held.id;
 
--- name: settle(row_ids, attempts, outcomes, reasons, delays, forgiven, paths, sizes, digests, etags)
+-- name: settle(row_ids, attempts, outcomes, reasons, delays, forgiven, paths, sizes, digests, etags, verified_by, unproven_etags, unproven_sizes, unproven_digests)
 -- Records how attempts ended and adds them to the history, but only for rows that are still held by
 -- that very attempt. An attempt that does not count enters the history once for each reason, so that
--- the probes of a long pause do not fill it.
+-- the probes of a long pause do not fill it. A copy that nothing proved stays recorded until the next
+-- of its kind.
 WITH ended AS (
   SELECT * FROM unnest(
     :row_ids::bigint[], :attempts::integer[], :outcomes::attempt_outcome[], :reasons::text[],
     :delays::float8[], :forgiven::integer[], :paths::text[], :sizes::bigint[], :digests::bytea[],
-    :etags::text[]
-  ) AS t(id, attempt, outcome, reason, delay, forgiven, path, size, digest, etag)
+    :etags::text[], :verified_by::text[], :unproven_etags::text[], :unproven_sizes::bigint[],
+    :unproven_digests::bytea[]
+  ) AS t(id, attempt, outcome, reason, delay, forgiven, path, size, digest, etag, verified_by,
+         unproven_etag, unproven_size, unproven_sha256)
 ), held AS (
   SELECT f.id, f.last_error AS reason_before
     FROM file_sync AS f JOIN ended AS e ON f.id = e.id AND f.attempts = e.attempt
@@ -125,7 +129,11 @@ WITH ended AS (
          next_attempt_at = now() + make_interval(secs => e.delay),
          due_at = now() + make_interval(secs => e.delay),
          synced_at = CASE e.outcome WHEN 'synced' THEN clock_timestamp() END,
-         file_path = e.path, size_bytes = e.size, sha256 = e.digest, etag = e.etag
+         file_path = e.path, size_bytes = e.size, sha256 = e.digest, etag = e.etag,
+         verified_by = e.verified_by,
+         unproven_etag = coalesce(e.unproven_etag, f.unproven_etag),
+         unproven_size = coalesce(e.unproven_size, f.unproven_size),
+         unproven_sha256 = coalesce(e.unproven_sha256, f.unproven_sha256)
     FROM ended AS e JOIN held ON held.id = e.id
    WHERE f.id = e.id
   RETURNING f.id, f.attempts, e.outcome, e.reason, f.claimed_at,

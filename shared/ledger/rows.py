@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from shared.domain import Fetched, Wanted
+from shared.domain import Fetched, UnprovenCopy, Wanted
 
 LONGEST_TEXT = 4_000
 """Characters of a reason or an ETag; a server can answer anything."""
@@ -76,6 +76,7 @@ class Settlement:
         delay: seconds until the next attempt; only for a retry.
         counted: whether a retry uses up one of the row's attempts.
         fetched: the verified copy; only when synced.
+        unproven: a whole copy that nothing proved, for the next attempt; only for a retry.
     """
 
     claim: Claim
@@ -84,6 +85,7 @@ class Settlement:
     delay: float = 0.0
     counted: bool = True
     fetched: Fetched | None = None
+    unproven: UnprovenCopy | None = None
 
 
 @dataclass(frozen=True, slots=True)

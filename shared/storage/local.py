@@ -70,15 +70,19 @@ class LocalStorage:
         """See `Storage.make_durable`; a part that is gone is left to `place` to report."""
         try:
             root = self._open()
-        except (OSError, TransferError) as error:
+            whole = len(parts) >= SYNC_ALL_FROM and can_sync_all(root)
+            if whole:
+                try:
+                    sync_all(root)
+                except OSError:
+                    whole = False  # whose failure it was, each part knows
+            failures = {part: _failure(part, file, written=whole) for part, file in parts.items()}
+        except (OSError, TransferError) as error:  # the storage is gone, and the parts with it
             return dict.fromkeys(parts, as_transfer_error(error))
-        whole = len(parts) >= SYNC_ALL_FROM and can_sync_all(root)
-        if whole:
-            try:
-                sync_all(root)
-            except OSError:
-                whole = False  # whose failure it was, each part knows
-        failures = {part: _failure(part, file, written=whole) for part, file in parts.items()}
+        finally:
+            for file in parts.values():
+                if file is not None:
+                    file.close()
         failed = {part: from_os_error(error) for part, error in failures.items() if error}
         self._remove(failed)
         return failed
@@ -182,7 +186,7 @@ class LocalStorage:
 
 
 def _failure(part: Path, file: OpenPart | None, *, written: bool) -> OSError | None:
-    """Return why a part may not be on disk, and close it.
+    """Return why a part may not be on disk.
 
     Args:
         part: its path.
@@ -200,9 +204,6 @@ def _failure(part: Path, file: OpenPart | None, *, written: bool) -> OSError | N
         return None
     except OSError as error:
         return error
-    finally:
-        if file is not None:
-            file.close()
     return None
 
 

@@ -15,8 +15,9 @@ from functions.sync_worker import handler as module
 from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.service import Config, SyncWorker
 from functions.sync_worker.settler import LEDGER_WAIT_SECONDS, Settler
-from shared.domain import Wanted
+from shared.domain import UnprovenCopy, Wanted
 from shared.errors import (
+    CopyUnproven,
     LedgerUnavailable,
     ObjectMissing,
     SourceUnavailable,
@@ -563,3 +564,20 @@ def test_a_synced_object_is_logged_with_how_it_was_verified(
     bench.work(row_id)
     (line,) = [r.__dict__ for r in caplog.records if r.getMessage() == "object synced"]
     assert (line["row_id"], line["verified_by"]) == (row_id, "md5")
+
+
+def test_a_copy_that_only_an_etag_speaks_against_is_compared_with_a_second_one_at_once(
+    bench: Bench,
+) -> None:
+    copy = UnprovenCopy("tag", 7, b"s" * 32)
+    unproven = CopyUnproven("its MD5 does not match", copy, first=True)
+    outcomes: Iterator[Any] = iter([unproven, b"content"])
+    row_id = bench.add("a", lambda: next(outcomes))
+    assert bench.work(row_id) == {Outcome.RETRY: 1}
+    assert bench.row(row_id, "unproven_etag, unproven_size, next_attempt_at <= now()") == (
+        "tag",
+        7,
+        True,
+    )
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert bench.row(row_id, "verified_by") == "md5"

@@ -43,6 +43,8 @@ class FaultyStorage:
         fitting = {part: file for part, file in parts.items() if part not in full}
         for part in full:
             part.unlink(missing_ok=True)
+            if file := parts[part]:
+                file.close()
         return {**self._storage.make_durable(fitting), **{part: StorageFull() for part in full}}
 
     def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:

@@ -43,6 +43,7 @@ class TcpProxy:
     Args:
         url: any URL with the host and port of the server, login and path included.
         port: where to listen on 127.0.0.1; 0 for any free port.
+        bytes_per_second: the most that one connection passes in each direction; None for no limit.
 
     Attributes:
         port: where it listens.
@@ -50,10 +51,11 @@ class TcpProxy:
         connections: how many connections it has forwarded so far.
     """
 
-    def __init__(self, url: str, port: int = 0) -> None:
+    def __init__(self, url: str, port: int = 0, bytes_per_second: int | None = None) -> None:
         parts = urlsplit(url)
         self._server = _address(url)
         self.connections = 0
+        self._bytes_per_second = bytes_per_second
         self._condition = Condition.NORMAL
         self._refusing = False
         self._flowing = asyncio.Event()
@@ -208,6 +210,8 @@ class TcpProxy:
             await flowing.wait()
             if self._condition is Condition.SLOW:
                 await asyncio.sleep(SLOW_SECONDS)
+            elif self._bytes_per_second is not None:
+                await asyncio.sleep(len(data) / self._bytes_per_second)
             writer.write(data)
             await writer.drain()
         await flowing.wait()

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from shared.sources.comparison import EtagMismatch
+from shared.sources.s3.habits import Habits
 from shared.sources.s3.location import Location
 from shared.sources.s3.transport import Transport
 
@@ -45,6 +47,8 @@ class Resources:
         pool: runs what would hold up the transport's thread.
         spare: connections beyond the one of each download.
         clock: seconds that only grow.
+        etag_mismatch: what an ETag is worth that differs from the MD5 of the bytes.
+        habits: of the endpoint.
     """
 
     location: Location
@@ -54,6 +58,8 @@ class Resources:
     )
     spare: SpareConnections = field(default_factory=SpareConnections)
     clock: Callable[[], float] = time.monotonic
+    etag_mismatch: EtagMismatch = EtagMismatch.COMPARE
+    habits: Habits = field(default_factory=Habits)
 
     def run(self, on_pool: Callable[[], None], then: Callable[[], None]) -> None:
         """Run `on_pool` on a pool thread and `then` back on the transport's."""

@@ -71,6 +71,7 @@ class _Easy:
             (pycurl.NETRC, pycurl.NETRC_IGNORED),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.FOLLOWLOCATION, 0),
+            (pycurl.HTTP_CONTENT_DECODING, 0),  # what is stored is wanted
             (SUPPRESS_CONNECT_HEADERS, 1),
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),  # S3 speaks nothing newer
             (pycurl.CONNECTTIMEOUT, CONNECT_SECONDS),
@@ -83,7 +84,9 @@ class _Easy:
         ):
             self.curl.setopt(option, value)
 
-    def prepare(self, target: SignedUrl, headers: list[str], handler: ResponseHandler) -> None:
+    def prepare(
+        self, target: SignedUrl, headers: list[str], handler: ResponseHandler, *, gzip: bool
+    ) -> None:
         self.handler, self._lines, self._head_seen = handler, [], False
         credentials = target.credentials
         if credentials.token:
@@ -98,6 +101,8 @@ class _Easy:
         self.curl.setopt(pycurl.PROXY, os.fsencode(target.proxy))
         self.curl.setopt(pycurl.NOPROXY, "")
         self.curl.setopt(pycurl.HTTPHEADER, [header.encode() for header in headers])
+        # By an option of its own, it is not signed: proxies rewrite this header.
+        self.curl.setopt(pycurl.ACCEPT_ENCODING, "gzip" if gzip else None)
         if (target.region, credentials) != self._signed_as:
             self.curl.setopt(pycurl.AWS_SIGV4, f"aws:amz:{target.region}:s3".encode())
             self.curl.setopt(pycurl.USERNAME, credentials.access_key.encode())
@@ -171,10 +176,24 @@ class Transport:
                 self._woken = True
                 os.write(self._wake_write, b"\0")
 
-    def get(self, target: SignedUrl, headers: list[str], handler: ResponseHandler) -> None:
-        """Start a GET; on the transport's thread, and not from `on_head` or `on_body`."""
+    def get(
+        self,
+        target: SignedUrl,
+        headers: list[str],
+        handler: ResponseHandler,
+        *,
+        gzip: bool = False,
+    ) -> None:
+        """Start a GET; on the transport's thread, and not from `on_head` or `on_body`.
+
+        Args:
+            target: what to get.
+            headers: more of them, as lines.
+            handler: takes the response.
+            gzip: allow a body in gzip; it is never decompressed here.
+        """
         easy = self._free.pop() if self._free else _Easy(self._stall_seconds)
-        easy.prepare(target, headers, handler)
+        easy.prepare(target, headers, handler, gzip=gzip)
         self._active[easy.curl] = easy
         self._multi.add_handle(easy.curl)
 

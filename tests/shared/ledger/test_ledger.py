@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain import Fetched
+from shared.domain import Fetched, UnprovenCopy
 from shared.errors import RowRefused
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import LONGEST_TEXT, Claim, Counts, NewObject, Outcome, Settlement
@@ -100,6 +100,30 @@ def test_a_signature_is_recorded_once(ledger: Ledger) -> None:
 def test_a_request_finds_its_own_row_when_its_insert_is_run_again(ledger: Ledger) -> None:
     one = new()
     assert ledger.record(one, 0) == ledger.record(one, 0)
+
+
+UNPROVEN = UnprovenCopy("e1", 5, hashlib.sha256(b"bytes").digest())
+
+
+def test_a_copy_that_nothing_proves_is_handed_to_the_next_attempts(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    row_id = record(ledger)
+    (first,) = claim(ledger, row_id)
+    assert first.wanted.unproven is None
+    ledger.settle([dataclasses.replace(retry(first), unproven=UNPROVEN)])
+    (second,) = claim(ledger, row_id)
+    assert second.wanted.unproven == UNPROVEN
+    ledger.settle([retry(second)])  # of another kind: there is no newer copy to compare with
+    (third,) = claim(ledger, row_id)
+    assert third.wanted.unproven == UNPROVEN
+    newer = dataclasses.replace(UNPROVEN, etag="", size=6)
+    ledger.settle([dataclasses.replace(retry(third, counted=False), unproven=newer)])
+    (fourth,) = claim(ledger, row_id)
+    assert fourth.wanted.unproven == newer
+    proven = dataclasses.replace(COPY, verified_by="two equal downloads")
+    ledger.settle([synced(fourth, proven)])
+    assert execute("SELECT verified_by FROM file_sync") == [("two equal downloads",)]
 
 
 def test_requests_of_many_threads_are_recorded_each_with_its_own_answer(
