@@ -13,6 +13,8 @@
     │   ├── InvalidFields
     │   └── ObjectExists
     ├── UnreadableMessage       a queue message that names no row
+    ├── RowRefused              a row that PostgreSQL does not take
+    ├── MigrationFailed         the ledger's schema could not be brought up to date
     ├── Unavailable             one of our servers is unreachable
     │   ├── LedgerUnavailable
     │   ├── QueueUnavailable
@@ -117,6 +119,23 @@ class ObjectExists(RequestRefused):
 
 class UnreadableMessage(ServiceError):
     """Unreadable message."""
+
+
+class RowRefused(ServiceError):
+    """PostgreSQL refuses the row.
+
+    Args:
+        about: its reason.
+        column: the column that it objects to; empty if it does not say.
+    """
+
+    def __init__(self, about: str = "", column: str = "") -> None:
+        self.column = column
+        super().__init__(about)
+
+
+class MigrationFailed(ServiceError):
+    """The ledger's schema could not be brought up to date."""
 
 
 class Unavailable(ServiceError):

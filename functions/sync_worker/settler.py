@@ -14,9 +14,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.transfer import Transfer
 from shared.domain import Fetched, Wanted
-from shared.errors import CopyUnproven, LedgerUnavailable, ObjectChanged, OutOfTime, TransferError
+from shared.errors import (
+    CopyUnproven,
+    LedgerUnavailable,
+    ObjectChanged,
+    OutOfTime,
+    RowRefused,
+    TransferError,
+)
 from shared.injection_points import CrashPoint, injection_point
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import Ledger, refused_settlement
 from shared.ledger.rows import Outcome, Settlement
 from shared.pausing import Part
 from shared.retry import RetryPolicy
@@ -82,7 +89,7 @@ class Settler:
         deadline = self._clock() + LEDGER_WAIT_SECONDS
         while True:
             try:
-                settlements = self._record(transfers, errors, placed, spared)
+                settlements = self._record_each(transfers, errors, placed, spared)
                 break
             except LedgerUnavailable:
                 if self._clock() > deadline:
@@ -112,6 +119,24 @@ class Settler:
         if any(transfer.row_id not in errors for transfer in transfers):
             works.add(Part.STORAGE)
         return self._breaker.judge([transfer.claim for transfer in transfers], errors, works)
+
+    def _record_each(
+        self,
+        transfers: Sequence[Transfer],
+        errors: Mapping[int, TransferError],
+        placed: set[int],
+        spared: set[int],
+    ) -> list[Settlement]:
+        """Record together, or one by one if PostgreSQL refuses what it is given of one."""
+        try:
+            return self._record(transfers, errors, placed, spared)
+        except RowRefused as refused:
+            if len(transfers) > 1:
+                return [
+                    s for t in transfers for s in self._record_each([t], errors, placed, spared)
+                ]
+            failed = refused_settlement(transfers[0].claim, refused)
+            return [failed] if self._ledger.settle([failed]) else []
 
     def _record(
         self,

@@ -15,18 +15,23 @@ from typing import Any, Self
 
 from shared.batching import GroupCommit
 from shared.domain import UnprovenCopy, Wanted
+from shared.errors import RowRefused
 from shared.ledger.database import Database, Transaction
+from shared.ledger.failures import refusals
 from shared.ledger.heartbeats import Heartbeats
 from shared.ledger.installation import Installation
 from shared.ledger.pauses import Pauses
 from shared.ledger.recorder import Recorder
-from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
+from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State, storable
 from shared.queue.messages import SyncMessage
 from shared.storage.object_key import fold
 
 QUERIES = Path(__file__).with_name("queries.sql")
 MOST_COUNTING = 1_000
 """Threads that share one reading of the counts; more never ask at the same time."""
+
+LONGEST_DELAY_SECONDS = 30 * 86_400.0
+"""PostgreSQL's timestamps end."""
 
 
 class Ledger:
@@ -65,6 +70,9 @@ class Ledger:
 
         Returns:
             The row's id, or None if a request with this signature was recorded before.
+
+        Raises:
+            RowRefused: PostgreSQL does not take this request's values.
         """
         return self._recorder.record(new, due_in)
 
@@ -131,8 +139,21 @@ class Ledger:
             yield Placing(step)
 
     def settle(self, settlements: Sequence[Settlement]) -> set[int]:
-        """Record how claims ended, in one statement, and return the ids of the recorded rows."""
-        return {row.id for row in self._database.run("settle", **_columns(settlements))}
+        """Record how claims ended, and return the ids of the recorded rows.
+
+        One statement does it. If PostgreSQL refuses that, each claim is recorded by itself, and the
+        one that is refused alone as failed for that reason.
+        """
+        try:
+            with refusals():
+                return {row.id for row in self._database.run("settle", **_columns(settlements))}
+        except RowRefused as refused:
+            if len(settlements) > 1:
+                return set().union(*(self.settle([settlement]) for settlement in settlements))
+            failed = refused_settlement(settlements[0].claim, refused)
+            if failed == settlements[0]:
+                raise
+            return self.settle([failed])
 
     def due_retries(self, most: int, max_attempts: int) -> list[int]:
         """Return ids of rows that may be attempted again now, those first that waited longest.
@@ -251,13 +272,18 @@ class Placing:
             "hold",
             row_ids=[c.wanted.row_id for c, _ in claims],
             attempts=[c.wanted.attempt for c, _ in claims],
-            etags=[etag for _, etag in claims],
+            etags=[storable(etag) for _, etag in claims],
         )
         return {row.id: bool(row.outdated) for row in rows}
 
     def settle(self, settlements: Sequence[Settlement]) -> set[int]:
-        """Record how claims ended; valid from the commit on."""
-        return {row.id for row in self._step("settle", **_columns(settlements))}
+        """Record how claims ended; valid from the commit on.
+
+        Raises:
+            RowRefused: PostgreSQL does not take one of them, and the transaction is lost.
+        """
+        with refusals():
+            return {row.id for row in self._step("settle", **_columns(settlements))}
 
 
 def _unproven(row: Any) -> UnprovenCopy | None:
@@ -274,15 +300,20 @@ def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:
         "row_ids": [w.row_id for w in wanted],
         "attempts": [w.attempt for w in wanted],
         "outcomes": [s.outcome.value for s in settlements],
-        "reasons": [s.reason for s in settlements],
-        "delays": [s.delay for s in settlements],
+        "reasons": [storable(s.reason) for s in settlements],
+        "delays": [min(s.delay, LONGEST_DELAY_SECONDS) for s in settlements],
         "forgiven": [0 if s.counted else 1 for s in settlements],
         "paths": [w.file_name if c else None for w, c in zip(wanted, copies, strict=True)],
         "sizes": [c.size if c else None for c in copies],
         "digests": [c.sha256 if c else None for c in copies],
-        "etags": [c.etag if c else None for c in copies],
+        "etags": [storable(c.etag) if c else None for c in copies],
         "verified_by": [c.verified_by if c else None for c in copies],
-        "unproven_etags": [u.etag if u else None for u in unproven],
+        "unproven_etags": [storable(u.etag) if u else None for u in unproven],
         "unproven_sizes": [u.size if u else None for u in unproven],
         "unproven_digests": [u.sha256 if u else None for u in unproven],
     }
+
+
+def refused_settlement(claim: Claim, refused: RowRefused) -> Settlement:
+    """Return what is recorded of an outcome that PostgreSQL does not take."""
+    return Settlement(claim, Outcome.FAILED, reason=str(refused))

@@ -450,6 +450,15 @@ def test_a_long_outage_of_the_ledger_is_raised_and_ends_every_copy(bench: Bench)
     assert bench.work(row_id) == {Outcome.SYNCED: 1}
 
 
+def test_an_outcome_that_postgresql_refuses_ends_its_own_row_alone(bench: Bench) -> None:
+    rows = [bench.add(name, name.encode()) for name in ("a", "b", "c", "d")]
+    bench.sql("ALTER TABLE file_sync ADD CONSTRAINT own CHECK (file_path <> 'c')")
+    assert bench.work(*rows) == {Outcome.SYNCED: 3, Outcome.FAILED: 1}
+    assert [bench.row(row_id) for row_id in rows] == ["synced", "synced", "failed", "synced"]
+    assert 'violates check constraint "own"' in bench.row(rows[2], "last_error")
+    assert bench.history(rows[2]) == [(1, "failed")]
+
+
 def test_without_a_ledger_nothing_is_begun(bench: Bench) -> None:
     with TcpProxy(bench.url) as proxy:
         proxy.refuse()
