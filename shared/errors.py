@@ -28,6 +28,7 @@
         │   ├── StorageFull
         │   ├── StorageUnavailable
         │   └── OutOfTime
+    │       └── WorkerStopping
         └── GiveUp              no attempt will succeed until a person fixes the cause
             ├── AccessRefused
             ├── BucketMissing
@@ -166,6 +167,10 @@ class StorageUnavailable(RetryLater):
 
 class OutOfTime(RetryLater):
     """The worker had no time left for the object."""
+
+
+class WorkerStopping(OutOfTime):
+    """The worker was stopped while it copied the object."""
 
 
 class GiveUp(TransferError):

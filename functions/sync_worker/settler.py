@@ -2,7 +2,7 @@
 
 The order is the guarantee. The content is on disk before the name, and the name before the ledger
 records it. A crash in between leaves a row that is still queued, and the next attempt repeats the
-step.
+step. No transaction is open while the disk works.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from functions.sync_worker.transfer import Transfer
 from shared.domain import Fetched, Wanted
-from shared.errors import LedgerUnavailable, ObjectChanged, OutOfTime, TransferError
+from shared.errors import LedgerUnavailable, ObjectChanged, TransferError
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Outcome, Settlement
@@ -21,6 +22,8 @@ from shared.retry import RetryPolicy
 from shared.storage.interface import Storage
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LEDGER_WAIT_SECONDS = 20.0
 """While PostgreSQL restarts, finished transfers wait for it this long; after that they are left to
@@ -71,24 +74,24 @@ class Settler:
         if complete := [transfer for transfer in transfers if transfer.row_id not in errors]:
             errors |= self._make_durable(complete)
         injection_point(CrashPoint.AFTER_DURABLE)
-        placed: set[int] = set()
-        deadline = self._clock() + LEDGER_WAIT_SECONDS
-        while True:
-            try:
-                settlements = self._record(transfers, errors, placed)
-                break
-            except LedgerUnavailable:
-                if self._clock() > deadline:
-                    raise
-                self._pause(LEDGER_PAUSE_SECONDS)
+        ready = [transfer for transfer in transfers if transfer.row_id not in errors]
+        held, in_place = self._place(ready, errors) if ready else ({}, set())
+        settlements = [
+            self._settlement(t, errors.get(t.row_id), in_place=t.row_id in in_place)
+            for t in transfers
+            if t.row_id in held or t.row_id in errors
+        ]
+        injection_point(CrashPoint.BEFORE_UPDATE)
+        self._discard(settlements)
+        taken = self._patiently(lambda: self._ledger.settle(settlements))
         injection_point(CrashPoint.AFTER_UPDATE)
-        for settlement in settlements:
+        recorded = [s for s in settlements if s.claim.wanted.row_id in taken]
+        for settlement in recorded:
             log_settlement(settlement)
-        recorded = {settlement.claim.wanted.row_id for settlement in settlements}
         for transfer in transfers:
-            if transfer.row_id not in recorded:  # another worker has the row, and its own parts
+            if transfer.row_id not in taken:  # another worker has the row, and its own parts
                 self._remove_parts(transfer.claim.wanted)
-        return settlements
+        return recorded
 
     def _make_durable(self, transfers: Sequence[Transfer]) -> dict[int, TransferError]:
         try:
@@ -101,36 +104,59 @@ class Settler:
             return {row_id: found for errors in alone for row_id, found in errors.items()}
         return {}
 
-    def _record(
-        self, transfers: Sequence[Transfer], errors: Mapping[int, TransferError], placed: set[int]
-    ) -> list[Settlement]:
-        ready = [transfer for transfer in transfers if transfer.row_id not in errors]
-        if not ready:
-            settlements = [self._failure(t, errors[t.row_id]) for t in transfers]
-            self._discard(settlements)
-            taken = self._ledger.settle(settlements)
-            return [s for s in settlements if s.claim.wanted.row_id in taken]
-        with self._ledger.placing() as placing:
-            # All of them, in one order, so that no two workers can deadlock.
-            held = placing.hold(
-                [(t.claim, t.fetched.etag if t.fetched else None) for t in transfers]
-            )
-            placeable = _one_version_per_name([t for t in ready if held.get(t.row_id) is False])
-            refused = self._storage.place(
-                [(t.claim.wanted, t.part) for t in placeable if t.part and t.row_id not in placed]
-            )
-            in_place = {transfer.row_id for transfer in placeable} - set(refused)
-            placed |= in_place
-            why_not = {**refused, **errors}
-            settlements = [
-                self._settlement(t, why_not.get(t.row_id), in_place=t.row_id in in_place)
-                for t in transfers
-                if t.row_id in held
-            ]
-            injection_point(CrashPoint.BEFORE_UPDATE)
-            self._discard(settlements)
-            taken = placing.settle(settlements)
-        return [s for s in settlements if s.claim.wanted.row_id in taken]
+    def _place(
+        self, ready: Sequence[Transfer], errors: dict[int, TransferError]
+    ) -> tuple[Mapping[int, bool], set[int]]:
+        """Rename files into place, then make their names durable.
+
+        Only the renaming is under the locks of rows and names: a disk may take minutes for the
+        rest, and PostgreSQL would end the transaction, or the locks hold up other workers.
+
+        Args:
+            ready: transfers whose content is durable.
+            errors: takes the reason, by row id, for which a file is not in place.
+
+        Returns:
+            The rows that are still this worker's, and those whose files are in place.
+        """
+        renamed: set[int] = set()  # it is done once, however often the transaction is lost
+
+        def rename() -> tuple[Mapping[int, bool], Mapping[int, TransferError], list[Transfer]]:
+            with self._ledger.placing() as placing:
+                # All of them, in one order, so that no two workers can deadlock.
+                held = placing.hold(
+                    [(t.claim, t.fetched.etag if t.fetched else None) for t in ready]
+                )
+                placeable = _one_version_per_name([t for t in ready if held.get(t.row_id) is False])
+                to_rename = [t for t in placeable if t.row_id not in renamed]
+                refused = self._storage.place(
+                    [(t.claim.wanted, t.part) for t in to_rename if t.part]
+                )
+                renamed.update({t.row_id for t in placeable} - set(refused))
+            return held, refused, placeable
+
+        held, refused, placeable = self._patiently(rename)
+        errors |= refused
+        placed = [t.claim.wanted for t in placeable if t.row_id not in refused]
+        if placed:
+            errors |= self._storage.make_names_durable(placed)
+        return held, {wanted.row_id for wanted in placed} - set(errors)
+
+    def _patiently(self, operation: Callable[[], T]) -> T:
+        """Perform an operation of the ledger, again and again while PostgreSQL is unreachable.
+
+        Only the time of the outage counts, not that of a slow disk before it.
+        """
+        deadline = None
+        while True:
+            try:
+                return operation()
+            except LedgerUnavailable:
+                now = self._clock()
+                deadline = now + LEDGER_WAIT_SECONDS if deadline is None else deadline
+                if now > deadline:
+                    raise
+                self._pause(LEDGER_PAUSE_SECONDS)
 
     def _settlement(
         self, transfer: Transfer, error: TransferError | None, *, in_place: bool
@@ -143,13 +169,13 @@ class Settler:
         return Settlement(transfer.claim, Outcome.RETRY, reason=str(ObjectChanged()), counted=False)
 
     def _failure(self, transfer: Transfer, error: TransferError) -> Settlement:
+        reason = str(error)
+        if transfer.is_free:
+            return Settlement(transfer.claim, Outcome.RETRY, reason=reason, counted=False)
         delay = self._policy.delay(error, transfer.claim.counted_attempts, self._jitter())
         if delay is None:
-            return Settlement(transfer.claim, Outcome.FAILED, reason=str(error))
-        never_ran = isinstance(error, OutOfTime) and not transfer.begun
-        return Settlement(
-            transfer.claim, Outcome.RETRY, reason=str(error), delay=delay, counted=not never_ran
-        )
+            return Settlement(transfer.claim, Outcome.FAILED, reason=reason)
+        return Settlement(transfer.claim, Outcome.RETRY, reason=reason, delay=delay)
 
     def _discard(self, settlements: Sequence[Settlement]) -> None:
         """Remove the parts that no attempt will continue, before the outcome is committed.
@@ -163,11 +189,12 @@ class Settler:
             # A retry may continue its part; a first attempt that succeeded has left nothing.
             if outcome is Outcome.RETRY or (outcome is Outcome.SYNCED and wanted.attempt == 1):
                 continue
-            self._remove_parts(wanted)
+            # A person's retry continues what an object that failed has proven.
+            self._remove_parts(wanted, keep_proven=outcome is Outcome.FAILED)
 
-    def _remove_parts(self, wanted: Wanted) -> None:
+    def _remove_parts(self, wanted: Wanted, *, keep_proven: bool = False) -> None:
         try:
-            self._storage.discard(wanted)
+            self._storage.discard(wanted, keep_proven=keep_proven)
         except TransferError as error:
             logger.warning(
                 "part not removed, it will be swept",

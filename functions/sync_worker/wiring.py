@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from functions.sync_worker.service import Config, SyncWorker
+from functions.sync_worker.intake import Config
+from functions.sync_worker.service import SyncWorker
 from functions.sync_worker.settler import Settler
 from shared import adapters
 from shared.config.process_cache import once_per_process
@@ -28,7 +29,12 @@ def worker() -> SyncWorker:
     close_at_exit(source.close, ledger.close)
     policy = RetryPolicy(settings.max_attempts)
     return SyncWorker(
-        Config(settings.lease_seconds, settings.max_attempts),
+        Config(
+            settings.lease_seconds,
+            settings.max_attempts,
+            settings.sync_concurrency,
+            settings.delivery_seconds,
+        ),
         ledger,
         source,
         storage,
