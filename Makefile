@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.run $(COMMAND)
 TEST_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run status retry sample sample-requests sign install-servers test lint format clean
+.PHONY: help setup run status retry sample sample-requests sign install-servers test coverage lint format clean
 
 help: ## Explain every target
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sort | \
@@ -47,8 +47,13 @@ sign: $(INSTALLED) ## Print the Authorization header of BODY='…', of FILE=… 
 install-servers: $(INSTALLED) ## Install the servers and tools that tests and benchmarks use, by apt
 	@./sync services install --tools
 
-test: $(VENV)/.dev $(TEST_NEEDS) ## Run every test, and measure coverage
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --cov-report=term
+test: $(VENV)/.dev $(TEST_NEEDS) ## Run every test
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
+
+# By themselves: measuring takes a third more processor time, and the others test processes.
+coverage: $(VENV)/.dev $(TEST_NEEDS) ## Run the tests of single modules, and measure what they cover
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --cov-report=term \
+	  tests/functions tests/local tests/shared
 
 lint: $(VENV)/.dev ## Check style, formatting, types and import directions
 	$(BIN)/ruff check .

@@ -71,10 +71,12 @@ def source_probe(settings: Settings, seconds: float) -> SourceProbe | None:
 
     if settings.source == "nasa":
         return SourceProbe("NASA", partial(probe, settings.nasa_api_url, seconds))
-    from shared.sources.s3.endpoint import endpoint_url
+    from shared.sources.s3.endpoint import endpoint
 
-    url = endpoint_url(settings)
-    return None if url is None else SourceProbe("S3", partial(probe, url, seconds))
+    find_url = endpoint(settings)
+    if find_url is None:
+        return None
+    return SourceProbe("S3", lambda: probe(find_url(), seconds))
 
 
 def cache(settings: Settings) -> Cache:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.storage.open_part import OpenPart
+
 
 @dataclass(slots=True)
 class Progress:
@@ -59,9 +61,12 @@ class Fetched:
         etag: the object's ETag without quotes, or None if the source gave none.
         verified_by: what the content was checked against, for the log: "crc64nvme", "md5",
             "size", …
+        file: its part file, open since it was begun, for the storage to make durable and close;
+            None where the part may be opened anew for that.
     """
 
     size: int
     sha256: bytes
     etag: str | None
     verified_by: str
+    file: OpenPart | None = field(default=None, compare=False, repr=False)

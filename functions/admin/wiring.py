@@ -16,7 +16,9 @@ from functions.admin.media.content import (
     LARGEST_RESPONSE_ON_LAMBDA,
     Media,
 )
-from functions.admin.media.thumbnails import Thumbnails
+from functions.admin.media.decoder import Decoder
+from functions.admin.media.thumbnail_cache import ThumbnailCache
+from functions.admin.media.thumbnails import FORMATS, Thumbnails
 from functions.admin.objects.actions import Actions
 from functions.admin.objects.pages import ObjectPages
 from functions.admin.objects.paging import Paging
@@ -61,7 +63,8 @@ def build(settings: Settings) -> Admin:
     login_cache = adapters.lasting_cache(settings)
     ledger = adapters.ledger(settings)
     database = adapters.database(settings, QUERIES)
-    close_at_exit(ledger.close, database.close, cache.close, login_cache.close)
+    decoder = Decoder(FORMATS)
+    close_at_exit(decoder.close, ledger.close, database.close, cache.close, login_cache.close)
     records = Records(database)
     assets = Assets()
     templates = Templates(assets)
@@ -93,7 +96,7 @@ def build(settings: Settings) -> Admin:
             largest_response=None if settings.media_accel else largest,
         ),
         media=Media(records, files, largest, accelerated=settings.media_accel),
-        thumbnails=Thumbnails(records, files),
+        thumbnails=Thumbnails(records, files, decoder, ThumbnailCache()),
         assets=assets,
         problems=ProblemPages(templates, dashboard.outage, settings.rate_limit_status),
     )

@@ -94,15 +94,9 @@ class Settler:
         return recorded
 
     def _make_durable(self, transfers: Sequence[Transfer]) -> dict[int, TransferError]:
-        try:
-            self._storage.make_durable([transfer.part for transfer in transfers if transfer.part])
-        except TransferError as error:
-            if len(transfers) == 1:
-                return {transfers[0].row_id: error}
-            # One of them is the cause; the others must not wait for it.
-            alone = [self._make_durable([transfer]) for transfer in transfers]
-            return {row_id: found for errors in alone for row_id, found in errors.items()}
-        return {}
+        parts = {t.part: t.fetched.file for t in transfers if t.part and t.fetched}
+        failed = self._storage.make_durable(parts)
+        return {t.row_id: failed[t.part] for t in transfers if t.part and t.part in failed}
 
     def _place(
         self, ready: Sequence[Transfer], errors: dict[int, TransferError]

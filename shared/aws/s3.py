@@ -13,9 +13,10 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from string import punctuation
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from shared.config.settings import Settings
 from shared.errors import SettingError, SourceUnavailable
@@ -29,20 +30,11 @@ ATTEMPTS = 2
 """Of a request to S3. It only looks up the sizes of parts: a slow answer is worth a wait, for
 without it the content is verified by its size alone."""
 
+AUTO = "auto"
+"""Of `S3_ADDRESSING`: as the user's configuration says; without a word of it boto3 takes the path
+for an endpoint that is set, and the virtual host for AWS."""
+
 _PROBE_KEY = "k"
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Keys of this moment."""
-
-    access_key: str
-    secret_key: str
-    token: str | None
-
-    def __repr__(self) -> str:
-        """Return the class's name alone: the rest is secret."""
-        return "Credentials()"
 
 
 def s3_client(settings: Settings, region: str | None = None) -> Any:
@@ -106,15 +98,19 @@ def _client(
     from botocore.config import Config
 
     localstack = settings.localstack_host if not settings.s3_endpoint else None
+    # Not "auto" for boto3: that would hide the style that the user's configuration chooses.
+    style = settings.s3_addressing if settings.s3_addressing != AUTO else ""
+    if localstack and not style:
+        style = "path"
     config = Config(
         signature_version="s3v4",
-        s3={"addressing_style": "path" if settings.s3_endpoint or localstack else "auto"},
+        s3={"addressing_style": style} if style else {},
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"total_max_attempts": ATTEMPTS},
         proxies=dict(proxies),  # given even if empty: boto3 would look for some by itself
     )
-    with _refused_settings():
+    with refused_settings():
         if localstack:
             from localstack_client.session import Session as LocalStackSession
 
@@ -138,115 +134,78 @@ def check_s3_settings(settings: Settings) -> None:
         SettingError: it refuses something, such as a profile that does not exist.
     """
     try:
-        client = _client(None, settings, _PLACEHOLDERS, settings.s3_region, {})
-        with _refused_settings():
-            _find_base_url(client, settings.bucket or "bucket")
+        server_url(settings)
     except SourceUnavailable as error:
         raise SettingError(f"S3: {error.about}") from error
+
+
+def server_url(settings: Settings) -> str:
+    """Return the URL of the server that boto3 finds for the bucket, without a path.
+
+    Neither a request is sent nor credentials are looked for.
+
+    Raises:
+        SourceUnavailable: boto3 refuses the settings.
+    """
+    client = _client(None, settings, _PLACEHOLDERS, settings.s3_region, {})
+    with refused_settings():
+        url = urlsplit(find_address(client, settings.bucket or "bucket").base_url)
+    return f"{url.scheme}://{url.netloc}"
 
 
 _PLACEHOLDERS = {"aws_access_key_id": "placeholder", "aws_secret_access_key": "placeholder"}
 """With keys boto3 asks neither files nor the machine's metadata service, which may take long."""
 
 
-class S3Bucket:
-    """What boto3 makes of the settings of one bucket.
-
-    Args:
-        settings: see `s3_client`.
-        bucket: its name.
-        region: instead of the one in the settings.
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where boto3 sends the requests of a bucket, and for what it signs them.
 
     Attributes:
-        base_url: the URL of every object, without "/" and its key.
-        region: that requests are signed for.
-        proxy: the URL of the proxy that requests go through, empty where they go directly.
-        trust: which certificates are trusted: True for those that the system trusts, the path of
-            a file of certificates (`AWS_CA_BUNDLE`), or False for any.
-
-    Raises:
-        SourceUnavailable: endpoint or credentials cannot be determined.
+        base_url: what it puts before "/" and a key.
+        region: that the signature names.
+        service: that the signature names.
     """
 
-    def __init__(self, settings: Settings, bucket: str, region: str | None = None) -> None:
-        self._client = s3_client(settings, region)
-        self._bucket = bucket
-        # boto3 has no public name for either; AWS_CA_BUNDLE and its like end up in the latter.
-        self._credentials = self._client._request_signer._credentials  # noqa: SLF001 - see above
-        self.trust: bool | str = self._client._endpoint.http_session._verify  # noqa: SLF001 - above
-        if self._credentials is None:
-            raise SourceUnavailable(
-                "no AWS credentials were found; set AWS_S3_ACCESS_KEY_ID and "
-                "AWS_S3_SECRET_ACCESS_KEY, or give the worker a role"
-            )
-        self.region: str = self._client.meta.region_name or DEFAULT_REGION
-        with _refused_settings():
-            self.base_url = _find_base_url(self._client, bucket)
-        self.proxy = proxy_for(self.base_url) or ""
-
-    def credentials(self) -> Credentials:
-        """Return the credentials, refreshed where they are about to expire.
-
-        Raises:
-            SourceUnavailable: they could not be refreshed.
-        """
-        from botocore.exceptions import BotoCoreError
-
-        try:
-            keys = self._credentials.get_frozen_credentials()
-        except (BotoCoreError, RuntimeError) as error:
-            raise SourceUnavailable("the AWS credentials could not be refreshed") from error
-        return Credentials(keys.access_key, keys.secret_key, keys.token)
-
-    def part_size(self, key: str, number: int) -> tuple[int, int]:
-        """Ask for the size of one part of a multipart object, and for how many it has.
-
-        The version is not pinned: servers differ in which ETag they compare here, and sizes of
-        another version can only make the digests differ, never agree.
-
-        Args:
-            key: the object's key.
-            number: of the part, from 1.
-
-        Returns:
-            Bytes of the part, and the number of parts (0 where the server does not tell).
-
-        Raises:
-            SourceUnavailable: the server does not tell.
-        """
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            answer = self._client.head_object(Bucket=self._bucket, Key=key, PartNumber=number)
-        except (BotoCoreError, ClientError) as error:
-            raise SourceUnavailable("the part sizes are not known") from error
-        return int(answer["ContentLength"]), int(answer.get("PartsCount", 0))
+    base_url: str
+    region: str
+    service: str
 
 
-def _find_base_url(client: Any, bucket: str) -> str:
-    """Return what boto3 puts before "/" and a key, by a request that it never sends."""
+def find_address(client: Any, bucket: str) -> Address:
+    """Return the address of a bucket, by a request that boto3 builds and signs but never sends."""
     from botocore.awsrequest import AWSResponse
 
     empty = SimpleNamespace(stream=lambda: iter(()))
-    urls: list[str] = []
+    requests: list[Any] = []
 
     def answer(request: Any, **_: Any) -> Any:
-        urls.append(request.url)
+        requests.append(request)
         return AWSResponse(request.url, 200, {}, empty)
 
     events = client.meta.events
     events.register("before-send.s3.HeadObject", answer, unique_id=_PROBE_KEY)
-    client.head_object(Bucket=bucket, Key=_PROBE_KEY)
-    events.unregister("before-send.s3.HeadObject", unique_id=_PROBE_KEY)
-    return urls[0].removesuffix(f"/{_PROBE_KEY}")
+    try:
+        client.head_object(Bucket=bucket, Key=_PROBE_KEY)
+    finally:
+        events.unregister("before-send.s3.HeadObject", unique_id=_PROBE_KEY)
+    url = urlsplit(requests[0].url.removesuffix(f"/{_PROBE_KEY}"))
+    # Credential=key/date/region/service/aws4_request (AWS, "Create a signed AWS API request").
+    scope = requests[0].headers["Authorization"].decode().partition(",")[0].split("/")
+    # libcurl would sign with a login in the URL; boto3 ignores it.
+    place = url.netloc.rpartition("@")[2]
+    path = quote(url.path, safe=punctuation)  # boto3 leaves a prefix as it was given
+    return Address(f"{url.scheme}://{place}{path}", scope[-3], scope[-2])
 
 
 @contextmanager
-def _refused_settings() -> Iterator[None]:
+def refused_settings() -> Iterator[None]:
     """Translate what boto3 raises for settings that it cannot work with."""
     from botocore.exceptions import BotoCoreError
 
     try:
         yield
+    except UnicodeError as error:  # its text has a part of the key
+        raise SourceUnavailable("the S3 keys or the endpoint are not valid UTF-8") from error
     except (BotoCoreError, ValueError) as error:
         raise SourceUnavailable(f"boto3 refuses the settings, {error}") from error

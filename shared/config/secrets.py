@@ -3,30 +3,34 @@
 A setting `NAME` may be given as `NAME_ARN`, the ARN of a secret whose text is the value. If the
 secret is a JSON object, `ARN#key` takes one of its fields, so that a pair of keys can be changed in
 one step. A composition root calls `resolve` when its process starts: once per cold start, as AWS
-advises. A changed secret therefore needs new processes.
+advises. A changed secret therefore needs new processes, but for the keys of S3: they are read again
+when the server refuses them, see `reread_s3_keys`.
 """
 
 from __future__ import annotations
 
 import json
 from collections import ChainMap
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
 
 from shared.aws.secrets_manager import SecretsManager
-from shared.config.settings import Settings
+from shared.config.settings import Settings, environment
 from shared.errors import SettingError
 
 SUFFIX = "_ARN"
 
 
+S3_KEYS = ("AWS_S3_ACCESS_KEY_ID", "AWS_S3_SECRET_ACCESS_KEY")
+
+
 def resolve(
-    environment: Mapping[str, str], fetch: Callable[[str], str] | None = None
+    variables: Mapping[str, str], fetch: Callable[[str], str] | None = None
 ) -> Mapping[str, str]:
     """Replace every setting given by reference by its value.
 
     Args:
-        environment: variable names to texts, such as the process's own.
+        variables: names to texts, such as the process's own environment.
         fetch: returns the text of the secret with an ARN, or raises `SettingError`; by default
             AWS Secrets Manager. It is called once for each ARN.
 
@@ -37,15 +41,46 @@ def resolve(
         SettingError: a secret cannot be read or has another shape, or a setting is given both
             ways; the text names the variable, never a value.
     """
-    fetch = fetch or SecretsManager()
+    names = [item.metadata["name"] for item in fields(Settings)]
+    return ChainMap(_values(variables, names, fetch or SecretsManager()), dict(variables))
+
+
+def reread_s3_keys(
+    settings: Settings,
+    variables: Mapping[str, str] | None = None,
+    fetch: Callable[[str], str] | None = None,
+) -> Settings:
+    """Return the settings with the S3 keys that are given by reference as they are now.
+
+    Args:
+        settings: as they were read.
+        variables: as of `resolve`; by default the process's own environment.
+        fetch: as of `resolve`.
+
+    Raises:
+        SettingError: as of `resolve`.
+    """
+    given = environment() if variables is None else variables
+    now = Settings.from_mapping(_values(given, S3_KEYS, fetch or SecretsManager()))
+    return replace(
+        settings,
+        s3_access_key_id=now.s3_access_key_id or settings.s3_access_key_id,
+        s3_secret_access_key=now.s3_secret_access_key or settings.s3_secret_access_key,
+    )
+
+
+def _values(
+    variables: Mapping[str, str], names: Iterable[str], fetch: Callable[[str], str]
+) -> dict[str, str]:
+    """Return the values of those of the settings that are given by reference."""
     texts: dict[str, str] = {}
     values: dict[str, str] = {}
-    for name in (item.metadata["name"] for item in fields(Settings)):
+    for name in names:
         variable = f"{name}{SUFFIX}"
-        reference = environment.get(variable)
+        reference = variables.get(variable)
         if not reference:
             continue
-        if environment.get(name):
+        if variables.get(name):
             raise SettingError(f"{name} and {variable} are both set")
         arn, _, key = reference.partition("#")
         try:
@@ -54,7 +89,7 @@ def resolve(
             values[name] = _field(texts[arn], key) if key else texts[arn]
         except SettingError as error:
             raise SettingError(f"{variable}: {error.about}") from error.__cause__
-    return ChainMap(values, dict(environment))
+    return values
 
 
 def _field(text: str, key: str) -> str:

@@ -100,6 +100,18 @@ class Settings:
     s3_endpoint: str | None = _setting(
         "AWS_ENDPOINT_URL_S3", "URL of an S3 server other than AWS", url("http", "https"), None
     )
+    s3_addressing: str = _setting(
+        "S3_ADDRESSING",
+        "where the bucket's name goes in URLs: path, virtual (the host name) or auto",
+        one_of("auto", "path", "virtual"),
+        "auto",
+    )
+    s3_request_payer: str | None = _setting(
+        "S3_REQUEST_PAYER",
+        "requester, if this account pays for requests to a Requester Pays bucket",
+        one_of("requester"),
+        None,
+    )
     localstack_host: str | None = _setting(
         "LOCALSTACK_HOST",
         "host of LocalStack, used if no endpoint is set",

@@ -12,6 +12,10 @@ from shared.errors import UnreadableMessage
 REQUEST_ID = "request_id"
 """Header that ties a message to the request which was answered 201; for log lines only."""
 
+FAULT = "x-fault"
+"""Header that the local trigger adds to an event: what of the message could not be read. It makes
+the message a dead letter, even if its body names a row."""
+
 MAX_MESSAGE_BYTES = 256
 """Our bodies have under 30 bytes. What is much longer is not an id, and is not even parsed."""
 

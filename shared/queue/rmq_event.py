@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from shared.errors import UnreadableMessage
-from shared.queue.messages import SyncMessage
+from shared.queue.messages import FAULT, SyncMessage, header_text
 
 LOCAL_ARN = "arn:aws:mq:local:000000000000:broker:sync:b-00000000-0000-0000-0000-000000000000"
 """A name in the form of AWS's; account and id are those of no broker."""
@@ -29,9 +30,11 @@ class Delivery:
 
     Attributes:
         timestamp: seconds since 1970.
+        fault: what of the message could not be read, in a few words; empty if all was.
     """
 
     body: bytes
+    fault: str = ""
     redelivered: bool = False
     headers: Mapping[str, object] | None = None
     content_type: str | None = None
@@ -63,11 +66,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A message that names no row, kept for the dead-letter queue.
+    """A message that cannot be read, or not wholly, kept for the dead-letter queue.
 
     Attributes:
         data: the body; if it is not base64, the text as it came.
-        reason: why it names no row, in a few words.
+        reason: why it names no row, or what of it could not be read, in a few words.
         headers: the message's headers as the event had them.
     """
 
@@ -92,7 +95,8 @@ def build(
         arn: what the event names as its source.
 
     Returns:
-        The event, of JSON's types only.
+        The event, of JSON's types only. What a message brings never fails it: a batch that could
+        not be handed over would come for ever.
     """
     return {
         "eventSource": "aws:rmq",
@@ -104,35 +108,44 @@ def build(
 def read(event: Mapping[str, Any]) -> Sequence[SyncMessage | Unreadable]:
     """Read the messages of an event, of all its queues, in order.
 
+    A message whose body names a row, but of which something else could not be read, is both: the
+    row is worked on, and the message is kept.
+
     Raises:
         UnreadableMessage: it is not an `aws:rmq` event.
     """
     queues = event.get("rmqMessagesByQueue")
     if not isinstance(queues, dict):
         raise UnreadableMessage("the event is not one of aws:rmq")
-    return [_read(message) for messages in queues.values() for message in messages]
+    return [part for messages in queues.values() for message in messages for part in _read(message)]
 
 
-def _read(message: Mapping[str, Any]) -> SyncMessage | Unreadable:
+def _read(message: Mapping[str, Any]) -> Iterator[SyncMessage | Unreadable]:
     text = message.get("data") or ""
-    headers = (message.get("basicProperties") or {}).get("headers") or {}
+    headers = dict((message.get("basicProperties") or {}).get("headers") or {})
+    reasons = [fault] if (fault := header_text(headers.pop(FAULT, None))) else []
     data = str(text).encode(errors="replace")
     try:
         data = base64.b64decode(data, validate=True)
-        return SyncMessage.decode(data, headers)
+        yield SyncMessage.decode(data, headers)
     except binascii.Error:
-        return Unreadable(data, "not base64", headers)
+        reasons.append("not base64")
     except UnreadableMessage as error:
-        return Unreadable(data, error.about, headers)
+        reasons.append(error.about)
+    if reasons:
+        yield Unreadable(data, "; ".join(reasons), headers)
 
 
 def _message(delivery: Delivery) -> dict[str, Any]:
-    headers = delivery.headers
+    try:
+        headers = _headers(delivery)
+    except Exception as error:  # noqa: BLE001 - see `build`
+        headers = _headers(replace(delivery, headers=None, fault=f"headers: {error!r}"))
     return {
         "basicProperties": {
             "contentType": delivery.content_type,
             "contentEncoding": delivery.content_encoding,
-            "headers": None if headers is None else {k: _plain(v) for k, v in headers.items()},
+            "headers": headers,
             "deliveryMode": delivery.delivery_mode,
             "priority": delivery.priority,
             "correlationId": delivery.correlation_id,
@@ -151,11 +164,22 @@ def _message(delivery: Delivery) -> dict[str, Any]:
     }
 
 
+def _headers(delivery: Delivery) -> dict[str, Any] | None:
+    if delivery.headers is None and not delivery.fault:
+        return None
+    headers = {str(k): _plain(v) for k, v in (delivery.headers or {}).items()}
+    headers.pop(FAULT, None)  # it is the trigger's alone
+    return headers | ({FAULT: _plain(delivery.fault)} if delivery.fault else {})
+
+
 def _plain(value: object) -> Any:
     """Return a header's value as the mapping shows it: a string as the object of its bytes."""
     match value:
         case str() | bytes():
-            return {"bytes": list(value.encode() if isinstance(value, str) else value)}
+            data = value.encode(errors="replace") if isinstance(value, str) else value
+            return {"bytes": list(data)}
+        case float() if not math.isfinite(value):  # JSON has no word for it
+            return str(value)
         case dict():
             return {str(k): _plain(v) for k, v in value.items()}
         case list():

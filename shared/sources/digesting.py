@@ -68,7 +68,11 @@ class DigestedPart:
         Raises:
             OSError: the storage refuses.
         """
-        self._part.write(position, data)
+        try:
+            self._part.write(position, data)
+        except OSError:
+            self._tainted = True
+            raise
 
     def append(self, data: bytes) -> None:
         """Write and digest the next bytes.
@@ -92,13 +96,15 @@ class DigestedPart:
         """
         buffer = memoryview(bytearray(BUFFER_BYTES))
         try:
+            if self._earlier is not None and not self.position:
+                self._part.read_from_disk()
             while self.position < frontier and going():
                 self._verifier.update_from(self._part, self._limit(frontier), buffer)
                 self._compare_with_earlier()
                 if self.position - self._saved >= JOURNAL_BYTES:
                     self._save()
             return self.finish(buffer) if self.position == self.size else None
-        except ContentMismatch:
+        except (ContentMismatch, OSError):
             self._tainted = True
             raise
 
@@ -110,13 +116,15 @@ class DigestedPart:
 
         Raises:
             ContentMismatch: it is not the object's.
+            OSError: the storage refuses.
         """
         if self.position != self.size:
             raise ContentMismatch(f"{self.position} of {self.size} bytes came")
         room = memoryview(b"") if buffer is None else buffer
         verified_by = self._verifier.finish(self._part, room)
         injection_point(CrashPoint.AFTER_LAST_BYTE)
-        return Fetched(self.size, self._verifier.sha256(), self.etag, verified_by)
+        sha256 = self._verifier.sha256()
+        return Fetched(self.size, sha256, self.etag, verified_by, self._part.hold())
 
     def close(self, *, complete: bool, resumable: bool) -> None:
         """Release the lock of the part, and remove what cannot be continued.

@@ -149,7 +149,7 @@ class NasaSource:
         if not size:
             raise ContentMismatch("the photo is empty")
         etag = response.headers.get("ETag", "").removeprefix("W/").strip('"') or None
-        return Fetched(size, digest.digest(), etag, "size")
+        return Fetched(size, digest.digest(), etag, "size", part.hold())
 
     def _check_open(self, future: Future[Fetched]) -> None:
         if future.cancelled():

@@ -19,4 +19,6 @@ def settle(future: Future[Fetched], outcome: Fetched | BaseException) -> None:
         else:
             future.set_exception(outcome)
     except InvalidStateError:
+        if isinstance(outcome, Fetched) and outcome.file is not None:
+            outcome.file.close()
         future.set_running_or_notify_cancel()

@@ -8,7 +8,6 @@ have that digest.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -16,6 +15,9 @@ from pathlib import Path
 from typing import Self
 
 from shared.sources.digests import ALGORITHMS, Check
+from shared.storage.durability import read_from_disk
+from shared.storage.locking import lock
+from shared.storage.open_part import OpenPart
 from shared.storage.parts import journal_of, part_name
 
 LOOK_BACK = 1_000
@@ -66,7 +68,10 @@ class Journal:
 
 
 class PartFile:
-    """An open part with an exclusive lock (flock(2)), which ends with the process at the latest.
+    """An open part with an exclusive lock, where the file system has locks.
+
+    Without them no part is continued: nothing would tell whether its writer still lives. Two
+    attempts never share a new one, as its name is unique.
 
     Args:
         path: of the part.
@@ -88,7 +93,7 @@ class PartFile:
         """
         descriptor = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(descriptor)
         except OSError:
             os.close(descriptor)
             raise
@@ -120,11 +125,10 @@ class PartFile:
             return None
         descriptor = os.open(older, _FLAGS)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locked = lock(descriptor)
             held, named = os.fstat(descriptor), os.lstat(older)
-            if (held.st_dev, held.st_ino) != (named.st_dev, named.st_ino) or (
-                held.st_size < journal.proven
-            ):
+            same = (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)
+            if not (locked and same) or held.st_size < journal.proven:
                 os.close(descriptor)
                 return None
             older.rename(path)
@@ -148,11 +152,28 @@ class PartFile:
         """Fill the buffer from `position` on; return how many bytes there were."""
         return os.preadv(self._descriptor, [buffer], position)
 
+    def read_from_disk(self) -> None:
+        """See to it that what is read from now on is what an earlier attempt has on disk.
+
+        Raises:
+            OSError: what that attempt wrote could not be.
+        """
+        read_from_disk(self._descriptor)
+
+    def hold(self) -> OpenPart | None:
+        """Return the complete part for the storage, see `OpenPart.of`; `close` is still due.
+
+        Raises:
+            OSError: the content may not be on disk.
+        """
+        return OpenPart.of(self._descriptor)
+
     def save(self, journal: Journal) -> None:
         """Store what is proven.
 
-        Nothing is synced here, which would cost more than the download: after a power cut the
-        digest shows whether the bytes are there, and before the file is placed all are synced.
+        Nothing is synced here, which would cost more than the download: before the part is
+        continued its bytes are read back from the disk, and before the file is placed all are
+        synced.
 
         Raises:
             OSError: the storage refuses.

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from shared.domain import Wanted
 from shared.errors import TransferError
+from shared.storage.open_part import OpenPart
 
 
 class Storage(Protocol):
@@ -24,11 +25,15 @@ class Storage(Protocol):
         """
         ...
 
-    def make_durable(self, parts: Sequence[Path]) -> None:
-        """Wait until the content of every part is on disk.
+    def make_durable(self, parts: Mapping[Path, OpenPart | None]) -> Mapping[Path, TransferError]:
+        """Wait until the content of every part is on disk, and close the parts.
 
-        Raises:
-            StorageFull, StorageUnavailable: it may not be; place none of them.
+        Args:
+            parts: by path, each as it was written; None where it may be opened anew.
+
+        Returns:
+            By path, why a part may not be on disk: `StorageFull`, `StorageUnavailable`. Such a
+            part is removed, as nothing would tell a second time that it is not right.
         """
         ...
 

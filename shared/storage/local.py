@@ -6,20 +6,25 @@ must not pass for an empty storage.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from shared.domain import Wanted
 from shared.errors import StorageUnavailable, TransferError
-from shared.storage.durability import can_sync_all, sync, sync_all
+from shared.storage.capabilities import probe
+from shared.storage.durability import SYNC_ALL_FROM, can_sync_all, sync, sync_all
+from shared.storage.folder_sync import sync_folders
 from shared.storage.folders import open_folder
+from shared.storage.open_part import OpenPart
 from shared.storage.os_errors import as_transfer_error, from_os_error
 from shared.storage.parts import FOLDER, journal_of, part_name
 from shared.storage.placing import (
-    FolderNames,
     find_blocked,
     group_by_folder,
     is_file,
@@ -28,9 +33,7 @@ from shared.storage.placing import (
 )
 from shared.storage.sweeping import sweep
 
-SYNC_ALL_FROM = 8
-"""Number of files or folders from which one syncfs is quicker than an fsync each; measured, see
-docs/decisions/0004-durability.md."""
+logger = logging.getLogger(__name__)
 
 EARLIER_ATTEMPTS = 1_000
 """How far back `discard` looks for parts; what is older is left to `sweep`. An object that takes
@@ -50,35 +53,41 @@ class LocalStorage:
         self._now = now
         self._lock = threading.Lock()
         self._descriptor: int | None = None
+        self._probed: set[int] = set()
 
     def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
         """See `Storage.parts`."""
         folders, errors = group_by_folder(wanted)
         try:
             root = self._open()
-            with open_folder(root, [FOLDER], create=True):
-                pass
+            with open_folder(root, [FOLDER], create=True) as incoming:
+                self._probe(incoming)
         except (OSError, TransferError) as error:
             return dict.fromkeys((one.row_id for one in wanted), as_transfer_error(error)) | errors
         for folder, targets in folders.items():
             errors |= find_blocked(root, folder, targets)
-        incoming = self._root / FOLDER
+        parts = self._root / FOLDER
         return {
-            one.row_id: errors.get(one.row_id) or incoming / part_name(one.row_id, one.attempt)
+            one.row_id: errors.get(one.row_id) or parts / part_name(one.row_id, one.attempt)
             for one in wanted
         }
 
-    def make_durable(self, parts: Sequence[Path]) -> None:
+    def make_durable(self, parts: Mapping[Path, OpenPart | None]) -> Mapping[Path, TransferError]:
         """See `Storage.make_durable`; a part that is gone is left to `place` to report."""
         try:
             root = self._open()
-            if len(parts) >= SYNC_ALL_FROM and can_sync_all(root):
+        except (OSError, TransferError) as error:
+            return dict.fromkeys(parts, as_transfer_error(error))
+        whole = len(parts) >= SYNC_ALL_FROM and can_sync_all(root)
+        if whole:
+            try:
                 sync_all(root)
-                return
-            for part in parts:
-                _sync_part(part)
-        except OSError as error:
-            raise from_os_error(error) from error
+            except OSError:
+                whole = False  # whose failure it was, each part knows
+        failures = {part: _failure(part, file, written=whole) for part, file in parts.items()}
+        failed = {part: from_os_error(error) for part, error in failures.items() if error}
+        self._remove(failed)
+        return failed
 
     def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
         """See `Storage.place`."""
@@ -96,7 +105,12 @@ class LocalStorage:
     def make_names_durable(self, wanted: Sequence[Wanted]) -> Mapping[int, TransferError]:
         """See `Storage.make_names_durable`."""
         folders, errors = group_by_folder(wanted)
-        for folder, failure in self._sync_folders(list(folders)).items():
+        names = {f: [name for name, _ in targets.values()] for f, targets in folders.items()}
+        try:
+            unsynced = sync_folders(self._open(), names)
+        except (OSError, TransferError) as error:
+            return dict.fromkeys((one.row_id for one in wanted), as_transfer_error(error))
+        for folder, failure in unsynced.items():
             errors |= dict.fromkeys(folders[folder], failure)
         return errors
 
@@ -122,6 +136,27 @@ class LocalStorage:
         except OSError as error:
             raise from_os_error(error) from error
 
+    def close(self) -> None:
+        """Release the folder, so that its file system can be unmounted."""
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+
+    def _probe(self, incoming: int) -> None:
+        """Log what the file system offers, once for each that is found at the root."""
+        device = os.fstat(incoming).st_dev
+        if device in self._probed:
+            return
+        try:
+            found = probe(incoming)
+        except OSError:
+            return  # a part will meet the same, and name it; the next batch tries again
+        self._probed.add(device)
+        level = logging.WARNING if found.lacks else logging.INFO
+        extra = asdict(found) | {"lacks": "; ".join(found.lacks)}
+        logger.log(level, "storage probed", extra=extra)
+
     def _open(self) -> int:
         """Return the root's descriptor, kept open so that syncfs reports what went wrong since."""
         with self._lock:
@@ -137,41 +172,45 @@ class LocalStorage:
             self._descriptor = os.open(self._root, flags)
             return self._descriptor
 
-    def _sync_folders(self, folders: Sequence[FolderNames]) -> Mapping[FolderNames, TransferError]:
-        """Make names durable, those of the folders on the way included.
+    def _remove(self, parts: Iterable[Path]) -> None:
+        """Remove parts whose content is not on disk, with their journals.
 
-        A folder that existed already may have been made by a process that died before it
-        synced its parent, so every folder up to the root is synced, once for the batch.
+        They look right as long as they are in the page cache, and would be continued. What cannot
+        be removed either is read back from the disk before it is continued.
         """
-        needed = {folder[:depth] for folder in folders for depth in range(len(folder) + 1)}
-        failed: dict[FolderNames, TransferError] = {}
-        if len(needed) >= SYNC_ALL_FROM:
-            try:
-                root = self._open()
-                if can_sync_all(root):
-                    sync_all(root)
-                    return {}
-            except (OSError, TransferError) as error:
-                return dict.fromkeys(folders, as_transfer_error(error))
-        for folder in needed:
-            try:
-                with open_folder(self._open(), folder, create=False) as descriptor:
-                    sync(descriptor)
-            except (OSError, TransferError) as error:
-                failed[folder] = as_transfer_error(error)
-        return {
-            folder: failed[above]
-            for folder in folders
-            for above in failed
-            if folder[: len(above)] == above
-        }
+        for part in parts:
+            for path in (part, journal_of(part)):
+                with suppress(OSError):
+                    path.unlink()
 
 
-def _sync_part(part: Path) -> None:
+def _failure(part: Path, file: OpenPart | None, *, written: bool) -> OSError | None:
+    """Return why a part may not be on disk, and close it.
+
+    Args:
+        part: its path.
+        file: the part as it was written, None where only its path is known.
+        written: whether `sync_all` has come first.
+    """
     try:
-        descriptor = os.open(part, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        if file is None:
+            _sync_path(part)
+        elif written:
+            file.check_written()
+        else:
+            file.sync()
     except FileNotFoundError:
-        return
+        return None
+    except OSError as error:
+        return error
+    finally:
+        if file is not None:
+            file.close()
+    return None
+
+
+def _sync_path(part: Path) -> None:
+    descriptor = os.open(part, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         sync(descriptor)
     finally:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 from contextlib import suppress
 
+from shared.storage.capabilities import is_probe
+from shared.storage.locking import lock
 from shared.storage.parts import is_unfinished
 
 
 def sweep(folder: int, before: float) -> int:
     """Remove unfinished files that were last written before a moment and are not locked.
 
-    A journal stays as long as its part does.
+    A journal stays as long as its part does. Where the file system has no locks, the age decides.
 
     Args:
         folder: descriptor of the folder of unfinished files.
@@ -23,14 +24,25 @@ def sweep(folder: int, before: float) -> int:
         How many parts were removed.
 
     Raises:
-        OSError: the storage refuses.
+        OSError: the storage refuses some; the others are removed.
     """
-    names = set(filter(is_unfinished, os.listdir(folder)))
+    refused: list[OSError] = []
+
+    def remove(name: str) -> bool:
+        try:
+            return _remove(folder, name, before)
+        except OSError as error:
+            refused.append(error)
+            return False
+
+    names = {name for name in os.listdir(folder) if is_unfinished(name) or is_probe(name)}
     parts = {name for name in names if name.endswith(".part")}
-    gone = {name for name in parts if _remove(folder, name, before)}
+    gone = {name for name in parts if remove(name)}
     for name in names - parts:
         if f"{name.rpartition('.')[0]}.part" not in parts - gone:
-            _remove(folder, name, before)
+            remove(name)
+    if refused:
+        raise refused[0]
     return len(gone)
 
 
@@ -39,12 +51,20 @@ def _remove(folder: int, name: str, before: float) -> bool:
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if status.st_mtime >= before or not stat.S_ISREG(status.st_mode):
             return False  # opening a pipe would block, and a link is not ours
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(name, flags, dir_fd=folder)
+        descriptor = _open(folder, name)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(descriptor)
             os.unlink(name, dir_fd=folder)
         finally:
             os.close(descriptor)
         return True
     return False
+
+
+def _open(folder: int, name: str) -> int:
+    """Open a file for writing, as NFS locks no other; for reading where it is another account's."""
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(name, flags | os.O_RDWR, dir_fd=folder)
+    except PermissionError:
+        return os.open(name, flags | os.O_RDONLY, dir_fd=folder)

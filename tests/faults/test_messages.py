@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from tests.faults.harness.arena import Arena
+from tests.helpers.raw_publisher import RawPublisher, shapes
 
 DEAD = (
     b"",
@@ -61,3 +62,15 @@ def test_messages_in_any_order_make_the_same_files(arena: Arena) -> None:
         random.Random(arena.seed).shuffle(ids)
         arena.stack.broker.publish([b'{"id": %d}' % row_id for row_id in ids])
         arena.stack.start()
+
+
+def test_frames_that_no_client_library_writes_stop_nothing(arena: Arena) -> None:
+    with arena.trial("poison frames") as trial, RawPublisher(arena.stack.broker.url) as publisher:
+        dead = []
+        for number, (_, raw) in enumerate(shapes()):
+            body = b"frame %d" % number
+            assert publisher.publish("sync", raw, body)
+            dead.append(body)
+        trial.send("plain", count=20)
+        trial.dead = dead
+        trial.times = len(dead)

@@ -533,11 +533,13 @@ def test_whatever_ends_the_worker_ends_its_copies(bench: Bench, error: type[Base
     assert not [t for t in threading.enumerate() if t.name == "lease keeper"]
 
 
-def test_parts_of_settled_objects_are_gone_and_those_of_retries_stay(bench: Bench) -> None:
+def test_parts_stay_for_retries_but_those_of_settled_or_unwritten_objects_do_not(
+    bench: Bench,
+) -> None:
     kept, lost = bench.add("kept", Hangs(begun=True)), bench.add("a", b"content")
     bench.storage.full.add(lost)
     bench.work(kept, lost, seconds_left=NO_TIME)
-    assert sorted(bench.files()) == [f".incoming/{kept}.1.part", f".incoming/{lost}.1.part"]
+    assert sorted(bench.files()) == [f".incoming/{kept}.1.part"]
     bench.storage.full.clear()
     bench.source.objects["kept"] = BucketMissing()
     bench.sql("UPDATE file_sync SET next_attempt_at = now()")

@@ -8,6 +8,7 @@ from pathlib import Path
 from shared.domain import Wanted
 from shared.errors import StorageFull, TransferError
 from shared.storage.local import LocalStorage
+from shared.storage.open_part import OpenPart
 
 
 class FaultyStorage:
@@ -38,11 +39,13 @@ class FaultyStorage:
         """See `Storage.parts`."""
         return self._storage.parts(wanted)
 
-    def make_durable(self, parts: Sequence[Path]) -> None:
+    def make_durable(self, parts: Mapping[Path, OpenPart | None]) -> Mapping[Path, TransferError]:
         """See `Storage.make_durable`."""
-        if any(int(part.name.partition(".")[0]) in self.full for part in parts):
-            raise StorageFull
-        self._storage.make_durable(parts)
+        full = {part for part in parts if int(part.name.partition(".")[0]) in self.full}
+        fitting = {part: file for part, file in parts.items() if part not in full}
+        for part in full:
+            part.unlink(missing_ok=True)
+        return {**self._storage.make_durable(fitting), **{part: StorageFull() for part in full}}
 
     def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
         """See `Storage.place`."""

@@ -81,9 +81,9 @@ def test_a_signed_request_becomes_a_file_and_everything_survives_a_restart(
     assert list(services.status()) == first
 
     queues = services.rabbitmqctl("--quiet", "list_queues", "name", "type", "durable", "messages")
-    assert ["sync", "quorum", "true", "0"] in [
-        line.split() for line in queues.run().stdout.splitlines()
-    ]
+    # The message is acknowledged after its file is in place.
+    empty = ["sync", "quorum", "true", "0"]
+    until(lambda: empty in [line.split() for line in queues.run().stdout.splitlines()])
 
     assert len(list(services.stop())) == len(first)
     assert all("not running" in line for line in services.status())

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections import OrderedDict
 from http import HTTPStatus
-from typing import BinaryIO
-
-from PIL import Image, ImageOps
 
 from functions.admin.errors import NotFound
+from functions.admin.media.decoder import Decoder
 from functions.admin.media.disposition import treatment
+from functions.admin.media.thumbnail_cache import ThumbnailCache
 from functions.admin.records import Records
 from functions.admin.row_id import parse_row_id
 from functions.admin.web.context import RequestContext
@@ -37,9 +35,6 @@ of the object's page."""
 QUALITY = {"small": 45, "large": 72}
 """Of WebP, from 0 to 100."""
 
-LARGEST_PIXELS = 50_000_000
-"""An image of more pixels would take over 200 MB to decode."""
-
 LARGEST_FILE = 100_000_000
 """Bytes of an image that is read at all."""
 
@@ -48,16 +43,22 @@ KEPT = 256
 
 
 class Thumbnails:
-    """Thumbnails of synced images, the latest kept in memory.
+    """Thumbnails of synced images, kept on disk, the latest in memory as well.
 
     Args:
         records: knows names, types and digests.
         files: the storage.
+        decoder: makes images smaller.
+        cache: keeps thumbnails.
     """
 
-    def __init__(self, records: Records, files: StorageReader) -> None:
+    def __init__(
+        self, records: Records, files: StorageReader, decoder: Decoder, cache: ThumbnailCache
+    ) -> None:
         self._records = records
         self._files = files
+        self._decoder = decoder
+        self._cache = cache
         self._kept: OrderedDict[tuple[bytes, str], bytes] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -90,10 +91,14 @@ class Thumbnails:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        with self._files.open(file_name) as file:
-            if file.size > LARGEST_FILE:
-                raise FileUnreadable("the image is too large for a thumbnail")
-            thumbnail = shrink(file.stream, SIDES[size], QUALITY[size])
+        thumbnail = self._cache.get(sha256, size)
+        if thumbnail is None:
+            with self._files.open(file_name) as file:
+                if file.size > LARGEST_FILE:
+                    raise FileUnreadable("the image is too large for a thumbnail")
+                image = file.stream.fileno()
+                thumbnail = self._decoder.shrink(image, SIDES[size], QUALITY[size])
+            self._cache.put(sha256, size, thumbnail)
         with self._lock:
             self._kept[key] = thumbnail
             while len(self._kept) > KEPT:
@@ -115,30 +120,3 @@ def is_own_preview(file_type: str, size: int) -> bool:
     """
     kind = treatment(file_type).content_type
     return kind not in TYPES or (size <= SMALL_BYTES and kind != ONLY_CONVERTED)
-
-
-def shrink(stream: BinaryIO, side: int, quality: int) -> bytes:
-    """Return an image as WebP, upright, within a square of `side` pixels.
-
-    Args:
-        stream: the image's file.
-        side: pixels of the square's sides.
-        quality: of the WebP, from 0 to 100.
-
-    Raises:
-        FileUnreadable: it is no image, or one of too many pixels.
-    """
-    try:
-        with Image.open(stream, formats=FORMATS) as image:
-            if image.width * image.height > LARGEST_PIXELS:
-                raise FileUnreadable("the image has too many pixels")
-            image.draft("RGB", (side, side))
-            upright = ImageOps.exif_transpose(image)
-            upright.thumbnail((side, side))
-            written = io.BytesIO()
-            mode = "RGBA" if upright.has_transparency_data else "RGB"
-            upright.convert(mode).save(written, "WEBP", quality=quality, method=4)
-            return written.getvalue()
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        # Pillow's decoders raise all of these for a broken file.
-        raise FileUnreadable("it is not an image that can be decoded") from error

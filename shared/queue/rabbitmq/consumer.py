@@ -9,16 +9,20 @@ from typing import Any, NamedTuple, Protocol
 
 from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
-from pika.spec import BasicProperties
 
 from shared.errors import QueueUnavailable
 from shared.queue.rabbitmq.backoff import backoff_seconds
+from shared.queue.rabbitmq.content_header import Properties
 from shared.queue.rabbitmq.failures import FAILURES
 from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
 from shared.queue.rabbitmq.topology import QUEUE
 from shared.queue.rmq_event import Delivery
 
 logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 1024 * 1024
+"""What is kept of a body. Ours have 30 bytes, and twice a batch of foreign ones must fit in memory;
+a mapping of AWS drops those over 6 MB."""
 
 _PROPERTIES = (
     "headers",
@@ -63,6 +67,9 @@ class Receiver(Protocol):
 
 class Consumer:
     """Consumes the queue `sync`, on an event loop in the thread that calls `run`.
+
+    No message can stop it: what of one cannot be read is described in its delivery. If something
+    else does, again and again, the back-off grows until a message has been acknowledged.
 
     Every method but `call_soon` belongs to that thread.
 
@@ -116,6 +123,7 @@ class Consumer:
 
     def ack(self, tag: Tag) -> None:
         """Acknowledge this message and all before it."""
+        self._failures = 0
         self._settle(tag, lambda c: c.basic_ack(tag.number, multiple=True))
 
     def requeue(self, tag: Tag, *, multiple: bool) -> None:
@@ -176,9 +184,8 @@ class Consumer:
             return
         connection = self._connections
 
-        def on_message(_: Channel, method: Any, properties: BasicProperties, body: bytes) -> None:
-            found = {name: getattr(properties, name) for name in _PROPERTIES}
-            delivery = Delivery(body=body, redelivered=bool(method.redelivered), **found)
+        def on_message(_: Channel, method: Any, properties: Any, body: bytes) -> None:
+            delivery = delivery_of(body, properties, redelivered=bool(method.redelivered))
             self._receiver.on_delivery(Tag(connection, method.delivery_tag), delivery)
 
         self._channel = channel
@@ -187,7 +194,6 @@ class Consumer:
         )
 
     def _on_consuming(self) -> None:
-        self._failures = 0
         if self._away:
             self._away = False
             logger.info("RabbitMQ is reachable again")
@@ -208,3 +214,13 @@ class Consumer:
             call()
         except FAILURES as error:  # the channel is closing: `on_lost` comes next
             logger.debug("channel is closing", extra={"reason": str(error)})
+
+
+def delivery_of(body: bytes, properties: Properties, *, redelivered: bool) -> Delivery:
+    """Return a message as events have it; its body is cut after `MAX_BODY_BYTES`."""
+    found = {name: getattr(properties, name) for name in _PROPERTIES}
+    fault = properties.fault
+    if len(body) > MAX_BODY_BYTES:
+        fault = fault or f"{len(body)} bytes, of which {MAX_BODY_BYTES} are kept"
+        body = body[:MAX_BODY_BYTES]
+    return Delivery(body=body, redelivered=redelivered, fault=fault, **found)

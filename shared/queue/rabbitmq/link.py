@@ -13,6 +13,7 @@ from pika.channel import Channel
 from pika.exceptions import ChannelClosedByBroker
 
 from shared.errors import QueueUnavailable, SettingError
+from shared.queue.rabbitmq.content_header import read_header_frame
 from shared.queue.rabbitmq.failures import FAILURES, unavailable
 
 HEARTBEAT = 30
@@ -71,7 +72,7 @@ def parameters(
 
 
 class _Connection(pika.SelectConnection):
-    """A connection that can send many frames in one system call, and be closed at any time.
+    """A connection that no message ends, that can send many frames at once and be closed any time.
 
     pika calls `send` for each frame, three per message. Each call also releases the interpreter
     lock, which the threads that answer requests then hold for a while. One call for all frames of
@@ -79,6 +80,10 @@ class _Connection(pika.SelectConnection):
     """
 
     _held: list[bytes] | None = None
+
+    def _read_frame(self) -> Any:
+        # What pika raises while it decodes a message's properties ends the connection.
+        return read_header_frame(self._frame_buffer) or super()._read_frame()
 
     def _on_connection_workflow_done(self, conn_or_exc: Any) -> None:
         # If closed while a broker does not answer the handshake, pika 1.4.4 passes the class of the

@@ -25,7 +25,20 @@ DELIVERY_LIMIT = 10_000
 the database down is returned every 8 s at most, so 10,000 redeliveries take nearly a day; a message
 that reaches the limit is dead-lettered, not dropped, and its row is published again."""
 
+HEADER_BYTES = 64 * 1024
+"""What is kept of a dead letter's headers. They are sent in one frame, of at most 128 KiB by
+RabbitMQ's default; a message may fill it, and its dead letter has one header more."""
+
 _PERSISTENT = 2
+_LONGEST_NAME = 128
+"""Bytes of a header's name; longer ones are not AMQP (0-9-1, section 4.2.5.5)."""
+
+_ENTRY_BYTES = 9
+"""Beside name and value, at most: the name's length, the value's type, its length or number."""
+
+_ROUTING = frozenset({"CC", "BCC"})
+"""Headers that RabbitMQ routes by ("Sender-selected Distribution"); it refuses other types of them,
+and no dead letter is to be copied elsewhere."""
 
 
 def arguments(queue: str, queue_type: str) -> dict[str, object]:
@@ -86,16 +99,37 @@ def dead_letter(data: bytes, reason: str, headers: Mapping[str, object], now: fl
         data: the body as it came.
         reason: why it is unreadable.
         headers: its headers; a value that is neither a string nor a whole number becomes text.
+            What AMQP or the broker would refuse is renamed, shortened or left out: the dead letter
+            of a message must never fail for what is in the message.
         now: seconds since 1970.
     """
-    kept = {k: _kept(v) for k, v in headers.items()}
     properties = pika.BasicProperties(
         delivery_mode=_PERSISTENT,
-        headers={**kept, REASON: reason},
+        headers=_kept_headers(headers) | {REASON: _encodable(reason)},
         message_id=str(uuid4()),
         timestamp=int(now),
     )
     return Publication(DEAD, data, properties)
+
+
+def _kept_headers(headers: Mapping[str, object]) -> dict[str, str | int]:
+    kept: dict[str, str | int] = {}
+    room = HEADER_BYTES
+    for name, value in headers.items():
+        key = _encodable(name).encode()[:_LONGEST_NAME].decode(errors="ignore")
+        if key in _ROUTING:
+            key = f"x-{key}"
+        found = _kept(value)
+        room -= _ENTRY_BYTES + len(key.encode()) + len(str(found).encode())
+        if room < 0:
+            break
+        kept[key] = found
+    return kept
+
+
+def _encodable(text: str) -> str:
+    """Return text without halves of characters, which JSON may have and UTF-8 has not."""
+    return text.encode(errors="replace").decode()
 
 
 def _kept(value: object) -> str | int:
@@ -106,4 +140,4 @@ def _kept(value: object) -> str | int:
         case int() | float():
             return str(value)
         case _:
-            return header_text(value)
+            return _encodable(header_text(value))

@@ -43,7 +43,9 @@ class Connections:
     def open(self, stream: Stream, *headers: str) -> None:
         """Send a stream's request; see `Transport.get` for where this may be called."""
         self._borrowed[stream] = bool(self._borrowed)
-        self._resources.transport.get(self.target, [CHECKSUMS_WANTED, *headers], stream)
+        stream.target = self.target
+        wanted = [CHECKSUMS_WANTED, *self.target.headers, *headers]
+        self._resources.transport.get(self.target, wanted, stream)
 
     def ended(self, stream: Stream) -> None:
         """Note that a stream has ended, and give back what it has borrowed."""

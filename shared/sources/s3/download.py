@@ -16,7 +16,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from shared.domain import Fetched, Wanted
-from shared.errors import RetryLater, SourceUnavailable
+from shared.errors import RetryLater, SourceUnavailable, TransferError
 from shared.sources.digesting import DigestedPart
 from shared.sources.part_file import PartFile
 from shared.sources.s3 import refusals
@@ -25,6 +25,7 @@ from shared.sources.s3.connections import Connections
 from shared.sources.s3.inline_body import INLINE_BYTES, InlineBody
 from shared.sources.s3.job import Job
 from shared.sources.s3.location import SignedUrl
+from shared.sources.s3.remedies import Kind, Remedy, remedy_for
 from shared.sources.s3.resources import Resources
 from shared.sources.s3.segmented_body import SegmentedBody
 from shared.sources.s3.stream import CONTENT, Stream
@@ -59,7 +60,8 @@ class Download:
         self._job = Job(resources, wanted.row_id, self._wind_up)
         self._connections = Connections(resources, target)
         self._body: InlineBody | SegmentedBody | None = None  # until the first head has come
-        self._moved = False
+        self._tried: set[Kind] = set()  # remedies, since content came last
+        self._remedying = False
         self._over = False
 
     def start(self) -> None:
@@ -118,24 +120,39 @@ class Download:
         elif self._body is None:
             raise error or SourceUnavailable("no object came")
         else:
+            self._tried.clear()
             self._body.on_end(stream, error)
 
     def _refused(self, stream: Stream) -> None:
-        region = refusals.region_of(stream.status, stream.headers, stream.document)
-        if region and not self._moved and region != self._connections.target.region:
-            self._moved = True
-            if isinstance(self._body, SegmentedBody):
-                self._body.give_back(stream)
-            self._job.run(lambda: self._move(region), self._start_again)
+        target = self._connections.target
+        if self._remedying or stream.target is not target:  # it was sent before the remedy
+            self._put_back(stream)
+            if not self._remedying:
+                self.start()
             return
-        raise refusals.refusal(stream.status, stream.document, within_grace=self._within_grace)
+        refusal = refusals.refusal(stream.status, stream.document, within_grace=self._within_grace)
+        remedy = remedy_for(
+            self._resources.location, target, stream.status, stream.headers, stream.document
+        )
+        if remedy is None or remedy.kind in self._tried:
+            raise refusal
+        self._put_back(stream)
+        self._tried.add(remedy.kind)
+        self._remedying = True
+        self._job.run(lambda: self._remedy(remedy, refusal), self._start_again)
 
-    def _move(self, region: str) -> None:
+    def _put_back(self, stream: Stream) -> None:
+        if isinstance(self._body, SegmentedBody):
+            self._body.give_back(stream)
+
+    def _remedy(self, remedy: Remedy, refusal: TransferError) -> None:
+        if not remedy.apply():
+            raise refusal
         location = self._resources.location
-        location.move(region)
         self._connections.target = location.signed_url(self._wanted.file_name)
 
     def _start_again(self) -> None:
+        self._remedying = False
         if self._job.going:
             self.start()
 
@@ -145,8 +162,8 @@ class Download:
         if self._over or not self._job.idle:
             return
         self._over = True
-        if isinstance(self._body, SegmentedBody) and self._job.failure is not None:
-            # It may have to read back what is proven.
+        if isinstance(self._body, SegmentedBody):
+            # It may have to read back what is proven, and NFS writes out what is closed.
             self._resources.run(self._close, self._report)
         else:
             self._close()

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from shared.aws.s3 import Credentials, S3Bucket
+from shared.aws.s3_bucket import Credentials, S3Bucket
+from shared.config import secrets
 from shared.config.settings import Settings, needed
+from shared.errors import AccessRefused, SettingError, SourceUnavailable
+
+logger = logging.getLogger(__name__)
+
+RENEWAL_SECONDS = 5.0
+"""Least time between two looks for newer credentials, for all downloads together: a refusal hits
+every object at once, and a look may ask files, a metadata service or Secrets Manager."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +31,7 @@ class SignedUrl:
         credentials: of this moment.
         trust: which certificates are trusted, see `S3Bucket.trust`.
         proxy: the URL of the proxy that they go through, empty where they go directly.
+        headers: of every request.
     """
 
     url: str
@@ -27,6 +39,7 @@ class SignedUrl:
     credentials: Credentials
     trust: bool | str = True
     proxy: str = ""
+    headers: tuple[str, ...] = ()
 
 
 class Location:
@@ -34,21 +47,31 @@ class Location:
 
     Args:
         settings: `bucket` must be set; the others as they are.
+        reread: returns the settings with the S3 keys of this moment.
+        clock: seconds that only grow.
 
     Raises:
         SettingError: the bucket is not set, or one key is without the other: boto3's usual chain
             would silently take its place.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reread: Callable[[Settings], Settings] = secrets.reread_s3_keys,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._name = needed(settings.bucket, "AWS_S3_BUCKET_NAME")
         if settings.s3_access_key_id:
             needed(settings.s3_secret_access_key, "AWS_S3_SECRET_ACCESS_KEY")
         elif settings.s3_secret_access_key:
             needed(settings.s3_access_key_id, "AWS_S3_ACCESS_KEY_ID")
         self._settings = settings
+        self._reread, self._clock = reread, clock
         self._lock = threading.Lock()
+        self._region: str | None = None  # that a server has named
         self._bucket: S3Bucket | None = None
+        self._renewed_at = -RENEWAL_SECONDS
 
     def signed_url(self, key: str) -> SignedUrl:
         """Return an object's URL with the credentials of this moment; may block.
@@ -61,10 +84,16 @@ class Location:
         """
         bucket = self._resolved()
         url = f"{bucket.base_url}/{quote(key, safe='/~')}"
-        return SignedUrl(url, bucket.region, bucket.credentials(), bucket.trust, bucket.proxy)
+        headers = (f"x-amz-request-payer: {bucket.payer}",) if bucket.payer else ()
+        return SignedUrl(
+            url, bucket.region, bucket.credentials(), bucket.trust, bucket.proxy, headers
+        )
 
-    def move(self, region: str) -> None:
+    def move(self, region: str) -> bool:
         """Switch to the region that the server names as the bucket's; may block.
+
+        Returns:
+            True: a request may succeed there.
 
         Raises:
             SourceUnavailable: boto3 knows no such region.
@@ -72,10 +101,97 @@ class Location:
         with self._lock:
             if self._bucket is None or self._bucket.region != region:
                 self._bucket = S3Bucket(self._settings, self._name, region)
+                self._region = region
+        return True
+
+    def use_virtual_host(self, refused: SignedUrl) -> bool:
+        """Put the bucket's name into the host name, for a server that refuses it in the path.
+
+        Args:
+            refused: what the server has refused.
+
+        Returns:
+            Whether objects have another URL now. They keep theirs where the settings or the
+            user's configuration choose the style, and where the host is an address.
+
+        Raises:
+            SourceUnavailable: boto3 refuses the new style.
+        """
+        bucket = self._resolved()
+        with self._lock:
+            if self._bucket is not bucket or not refused.url.startswith(f"{bucket.base_url}/"):
+                return True  # another download has switched meanwhile
+            if bucket.style_chosen:
+                return False
+            settings = replace(self._settings, s3_addressing="virtual")
+            switched = S3Bucket(settings, self._name, self._region)
+            if switched.base_url == bucket.base_url:
+                return False
+            self._settings, self._bucket = settings, switched
+        logger.info(
+            "the S3 server takes virtual-hosted addresses only", extra={"url": switched.base_url}
+        )
+        return True
+
+    def renew(self, refused: Credentials) -> bool:
+        """Look for newer credentials, after a server has refused these; may block.
+
+        Files, secrets and metadata services are read from scratch. Keys that are plain values of
+        the settings cannot change while the process runs.
+
+        Args:
+            refused: the credentials of the refused request.
+
+        Returns:
+            Whether there are others now.
+
+        Raises:
+            SourceUnavailable: those of now could not be refreshed.
+        """
+        with self._lock:
+            if self._bucket is not None and self._bucket.credentials() != refused:
+                return True  # another download has renewed them meanwhile
+            now = self._clock()
+            if now - self._renewed_at < RENEWAL_SECONDS:
+                return False
+            self._renewed_at = now
+            try:
+                settings = self._reread(self._settings)
+                if settings == self._settings and settings.s3_access_key_id:
+                    logger.warning(
+                        "S3 refuses the keys of the settings, which only a restart reads"
+                    )
+                    return False
+                renewed = S3Bucket(settings, self._name, self._region)
+                differ = renewed.credentials() != refused
+            except (SettingError, SourceUnavailable) as error:
+                logger.warning("no newer S3 credentials", extra={"reason": str(error)})
+                return False
+            if differ:
+                self._settings, self._bucket = settings, renewed
+        logger.warning(
+            "S3 refuses the credentials",
+            extra={"outcome": "renewed" if differ else "no newer ones"},
+        )
+        return differ
 
     def part_size(self, key: str, number: int) -> tuple[int, int]:
-        """See `S3Bucket.part_size`; may block."""
-        return self._resolved().part_size(key, number)
+        """See `S3Bucket.part_size`; may block, and looks for newer credentials where refused.
+
+        Raises:
+            SourceUnavailable: the server does not tell.
+        """
+        bucket = self._resolved()
+        used = bucket.credentials()
+        try:
+            return bucket.part_size(key, number)
+        except AccessRefused as refusal:
+            try:
+                if self.renew(used):
+                    return self._resolved().part_size(key, number)
+            except AccessRefused:
+                pass
+            raise SourceUnavailable(refusal.about) from refusal
 
     def _resolved(self) -> S3Bucket:
         with self._lock:

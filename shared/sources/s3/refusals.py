@@ -38,6 +38,10 @@ _REFUSED = {
     "AccountProblem": "there is a problem with the AWS account",
     "AllAccessDisabled": "all access to the bucket has been disabled",
     "KMS.DisabledException": "the object's KMS key is disabled",
+    "SecondLevelDomainForbidden": "it takes no bucket in the path; set S3_ADDRESSING=virtual",
+    "PathStyleDomainForbidden": "it takes no bucket in the path; set S3_ADDRESSING=virtual",
+    "VirtualHostDomainRequired": "it takes no bucket in the path; set S3_ADDRESSING=virtual",
+    "InvalidPathAccess": "it takes no bucket in the path; set S3_ADDRESSING=virtual",
 }
 
 _CHANGED = frozenset({HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE})

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from shared.errors import RetryLater
 from shared.sources.s3.job import Job
+from shared.sources.s3.location import SignedUrl
 from shared.sources.s3.refusals import MAX_DOCUMENT_BYTES
 
 WRITE_BYTES = 256 * 1024
@@ -47,6 +48,7 @@ class Stream:
         position: the next byte to come.
         released: the rest is left to other streams.
         document: of an error.
+        target: what it was requested with.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Stream:
         self.headers: dict[str, str] = {}
         self.document = b""
         self.body: Body | None = None
+        self.target: SignedUrl | None = None
         self._job, self._on_content, self._on_end = job, on_content, on_end
         self._held: list[bytes] = []
         self._held_bytes = 0

@@ -2,7 +2,7 @@
 
 One multi handle of libcurl with its sockets on a selector; connections are kept and shared.
 Everything that is handed in runs on that thread, so response handlers need no locks. libcurl
-signs the requests (SigV4).
+signs the requests (SigV4), but for the few access keys that it cannot, see `signing`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from typing import Any, Protocol
 
 import pycurl
 
-from shared.aws.s3 import Credentials
+from shared.aws.s3_bucket import Credentials
 from shared.errors import ContentMismatch, RetryLater, SourceUnavailable
 from shared.proxies import PROXY_LOGIN
 from shared.sources.s3.location import SignedUrl
+from shared.sources.s3.signing import libcurl_can_sign, sign
 
 logger = logging.getLogger(__name__)
 
@@ -87,20 +88,23 @@ class _Easy:
         credentials = target.credentials
         if credentials.token:
             headers = [*headers, f"x-amz-security-token: {credentials.token}"]
+        if not libcurl_can_sign(credentials.access_key):
+            headers = sign(target, headers, time.time())
         self.refusal = None
         self.proxied = bool(target.proxy)
-        self.curl.setopt(pycurl.URL, target.url)
+        # pycurl takes a str of ASCII alone; the signature is of UTF-8 (as botocore's).
+        self.curl.setopt(pycurl.URL, target.url.encode())
         # Both always: libcurl would read the environment by rules of its own, see shared.proxies.
-        self.curl.setopt(pycurl.PROXY, target.proxy)
+        self.curl.setopt(pycurl.PROXY, os.fsencode(target.proxy))
         self.curl.setopt(pycurl.NOPROXY, "")
-        self.curl.setopt(pycurl.HTTPHEADER, headers)
+        self.curl.setopt(pycurl.HTTPHEADER, [header.encode() for header in headers])
         if (target.region, credentials) != self._signed_as:
-            self.curl.setopt(pycurl.AWS_SIGV4, f"aws:amz:{target.region}:s3")
-            self.curl.setopt(pycurl.USERNAME, credentials.access_key)
-            self.curl.setopt(pycurl.PASSWORD, credentials.secret_key)
+            self.curl.setopt(pycurl.AWS_SIGV4, f"aws:amz:{target.region}:s3".encode())
+            self.curl.setopt(pycurl.USERNAME, credentials.access_key.encode())
+            self.curl.setopt(pycurl.PASSWORD, credentials.secret_key.encode())
             self._signed_as = target.region, credentials
         if isinstance(target.trust, str):
-            self.curl.setopt(pycurl.CAINFO, target.trust)
+            self.curl.setopt(pycurl.CAINFO, os.fsencode(target.trust))
         elif not target.trust:
             self.curl.setopt(pycurl.SSL_VERIFYPEER, 0)
             self.curl.setopt(pycurl.SSL_VERIFYHOST, 0)

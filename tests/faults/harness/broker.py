@@ -16,9 +16,13 @@ class Broker:
 
     Args:
         url: of the broker, past every proxy.
+
+    Attributes:
+        url: the same.
     """
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self._parameters = pika.URLParameters(url)
         # One that is short of disk or memory stops reading, and would be waited for for ever.
         self._parameters.blocked_connection_timeout = 30

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.aws.s3 import S3Bucket, check_s3_settings, s3_client
+from shared.aws.s3 import check_s3_settings, s3_client
+from shared.aws.s3_bucket import S3Bucket
 from shared.config.settings import Settings
 from shared.errors import SettingError, SourceUnavailable
 

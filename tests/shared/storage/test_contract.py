@@ -42,7 +42,7 @@ def part_of(storage: Storage, one: Wanted) -> Path:
 def store(storage: Storage, one: Wanted, body: bytes) -> Mapping[int, TransferError]:
     part = part_of(storage, one)
     part.write_bytes(body)
-    storage.make_durable([part])
+    assert storage.make_durable({part: None}) == {}
     return storage.place([(one, part)])
 
 
@@ -55,7 +55,7 @@ def test_a_file_is_in_place_only_once_it_is_complete(storage: Storage, root: Pat
     part = part_of(storage, one)
     part.write_bytes(b"content")
     assert names(root) == [".incoming/1.1.part"]
-    storage.make_durable([part])
+    assert storage.make_durable({part: None}) == {}
     assert not (root / "folder/a.jpg").exists()
     assert storage.place([(one, part)]) == {}
     assert (root / "folder/a.jpg").read_bytes() == b"content"

@@ -13,7 +13,8 @@ import pytest
 
 from shared import errors
 from shared.domain import Wanted
-from shared.storage.local import SYNC_ALL_FROM, LocalStorage
+from shared.storage.durability import SYNC_ALL_FROM
+from shared.storage.local import LocalStorage
 from tests.helpers.waiting import join
 
 NAMES = ["a.jpg", "folder/b.jpg", "x/y/z/ü 日本.jpg", "..a", "x/.incoming"]
@@ -52,7 +53,7 @@ def store(
         part = part_of(storage, one)
         part.write_bytes(body)
         files.append((one, part))
-    storage.make_durable([part for _, part in files])
+    assert storage.make_durable(dict.fromkeys(part for _, part in files)) == {}
     return dict(storage.place(files))
 
 
@@ -179,7 +180,7 @@ def test_one_blocked_file_does_not_delay_the_others(storage: LocalStorage, root:
     for number, part in parts.items():
         part.write_bytes(bytes([number]))
     (root / "7").write_bytes(b"")
-    storage.make_durable(list(parts.values()))
+    assert storage.make_durable(dict.fromkeys(parts.values())) == {}
     failed = storage.place([(wanted(f"{n}/f", n), part) for n, part in parts.items()])
     assert {n: type(e) for n, e in failed.items()} == {7: errors.TargetBlocked}
     assert len(list(root.glob("*/f"))) == 19
@@ -188,7 +189,7 @@ def test_one_blocked_file_does_not_delay_the_others(storage: LocalStorage, root:
 def test_a_part_that_is_gone_fails_alone(storage: LocalStorage, root: Path) -> None:
     kept, gone = part_of(storage, wanted("kept", 1)), part_of(storage, wanted("gone", 2))
     kept.write_bytes(b"x")
-    storage.make_durable([kept, gone])
+    assert storage.make_durable({kept: None, gone: None}) == {}
     failed = storage.place([(wanted("kept", 1), kept), (wanted("gone", 2), gone)])
     assert {n: type(e) for n, e in failed.items()} == {2: errors.StorageUnavailable}
     assert files_of(root) == {"kept": b"x"}

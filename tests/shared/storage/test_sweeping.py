@@ -68,3 +68,20 @@ def test_what_is_no_plain_file_is_left_alone_and_stops_nothing(folder: int, tmp_
     assert sweep(folder, before=2**40) == 1
     assert target.read_bytes() == b"x"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.1.part", "2.1.part", "target"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make another account's file")
+def test_parts_of_another_account_that_cannot_be_written_are_swept(
+    folder: int, tmp_path: Path
+) -> None:
+    lay_down(tmp_path / "1.1.part", 1).chmod(0o444)
+    child = os.fork()
+    if not child:
+        try:
+            os.fchmod(folder, 0o777)
+            os.setuid(65534)
+            os._exit(sweep(folder, before=100))
+        finally:
+            os._exit(99)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    assert list(tmp_path.iterdir()) == []

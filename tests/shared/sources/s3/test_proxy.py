@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from shared import errors
-from shared.aws.s3 import S3Bucket
+from shared.aws.s3_bucket import S3Bucket
 from shared.config.settings import Settings
 from shared.domain import Wanted
 from shared.sources.probe import probe
 from tests.helpers.http_proxy import HttpProxy, http_proxy
-from tests.helpers.s3_server import FaultyServer, error, s3_object
+from tests.helpers.s3_server import FaultyServer, b64, error, s3_object
 from tests.shared.sources.conftest import NewSource
 
 SECONDS = 30
@@ -89,6 +89,21 @@ def test_boto3_and_the_probe_go_the_same_way(
     assert bucket.part_size("key", 1)[0] == len(BODY)
     probe(STORE, SECONDS)
     assert proxy.seen == [("HEAD", f"{STORE}/bucket/key?partNumber=1"), ("HEAD", STORE)]
+
+
+@pytest.mark.parametrize("login", ["üser:pä%C3%9Fwort", "%C3%BCser:p%C3%A4%C3%9Fwort"])
+def test_a_login_of_the_proxy_may_have_any_letters(
+    monkeypatch: pytest.MonkeyPatch,
+    store: FaultyServer,
+    proxy: HttpProxy,
+    copy: Callable[[str], BaseException | None],
+    login: str,
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy.url.replace("http://", f"http://{login}@"))
+    assert copy(STORE) is None
+    probe(STORE, SECONDS)
+    shown = f"Basic {b64('üser:päßwort'.encode())}"
+    assert [asked.headers["proxy-authorization"] for asked in store.asked] == [shown, shown]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

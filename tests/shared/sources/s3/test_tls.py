@@ -40,7 +40,8 @@ def certificate(tmp_path: Path) -> Path:
         .add_extension(x509.SubjectAlternativeName([address]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    path = tmp_path / "certificate.pem"
+    path = tmp_path / "Größe 鍵" / "certificate.pem"
+    path.parent.mkdir()
     path.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,

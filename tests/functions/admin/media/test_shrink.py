@@ -5,8 +5,8 @@ import io
 import pytest
 from PIL import Image
 
-from functions.admin.media.thumbnails import shrink
-from shared.errors import FileUnreadable
+from functions.admin.media.shrink import attempt, shrink
+from functions.admin.media.thumbnails import FORMATS
 
 
 def image(mode: str, kind: str, size: tuple[int, int] = (400, 100)) -> io.BytesIO:
@@ -21,20 +21,25 @@ def image(mode: str, kind: str, size: tuple[int, int] = (400, 100)) -> io.BytesI
     [("RGB", "JPEG"), ("CMYK", "JPEG"), ("RGBA", "PNG"), ("P", "GIF"), ("1", "TIFF")],
 )
 def test_an_image_is_made_smaller_in_its_proportions(mode: str, kind: str) -> None:
-    made = Image.open(io.BytesIO(shrink(image(mode, kind), 80, 45)))
+    made = Image.open(io.BytesIO(shrink(image(mode, kind), 80, 45, FORMATS)))
     assert (made.format, made.size) == ("WEBP", (80, 20))
 
 
 def test_a_small_image_keeps_its_size() -> None:
-    assert Image.open(io.BytesIO(shrink(image("RGB", "PNG", (3, 2)), 80, 45))).size == (3, 2)
+    made = shrink(image("RGB", "PNG", (3, 2)), 80, 45, FORMATS)
+    assert Image.open(io.BytesIO(made)).size == (3, 2)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", image("RGB", "JPEG").read()[:300]])
-def test_a_broken_image_is_an_unreadable_file(content: bytes) -> None:
-    with pytest.raises(FileUnreadable):
-        shrink(io.BytesIO(content), 80, 45)
+def test_a_broken_image_has_a_reason(content: bytes) -> None:
+    result = attempt(io.BytesIO(content), 80, 45, FORMATS)
+    assert result == (False, b"the image cannot be decoded")
 
 
 def test_an_image_of_too_many_pixels_is_not_decoded() -> None:
-    with pytest.raises(FileUnreadable, match="too many pixels"):
-        shrink(image("1", "PNG", (10_000, 6_000)), 80, 45)
+    result = attempt(image("1", "PNG", (10_000, 6_000)), 80, 45, FORMATS)
+    assert result == (False, b"the image has too many pixels")
+
+
+def test_only_the_given_formats_are_decoded() -> None:
+    assert attempt(image("RGB", "JPEG"), 80, 45, ("PNG",))[0] is False
