@@ -12,6 +12,23 @@ from datetime import datetime
 from shared.storage.open_part import OpenPart
 
 
+@dataclass(slots=True)
+class Progress:
+    """How far a copy has come. Its source reports it, from whichever thread does the work.
+
+    Attributes:
+        begun: whether the source works on it; otherwise it waits for its turn.
+        steps: grows with everything that is written or digested.
+        continued: bytes that earlier attempts had proven.
+        proven: bytes that a later attempt can continue from.
+    """
+
+    begun: bool = False
+    steps: int = 0
+    continued: int = 0
+    proven: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One object to copy.
@@ -23,6 +40,7 @@ class Wanted:
         queued_at: when the row became queued (aware, the database's clock).
         claimed_at: when this attempt began, by the same clock. The grace window of a missing object
             is measured between the two, independent of this machine's clock.
+        progress: how far this attempt has come.
     """
 
     row_id: int
@@ -30,6 +48,7 @@ class Wanted:
     file_name: str
     queued_at: datetime
     claimed_at: datetime
+    progress: Progress = field(default_factory=Progress, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@
         │   ├── StorageFull
         │   ├── StorageUnavailable
         │   └── OutOfTime
+    │       └── WorkerStopping
         └── GiveUp              no attempt will succeed until a person fixes the cause
             ├── ObjectMissing
             ├── ObjectUnreadable
@@ -195,6 +196,10 @@ class StorageUnavailable(RetryLater):
 
 class OutOfTime(RetryLater):
     """The worker had no time left for the object."""
+
+
+class WorkerStopping(OutOfTime):
+    """The worker was stopped while it copied the object."""
 
 
 class GiveUp(TransferError):

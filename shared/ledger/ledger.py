@@ -68,6 +68,7 @@ class Ledger:
         lease_seconds: float,
         max_attempts: int,
         suspect: bool = False,
+        grouped: bool = False,
         most: int | None = None,
     ) -> list[Claim]:
         """Claim the rows that may be attempted now, for one attempt each.
@@ -77,12 +78,14 @@ class Ledger:
             lease_seconds: how long no other worker can claim them.
             max_attempts: rows with this many attempts are skipped.
             suspect: claim only rows whose last worker is presumed dead, instead of only others.
+            grouped: leave out suspects that must be attempted alone.
             most: the largest number of rows to claim.
         """
         rows = self._database.run(
             "claim",
             row_ids=list(row_ids),
             suspect=suspect,
+            grouped=grouped,
             most=len(row_ids) if most is None else most,
             lease_seconds=lease_seconds,
             max_attempts=max_attempts,
@@ -102,6 +105,20 @@ class Ledger:
             for row in rows
         ]
 
+    def undelivered(self, most: int, delivery_seconds: float) -> list[int]:
+        """Return rows that may be claimed now although no message has named them yet.
+
+        Args:
+            most: the largest number of rows.
+            delivery_seconds: see `record`; what is due later than in this time is left out.
+        """
+        rows = self._database.run("undelivered", most=most, delivery_seconds=delivery_seconds)
+        return [row.id for row in rows]
+
+    def hand_back(self, row_ids: Sequence[int]) -> None:
+        """Make rows due at once that were delivered to a worker which did not come to them."""
+        self._database.run("hand_back", row_ids=list(row_ids))
+
     def extend(self, claims: Sequence[Claim], lease_seconds: float) -> set[int]:
         """Extend the leases of running claims, and return the row ids that are still theirs."""
         rows = self._database.run(
@@ -114,10 +131,10 @@ class Ledger:
 
     @contextmanager
     def placing(self) -> Iterator[Placing]:
-        """Open the transaction in which files are put in place and recorded as synced.
+        """Open the transaction in which files are renamed into place.
 
         The rows are locked meanwhile: no other worker can claim one while its worker is about to
-        rename a file, however long that worker is frozen.
+        rename a file, however long that worker is frozen. Nothing slow belongs into it.
         """
         with self._database.transaction() as step:
             yield Placing(step)
@@ -212,14 +229,14 @@ class Placing:
         self._step = step
 
     def hold(self, claims: Sequence[tuple[Claim, str | None]]) -> dict[int, bool]:
-        """Lock the claims that are still held by their worker.
+        """Lock the claims that are still held by their worker, and note those placed now.
 
         Args:
             claims: each claim with the ETag of the download that it wants to place.
 
         Returns:
             For each locked row id, whether another version was placed under its name since the
-            claim, so that this download may be the older one.
+            claim, so that this download may be the older one and must not be placed.
         """
         self._step("lock_names", file_names=[c.wanted.file_name for c, _ in claims])
         rows = self._step(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -92,6 +93,14 @@ def rename_into(
     except OSError as error:
         return dict.fromkeys(targets, as_transfer_error(error))
     return errors
+
+
+def is_file(folder: int, name: str) -> bool:
+    """Return whether a folder, given by its descriptor, has a plain file of this name."""
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def remove(folder: int, name: str) -> None:
