@@ -38,6 +38,7 @@
         │   ├── StorageUnavailable
         │   │   └── StorageForeign
         │   └── OutOfTime
+    │       └── WorkerStopping
         └── GiveUp              no attempt will succeed until a person fixes the cause
             ├── ObjectMissing
             ├── ObjectUnreadable
@@ -245,6 +246,10 @@ class StorageForeign(StorageUnavailable):
 
 class OutOfTime(RetryLater):
     """The worker had no time left for the object."""
+
+
+class WorkerStopping(OutOfTime):
+    """The worker was stopped while it copied the object."""
 
 
 class GiveUp(TransferError):

@@ -83,6 +83,7 @@ class Ledger:
         lease_seconds: float,
         max_attempts: int,
         suspect: bool = False,
+        grouped: bool = False,
         most: int | None = None,
     ) -> list[Claim]:
         """Claim the rows that may be attempted now, for one attempt each.
@@ -92,12 +93,14 @@ class Ledger:
             lease_seconds: how long no other worker can claim them.
             max_attempts: rows with this many attempts are skipped.
             suspect: claim only rows whose last worker is presumed dead, instead of only others.
+            grouped: leave out suspects that must be attempted alone.
             most: the largest number of rows to claim.
         """
         rows = self._database.run(
             "claim",
             row_ids=list(row_ids),
             suspect=suspect,
+            grouped=grouped,
             most=len(row_ids) if most is None else most,
             lease_seconds=lease_seconds,
             max_attempts=max_attempts,
@@ -118,6 +121,20 @@ class Ledger:
             for row in rows
         ]
 
+    def undelivered(self, most: int, delivery_seconds: float) -> list[int]:
+        """Return rows that may be claimed now although no message has named them yet.
+
+        Args:
+            most: the largest number of rows.
+            delivery_seconds: see `record`; what is due later than in this time is left out.
+        """
+        rows = self._database.run("undelivered", most=most, delivery_seconds=delivery_seconds)
+        return [row.id for row in rows]
+
+    def hand_back(self, row_ids: Sequence[int]) -> None:
+        """Make rows due at once that were delivered to a worker which did not come to them."""
+        self._database.run("hand_back", row_ids=list(row_ids))
+
     def extend(self, claims: Sequence[Claim], lease_seconds: float) -> set[int]:
         """Extend the leases of running claims, and return the row ids that are still theirs."""
         rows = self._database.run(
@@ -130,26 +147,28 @@ class Ledger:
 
     @contextmanager
     def placing(self) -> Iterator[Placing]:
-        """Open the transaction in which files are put in place and recorded as synced.
+        """Open the transaction in which files are renamed into place.
 
         The rows are locked meanwhile: no other worker can claim one while its worker is about to
-        rename a file, however long that worker is frozen.
+        rename a file, however long that worker is frozen. Nothing slow belongs into it.
         """
         with self._database.transaction() as step:
             yield Placing(step)
 
-    def settle(self, settlements: Sequence[Settlement]) -> set[int]:
-        """Record how claims ended, and return the ids of the recorded rows.
+    def settle(self, settlements: Sequence[Settlement]) -> dict[int, Settlement]:
+        """Record how claims ended, and return what was recorded, by row id.
 
         One statement does it. If PostgreSQL refuses that, each claim is recorded by itself, and the
         one that is refused alone as failed for that reason.
         """
         try:
             with refusals():
-                return {row.id for row in self._database.run("settle", **_columns(settlements))}
+                ids = {row.id for row in self._database.run("settle", **_columns(settlements))}
+            return {s.claim.wanted.row_id: s for s in settlements if s.claim.wanted.row_id in ids}
         except RowRefused as refused:
             if len(settlements) > 1:
-                return set().union(*(self.settle([settlement]) for settlement in settlements))
+                alone = [self.settle([settlement]) for settlement in settlements]
+                return {row_id: s for recorded in alone for row_id, s in recorded.items()}
             failed = refused_settlement(settlements[0].claim, refused)
             if failed == settlements[0]:
                 raise
@@ -256,7 +275,7 @@ class Placing:
         self._step = step
 
     def hold(self, claims: Sequence[tuple[Claim, str | None]]) -> dict[int, bool]:
-        """Lock the claims that are still held by their worker, and their names.
+        """Lock the claims that are still held by their worker, and note those placed now.
 
         Names that a storage may take for one are locked as one.
 
@@ -265,7 +284,7 @@ class Placing:
 
         Returns:
             For each locked row id, whether another version was placed under its name since the
-            claim, so that this download may be the older one.
+            claim, so that this download may be the older one and must not be placed.
         """
         self._step("lock_names", folded_names=[fold(c.wanted.file_name) for c, _ in claims])
         rows = self._step(

@@ -91,12 +91,9 @@ class Pauses:
             "forgive",
             row_ids=[claim.wanted.row_id for claim in claims],
             attempts=[claim.wanted.attempt for claim in claims],
+            counted=[claim.counted_attempts for claim in claims],
         )
         return {row.id for row in rows}
-
-    def give_back(self, row_ids: Sequence[int]) -> None:
-        """Make rows due at once whose messages were consumed during a pause."""
-        self._database.run("give_back", row_ids=list(row_ids))
 
     def witness(self) -> str | None:
         """Return the name of an object that could be read lately, a small one; None if none was."""

@@ -20,8 +20,9 @@ from shared.storage.locking import lock
 from shared.storage.open_part import OpenPart
 from shared.storage.parts import journal_of, owner_of, part_name
 
-LOOK_BACK = 16
-"""How many attempts back a part may be continued; a retry adds to the number of attempts."""
+LOOK_BACK = 1_000
+"""How many attempts back a part may be continued; every retry and every invocation that an object
+takes adds to the number of attempts."""
 
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 

@@ -56,6 +56,8 @@ class Bench:
         self.pauses: list[float] = []
         self.during_pause: Callable[[], None] = lambda: None
         self.lease = LEASE
+        self.concurrency = 32
+        self.stopping = threading.Event()
         self._number = 0
 
     def pause(self, seconds: float) -> None:
@@ -91,13 +93,14 @@ class Bench:
             pause=self.pause,
             clock=lambda: self.now,
         )
-        config = Config(self.lease, MAX_ATTEMPTS)
+        config = Config(self.lease, MAX_ATTEMPTS, self.concurrency)
         return SyncWorker(
             config, ledger or self.ledger, self.source, self.storage, settler, breaker
         )
 
     def work(self, *row_ids: int, seconds_left: float = PLENTY) -> dict[Outcome, int]:
-        return dict(self.worker().work(row_ids, lambda: seconds_left))
+        worker = self.worker()
+        return dict(worker.work(row_ids, lambda: seconds_left, self.stopping.is_set))
 
     def sql(self, statement: str) -> None:
         execute(self.url, statement)
@@ -326,24 +329,113 @@ def test_what_ended_just_in_time_is_not_thrown_away(bench: Bench) -> None:
 EXPIRE = "UPDATE file_sync SET leased_until = now() - interval '1 s' WHERE leased_until IS NOT NULL"
 
 
-def test_rows_whose_worker_is_presumed_dead_are_attempted_alone(bench: Bench) -> None:
-    rows = [bench.add(f"{n}") for n in range(3)]
-    bench.ledger.claim(rows, lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS)
-    fresh = bench.add("fresh")
-    bench.sql(EXPIRE)
-    running: list[int] = []
+LEASED = "SELECT file_name FROM file_sync WHERE leased_until > now() ORDER BY id"
 
-    def alone() -> bytes:
-        leased = bench.query("SELECT count(*) FROM file_sync WHERE leased_until > now()")
-        running.append(leased[0][0])
+
+def watched(bench: Bench, *names: str) -> list[list[str]]:
+    """Note for each copy of these objects which rows were in hand."""
+    in_hand: list[list[str]] = []
+
+    def look() -> bytes:
+        in_hand.append([name for (name,) in bench.query(LEASED)])
         return b"content"
 
-    for n in range(3):
-        bench.source.objects[f"{n}"] = alone
+    bench.source.objects.update(dict.fromkeys(names, look))
+    return in_hand
+
+
+def die(bench: Bench, rows: list[int], **how: bool) -> None:
+    """Claim rows as a worker does that dies before it can answer."""
+    claims = bench.ledger.claim(rows, lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS, **how)
+    assert [claim.wanted.row_id for claim in claims] == rows
+    bench.sql(EXPIRE)
+
+
+def test_rows_whose_worker_is_presumed_dead_are_attempted_together_after_the_fresh(
+    bench: Bench,
+) -> None:
+    rows = [bench.add(f"{n}") for n in range(3)]
+    die(bench, rows)
+    fresh = bench.add("fresh")
+    in_hand = watched(bench, "0", "1", "2")
     assert bench.work(*rows, fresh) == {Outcome.SYNCED: 4}
-    assert running == [1, 1, 1]
+    assert in_hand[0] == ["0", "1", "2"]
     assert bench.source.fetched[0] == ("fresh", 1)
     assert bench.history(rows[0]) == [(1, "lost"), (2, "synced")]
+
+
+def test_suspects_take_half_of_the_concurrency_at_most(bench: Bench) -> None:
+    bench.concurrency = 8
+    rows = [bench.add(f"{n}", Hangs()) for n in range(10)]
+    die(bench, rows)
+    thread = threading.Thread(target=lambda: bench.work(*rows), daemon=True)
+    thread.start()
+    until(lambda: len(bench.source.fetched) == 4)
+    late = bench.add("late")  # its message waits behind the invocation's own
+    until(lambda: bench.row(late) == "synced")
+    assert len(bench.source.fetched) == 5
+    bench.sql("UPDATE file_sync SET attempts = attempts + 1")
+    until(lambda: len(bench.source.fetched) > 5)
+    bench.stopping.set()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_after_a_second_silent_death_a_row_is_attempted_alone(bench: Bench) -> None:
+    rows = [bench.add(f"{n}") for n in range(3)]
+    die(bench, rows)
+    die(bench, rows, suspect=True, grouped=True)
+    in_hand = watched(bench, "0", "1", "2")
+    assert bench.work(*rows) == {Outcome.SYNCED: 3}
+    assert in_hand == [["0"], ["1"], ["2"]]
+
+
+def test_deaths_of_others_use_up_no_attempt_of_a_row_that_answers(bench: Bench) -> None:
+    row_id = bench.add("a", SourceUnavailable("timeout"))
+    die(bench, [row_id])
+    die(bench, [row_id], suspect=True, grouped=True)
+    assert bench.work(row_id) == {Outcome.RETRY: 1}  # its third attempt, the first that counts
+    left = "attempts, attempts - attempts_forgiven, deaths"
+    assert bench.row(row_id, left) == (3, 1, 0)
+
+
+@pytest.mark.parametrize("answers", [0, MAX_ATTEMPTS - 1])
+def test_a_row_fails_for_deaths_of_workers_only_after_one_that_it_was_alone_with(
+    bench: Bench, answers: int
+) -> None:
+    row_id = bench.add("a", SourceUnavailable("timeout"))
+    for _ in range(answers):
+        bench.work(row_id)
+        bench.sql("UPDATE file_sync SET next_attempt_at = now()")
+    die(bench, [row_id])
+    for _ in range(MAX_ATTEMPTS - answers - 2):
+        die(bench, [row_id], suspect=True, grouped=True)
+    bench.sql("UPDATE file_sync SET due_at = now()")
+    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS) == []
+    assert not bench.ledger.claim(
+        [row_id], lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS, suspect=True, grouped=True
+    )
+    die(bench, [row_id], suspect=True)
+    bench.sql("UPDATE file_sync SET due_at = now()")
+    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS) == [row_id]
+    bench.ledger.retry([row_id])
+    assert bench.row(row_id, "attempts - attempts_forgiven, deaths") == (0, 0)
+
+
+def test_rows_are_claimed_as_copies_end_and_not_all_at_once(bench: Bench) -> None:
+    bench.concurrency = 2
+    rows = [bench.add(f"{n:02}", Hangs()) for n in range(10)]
+    thread = threading.Thread(target=lambda: bench.work(*rows), daemon=True)
+    thread.start()
+    until(lambda: len(bench.source.fetched) == 4)
+    assert bench.query("SELECT count(*) FROM file_sync WHERE leased_until IS NOT NULL") == [(4,)]
+    bench.stopping.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert bench.query(
+        "SELECT DISTINCT attempts - attempts_forgiven, leased_until IS NULL, "
+        "next_attempt_at <= now() AND due_at <= now() FROM file_sync"
+    ) == [(0, True, True)]
 
 
 def test_suspects_wait_when_there_is_no_time(bench: Bench) -> None:
