@@ -293,6 +293,42 @@ def test_an_object_that_never_fits_into_the_time_fails_at_last(bench: Bench) -> 
     )
 
 
+def test_an_object_that_comes_further_each_time_uses_up_no_attempt(bench: Bench) -> None:
+    row_id = bench.add("huge", Hangs(begun=True, proven=1))
+    for _ in range(2 * MAX_ATTEMPTS):
+        assert bench.work(row_id, seconds_left=NO_TIME) == {Outcome.RETRY: 1}
+    assert bench.row(row_id, "state, attempts - attempts_forgiven, next_attempt_at <= now()") == (
+        "queued",
+        0,
+        True,
+    )
+
+
+def test_a_row_that_never_began_is_not_failed_at_its_last_attempt(bench: Bench) -> None:
+    row_id = bench.add("a", SourceUnavailable("timeout"))
+    for _ in range(MAX_ATTEMPTS - 1):
+        bench.work(row_id)
+        bench.sql("UPDATE file_sync SET next_attempt_at = now()")
+    bench.source.objects["a"] = Hangs()
+    assert bench.work(row_id, seconds_left=NO_TIME) == {Outcome.RETRY: 1}
+    assert bench.row(row_id) == "queued"
+
+
+def test_what_a_failed_row_has_proven_is_kept_for_a_person_s_retry(bench: Bench) -> None:
+    row_id = bench.add("a", Hangs(begun=True))
+    bench.work(row_id, seconds_left=NO_TIME)
+    journal = bench.folder / f".incoming/{row_id}.1.journal"
+    journal.write_text("what is proven")
+    bench.source.objects["a"] = BucketMissing()
+    assert bench.work(row_id) == {Outcome.FAILED: 1}
+    kept = [f".incoming/{row_id}.1.journal", f".incoming/{row_id}.1.part"]
+    assert sorted(bench.files()) == kept
+    bench.ledger.retry([row_id])
+    bench.source.objects["a"] = b"content"
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert bench.files() == {"a": b"content"}
+
+
 def test_what_ended_just_in_time_is_not_thrown_away(bench: Bench) -> None:
     rows = [bench.add(f"{n}") for n in range(3)]
     assert bench.work(*rows, seconds_left=NO_TIME) == {Outcome.SYNCED: 3}

@@ -66,6 +66,7 @@ class Download:
 
     def start(self) -> None:
         """Send the first request."""
+        self._wanted.progress.begun = True
         with self._job.failing():
             if self._body is None and self._wanted.attempt > 1:
                 self._resume()
@@ -79,7 +80,8 @@ class Download:
         self._job.fail(error)
 
     def _resume(self) -> None:
-        part = PartFile.resume(self._path, self._wanted.row_id, self._wanted.attempt)
+        wanted = self._wanted
+        part = PartFile.resume(self._path, wanted.row_id, wanted.attempt, wanted.progress)
         if part is not None and part.journal is not None:
             known = part.journal
             digested = DigestedPart(part, known.size, known.etag, known.check, self._part_size)
@@ -94,7 +96,7 @@ class Download:
         if stream.status != HTTPStatus.OK or not length.isdecimal():
             raise SourceUnavailable("it does not send the size of the object")
         size, etag = int(length), tag.removeprefix("W/").strip('"') or None
-        file = PartFile.create(self._path)
+        file = PartFile.create(self._path, self._wanted.progress)
         part = DigestedPart(file, size, etag, best_check(headers), self._part_size)
         stream.end = size
         if size <= INLINE_BYTES and part.inline:
