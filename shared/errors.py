@@ -22,6 +22,11 @@
     └── TransferError           one object could not be copied
         ├── RetryLater          another attempt may succeed
         │   ├── SourceUnavailable
+        │   ├── CredentialsRefused
+        │   ├── AddressRefused
+        │   ├── BucketMissing
+        │   ├── AccessRefused
+        │   ├── ObjectHidden
         │   ├── ObjectNotVisible
         │   ├── ObjectChanged
         │   ├── ContentMismatch
@@ -30,15 +35,15 @@
         │   └── OutOfTime
     │       └── WorkerStopping
         └── GiveUp              no attempt will succeed until a person fixes the cause
-            ├── AccessRefused
-            ├── BucketMissing
             ├── ObjectMissing
+            ├── ObjectUnreadable
             ├── NameUnsafe
             └── TargetBlocked
 
 The docstring of a class is its message; what an instance is about (a key, a setting, a field) is
 passed to its constructor and follows the message. A `TransferError`'s text is what a person reads
-in the admin, so it never contains a secret or a traceback.
+in the admin, so it never contains a secret or a traceback. Which of them concern all objects
+rather than one: `shared.pausing`.
 """
 
 from __future__ import annotations
@@ -145,6 +150,30 @@ class SourceUnavailable(RetryLater):
     """The object store could not be read."""
 
 
+class CredentialsRefused(RetryLater):
+    """The object store refuses the credentials."""
+
+
+class AddressRefused(RetryLater):
+    """The object store refuses the bucket's address."""
+
+
+class BucketMissing(RetryLater):
+    """The bucket does not exist."""
+
+
+class AccessRefused(RetryLater):
+    """The object store refuses access."""
+
+
+class ObjectHidden(RetryLater):
+    """The object does not exist yet, or may not be read.
+
+    Where the bucket may not be listed, S3 answers 403 for a missing object as well (S3 API
+    reference, GetObject, "Permissions").
+    """
+
+
 class ObjectNotVisible(RetryLater):
     """The object does not exist yet."""
 
@@ -177,16 +206,12 @@ class GiveUp(TransferError):
     """The object cannot be copied."""
 
 
-class AccessRefused(GiveUp):
-    """The object store refuses access."""
-
-
-class BucketMissing(GiveUp):
-    """The bucket does not exist."""
-
-
 class ObjectMissing(GiveUp):
     """The object does not exist."""
+
+
+class ObjectUnreadable(GiveUp):
+    """The object cannot be read as it is."""
 
 
 class NameUnsafe(GiveUp):

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.errors import GiveUp, ObjectChanged, OutOfTime, TransferError
+from shared.errors import AccessRefused, GiveUp, ObjectChanged, OutOfTime, TransferError
 
 _DOUBLINGS = 60
 """Far beyond any longest wait, and far below a float's limit."""
+
+
+REFUSALS = 3
+"""Attempts after which access that is still refused is given up: rights that are being changed are
+back by then, and a person who has forgotten one is told within a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +35,17 @@ class RetryPolicy:
         return self.most_seconds * max(1, self.max_attempts - 1)
 
     def delay(self, error: TransferError, attempts: int, jitter: float) -> float | None:
-        """Return how long to wait after an error.
+        """Return how long to wait after an error of this one object.
 
-        With the defaults, and eight attempts:
+        A fault that concerns all objects is no attempt at all, see `shared.pausing`. With the
+        defaults, and eight attempts:
 
         ====================  ===========  ==================================
         error                 attempts     delay
         ====================  ===========  ==================================
         any `GiveUp`          any          None
         any `RetryLater`      8            None: the attempts are used up
+        `AccessRefused`       3 to 8       None: it was not for a moment
         `ObjectChanged`       1 to 7       0: the new version is there now
         `OutOfTime`           1 to 7       0: nothing is wrong with the object
         other `RetryLater`    1            3 to 6 seconds
@@ -57,6 +64,8 @@ class RetryPolicy:
             Seconds until the next attempt, None if there is none.
         """
         if isinstance(error, GiveUp) or attempts >= self.max_attempts:
+            return None
+        if isinstance(error, AccessRefused) and attempts >= REFUSALS:
             return None
         if isinstance(error, ObjectChanged | OutOfTime):
             return 0.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.ledger import Ledger
+from shared.pausing import Part
 from shared.queue.interface import Queue
 from shared.retry import RetryPolicy
 
@@ -48,11 +49,15 @@ class Measures:
         failed_objects: objects that need attention.
         queued_objects: objects that wait for a worker.
         oldest_queued_seconds: how long the oldest of these has waited; 0 if none waits.
+        pauses: faults of the source or of a storage that make all objects wait.
+        pause_reason: of the oldest of them; empty if there is none.
     """
 
     failed_objects: int
     queued_objects: int
     oldest_queued_seconds: float
+    pauses: int = 0
+    pause_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Requeue:
         self._horizon = longest + HORIZON_MARGIN_SECONDS
 
     def run(self, going: Callable[[], bool] = lambda: True) -> Report:
-        """Publish every due row, as far as the queue has room.
+        """Publish every due row, as far as the queue has room; during a pause, one at a time.
 
         Args:
             going: asked before each portion; False ends the run.
@@ -104,7 +109,7 @@ class Requeue:
         for row_id in failed:
             logger.error("object failed, its workers died", extra={"row_id": row_id})
         published = unconfirmed = 0
-        room = ENOUGH_WAITING - self._queue.depth()
+        room = self._room()
         while room > 0 and going():
             rows = self._ledger.take_due(min(BATCH, room), self._config.delivery_seconds)
             if not rows:
@@ -116,6 +121,16 @@ class Requeue:
             room -= len(rows)
         return Report(published, unconfirmed, len(failed))
 
+    def _room(self) -> int:
+        """Return how many messages the workers can do something with.
+
+        While the source is paused, all that a worker needs is a row to probe it with.
+        """
+        depth = self._queue.depth()
+        if any(pause.part == Part.SOURCE.value for pause in self._ledger.pauses.all()):
+            return 0 if depth else 1
+        return ENOUGH_WAITING - depth
+
     def measure(self) -> Measures:
         """Count what is not synced.
 
@@ -124,4 +139,6 @@ class Requeue:
         """
         counts = self._ledger.counts()
         oldest = self._ledger.oldest_queued_seconds() or 0.0
-        return Measures(counts.failed, counts.queued, oldest)
+        pauses = self._ledger.pauses.all()
+        reason = pauses[0].reason if pauses else ""
+        return Measures(counts.failed, counts.queued, oldest, len(pauses), reason)

@@ -113,6 +113,21 @@ class Intake:
             claims = [] if in_hand else self._claim_suspects(1, grouped=False)
         return claims
 
+    def probe(self) -> list[Claim]:
+        """Claim one row, a suspect if there is no other.
+
+        Raises:
+            LedgerUnavailable: nothing can be claimed.
+        """
+        claims = self._named(1)
+        if not claims and self._suspects:
+            claims = self._claim_suspects(1, grouped=False)
+        return claims
+
+    def take_back(self, row_ids: Iterable[int]) -> None:
+        """Take rows that a pause gave back; they are claimed again, after all others."""
+        self._fresh.extend(row_ids)
+
     def _named(self, room: int) -> list[Claim]:
         """Claim rows that the messages named; what cannot be claimed may be a suspect."""
         claims: list[Claim] = []

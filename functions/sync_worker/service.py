@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from functions.sync_worker.batch import Batch
+from functions.sync_worker.breaker import Allowance, Breaker
 from functions.sync_worker.intake import Config, Intake
 from functions.sync_worker.lease import LeaseKeeper
 from functions.sync_worker.settler import Settler
@@ -48,6 +49,7 @@ class SyncWorker:
         source: where objects come from.
         storage: where files are written to.
         settler: ends transfers.
+        breaker: whether rows may be claimed.
         clock: monotonic seconds.
     """
 
@@ -58,6 +60,8 @@ class SyncWorker:
         source: ObjectSource,
         storage: Storage,
         settler: Settler,
+        breaker: Breaker,
+        *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
@@ -65,6 +69,7 @@ class SyncWorker:
         self._source = source
         self._storage = storage
         self._settler = settler
+        self._breaker = breaker
         self._clock = clock
         self._sweep_at = clock()
 
@@ -98,15 +103,13 @@ class SyncWorker:
         )
         with keeper, settling:
             try:
-                if not is_stopping():
-                    self._start(intake.fresh(batch), batch)
-                while (batch.held or intake.left) and not is_stopping():
+                going = not is_stopping() and self._claim(intake, batch, suspects=False)
+                while going and self._has_work(intake, batch) and not is_stopping():
                     if seconds_left() <= MARGIN_SECONDS:
                         break
-                    self._start(intake.fresh(batch), batch)
-                    self._start(intake.suspects(batch), batch)
+                    going = self._claim(intake, batch, suspects=True)
                     settling.check()
-                    if batch.held:
+                    if batch.held or self._breaker.is_open:
                         batch.wait(POLL_SECONDS)
             finally:
                 why = WorkerStopping if is_stopping() else OutOfTime
@@ -117,6 +120,29 @@ class SyncWorker:
         if not is_stopping():
             self._sweep()
         return settling.outcomes
+
+    def _claim(self, intake: Intake, batch: Batch, *, suspects: bool) -> bool:
+        """Claim what may be claimed now, and return False to leave the rest to the ledger."""
+        match self._breaker.allowance():
+            case Allowance.ALL:
+                self._start(intake.fresh(batch), batch)
+                if suspects:
+                    self._start(intake.suspects(batch), batch)
+            case Allowance.PROBE:
+                claims = intake.probe()
+                self._breaker.began(claims)
+                self._start(claims, batch)
+            case Allowance.NONE:
+                batch.break_off(self._breaker.overdue_probes(), OutOfTime)
+                if self._breaker.has_begun_to_wait():
+                    self._hand_back(intake.left)  # another machine may be able to take them
+                return bool(batch.held) or not self._breaker.has_waited()
+        return True
+
+    def _has_work(self, intake: Intake, batch: Batch) -> bool:
+        held = batch.held  # first: what a transfer gives back is there once it is not held
+        intake.take_back(self._breaker.given_back())
+        return bool(held or intake.left)
 
     def _start(self, claims: Sequence[Claim], batch: Batch) -> None:
         if not claims:

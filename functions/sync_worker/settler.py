@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
+from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.transfer import Transfer
 from shared.domain import Fetched, Wanted
-from shared.errors import LedgerUnavailable, ObjectChanged, TransferError
+from shared.errors import LedgerUnavailable, ObjectChanged, OutOfTime, TransferError
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Outcome, Settlement
+from shared.pausing import Part
 from shared.retry import RetryPolicy
 from shared.storage.interface import Storage
 
@@ -39,6 +41,7 @@ class Settler:
         ledger: where outcomes are recorded.
         storage: where files are written to.
         policy: when a failed transfer is retried.
+        breaker: which failures do not count, because they concern all objects.
         jitter: returns numbers from 0 to 1, evenly distributed.
         pause: waits for a number of seconds.
         clock: monotonic seconds.
@@ -49,6 +52,8 @@ class Settler:
         ledger: Ledger,
         storage: Storage,
         policy: RetryPolicy,
+        breaker: Breaker,
+        *,
         jitter: Callable[[], float],
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -56,6 +61,7 @@ class Settler:
         self._ledger = ledger
         self._storage = storage
         self._policy = policy
+        self._breaker = breaker
         self._jitter = jitter
         self._pause = pause
         self._clock = clock
@@ -76,8 +82,9 @@ class Settler:
         injection_point(CrashPoint.AFTER_DURABLE)
         ready = [transfer for transfer in transfers if transfer.row_id not in errors]
         held, in_place = self._place(ready, errors) if ready else ({}, set())
+        spared = self._judge(transfers, errors, in_place)
         settlements = [
-            self._settlement(t, errors.get(t.row_id), in_place=t.row_id in in_place)
+            self._settlement(t, errors.get(t.row_id), spared, in_place=t.row_id in in_place)
             for t in transfers
             if t.row_id in held or t.row_id in errors
         ]
@@ -87,11 +94,28 @@ class Settler:
         injection_point(CrashPoint.AFTER_UPDATE)
         recorded = [s for s in settlements if s.claim.wanted.row_id in taken]
         for settlement in recorded:
-            log_settlement(settlement)
+            # What a pause gives back is one problem, and has a line of its own.
+            if settlement.claim.wanted.row_id not in spared:
+                log_settlement(settlement)
+        self._breaker.give_back(spared & taken)
         for transfer in transfers:
             if transfer.row_id not in taken:  # another worker has the row, and its own parts
                 self._remove_parts(transfer.claim.wanted)
         return recorded
+
+    def _judge(
+        self,
+        transfers: Sequence[Transfer],
+        errors: Mapping[int, TransferError],
+        in_place: Collection[int],
+    ) -> set[int]:
+        """Return the ids of rows that met a fault which is not their own."""
+        works = {Part.STORAGE} if in_place else set()
+        # What was broken off in the middle has shown that its source sends.
+        if any(t.fetched or (t.begun and isinstance(t.error, OutOfTime)) for t in transfers):
+            works.add(Part.SOURCE)
+        claims = [transfer.claim for transfer in transfers]
+        return self._patiently(lambda: self._breaker.judge(claims, errors, works))
 
     def _make_durable(self, transfers: Sequence[Transfer]) -> dict[int, TransferError]:
         parts = {t.part: t.fetched.file for t in transfers if t.part and t.fetched}
@@ -153,18 +177,25 @@ class Settler:
                 self._pause(LEDGER_PAUSE_SECONDS)
 
     def _settlement(
-        self, transfer: Transfer, error: TransferError | None, *, in_place: bool
+        self,
+        transfer: Transfer,
+        error: TransferError | None,
+        spared: Collection[int],
+        *,
+        in_place: bool,
     ) -> Settlement:
         if in_place:
             return Settlement(transfer.claim, Outcome.SYNCED, fetched=transfer.fetched)
         if error:
-            return self._failure(transfer, error)
+            return self._failure(transfer, error, spared)
         # Another version of the object came first. This one did not fail, so it costs no attempt.
         return Settlement(transfer.claim, Outcome.RETRY, reason=str(ObjectChanged()), counted=False)
 
-    def _failure(self, transfer: Transfer, error: TransferError) -> Settlement:
+    def _failure(
+        self, transfer: Transfer, error: TransferError, spared: Collection[int]
+    ) -> Settlement:
         reason = str(error)
-        if transfer.is_free:
+        if transfer.is_free or transfer.row_id in spared:
             return Settlement(transfer.claim, Outcome.RETRY, reason=reason, counted=False)
         delay = self._policy.delay(error, transfer.claim.counted_attempts, self._jitter())
         if delay is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import socket
 
+from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.intake import Config
 from functions.sync_worker.service import SyncWorker
 from functions.sync_worker.settler import Settler
@@ -28,6 +30,9 @@ def worker() -> SyncWorker:
     source = adapters.source(settings)
     close_at_exit(source.close, ledger.close)
     policy = RetryPolicy(settings.max_attempts)
+    # Execution environments come and go, and share their storage.
+    machine = "lambda" if settings.on_lambda else socket.gethostname()
+    breaker = Breaker(ledger.pauses, source, storage, machine)
     return SyncWorker(
         Config(
             settings.lease_seconds,
@@ -38,7 +43,8 @@ def worker() -> SyncWorker:
         ledger,
         source,
         storage,
-        Settler(ledger, storage, policy, jitter=random.Random().random),
+        Settler(ledger, storage, policy, breaker, jitter=random.Random().random),
+        breaker,
     )
 
 

@@ -16,6 +16,7 @@ from typing import Self
 from shared.batching import GroupCommit
 from shared.domain import Wanted
 from shared.ledger.database import Database, Transaction
+from shared.ledger.pauses import Pauses
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
 from shared.queue.messages import SyncMessage
@@ -31,11 +32,15 @@ class Ledger:
     Args:
         database: where it is kept.
 
+    Attributes:
+        pauses: what nothing is attempted in, because a fault there concerns all objects.
+
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.pauses = Pauses(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
@@ -162,13 +167,17 @@ class Ledger:
     def retry(self, row_ids: Sequence[int]) -> set[int]:
         """Put failed rows back in the queue, with all attempts allowed again.
 
+        A person who does that has fixed something: the next probe of every pause is due at once.
+
         Args:
             row_ids: rows in another state are skipped.
 
         Returns:
             The ids of the rows that were put back.
         """
-        return {row.id for row in self._database.run("retry", row_ids=list(row_ids))}
+        retried = {row.id for row in self._database.run("retry", row_ids=list(row_ids))}
+        self.pauses.hasten()
+        return retried
 
     def failed_ids(self, since: datetime | None, after_id: int, most: int) -> list[int]:
         """Return ids of failed rows in ascending order, to be retried in batches.

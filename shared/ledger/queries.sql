@@ -140,7 +140,8 @@ SELECT id, outdated FROM checked;
 
 -- name: settle(row_ids, attempts, outcomes, reasons, delays, forgiven, paths, sizes, digests, etags)
 -- Records how attempts ended and adds them to the history, but only for rows that are still held by
--- that very attempt.
+-- that very attempt. An attempt that does not count enters the history once for each reason, so that
+-- the probes of a long pause do not fill it.
 WITH ended AS (
   SELECT * FROM unnest(
     :row_ids::bigint[], :attempts::integer[], :outcomes::attempt_outcome[], :reasons::text[],
@@ -148,7 +149,7 @@ WITH ended AS (
     :etags::text[]
   ) AS t(id, attempt, outcome, reason, delay, forgiven, path, size, digest, etag)
 ), held AS (
-  SELECT f.id
+  SELECT f.id, f.last_error AS reason_before
     FROM file_sync AS f JOIN ended AS e ON f.id = e.id AND f.attempts = e.attempt
    WHERE f.state::text = 'queued' AND f.leased_until IS NOT NULL
    ORDER BY f.id
@@ -167,11 +168,13 @@ WITH ended AS (
          file_path = e.path, size_bytes = e.size, sha256 = e.digest, etag = e.etag
     FROM ended AS e JOIN held ON held.id = e.id
    WHERE f.id = e.id
-  RETURNING f.id, f.attempts, e.outcome, e.reason, f.claimed_at
+  RETURNING f.id, f.attempts, e.outcome, e.reason, f.claimed_at,
+            (e.forgiven > 0 AND e.reason = held.reason_before) IS TRUE AS known
+), history AS (
+  INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
+  SELECT id, attempts, outcome, reason, claimed_at FROM settled WHERE NOT known
 )
-INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
-SELECT id, attempts, outcome, reason, claimed_at FROM settled
-RETURNING file_sync_id AS id;
+SELECT id FROM settled;
 
 -- name: take_due(most, delivery_seconds)
 -- Takes the rows whose messages must be published now; if publishing fails, they become due again.
@@ -270,3 +273,79 @@ SELECT f.id FROM file_sync AS f
          SELECT FROM sync_attempt AS a
           WHERE a.file_sync_id = f.id AND a.outcome <> 'requeued' AND a.finished_at >= :since))
  ORDER BY f.id LIMIT :most;
+
+-- name: pauses()
+-- Reads the pauses that are probed still: one of a machine that is gone is not.
+SELECT part, reason, since, probe_at, extract(epoch FROM probe_at - now())::float8 AS probe_in
+  FROM pause
+ WHERE part = 'source' OR probe_at > now() - interval '1 hour'
+ ORDER BY since, part;
+
+-- name: pauses_of(parts)
+-- Reads the pauses of some parts.
+SELECT part, reason, since, probe_at, extract(epoch FROM probe_at - now())::float8 AS probe_in
+  FROM pause WHERE part = ANY(:parts::text[]) ORDER BY part DESC;
+
+-- name: open_pause(part, reason, seconds)
+-- Opens a pause unless it is open; forgets those of machines that are gone.
+WITH gone AS (
+  DELETE FROM pause WHERE part <> 'source' AND probe_at < now() - interval '1 day' AND part <> :part
+)
+INSERT INTO pause (part, reason, probe_at)
+VALUES (:part, :reason, now() + make_interval(secs => :seconds))
+ON CONFLICT (part) DO NOTHING
+RETURNING part;
+
+-- name: take_probe(part, longest_seconds)
+-- Takes the probe that is due, for one worker; the interval doubles.
+UPDATE pause
+   SET probes = probes + 1,
+       probe_at = now() + make_interval(secs => least(:longest_seconds::float8,
+                                                      power(2, least(probes + 1, 30))))
+ WHERE part = :part AND probe_at <= now()
+RETURNING part;
+
+-- name: postpone_probe(part, reason, longest_seconds)
+-- Counts the interval from the end of a probe that failed.
+UPDATE pause
+   SET reason = :reason,
+       probe_at = now() + make_interval(secs => least(:longest_seconds::float8,
+                                                      power(2, least(probes, 30))))
+ WHERE part = :part
+RETURNING part;
+
+-- name: hasten_probes()
+-- Lets the next probe of every pause begin at once.
+UPDATE pause SET probe_at = least(probe_at, now()), probes = 0 RETURNING part;
+
+-- name: end_pause(part)
+-- Ends a pause.
+DELETE FROM pause WHERE part = :part
+RETURNING extract(epoch FROM now() - since)::float8 AS seconds;
+
+-- name: forgive(row_ids, attempts, counted)
+-- Takes back attempts that were counted before it was known that the fault concerned all objects.
+WITH chosen AS (
+  SELECT f.id
+    FROM file_sync AS f
+    JOIN unnest(:row_ids::bigint[], :attempts::integer[], :counted::integer[])
+      AS mine(id, attempt, counted)
+      -- Once forgiven, one less is counted: the statement may run twice.
+      ON f.id = mine.id AND f.attempts = mine.attempt
+         AND f.attempts - f.attempts_forgiven = mine.counted
+   WHERE f.state = 'queued' AND f.leased_until IS NULL
+   ORDER BY f.id
+     FOR UPDATE OF f
+)
+UPDATE file_sync AS f
+   SET attempts_forgiven = f.attempts_forgiven + 1, next_attempt_at = now(), due_at = now()
+  FROM chosen
+ WHERE f.id = chosen.id
+RETURNING f.id;
+
+-- name: witness()
+-- Finds a small object among the newest that were synced.
+SELECT file_name
+  FROM (SELECT file_name, size_bytes FROM file_sync
+         WHERE state = 'synced' ORDER BY synced_at DESC, id DESC LIMIT 20) AS newest
+ ORDER BY size_bytes LIMIT 1;

@@ -19,8 +19,8 @@ import requests
 from shared.config.settings import Settings, environment
 from shared.domain import Fetched, Progress, Wanted
 from shared.errors import (
-    AccessRefused,
     ContentMismatch,
+    CredentialsRefused,
     OutOfTime,
     SourceUnavailable,
     TransferError,
@@ -208,7 +208,7 @@ def _check_status(response: requests.Response) -> None:
     """Raise for everything but a success; the API's URL, which holds the key, is never shown."""
     status = response.status_code
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise AccessRefused(f"NASA_API_KEY is not accepted ({status})")
+        raise CredentialsRefused(f"NASA_API_KEY is not accepted ({status})")
     if status != HTTPStatus.OK:
         raise SourceUnavailable(f"it answered {status}")
 

@@ -71,3 +71,7 @@ class Storage(Protocol):
     def sweep(self, older_than: float) -> int:
         """Remove parts that no attempt has touched for `older_than` seconds; return how many."""
         ...
+
+    def check(self) -> TransferError | None:
+        """Write a small file, make it durable and remove it; return why that is not possible."""
+        ...

@@ -18,6 +18,7 @@ from pathlib import Path
 from shared.domain import Wanted
 from shared.errors import StorageUnavailable, TransferError
 from shared.storage.capabilities import probe
+from shared.storage.checking import write_and_remove
 from shared.storage.durability import SYNC_ALL_FROM, can_sync_all, sync, sync_all
 from shared.storage.folder_sync import sync_folders
 from shared.storage.folders import open_folder
@@ -135,6 +136,15 @@ class LocalStorage:
                 return sweep(folder, self._now() - older_than)
         except OSError as error:
             raise from_os_error(error) from error
+
+    def check(self) -> TransferError | None:
+        """See `Storage.check`; what is left of it by a death is swept like any part."""
+        try:
+            with open_folder(self._open(), [FOLDER], create=True) as folder:
+                write_and_remove(folder, part_name(0, os.getpid()))
+        except (OSError, TransferError) as error:
+            return as_transfer_error(error)
+        return None
 
     def close(self) -> None:
         """Release the folder, so that its file system can be unmounted."""

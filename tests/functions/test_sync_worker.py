@@ -12,12 +12,13 @@ import psycopg2
 import pytest
 
 from functions.sync_worker import handler as module
+from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.service import Config, SyncWorker
 from functions.sync_worker.settler import LEDGER_WAIT_SECONDS, Settler
 from shared.domain import Wanted
 from shared.errors import (
-    BucketMissing,
     LedgerUnavailable,
+    ObjectMissing,
     SourceUnavailable,
     UnreadableMessage,
 )
@@ -81,16 +82,20 @@ class Bench:
         return row_id
 
     def worker(self, ledger: Ledger | None = None) -> SyncWorker:
+        breaker = Breaker((ledger or self.ledger).pauses, self.source, self.storage, "test")
         settler = Settler(
             ledger or self.ledger,
             self.storage,
             RetryPolicy(MAX_ATTEMPTS),
+            breaker,
             jitter=lambda: 0.0,
             pause=self.pause,
             clock=lambda: self.now,
         )
         config = Config(self.lease, MAX_ATTEMPTS, self.concurrency)
-        return SyncWorker(config, ledger or self.ledger, self.source, self.storage, settler)
+        return SyncWorker(
+            config, ledger or self.ledger, self.source, self.storage, settler, breaker
+        )
 
     def work(self, *row_ids: int, seconds_left: float = PLENTY) -> dict[Outcome, int]:
         worker = self.worker()
@@ -152,7 +157,7 @@ def test_an_object_becomes_a_file_and_its_row_says_so(bench: Bench) -> None:
 
 def test_the_attempts_of_a_batch_are_counted_by_outcome(bench: Bench) -> None:
     rows = [bench.add(f"{n}.jpg") for n in range(20)]
-    lost = bench.add("lost", BucketMissing("b"))
+    lost = bench.add("lost", ObjectMissing("b"))
     later = bench.add("later", SourceUnavailable("timeout"))
     assert bench.work(*rows, lost, later, rows[0], 10**12) == {
         Outcome.SYNCED: 20,
@@ -170,11 +175,11 @@ def test_a_row_that_is_synced_already_is_skipped(bench: Bench) -> None:
 
 
 def test_giving_up_fails_the_row_with_its_reason(bench: Bench) -> None:
-    row_id = bench.add("a", BucketMissing("uploads"))
+    row_id = bench.add("a", ObjectMissing("404"))
     assert bench.work(row_id) == {Outcome.FAILED: 1}
     assert bench.row(row_id, "state, last_error") == (
         "failed",
-        "The bucket does not exist: uploads",
+        "The object does not exist: 404",
     )
     assert bench.history(row_id) == [(1, "failed")]
 
@@ -577,7 +582,7 @@ def test_parts_stay_for_retries_but_those_of_settled_or_unwritten_objects_do_not
     bench.work(kept, lost, seconds_left=NO_TIME)
     assert sorted(bench.files()) == [f".incoming/{kept}.1.part"]
     bench.storage.full.clear()
-    bench.source.objects["kept"] = BucketMissing()
+    bench.source.objects["kept"] = ObjectMissing()
     bench.sql("UPDATE file_sync SET next_attempt_at = now()")
     assert bench.work(kept, lost) == {Outcome.SYNCED: 1, Outcome.FAILED: 1}
     assert bench.files() == {"a": b"content"}
@@ -595,7 +600,7 @@ def test_parts_are_removed_before_the_ledger_says_that_they_are_not_needed(bench
     bench.storage.full.add(lost)
     bench.work(lost, refused)
     bench.storage.full.clear()
-    bench.source.objects["refused"] = BucketMissing()
+    bench.source.objects["refused"] = ObjectMissing()
     for row_id in (lost, refused):  # settled together, and by itself
         bench.sql("UPDATE file_sync SET next_attempt_at = now()")
         bench.work(row_id)

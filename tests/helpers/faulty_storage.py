@@ -70,3 +70,7 @@ class FaultyStorage:
         """See `Storage.sweep`."""
         self.swept += 1
         return self._storage.sweep(older_than)
+
+    def check(self) -> TransferError | None:
+        """See `Storage.check`."""
+        return self._storage.check()

@@ -11,7 +11,7 @@ POLICY = RetryPolicy(max_attempts=8)
 ORDINARY = [
     c
     for c in errors.RetryLater.__subclasses__()
-    if c not in (errors.ObjectChanged, errors.OutOfTime)
+    if c not in (errors.ObjectChanged, errors.OutOfTime, errors.AccessRefused)
 ]
 
 
@@ -45,6 +45,11 @@ def test_what_is_not_the_objects_fault_is_retried_at_once(
     error: type[errors.RetryLater], attempts: int
 ) -> None:
     assert POLICY.delay(error(), attempts, 1.0) == 0
+
+
+@pytest.mark.parametrize(("attempts", "wait"), [(1, 3.0), (2, 6.0), (3, None), (7, None)])
+def test_access_that_stays_refused_is_given_up_soon(attempts: int, wait: float | None) -> None:
+    assert POLICY.delay(errors.AccessRefused(), attempts, 0.0) == wait
 
 
 @given(attempts=st.integers(1, 10_000), jitter=st.floats(0, 1))

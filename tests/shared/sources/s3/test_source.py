@@ -152,9 +152,9 @@ def _huge_error(connection: Any, _: Asked) -> None:
 
 
 MISBEHAVIOR: dict[str, tuple[Answer, type[errors.TransferError]]] = {
-    "403": (error(403, "AccessDenied"), errors.AccessRefused),
-    "clock": (error(403, "RequestTimeTooSkewed"), errors.SourceUnavailable),
-    "token": (error(400, "ExpiredToken"), errors.SourceUnavailable),
+    "403": (error(403, "AccessDenied"), errors.ObjectHidden),
+    "clock": (error(403, "RequestTimeTooSkewed"), errors.CredentialsRefused),
+    "token": (error(400, "ExpiredToken"), errors.CredentialsRefused),
     "bucket": (error(404, "NoSuchBucket"), errors.BucketMissing),
     "500": (error(500, "InternalError"), errors.SourceUnavailable),
     "503": (error(503, "SlowDown"), errors.SourceUnavailable),
