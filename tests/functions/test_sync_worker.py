@@ -324,7 +324,7 @@ def test_what_a_failed_row_has_proven_is_kept_for_a_person_s_retry(bench: Bench)
     bench.work(row_id, seconds_left=NO_TIME)
     journal = bench.folder / f".incoming/{row_id}.1.journal"
     journal.write_text("what is proven")
-    bench.source.objects["a"] = BucketMissing()
+    bench.source.objects["a"] = ObjectMissing()
     assert bench.work(row_id) == {Outcome.FAILED: 1}
     kept = [f".incoming/{row_id}.1.journal", f".incoming/{row_id}.1.part"]
     assert sorted(bench.files()) == kept
