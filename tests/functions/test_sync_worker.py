@@ -682,3 +682,38 @@ def test_a_synced_object_is_logged_with_how_it_was_verified(
     bench.work(row_id)
     (line,) = [r.__dict__ for r in caplog.records if r.getMessage() == "object synced"]
     assert (line["row_id"], line["verified_by"]) == (row_id, "md5")
+
+
+def test_a_slow_sync_of_names_keeps_no_transaction_open_and_no_row_locked(bench: Bench) -> None:
+    bench.lease = 0.6
+    row_id = bench.add("a")
+    seen: list[Any] = []
+
+    def slow() -> None:
+        before = bench.row(row_id, "leased_until")
+        until(lambda: bench.row(row_id, "leased_until") > before)  # heartbeats go on
+        seen.append(bench.query("SELECT id FROM file_sync FOR UPDATE NOWAIT"))
+        seen.append(bench.query("SELECT pg_try_advisory_xact_lock(hashtextextended('a', 0))"))
+
+    bench.storage.before_names = slow
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert seen == [[(row_id,)], [(True,)]]
+
+
+def test_of_two_versions_the_older_never_replaces_one_that_is_placed_and_not_recorded(
+    bench: Bench,
+) -> None:
+    fast, slow = bench.add("same", b"new"), bench.add("same", b"new")
+    other = Bench(bench.url, bench.folder)
+    other.source.objects["same"] = b"old"
+    old = bench.ledger.claim([slow], lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS)
+    outdated: list[dict[int, bool]] = []
+
+    def overtake() -> None:
+        with other.ledger.placing() as placing:
+            outdated.append(placing.hold([(old[0], "old version")]))
+
+    bench.storage.before_names = overtake
+    assert bench.work(fast) == {Outcome.SYNCED: 1}
+    assert outdated == [{slow: True}]
+    other.ledger.close()
