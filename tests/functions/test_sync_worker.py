@@ -56,6 +56,7 @@ class Bench:
         self.during_pause: Callable[[], None] = lambda: None
         self.lease = LEASE
         self.concurrency = 32
+        self.standing = 300.0
         self.stopping = threading.Event()
         self._number = 0
 
@@ -92,7 +93,7 @@ class Bench:
             pause=self.pause,
             clock=lambda: self.now,
         )
-        config = Config(self.lease, MAX_ATTEMPTS, self.concurrency)
+        config = Config(self.lease, MAX_ATTEMPTS, self.concurrency, standing_seconds=self.standing)
         return SyncWorker(
             config, ledger or self.ledger, self.source, self.storage, settler, breaker
         )
@@ -717,3 +718,12 @@ def test_of_two_versions_the_older_never_replaces_one_that_is_placed_and_not_rec
     assert bench.work(fast) == {Outcome.SYNCED: 1}
     assert outdated == [{slow: True}]
     other.ledger.close()
+
+
+def test_a_copy_without_progress_ends_with_its_reason(bench: Bench) -> None:
+    bench.lease, bench.standing = 0.3, 0.2
+    row_id = bench.add("a", Hangs(begun=True))
+    assert bench.work(row_id) == {Outcome.RETRY: 1}
+    assert bench.source.cancelled == ["a"]
+    assert "no progress for 0.2 s" in bench.row(row_id, "last_error")
+    assert bench.row(row_id, "leased_until IS NULL")
