@@ -24,11 +24,13 @@ SELECT id, payload_checksum, request_id
 -- last worker is presumed dead; that lost attempt is added to the history. Several suspects at a
 -- time are claimed `grouped`: without those that two workers died with, or that have one attempt
 -- left. These are claimed alone, and each may be, before it is failed for the deaths of workers.
+-- Here and everywhere rows are found by their ids: compared as text, the state suits no index of
+-- queued rows, which looks short where statistics are older than a backlog of hundreds of thousands.
 WITH due AS (
   SELECT id, attempts, claimed_at
     FROM file_sync
    WHERE id = ANY(:row_ids::bigint[])
-     AND state = 'queued'
+     AND state::text = 'queued'
      AND next_attempt_at <= now()
      AND (leased_until IS NOT NULL) = :suspect
      AND (leased_until IS NULL OR leased_until < now())
@@ -66,7 +68,7 @@ SELECT id FROM file_sync
 -- Makes rows due at once whose messages reached a worker that did not come to them.
 WITH left_over AS (
   SELECT id FROM file_sync
-   WHERE id = ANY(:row_ids::bigint[]) AND state = 'queued'
+   WHERE id = ANY(:row_ids::bigint[]) AND state::text = 'queued'
      AND next_attempt_at <= now() AND due_at > now()
      AND (leased_until IS NULL OR leased_until < now())
    ORDER BY id
@@ -83,7 +85,7 @@ WITH held AS (
     FROM file_sync AS f
     JOIN unnest(:row_ids::bigint[], :attempts::integer[]) AS mine(id, attempt)
       ON f.id = mine.id AND f.attempts = mine.attempt
-   WHERE f.state = 'queued' AND f.leased_until IS NOT NULL
+   WHERE f.state::text = 'queued' AND f.leased_until IS NOT NULL
    ORDER BY f.id
      FOR UPDATE OF f
 )
@@ -116,16 +118,20 @@ WITH mine AS (
     FROM file_sync AS f
    WHERE f.id = ANY(:row_ids::bigint[])
      AND (f.id, f.attempts) IN (SELECT id, attempt FROM mine)
-     AND f.state = 'queued' AND f.leased_until IS NOT NULL
+     AND f.state::text = 'queued' AND f.leased_until IS NOT NULL
    ORDER BY f.id
      FOR UPDATE
 ), checked AS (
+  -- The newest alone, by its index: what the name has held before must not matter for the time.
   SELECT held.id, mine.etag,
-         EXISTS (SELECT FROM file_sync AS other
-                  WHERE other.file_name = held.file_name
-                    AND coalesce(other.placed_at, other.synced_at) > held.claimed_at
-                    AND other.etag IS DISTINCT FROM mine.etag) AS outdated
+         newest.id IS NOT NULL AND newest.etag IS DISTINCT FROM mine.etag AS outdated
     FROM held JOIN mine ON mine.id = held.id
+    LEFT JOIN LATERAL (
+      SELECT other.id, other.etag FROM file_sync AS other
+       WHERE other.file_name = held.file_name
+         AND coalesce(other.placed_at, other.synced_at) > held.claimed_at
+       ORDER BY coalesce(other.placed_at, other.synced_at) DESC
+       LIMIT 1) AS newest ON true
 ), placed AS (
   UPDATE file_sync AS f SET placed_at = clock_timestamp(), etag = checked.etag
     FROM checked WHERE f.id = checked.id AND NOT checked.outdated
@@ -148,7 +154,7 @@ WITH ended AS (
 ), held AS (
   SELECT f.id, f.last_error AS reason_before
     FROM file_sync AS f JOIN ended AS e ON f.id = e.id AND f.attempts = e.attempt
-   WHERE f.state = 'queued' AND f.leased_until IS NOT NULL
+   WHERE f.state::text = 'queued' AND f.leased_until IS NOT NULL
    ORDER BY f.id
      FOR UPDATE OF f
 ), settled AS (

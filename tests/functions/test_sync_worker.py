@@ -57,6 +57,7 @@ class Bench:
         self.during_pause: Callable[[], None] = lambda: None
         self.lease = LEASE
         self.concurrency = 32
+        self.standing = 300.0
         self.stopping = threading.Event()
         self._number = 0
 
@@ -93,7 +94,7 @@ class Bench:
             pause=self.pause,
             clock=lambda: self.now,
         )
-        config = Config(self.lease, MAX_ATTEMPTS, self.concurrency)
+        config = Config(self.lease, MAX_ATTEMPTS, self.concurrency, standing_seconds=self.standing)
         return SyncWorker(
             config, ledger or self.ledger, self.source, self.storage, settler, breaker
         )
@@ -319,6 +320,42 @@ def test_an_object_that_never_fits_into_the_time_fails_at_last(bench: Bench) -> 
         "failed",
         "The worker had no time left for the object",
     )
+
+
+def test_an_object_that_comes_further_each_time_uses_up_no_attempt(bench: Bench) -> None:
+    row_id = bench.add("huge", Hangs(begun=True, proven=1))
+    for _ in range(2 * MAX_ATTEMPTS):
+        assert bench.work(row_id, seconds_left=NO_TIME) == {Outcome.RETRY: 1}
+    assert bench.row(row_id, "state, attempts - attempts_forgiven, next_attempt_at <= now()") == (
+        "queued",
+        0,
+        True,
+    )
+
+
+def test_a_row_that_never_began_is_not_failed_at_its_last_attempt(bench: Bench) -> None:
+    row_id = bench.add("a", SourceUnavailable("timeout"))
+    for _ in range(MAX_ATTEMPTS - 1):
+        bench.work(row_id)
+        bench.sql("UPDATE file_sync SET next_attempt_at = now()")
+    bench.source.objects["a"] = Hangs()
+    assert bench.work(row_id, seconds_left=NO_TIME) == {Outcome.RETRY: 1}
+    assert bench.row(row_id) == "queued"
+
+
+def test_what_a_failed_row_has_proven_is_kept_for_a_person_s_retry(bench: Bench) -> None:
+    row_id = bench.add("a", Hangs(begun=True))
+    bench.work(row_id, seconds_left=NO_TIME)
+    journal = bench.folder / f".incoming/{row_id}.1.journal"
+    journal.write_text("what is proven")
+    bench.source.objects["a"] = ObjectMissing()
+    assert bench.work(row_id) == {Outcome.FAILED: 1}
+    kept = [f".incoming/{row_id}.1.journal", f".incoming/{row_id}.1.part"]
+    assert sorted(bench.files()) == kept
+    bench.ledger.retry([row_id])
+    bench.source.objects["a"] = b"content"
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert bench.files() == {"a": b"content"}
 
 
 def test_what_ended_just_in_time_is_not_thrown_away(bench: Bench) -> None:
@@ -695,3 +732,47 @@ def test_a_copy_that_only_an_etag_speaks_against_is_compared_with_a_second_one_a
     )
     assert bench.work(row_id) == {Outcome.SYNCED: 1}
     assert bench.row(row_id, "verified_by") == "md5"
+
+
+def test_a_slow_sync_of_names_keeps_no_transaction_open_and_no_row_locked(bench: Bench) -> None:
+    bench.lease = 0.6
+    row_id = bench.add("a")
+    seen: list[Any] = []
+
+    def slow() -> None:
+        before = bench.row(row_id, "leased_until")
+        until(lambda: bench.row(row_id, "leased_until") > before)  # heartbeats go on
+        seen.append(bench.query("SELECT id FROM file_sync FOR UPDATE NOWAIT"))
+        seen.append(bench.query("SELECT pg_try_advisory_xact_lock(hashtextextended('a', 0))"))
+
+    bench.storage.before_names = slow
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert seen == [[(row_id,)], [(True,)]]
+
+
+def test_of_two_versions_the_older_never_replaces_one_that_is_placed_and_not_recorded(
+    bench: Bench,
+) -> None:
+    fast, slow = bench.add("same", b"new"), bench.add("same", b"new")
+    other = Bench(bench.url, bench.folder)
+    other.source.objects["same"] = b"old"
+    old = bench.ledger.claim([slow], lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS)
+    outdated: list[dict[int, bool]] = []
+
+    def overtake() -> None:
+        with other.ledger.placing() as placing:
+            outdated.append(placing.hold([(old[0], "old version")]))
+
+    bench.storage.before_names = overtake
+    assert bench.work(fast) == {Outcome.SYNCED: 1}
+    assert outdated == [{slow: True}]
+    other.ledger.close()
+
+
+def test_a_copy_without_progress_ends_with_its_reason(bench: Bench) -> None:
+    bench.lease, bench.standing = 0.3, 0.2
+    row_id = bench.add("a", Hangs(begun=True))
+    assert bench.work(row_id) == {Outcome.RETRY: 1}
+    assert bench.source.cancelled == ["a"]
+    assert "no progress for 0.2 s" in bench.row(row_id, "last_error")
+    assert bench.row(row_id, "leased_until IS NULL")

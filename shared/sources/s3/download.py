@@ -88,6 +88,7 @@ class Download:
 
     def start(self) -> None:
         """Send the first request."""
+        self._wanted.progress.begun = True
         with self._job.failing():
             if self._body is None and self._wanted.attempt > 1 and self._resources.habits.ranges:
                 self._resume()
@@ -101,7 +102,8 @@ class Download:
         self._job.fail(error)
 
     def _resume(self) -> None:
-        part = PartFile.resume(self._path, self._wanted.row_id, self._wanted.attempt)
+        wanted = self._wanted
+        part = PartFile.resume(self._path, wanted.row_id, wanted.attempt, wanted.progress)
         if part is not None and part.journal is not None:
             known = part.journal
             digested = self._digested(part, known.size, known.etag, known.check)
@@ -118,7 +120,7 @@ class Download:
             return self._end_and(ControlRequest(self._job, self._connections, self._go_on).send)
         if self._wants_other_encoding(head):
             return self._end_and(self.start)
-        file = PartFile.create(self._path)
+        file = PartFile.create(self._path, self._wanted.progress)
         if head.size is None:
             stream.body = self._body = UnsizedBody(
                 self._job,

@@ -410,7 +410,7 @@ def test_a_reason_of_any_kind_is_recorded(
     rows = [record(ledger), record(ledger)]
     one, other = claim(ledger, *rows)
     settlements = [Settlement(one, Outcome.FAILED, reason), retry(other, delay=1e300)]
-    assert ledger.settle(settlements) == set(rows)
+    assert set(ledger.settle(settlements)) == set(rows)
     assert execute("SELECT last_error FROM file_sync WHERE state = 'failed'") == [(stored,)]
 
 
@@ -437,7 +437,7 @@ def test_an_outcome_that_is_refused_keeps_no_other_from_being_recorded(
         Settlement(each, Outcome.RETRY, reason=reason)
         for each, reason in zip(claims, reasons, strict=True)
     ]
-    assert ledger.settle(settlements) == set(rows)
+    assert set(ledger.settle(settlements)) == set(rows)
     failed = execute("SELECT id, last_error FROM file_sync WHERE state = 'failed'")
     assert [row_id for row_id, _ in failed] == [rows[2]]
     assert "PostgreSQL refuses the row" in failed[0][1]
