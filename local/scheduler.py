@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from local.context import Context, request_id
+from local.context import EndingContext, request_id
 from local.environment import LocalEnvironment
 from local.handlers import Handler, imported, prepare
 from local.schedule_expressions import EVERY_MINUTE, At, Cron, Expression, Rate
 from local.scheduled_event import scheduled_event
 from local.shutdown import StopFlag
 from local.template import Schedule, Template, load
+from local.watchdog import watched
 from shared import adapters
 from shared.config.startup import start
 from shared.errors import SettingError, Unavailable
@@ -44,25 +45,6 @@ have been set, or have gone on while the machine slept."""
 
 STOP_SECONDS = 50.0
 """Seconds that running functions get to finish; `local run` ends the process after 60."""
-
-
-class EndingContext(Context):
-    """A context object that has no time left once its process is to end.
-
-    Args:
-        seconds: how long the run may take.
-        ending: whether the process is to end.
-    """
-
-    __slots__ = ("_ending",)
-
-    def __init__(self, seconds: float, ending: Callable[[], bool]) -> None:
-        super().__init__(seconds)
-        self._ending = ending
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds that are left."""
-        return 0 if self._ending() else super().get_remaining_time_in_millis()
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +229,9 @@ def main(
 
 def _direct_queue(template: Template, ending: threading.Event) -> DirectQueue:
     prepare(template.worker)
-    worker = imported(template.worker)
+    worker = watched(imported(template.worker))
     return DirectQueue(
-        lambda event: worker(event, Context(template.worker_seconds)),
+        lambda event: worker(event, EndingContext(template.worker_seconds, ending.is_set)),
         template.batch_size,
         going=lambda: not ending.is_set(),
     )

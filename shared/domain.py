@@ -13,6 +13,23 @@ from datetime import datetime
 from shared.storage.open_part import OpenPart
 
 
+@dataclass(slots=True)
+class Progress:
+    """How far a copy has come. Its source reports it, from whichever thread does the work.
+
+    Attributes:
+        begun: whether the source works on it; otherwise it waits for its turn.
+        steps: grows with everything that is written or digested.
+        continued: bytes that earlier attempts had proven.
+        proven: bytes that a later attempt can continue from.
+    """
+
+    begun: bool = False
+    steps: int = 0
+    continued: int = 0
+    proven: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class UnprovenCopy:
     """A whole copy whose bytes nothing proves: if an independent one is the same, both are right.
@@ -40,6 +57,7 @@ class Wanted:
         claimed_at: when this attempt began, by the same clock. The grace window of a missing object
             is measured between the two, independent of this machine's clock.
         unproven: the copy of an earlier attempt that nothing proved, None if there was none.
+        progress: how far this attempt has come.
     """
 
     row_id: int
@@ -48,6 +66,7 @@ class Wanted:
     queued_at: datetime
     claimed_at: datetime
     unproven: UnprovenCopy | None = None
+    progress: Progress = field(default_factory=Progress, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

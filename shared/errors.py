@@ -13,6 +13,8 @@
     │   ├── InvalidFields
     │   └── ObjectExists
     ├── UnreadableMessage       a queue message that names no row
+    ├── RowRefused              a row that PostgreSQL does not take
+    ├── MigrationFailed         the ledger's schema could not be brought up to date
     ├── Unavailable             one of our servers is unreachable
     │   ├── LedgerUnavailable
     │   ├── QueueUnavailable
@@ -36,6 +38,7 @@
         │   ├── StorageUnavailable
         │   │   └── StorageForeign
         │   └── OutOfTime
+    │       └── WorkerStopping
         └── GiveUp              no attempt will succeed until a person fixes the cause
             ├── ObjectMissing
             ├── ObjectUnreadable
@@ -117,6 +120,23 @@ class ObjectExists(RequestRefused):
 
 class UnreadableMessage(ServiceError):
     """Unreadable message."""
+
+
+class RowRefused(ServiceError):
+    """PostgreSQL refuses the row.
+
+    Args:
+        about: its reason.
+        column: the column that it objects to; empty if it does not say.
+    """
+
+    def __init__(self, about: str = "", column: str = "") -> None:
+        self.column = column
+        super().__init__(about)
+
+
+class MigrationFailed(ServiceError):
+    """The ledger's schema could not be brought up to date."""
 
 
 class Unavailable(ServiceError):
@@ -226,6 +246,10 @@ class StorageForeign(StorageUnavailable):
 
 class OutOfTime(RetryLater):
     """The worker had no time left for the object."""
+
+
+class WorkerStopping(OutOfTime):
+    """The worker was stopped while it copied the object."""
 
 
 class GiveUp(TransferError):

@@ -10,6 +10,7 @@ from shared.errors import QueueUnavailable
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.heartbeats import SCHEDULER
 from shared.ledger.ledger import Ledger
+from shared.pausing import Part
 from shared.queue.interface import Queue
 from shared.queue.messages import SyncMessage
 from shared.retry import RetryPolicy
@@ -62,11 +63,15 @@ class Measures:
         failed_objects: objects that need attention.
         queued_objects: objects that wait for a worker.
         oldest_queued_seconds: how long the oldest of these has waited; 0 if none waits.
+        pauses: faults of the source or of a storage that make all objects wait.
+        pause_reason: of the oldest of them; empty if there is none.
     """
 
     failed_objects: int
     queued_objects: int
     oldest_queued_seconds: float
+    pauses: int = 0
+    pause_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,8 @@ class Requeue:
     def run(self, going: Callable[[], bool] = lambda: True) -> Report:
         """Publish due rows, and record that this has run: a share of retries first, then others.
 
+        During a pause of the source one row at a time is published, to probe it with.
+
         Args:
             going: asked before each portion; False ends the run.
 
@@ -128,16 +135,24 @@ class Requeue:
         for row_id in failed:
             logger.error("object failed, its workers died", extra={"row_id": row_id})
         published = unconfirmed = 0
-        room = ENOUGH_WAITING - self._queue.depth()
-        for rows in self._portions(room, going):
+        paused = any(pause.part == Part.SOURCE.value for pause in self._ledger.pauses.all())
+        for rows in self._probe(going) if paused else self._portions(going):
             injection_point(CrashPoint.AFTER_TAKE_DUE)
             confirmed = len(self._queue.publish_all(rows))
             published += confirmed
             unconfirmed += len(rows) - confirmed
         return Report(published, unconfirmed, len(failed))
 
-    def _portions(self, room: int, going: Callable[[], bool]) -> Iterator[list[SyncMessage]]:
+    def _probe(self, going: Callable[[], bool]) -> Iterator[list[SyncMessage]]:
+        """Take one row: while the source is paused, a worker needs no more than one to probe it."""
+        if going() and not self._queue.depth():
+            rows = self._ledger.take_due(1, self._config.delivery_seconds)
+            if rows:
+                yield rows
+
+    def _portions(self, going: Callable[[], bool]) -> Iterator[list[SyncMessage]]:
         """Take due rows: a share of retries first, then others until the queue has enough."""
+        room = ENOUGH_WAITING - self._queue.depth()
         seconds = self._config.delivery_seconds * (1 if room > 0 else BEHIND_BACKLOG)
         rows = self._ledger.take_due(RETRY_SHARE, seconds, retries=True) if going() else []
         if rows:
@@ -158,4 +173,6 @@ class Requeue:
         """
         counts = self._ledger.counts()
         oldest = self._ledger.oldest_queued_seconds() or 0.0
-        return Measures(counts.failed, counts.queued, oldest)
+        pauses = self._ledger.pauses.all()
+        reason = pauses[0].reason if pauses else ""
+        return Measures(counts.failed, counts.queued, oldest, len(pauses), reason)

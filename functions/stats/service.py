@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from functions.stats.health import HealthCheck, Report
 from shared.cache.interface import Cache
@@ -60,18 +61,18 @@ class Stats:
         client = limited_as(request.client(self._config.trusted_proxies))
         self._limiter.check([Limited(f"{what}:{client}", self._config.per_client)])
 
-    def counts(self, *, detail: bool) -> dict[str, int | float | None]:
+    def counts(self, *, detail: bool) -> dict[str, Any]:
         """Return the exact counts; failed objects count as queued, for they are not synced.
 
         Args:
             detail: add the failed, the seconds that the oldest queued object has waited (None
-                if none waits), and the bytes stored.
+                if none waits), the bytes stored, and what is paused if anything is.
 
         Raises:
             LedgerUnavailable: they cannot be read.
         """
         counts = self._ledger.counts()
-        document: dict[str, int | float | None] = {
+        document: dict[str, Any] = {
             "synced_objects_count": counts.synced,
             "queued_objects_count": counts.queued + counts.failed,
         }
@@ -81,6 +82,16 @@ class Stats:
                 "oldest_queued_seconds": self._ledger.oldest_queued_seconds(),
                 "bytes_stored": counts.bytes_stored,
             }
+            if pauses := self._ledger.pauses.all():
+                document["paused"] = [
+                    # Without the machine's name: anyone may ask.
+                    {
+                        "part": pause.part.partition(":")[0],
+                        "reason": pause.reason,
+                        "since": pause.since.isoformat(),
+                    }
+                    for pause in pauses
+                ]
         return document
 
     def health(self) -> Report:

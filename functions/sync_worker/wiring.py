@@ -6,7 +6,8 @@ import random
 import socket
 
 from functions.sync_worker.breaker import Breaker
-from functions.sync_worker.service import Config, SyncWorker
+from functions.sync_worker.intake import Config
+from functions.sync_worker.service import SyncWorker
 from functions.sync_worker.settler import Settler
 from shared import adapters
 from shared.config.process_cache import once_per_process
@@ -33,7 +34,12 @@ def worker() -> SyncWorker:
     machine = "lambda" if settings.on_lambda else socket.gethostname()
     breaker = Breaker(ledger.pauses, source, storage, machine)
     return SyncWorker(
-        Config(settings.lease_seconds, settings.max_attempts),
+        Config(
+            settings.lease_seconds,
+            settings.max_attempts,
+            settings.sync_concurrency,
+            settings.delivery_seconds,
+        ),
         ledger,
         source,
         storage,

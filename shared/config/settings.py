@@ -68,7 +68,7 @@ class Settings:
     )
     database_url: str | None = _setting(
         "DATABASE_URL",
-        "URL of PostgreSQL, which holds the ledger",
+        "URL of PostgreSQL, which holds the ledger; may name several hosts, as libpq has it",
         url("postgresql", "postgres"),
         None,
         secret=True,

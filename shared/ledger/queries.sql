@@ -19,18 +19,23 @@ SELECT id, payload_checksum, request_id
   JOIN unnest(:checksums::bytea[], :request_ids::text[]) AS t(payload_checksum, request_id)
  USING (payload_checksum, request_id);
 
--- name: claim(row_ids, suspect, most, lease_seconds, max_attempts)
+-- name: claim(row_ids, suspect, grouped, most, lease_seconds, max_attempts)
 -- Claims rows for one attempt each, counted before anything is downloaded. A suspect is a row whose
--- last worker is presumed dead; that lost attempt is added to the history.
+-- last worker is presumed dead; that lost attempt is added to the history. Several suspects at a
+-- time are claimed `grouped`: without those that two workers died with, or that have one attempt
+-- left. These are claimed alone, and each may be, before it is failed for the deaths of workers.
+-- Here and everywhere rows are found by their ids: compared as text, the state suits no index of
+-- queued rows, which looks short where statistics are older than a backlog of hundreds of thousands.
 WITH due AS (
   SELECT id, attempts, claimed_at
     FROM file_sync
    WHERE id = ANY(:row_ids::bigint[])
-     AND state = 'queued'
+     AND state::text = 'queued'
      AND next_attempt_at <= now()
      AND (leased_until IS NOT NULL) = :suspect
      AND (leased_until IS NULL OR leased_until < now())
-     AND attempts - attempts_forgiven < :max_attempts
+     AND (NOT :grouped OR (deaths = 0 AND attempts - attempts_forgiven < :max_attempts - 1))
+     AND (attempts - attempts_forgiven < :max_attempts OR (:suspect AND deaths = 0))
    ORDER BY id
    LIMIT :most
      FOR UPDATE SKIP LOCKED
@@ -41,14 +46,36 @@ WITH due AS (
 )
 UPDATE file_sync AS f
    SET attempts = f.attempts + 1,
+       deaths = f.deaths + (:suspect)::integer,
        claimed_at = now(),
        leased_until = now() + make_interval(secs => :lease_seconds),
        due_at = now() + make_interval(secs => :lease_seconds)
   FROM due
  WHERE f.id = due.id
 RETURNING f.id, f.attempts, f.file_name, f.queued_at,
-          f.attempts - f.attempts_forgiven AS counted_attempts, f.request_id, f.claimed_at,
-          f.unproven_etag, f.unproven_size, f.unproven_sha256;
+          f.attempts - f.attempts_forgiven - f.deaths AS counted_attempts, f.request_id,
+          f.claimed_at, f.unproven_etag, f.unproven_size, f.unproven_sha256;
+
+-- name: undelivered(most, delivery_seconds)
+-- The rows that may be attempted now and whose messages wait in the queue, the longest first.
+SELECT id FROM file_sync
+ WHERE state = 'queued' AND due_at <= now() + make_interval(secs => :delivery_seconds)
+   AND leased_until IS NULL AND next_attempt_at <= now()
+ ORDER BY due_at
+ LIMIT :most;
+
+-- name: hand_back(row_ids)
+-- Makes rows due at once whose messages reached a worker that did not come to them.
+WITH left_over AS (
+  SELECT id FROM file_sync
+   WHERE id = ANY(:row_ids::bigint[]) AND state::text = 'queued'
+     AND next_attempt_at <= now() AND due_at > now()
+     AND (leased_until IS NULL OR leased_until < now())
+   ORDER BY id
+     FOR UPDATE SKIP LOCKED
+)
+UPDATE file_sync AS f SET due_at = now() FROM left_over WHERE f.id = left_over.id
+RETURNING f.id;
 
 -- name: extend(row_ids, attempts, lease_seconds)
 -- Extends leases; rows that are not returned are held by another worker by now. Here and everywhere,
@@ -58,7 +85,7 @@ WITH held AS (
     FROM file_sync AS f
     JOIN unnest(:row_ids::bigint[], :attempts::integer[]) AS mine(id, attempt)
       ON f.id = mine.id AND f.attempts = mine.attempt
-   WHERE f.state = 'queued' AND f.leased_until IS NOT NULL
+   WHERE f.state::text = 'queued' AND f.leased_until IS NOT NULL
    ORDER BY f.id
      FOR UPDATE OF f
 )
@@ -79,8 +106,10 @@ SELECT pg_advisory_xact_lock(name_key),
          ORDER BY name_key) AS ordered;
 
 -- name: hold(row_ids, attempts, etags)
--- Locks the claims that are still held by their worker until the commit, and returns for each
--- whether another version was placed under its name since the claim.
+-- Locks the claims that are still held by their worker until the commit, returns for each whether
+-- another version was placed under its name since the claim, and notes that the others are placed
+-- now. The note is committed with the rename, long before the row is synced: names may take long to
+-- reach the disk, and meanwhile no older version may replace a newer one.
 WITH mine AS (
   SELECT * FROM unnest(:row_ids::bigint[], :attempts::integer[], :etags::text[])
     AS t(id, attempt, etag)
@@ -89,16 +118,25 @@ WITH mine AS (
     FROM file_sync AS f
    WHERE f.id = ANY(:row_ids::bigint[])
      AND (f.id, f.attempts) IN (SELECT id, attempt FROM mine)
-     AND f.state = 'queued' AND f.leased_until IS NOT NULL
+     AND f.state::text = 'queued' AND f.leased_until IS NOT NULL
    ORDER BY f.id
      FOR UPDATE
+), checked AS (
+  -- The newest alone, by its index: what the name has held before must not matter for the time.
+  SELECT held.id, mine.etag,
+         newest.id IS NOT NULL AND newest.etag IS DISTINCT FROM mine.etag AS outdated
+    FROM held JOIN mine ON mine.id = held.id
+    LEFT JOIN LATERAL (
+      SELECT other.id, other.etag FROM file_sync AS other
+       WHERE other.file_name = held.file_name
+         AND coalesce(other.placed_at, other.synced_at) > held.claimed_at
+       ORDER BY coalesce(other.placed_at, other.synced_at) DESC
+       LIMIT 1) AS newest ON true
+), placed AS (
+  UPDATE file_sync AS f SET placed_at = clock_timestamp(), etag = checked.etag
+    FROM checked WHERE f.id = checked.id AND NOT checked.outdated
 )
-SELECT held.id,
-       EXISTS (SELECT FROM file_sync AS other
-                WHERE other.file_name = held.file_name AND other.state = 'synced'
-                  AND other.synced_at > held.claimed_at
-                  AND other.etag IS DISTINCT FROM mine.etag) AS outdated
-  FROM held JOIN mine ON mine.id = held.id;
+SELECT id, outdated FROM checked;
 
 -- name: settle(row_ids, attempts, outcomes, reasons, delays, forgiven, paths, sizes, digests, etags, verified_by, unproven_etags, unproven_sizes, unproven_digests)
 -- Records how attempts ended and adds them to the history, but only for rows that are still held by
@@ -116,14 +154,15 @@ WITH ended AS (
 ), held AS (
   SELECT f.id, f.last_error AS reason_before
     FROM file_sync AS f JOIN ended AS e ON f.id = e.id AND f.attempts = e.attempt
-   WHERE f.state = 'queued' AND f.leased_until IS NOT NULL
+   WHERE f.state::text = 'queued' AND f.leased_until IS NOT NULL
    ORDER BY f.id
      FOR UPDATE OF f
 ), settled AS (
   UPDATE file_sync AS f
      SET state = CASE e.outcome WHEN 'synced' THEN 'synced' WHEN 'failed' THEN 'failed'
                  ELSE 'queued' END::sync_state,
-         attempts_forgiven = f.attempts_forgiven + e.forgiven,
+         attempts_forgiven = f.attempts_forgiven + e.forgiven + f.deaths,
+         deaths = 0,  -- it answers: the workers died of something else
          leased_until = NULL,
          last_error = e.reason,
          next_attempt_at = now() + make_interval(secs => e.delay),
@@ -181,12 +220,13 @@ UPDATE file_sync
 RETURNING id;
 
 -- name: fail_exhausted(max_attempts)
--- Fails the rows whose attempts are used up because their workers died.
+-- Fails the rows whose attempts are used up because their workers died, the last time alone.
 WITH exhausted AS (
   SELECT id, leased_until IS NOT NULL AS lost FROM file_sync
    WHERE state = 'queued' AND due_at <= now()
      AND (leased_until IS NULL OR leased_until < now())
      AND attempts - attempts_forgiven >= :max_attempts
+     AND (leased_until IS NULL OR deaths > 0)
    ORDER BY id
    LIMIT 1000
      FOR UPDATE SKIP LOCKED
@@ -229,7 +269,7 @@ WITH chosen AS (
      FOR UPDATE
 ), retried AS (
   UPDATE file_sync AS f
-     SET state = 'queued', attempts_forgiven = f.attempts, last_error = NULL,
+     SET state = 'queued', attempts_forgiven = f.attempts, deaths = 0, last_error = NULL,
          next_attempt_at = now(), due_at = now(), queued_at = now()
     FROM chosen
    WHERE f.id = chosen.id
@@ -336,35 +376,22 @@ UPDATE pause SET probe_at = least(probe_at, now()), probes = 0 RETURNING part;
 DELETE FROM pause WHERE part = :part
 RETURNING extract(epoch FROM now() - since)::float8 AS seconds;
 
--- name: forgive(row_ids, attempts)
+-- name: forgive(row_ids, attempts, counted)
 -- Takes back attempts that were counted before it was known that the fault concerned all objects.
 WITH chosen AS (
   SELECT f.id
     FROM file_sync AS f
-    JOIN unnest(:row_ids::bigint[], :attempts::integer[]) AS mine(id, attempt)
+    JOIN unnest(:row_ids::bigint[], :attempts::integer[], :counted::integer[])
+      AS mine(id, attempt, counted)
+      -- Once forgiven, one less is counted: the statement may run twice.
       ON f.id = mine.id AND f.attempts = mine.attempt
-   -- Once forgiven it is due, so that the statement may run twice.
-   WHERE f.state = 'queued' AND f.leased_until IS NULL AND f.next_attempt_at > now()
+         AND f.attempts - f.attempts_forgiven = mine.counted
+   WHERE f.state = 'queued' AND f.leased_until IS NULL
    ORDER BY f.id
      FOR UPDATE OF f
 )
 UPDATE file_sync AS f
    SET attempts_forgiven = f.attempts_forgiven + 1, next_attempt_at = now(), due_at = now()
-  FROM chosen
- WHERE f.id = chosen.id
-RETURNING f.id;
-
--- name: give_back(row_ids)
--- Makes rows due whose messages were consumed though nothing could be attempted.
-WITH chosen AS (
-  SELECT id FROM file_sync
-   WHERE id = ANY(:row_ids::bigint[]) AND state = 'queued' AND leased_until IS NULL
-     AND due_at > greatest(next_attempt_at, now())
-   ORDER BY id
-     FOR UPDATE SKIP LOCKED
-)
-UPDATE file_sync AS f
-   SET due_at = greatest(next_attempt_at, now())
   FROM chosen
  WHERE f.id = chosen.id
 RETURNING f.id;

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from shared.domain import Fetched, UnprovenCopy, Wanted
 
+LONGEST_TEXT = 4_000
+"""Characters of a reason or an ETag; a server can answer anything."""
+
 
 class State(enum.StrEnum):
     """State of an object, drawn in docs/state_machine.md."""
@@ -93,3 +96,15 @@ class Counts:
     queued: int
     failed: int
     bytes_stored: int
+
+
+def storable(text: str | None) -> str | None:
+    """Return a text from outside as PostgreSQL takes it: no NUL, no lone surrogates, not endless.
+
+    What cannot be stored is shown as an escape. Of a file name that is no UTF-8, Python makes lone
+    surrogates; an error's text may have them.
+    """
+    if text is None:
+        return None
+    shown = text[:LONGEST_TEXT].replace("\x00", r"\x00")
+    return shown.encode(errors="backslashreplace").decode()

@@ -6,7 +6,9 @@ back what was written.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from shared.domain import Fetched, UnprovenCopy
 from shared.errors import ContentMismatch
@@ -21,6 +23,9 @@ JOURNAL_BYTES = 64 * 1024 * 1024
 
 STEP_BYTES = 4 * 1024 * 1024
 """How much is digested before checking again whether the copy is still wanted."""
+
+CATCH_UP_SECONDS = 0.25
+"""How long an interrupted copy may take to digest what has come; it lags little behind."""
 
 
 class DigestedPart:
@@ -134,19 +139,37 @@ class DigestedPart:
         sha256 = self._verifier.sha256()
         return Fetched(self.size, sha256, self.etag, verified_by, self._part.hold())
 
-    def close(self, *, complete: bool, resumable: bool) -> None:
+    def catch_up(self, frontier: int) -> None:
+        """Digest what has come of an interrupted copy, so that it counts as proven.
+
+        Args:
+            frontier: bytes without a gap.
+
+        Raises:
+            OSError: the storage refuses.
+        """
+        deadline = time.monotonic() + CATCH_UP_SECONDS
+        with suppress(ContentMismatch):  # the part is tainted then
+            # Never all: a resumed copy must request something.
+            self.digest(min(frontier, self.size - 1), lambda: time.monotonic() < deadline)
+
+    def close(self, *, complete: bool, resumable: bool, interrupted: bool = False) -> None:
         """Release the lock of the part, and remove what cannot be continued.
 
         Args:
             complete: the part is to be placed.
             resumable: otherwise, a later attempt may continue it.
+            interrupted: the copy ran out of time: what has come is kept even of a short object,
+                which would take as long again, and again.
 
         Raises:
             OSError: the storage refuses.
         """
-        resumable = resumable and not self._tainted and self.size >= JOURNAL_BYTES
+        worth_it = interrupted or self.size >= JOURNAL_BYTES
+        resumable = resumable and not self._tainted and worth_it
+        least = 1 if interrupted else STEP_BYTES
         try:
-            if resumable and not complete and self.position - self._saved >= STEP_BYTES:
+            if resumable and not complete and self.position - self._saved >= least:
                 self._save()
         finally:
             self._part.close(keep=complete or (resumable and self._part.journal is not None))

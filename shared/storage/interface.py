@@ -44,7 +44,7 @@ class Storage(Protocol):
         files: Sequence[tuple[Wanted, Path]],
         metadata: Mapping[int, Metadata] | None = None,
     ) -> Mapping[int, TransferError]:
-        """Rename durable parts to their names and make the names durable.
+        """Rename durable parts to their names, which `make_names_durable` makes durable.
 
         A file never replaces one of another name, even if the file system takes both for the same.
 
@@ -57,8 +57,20 @@ class Storage(Protocol):
         """
         ...
 
-    def discard(self, wanted: Wanted) -> None:
+    def make_names_durable(self, wanted: Sequence[Wanted]) -> Mapping[int, TransferError]:
+        """Wait until the names of placed files are on disk, which may take minutes.
+
+        Returns:
+            The error of every row (by row id) whose file's name may not be.
+        """
+        ...
+
+    def discard(self, wanted: Wanted, *, keep_proven: bool = False) -> None:
         """Remove the parts that this attempt and earlier ones of its row have left.
+
+        Args:
+            wanted: the object, with its last attempt.
+            keep_proven: keep those that have a journal, so that a retry can continue them.
 
         Raises:
             StorageUnavailable: the storage's folder is missing, not writable, or another's.

@@ -28,13 +28,14 @@ from shared.storage.open_part import OpenPart
 from shared.storage.os_errors import as_transfer_error, from_os_error
 from shared.storage.ownership import Owner, Ownership
 from shared.storage.parts import FOLDER, journal_of, open_incoming, part_name
-from shared.storage.placing import FolderNames, Placer, find_blocked, group_by_folder, remove
+from shared.storage.placing import Placer, find_blocked, group_by_folder, is_file, remove
 from shared.storage.sweeping import sweep
 
 logger = logging.getLogger(__name__)
 
-EARLIER_ATTEMPTS = 16
-"""How far back `discard` looks for parts; what is older is left to `sweep`."""
+EARLIER_ATTEMPTS = 1_000
+"""How far back `discard` looks for parts; what is older is left to `sweep`. An object that takes
+many invocations, or is retried by people, has many attempts."""
 
 
 class LocalStorage:
@@ -111,32 +112,38 @@ class LocalStorage:
         """See `Storage.place`."""
         folders, errors = group_by_folder([wanted for wanted, _ in files])
         parts = {wanted.row_id: part for wanted, part in files}
-        renamed: dict[FolderNames, list[int]] = {}
         try:
             root = self._open()
             with open_folder(root, [FOLDER], create=False) as incoming:
                 spelling = self._probe(incoming).spelling
                 placer = Placer(root, incoming, spelling, self._attributes)
                 for folder, targets in folders.items():
-                    refused = placer.rename_into(folder, targets, parts, metadata or {})
-                    errors |= refused
-                    if done := [row_id for row_id in targets if row_id not in refused]:
-                        renamed[folder] = done
-            names = {f: [folders[f][row_id][0] for row_id in renamed[f]] for f in renamed}
-            unsynced = sync_folders(root, names)
+                    errors |= placer.rename_into(folder, targets, parts, metadata or {})
         except (OSError, TransferError) as error:
             return dict.fromkeys(parts, as_transfer_error(error)) | errors
-        for folder, failure in unsynced.items():
-            errors |= dict.fromkeys(renamed[folder], failure)
         return errors
 
-    def discard(self, wanted: Wanted) -> None:
+    def make_names_durable(self, wanted: Sequence[Wanted]) -> Mapping[int, TransferError]:
+        """See `Storage.make_names_durable`."""
+        folders, errors = group_by_folder(wanted)
+        names = {f: [name for name, _ in targets.values()] for f, targets in folders.items()}
+        try:
+            unsynced = sync_folders(self._open(), names)
+        except (OSError, TransferError) as error:
+            return dict.fromkeys((one.row_id for one in wanted), as_transfer_error(error))
+        for folder, failure in unsynced.items():
+            errors |= dict.fromkeys(folders[folder], failure)
+        return errors
+
+    def discard(self, wanted: Wanted, *, keep_proven: bool = False) -> None:
         """See `Storage.discard`."""
         earliest = max(1, wanted.attempt - EARLIER_ATTEMPTS)
         try:
             with self._incoming() as (_, folder):
                 for attempt in range(earliest, wanted.attempt + 1):
                     part = Path(self._part_name(wanted, attempt))
+                    if keep_proven and is_file(folder, journal_of(part).name):
+                        continue
                     for name in (part.name, journal_of(part).name):
                         remove(folder, name)
         except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -125,6 +126,14 @@ class Placer:
         os.rename(part.name, name.encode(), src_dir_fd=incoming, dst_dir_fd=folder)
         injection_point(CrashPoint.AFTER_RENAME)
         remove(incoming, journal_of(part).name)  # only long parts have one
+
+
+def is_file(folder: int, name: str) -> bool:
+    """Return whether a folder, given by its descriptor, has a plain file of this name."""
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def remove(folder: int, name: str) -> None:

@@ -187,3 +187,25 @@ def test_what_alarms_watch_is_measured(ledger: Ledger, database_url: str) -> Non
     measures = requeue(ledger, FakeQueue()).measure()
     assert (measures.failed_objects, measures.queued_objects) == (0, 1)
     assert 3600 <= measures.oldest_queued_seconds < 3700
+
+
+def test_during_a_pause_one_row_is_published_as_a_probe(ledger: Ledger) -> None:
+    rows = [add(ledger, number) for number in range(20)]
+    ledger.pauses.open("source", "The bucket does not exist")
+    queue = FakeQueue()
+    assert requeue(ledger, queue).run() == Report(published=1, unconfirmed=0, failed=0)
+    queue.waiting = 1
+    assert requeue(ledger, queue).run() == Report(0, 0, 0)
+    measures = requeue(ledger, queue).measure()
+    assert (measures.pauses, measures.pause_reason) == (1, "The bucket does not exist")
+    queue.waiting = 0
+    ledger.pauses.end("source")
+    assert requeue(ledger, queue).run() == Report(published=19, unconfirmed=0, failed=0)
+    assert sorted(queue.published) == rows
+
+
+def test_a_pause_of_one_storage_holds_up_no_message(ledger: Ledger) -> None:
+    for number in range(20):
+        add(ledger, number)
+    ledger.pauses.open("storage:here", "The local storage is full")
+    assert requeue(ledger, FakeQueue()).run() == Report(published=20, unconfirmed=0, failed=0)

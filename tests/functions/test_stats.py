@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from http import HTTPStatus
 from ipaddress import ip_network
 from typing import Any
@@ -89,6 +90,15 @@ def test_detail_tells_more(stats: Stats, database_url: str, query: str) -> None:
         "failed_objects_count": 4,
         "bytes_stored": 300,
     }
+
+
+def test_detail_names_what_is_paused_without_the_machine(stats: Stats, ledger: Ledger) -> None:
+    ledger.pauses.open("storage:host-7", "The local storage is full")
+    answer = get(stats, query="detail=1")
+    (paused,) = json.loads(answer.body)["paused"]
+    assert datetime.fromisoformat(paused.pop("since")).tzinfo is not None
+    assert paused == {"part": "storage", "reason": "The local storage is full"}
+    assert b"host-7" not in answer.body
 
 
 @pytest.mark.parametrize("query", ["detail=0", "detail=", "detail", "other=1"])

@@ -56,6 +56,9 @@ class Bench:
         self.pauses: list[float] = []
         self.during_pause: Callable[[], None] = lambda: None
         self.lease = LEASE
+        self.concurrency = 32
+        self.standing = 300.0
+        self.stopping = threading.Event()
         self._number = 0
 
     def pause(self, seconds: float) -> None:
@@ -91,13 +94,14 @@ class Bench:
             pause=self.pause,
             clock=lambda: self.now,
         )
-        config = Config(self.lease, MAX_ATTEMPTS)
+        config = Config(self.lease, MAX_ATTEMPTS, self.concurrency, standing_seconds=self.standing)
         return SyncWorker(
             config, ledger or self.ledger, self.source, self.storage, settler, breaker
         )
 
     def work(self, *row_ids: int, seconds_left: float = PLENTY) -> dict[Outcome, int]:
-        return dict(self.worker().work(row_ids, lambda: seconds_left))
+        worker = self.worker()
+        return dict(worker.work(row_ids, lambda: seconds_left, self.stopping.is_set))
 
     def sql(self, statement: str) -> None:
         execute(self.url, statement)
@@ -318,6 +322,42 @@ def test_an_object_that_never_fits_into_the_time_fails_at_last(bench: Bench) -> 
     )
 
 
+def test_an_object_that_comes_further_each_time_uses_up_no_attempt(bench: Bench) -> None:
+    row_id = bench.add("huge", Hangs(begun=True, proven=1))
+    for _ in range(2 * MAX_ATTEMPTS):
+        assert bench.work(row_id, seconds_left=NO_TIME) == {Outcome.RETRY: 1}
+    assert bench.row(row_id, "state, attempts - attempts_forgiven, next_attempt_at <= now()") == (
+        "queued",
+        0,
+        True,
+    )
+
+
+def test_a_row_that_never_began_is_not_failed_at_its_last_attempt(bench: Bench) -> None:
+    row_id = bench.add("a", SourceUnavailable("timeout"))
+    for _ in range(MAX_ATTEMPTS - 1):
+        bench.work(row_id)
+        bench.sql("UPDATE file_sync SET next_attempt_at = now()")
+    bench.source.objects["a"] = Hangs()
+    assert bench.work(row_id, seconds_left=NO_TIME) == {Outcome.RETRY: 1}
+    assert bench.row(row_id) == "queued"
+
+
+def test_what_a_failed_row_has_proven_is_kept_for_a_person_s_retry(bench: Bench) -> None:
+    row_id = bench.add("a", Hangs(begun=True))
+    bench.work(row_id, seconds_left=NO_TIME)
+    journal = bench.folder / f".incoming/{row_id}.1.journal"
+    journal.write_text("what is proven")
+    bench.source.objects["a"] = ObjectMissing()
+    assert bench.work(row_id) == {Outcome.FAILED: 1}
+    kept = [f".incoming/{row_id}.1.journal", f".incoming/{row_id}.1.part"]
+    assert sorted(bench.files()) == kept
+    bench.ledger.retry([row_id])
+    bench.source.objects["a"] = b"content"
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert bench.files() == {"a": b"content"}
+
+
 def test_what_ended_just_in_time_is_not_thrown_away(bench: Bench) -> None:
     rows = [bench.add(f"{n}") for n in range(3)]
     assert bench.work(*rows, seconds_left=NO_TIME) == {Outcome.SYNCED: 3}
@@ -326,24 +366,113 @@ def test_what_ended_just_in_time_is_not_thrown_away(bench: Bench) -> None:
 EXPIRE = "UPDATE file_sync SET leased_until = now() - interval '1 s' WHERE leased_until IS NOT NULL"
 
 
-def test_rows_whose_worker_is_presumed_dead_are_attempted_alone(bench: Bench) -> None:
-    rows = [bench.add(f"{n}") for n in range(3)]
-    bench.ledger.claim(rows, lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS)
-    fresh = bench.add("fresh")
-    bench.sql(EXPIRE)
-    running: list[int] = []
+LEASED = "SELECT file_name FROM file_sync WHERE leased_until > now() ORDER BY id"
 
-    def alone() -> bytes:
-        leased = bench.query("SELECT count(*) FROM file_sync WHERE leased_until > now()")
-        running.append(leased[0][0])
+
+def watched(bench: Bench, *names: str) -> list[list[str]]:
+    """Note for each copy of these objects which rows were in hand."""
+    in_hand: list[list[str]] = []
+
+    def look() -> bytes:
+        in_hand.append([name for (name,) in bench.query(LEASED)])
         return b"content"
 
-    for n in range(3):
-        bench.source.objects[f"{n}"] = alone
+    bench.source.objects.update(dict.fromkeys(names, look))
+    return in_hand
+
+
+def die(bench: Bench, rows: list[int], **how: bool) -> None:
+    """Claim rows as a worker does that dies before it can answer."""
+    claims = bench.ledger.claim(rows, lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS, **how)
+    assert [claim.wanted.row_id for claim in claims] == rows
+    bench.sql(EXPIRE)
+
+
+def test_rows_whose_worker_is_presumed_dead_are_attempted_together_after_the_fresh(
+    bench: Bench,
+) -> None:
+    rows = [bench.add(f"{n}") for n in range(3)]
+    die(bench, rows)
+    fresh = bench.add("fresh")
+    in_hand = watched(bench, "0", "1", "2")
     assert bench.work(*rows, fresh) == {Outcome.SYNCED: 4}
-    assert running == [1, 1, 1]
+    assert in_hand[0] == ["0", "1", "2"]
     assert bench.source.fetched[0] == ("fresh", 1)
     assert bench.history(rows[0]) == [(1, "lost"), (2, "synced")]
+
+
+def test_suspects_take_half_of_the_concurrency_at_most(bench: Bench) -> None:
+    bench.concurrency = 8
+    rows = [bench.add(f"{n}", Hangs()) for n in range(10)]
+    die(bench, rows)
+    thread = threading.Thread(target=lambda: bench.work(*rows), daemon=True)
+    thread.start()
+    until(lambda: len(bench.source.fetched) == 4)
+    late = bench.add("late")  # its message waits behind the invocation's own
+    until(lambda: bench.row(late) == "synced")
+    assert len(bench.source.fetched) == 5
+    bench.sql("UPDATE file_sync SET attempts = attempts + 1")
+    until(lambda: len(bench.source.fetched) > 5)
+    bench.stopping.set()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_after_a_second_silent_death_a_row_is_attempted_alone(bench: Bench) -> None:
+    rows = [bench.add(f"{n}") for n in range(3)]
+    die(bench, rows)
+    die(bench, rows, suspect=True, grouped=True)
+    in_hand = watched(bench, "0", "1", "2")
+    assert bench.work(*rows) == {Outcome.SYNCED: 3}
+    assert in_hand == [["0"], ["1"], ["2"]]
+
+
+def test_deaths_of_others_use_up_no_attempt_of_a_row_that_answers(bench: Bench) -> None:
+    row_id = bench.add("a", SourceUnavailable("timeout"))
+    die(bench, [row_id])
+    die(bench, [row_id], suspect=True, grouped=True)
+    assert bench.work(row_id) == {Outcome.RETRY: 1}  # its third attempt, the first that counts
+    left = "attempts, attempts - attempts_forgiven, deaths"
+    assert bench.row(row_id, left) == (3, 1, 0)
+
+
+@pytest.mark.parametrize("answers", [0, MAX_ATTEMPTS - 1])
+def test_a_row_fails_for_deaths_of_workers_only_after_one_that_it_was_alone_with(
+    bench: Bench, answers: int
+) -> None:
+    row_id = bench.add("a", SourceUnavailable("timeout"))
+    for _ in range(answers):
+        bench.work(row_id)
+        bench.sql("UPDATE file_sync SET next_attempt_at = now()")
+    die(bench, [row_id])
+    for _ in range(MAX_ATTEMPTS - answers - 2):
+        die(bench, [row_id], suspect=True, grouped=True)
+    bench.sql("UPDATE file_sync SET due_at = now()")
+    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS) == []
+    assert not bench.ledger.claim(
+        [row_id], lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS, suspect=True, grouped=True
+    )
+    die(bench, [row_id], suspect=True)
+    bench.sql("UPDATE file_sync SET due_at = now()")
+    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS) == [row_id]
+    bench.ledger.retry([row_id])
+    assert bench.row(row_id, "attempts - attempts_forgiven, deaths") == (0, 0)
+
+
+def test_rows_are_claimed_as_copies_end_and_not_all_at_once(bench: Bench) -> None:
+    bench.concurrency = 2
+    rows = [bench.add(f"{n:02}", Hangs()) for n in range(10)]
+    thread = threading.Thread(target=lambda: bench.work(*rows), daemon=True)
+    thread.start()
+    until(lambda: len(bench.source.fetched) == 4)
+    assert bench.query("SELECT count(*) FROM file_sync WHERE leased_until IS NOT NULL") == [(4,)]
+    bench.stopping.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert bench.query(
+        "SELECT DISTINCT attempts - attempts_forgiven, leased_until IS NULL, "
+        "next_attempt_at <= now() AND due_at <= now() FROM file_sync"
+    ) == [(0, True, True)]
 
 
 def test_suspects_wait_when_there_is_no_time(bench: Bench) -> None:
@@ -448,6 +577,15 @@ def test_a_long_outage_of_the_ledger_is_raised_and_ends_every_copy(bench: Bench)
     bench.sql(EXPIRE)
     bench.source.objects["a"] = b"content"
     assert bench.work(row_id) == {Outcome.SYNCED: 1}
+
+
+def test_an_outcome_that_postgresql_refuses_ends_its_own_row_alone(bench: Bench) -> None:
+    rows = [bench.add(name, name.encode()) for name in ("a", "b", "c", "d")]
+    bench.sql("ALTER TABLE file_sync ADD CONSTRAINT own CHECK (file_path <> 'c')")
+    assert bench.work(*rows) == {Outcome.SYNCED: 3, Outcome.FAILED: 1}
+    assert [bench.row(row_id) for row_id in rows] == ["synced", "synced", "failed", "synced"]
+    assert 'violates check constraint "own"' in bench.row(rows[2], "last_error")
+    assert bench.history(rows[2]) == [(1, "failed")]
 
 
 def test_without_a_ledger_nothing_is_begun(bench: Bench) -> None:
@@ -594,3 +732,47 @@ def test_a_copy_that_only_an_etag_speaks_against_is_compared_with_a_second_one_a
     )
     assert bench.work(row_id) == {Outcome.SYNCED: 1}
     assert bench.row(row_id, "verified_by") == "md5"
+
+
+def test_a_slow_sync_of_names_keeps_no_transaction_open_and_no_row_locked(bench: Bench) -> None:
+    bench.lease = 0.6
+    row_id = bench.add("a")
+    seen: list[Any] = []
+
+    def slow() -> None:
+        before = bench.row(row_id, "leased_until")
+        until(lambda: bench.row(row_id, "leased_until") > before)  # heartbeats go on
+        seen.append(bench.query("SELECT id FROM file_sync FOR UPDATE NOWAIT"))
+        seen.append(bench.query("SELECT pg_try_advisory_xact_lock(hashtextextended('a', 0))"))
+
+    bench.storage.before_names = slow
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert seen == [[(row_id,)], [(True,)]]
+
+
+def test_of_two_versions_the_older_never_replaces_one_that_is_placed_and_not_recorded(
+    bench: Bench,
+) -> None:
+    fast, slow = bench.add("same", b"new"), bench.add("same", b"new")
+    other = Bench(bench.url, bench.folder)
+    other.source.objects["same"] = b"old"
+    old = bench.ledger.claim([slow], lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS)
+    outdated: list[dict[int, bool]] = []
+
+    def overtake() -> None:
+        with other.ledger.placing() as placing:
+            outdated.append(placing.hold([(old[0], "old version")]))
+
+    bench.storage.before_names = overtake
+    assert bench.work(fast) == {Outcome.SYNCED: 1}
+    assert outdated == [{slow: True}]
+    other.ledger.close()
+
+
+def test_a_copy_without_progress_ends_with_its_reason(bench: Bench) -> None:
+    bench.lease, bench.standing = 0.3, 0.2
+    row_id = bench.add("a", Hangs(begun=True))
+    assert bench.work(row_id) == {Outcome.RETRY: 1}
+    assert bench.source.cancelled == ["a"]
+    assert "no progress for 0.2 s" in bench.row(row_id, "last_error")
+    assert bench.row(row_id, "leased_until IS NULL")

@@ -21,6 +21,7 @@ class FaultyStorage:
         full: row ids whose parts do not fit.
         unplaceable: row ids whose files cannot be placed.
         before_place: called before files are placed.
+        before_names: called before names are made durable.
         after_discard: called after parts were discarded.
         swept: how many times `sweep` was called.
     """
@@ -30,6 +31,7 @@ class FaultyStorage:
         self.full: set[int] = set()
         self.unplaceable: set[int] = set()
         self.before_place: Callable[[], None] = lambda: None
+        self.before_names: Callable[[], None] = lambda: None
         self.after_discard: Callable[[Wanted], None] = lambda _: None
         self.swept = 0
 
@@ -60,9 +62,14 @@ class FaultyStorage:
             **refused,
         }
 
-    def discard(self, wanted: Wanted) -> None:
+    def make_names_durable(self, wanted: Sequence[Wanted]) -> Mapping[int, TransferError]:
+        """See `Storage.make_names_durable`."""
+        self.before_names()
+        return self._storage.make_names_durable(wanted)
+
+    def discard(self, wanted: Wanted, *, keep_proven: bool = False) -> None:
         """See `Storage.discard`."""
-        self._storage.discard(wanted)
+        self._storage.discard(wanted, keep_proven=keep_proven)
         self.after_discard(wanted)
 
     def sweep(self, older_than: float) -> int:

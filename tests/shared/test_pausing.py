@@ -5,7 +5,7 @@ import pytest
 from shared import errors
 from shared.pausing import Finding, Part, finding_of, is_answer, is_certain, must_pause, part_of
 
-SHARED = {
+SHARED: dict[type[errors.TransferError], Part] = {
     errors.CredentialsRefused: Part.SOURCE,
     errors.AddressRefused: Part.SOURCE,
     errors.BucketMissing: Part.SOURCE,

@@ -10,4 +10,5 @@ ALTER TABLE file_sync
   DROP COLUMN unproven_etag,
   DROP COLUMN unproven_size,
   DROP COLUMN unproven_sha256,
+  DROP COLUMN placed_at,
   DROP COLUMN deaths;

@@ -6,12 +6,14 @@ ALTER TABLE file_sync
   ADD COLUMN unproven_etag    text,     -- a whole copy that differed from its ETag's MD5: if the
   ADD COLUMN unproven_size    bigint,   -- next one is the same, the ETag is no MD5
   ADD COLUMN unproven_sha256  bytea,
-  ADD COLUMN deaths           integer NOT NULL DEFAULT 0;  -- workers that died with it, since queued
+  ADD COLUMN placed_at        timestamptz,  -- its file was renamed into place, recorded or not
+  ADD COLUMN deaths           integer NOT NULL DEFAULT 0;  -- workers that died, since it answered
 
 -- Whether a newer version is in place is asked for one name at a time, and must cost the same
 -- whatever the number of earlier versions: the newest of them are found by their time.
 DROP INDEX file_sync_file_name;
-CREATE INDEX file_sync_file_name ON file_sync (file_name text_pattern_ops, synced_at);
+CREATE INDEX file_sync_file_name
+    ON file_sync (file_name text_pattern_ops, coalesce(placed_at, synced_at));
 
 -- Retries are found without looking at all that waits for its first attempt.
 CREATE INDEX file_sync_retry ON file_sync (next_attempt_at) WHERE state = 'queued' AND attempts > 0;

@@ -18,7 +18,8 @@ from shared.sources.s3.stream import Stream
 class ControlRequest:
     """Asks for a made-up neighbor of an object; on the transport's thread alone.
 
-    A web server that answers every path with its start page answers this one, too.
+    A web server that answers every path with its start page answers this one, too; and a store that
+    sends ids refuses it with one, where a filter put its page in the object's place.
 
     Args:
         job: the download; it ends with `NotAnObjectStore` where the key is answered.
@@ -44,10 +45,13 @@ class ControlRequest:
             return
         if error is not None:
             raise error
+        shown = evidence.described(stream.status, stream.headers)
         if stream.status < HTTPStatus.BAD_REQUEST:
-            raise NotAnObjectStore(evidence.described(stream.status, stream.headers))
+            raise NotAnObjectStore(shown)
         if stream.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise refusals.refusal(stream.status, stream.document, within_grace=True)
+        if evidence.has_id(stream.headers):
+            raise NotAnObjectStore(f"a web page came, but the store would send an id ({shown})")
         self._then()
 
 

@@ -18,7 +18,13 @@ from http import HTTPStatus
 from pathlib import Path
 
 from shared.domain import Fetched, Wanted
-from shared.errors import NotAnObjectStore, RetryLater, SourceUnavailable, TransferError
+from shared.errors import (
+    ContentMismatch,
+    NotAnObjectStore,
+    RetryLater,
+    SourceUnavailable,
+    TransferError,
+)
 from shared.sources.comparison import Comparison
 from shared.sources.digesting import DigestedPart
 from shared.sources.digests import Check
@@ -82,6 +88,7 @@ class Download:
 
     def start(self) -> None:
         """Send the first request."""
+        self._wanted.progress.begun = True
         with self._job.failing():
             if self._body is None and self._wanted.attempt > 1 and self._resources.habits.ranges:
                 self._resume()
@@ -95,7 +102,8 @@ class Download:
         self._job.fail(error)
 
     def _resume(self) -> None:
-        part = PartFile.resume(self._path, self._wanted.row_id, self._wanted.attempt)
+        wanted = self._wanted
+        part = PartFile.resume(self._path, wanted.row_id, wanted.attempt, wanted.progress)
         if part is not None and part.journal is not None:
             known = part.journal
             digested = self._digested(part, known.size, known.etag, known.check)
@@ -112,12 +120,14 @@ class Download:
             return self._end_and(ControlRequest(self._job, self._connections, self._go_on).send)
         if self._wants_other_encoding(head):
             return self._end_and(self.start)
-        file = PartFile.create(self._path)
+        file = PartFile.create(self._path, self._wanted.progress)
         if head.size is None:
             stream.body = self._body = UnsizedBody(
                 self._job,
                 file,
-                lambda size: self._digested(file, size, head.etag, head.check, framed=head.framed),
+                lambda size: self._digested(
+                    file, size, head.etag, head.check, framed=head.framed or self._is_all(size)
+                ),
             )
             return True
         part = self._digested(file, head.size, head.etag, head.check)
@@ -168,9 +178,26 @@ class Download:
         *,
         framed: bool = True,
     ) -> DigestedPart:
-        part_size = partial(self._resources.location.part_size, self._wanted.file_name)
         comparison = Comparison(self._resources.etag_mismatch, self._wanted.unproven)
-        return DigestedPart(file, size, etag, check, part_size, comparison, framed=framed)
+        return DigestedPart(file, size, etag, check, self._part_size, comparison, framed=framed)
+
+    @property
+    def _part_size(self) -> Callable[[int], tuple[int, int]]:
+        return partial(self._resources.location.part_size, self._wanted.file_name)
+
+    def _is_all(self, size: int) -> bool:
+        """Return whether a body whose end was not marked is whole, as far as a HEAD tells; blocks.
+
+        Raises:
+            ContentMismatch: it was cut.
+        """
+        try:
+            told, parts = self._part_size(1)
+        except SourceUnavailable:
+            return False
+        if parts <= 1 and size < told:
+            raise ContentMismatch(f"{size} of {told} bytes came")
+        return parts <= 1 and size == told
 
     def _segmented(
         self,

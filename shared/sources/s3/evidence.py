@@ -87,7 +87,7 @@ def of_object(headers: Mapping[str, str]) -> Evidence:
     Args:
         headers: names in lower case.
     """
-    if _has_id(headers):
+    if has_id(headers):
         return Evidence.STORE
     if "etag" not in headers:
         return Evidence.NONE
@@ -109,7 +109,7 @@ def is_refusal(status: int, headers: Mapping[str, str], document: bytes) -> bool
     """
     if not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return True
-    return status in _OWN_MEANING or _has_id(headers) or _ERROR.search(document) is not None
+    return status in _OWN_MEANING or has_id(headers) or _ERROR.search(document) is not None
 
 
 def described(status: int, headers: Mapping[str, str]) -> str:
@@ -119,7 +119,8 @@ def described(status: int, headers: Mapping[str, str]) -> str:
     return ", ".join(_shown(text) for text in texts if text)
 
 
-def _has_id(headers: Mapping[str, str]) -> bool:
+def has_id(headers: Mapping[str, str]) -> bool:
+    """Return whether an object store sent these headers, by those that nothing else sends."""
     return any(name.startswith(_IDS) and not name.startswith(_NOT_STORES) for name in headers)
 
 

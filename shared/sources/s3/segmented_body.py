@@ -11,6 +11,7 @@ from shared.errors import (
     GiveUp,
     NotAnObjectStore,
     ObjectChanged,
+    OutOfTime,
     RetryLater,
     SourceUnavailable,
     StorageFull,
@@ -135,7 +136,10 @@ class SegmentedBody:
         """
         hopeless = isinstance(failure, ObjectChanged | StorageFull | GiveUp)
         resumable = self._divisible and not hopeless
-        self._part.close(complete=failure is None, resumable=resumable)
+        interrupted = isinstance(failure, OutOfTime)
+        if resumable and interrupted:
+            self._part.catch_up(self._segments.frontier)
+        self._part.close(complete=failure is None, resumable=resumable, interrupted=interrupted)
 
     def _check_range(self, stream: Stream) -> bool:
         """Take the head of a range.

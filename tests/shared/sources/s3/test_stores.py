@@ -177,6 +177,11 @@ def test_a_web_page_in_a_store_that_sends_only_etags_is_an_object(lab: Lab) -> N
     assert made_up.endswith("-page.html")
 
 
+def test_the_page_of_a_filter_in_front_of_a_store_is_no_object(lab: Lab) -> None:
+    lab.serve(lambda a: START_PAGE if a.path == "/bucket/key" else error(404, "NoSuchKey"))
+    assert isinstance(lab.store().attempt(), errors.NotAnObjectStore)
+
+
 UNREADABLE = {
     "SSE-C": error(400, "InvalidRequest", "<Message>The object was encrypted</Message>"),
     "KMS": error(400, "KMS.DisabledException"),
@@ -426,13 +431,34 @@ def test_a_body_that_ends_with_the_connection_needs_a_digest_or_its_equal(lab: L
 
 
 def test_a_body_that_ends_with_the_connection_and_was_cut_is_not_taken(lab: Lab) -> None:
+    # Two requests each: the first one asks for gzip in vain.
     ends: Iterator[int] = iter([5_000, 20_000, 20_000, 19_999, 12_000, 13_000])
 
-    lab.serve(lambda _: until_closed(SMALL[: next(ends)], '"tag"'))
+    def rule(asked: Asked) -> Answer:
+        return until_closed(SMALL[: next(ends)] if asked.method == "GET" else b"", '"tag"')
+
+    lab.serve(rule)
     downloads = lab.store()
-    # Two requests each: the first one asks for gzip in vain.
     outcomes = [downloads.attempt(number) for number in (1, 2, 3)]
     assert {type(outcome) for outcome in outcomes} == {errors.CopyUnproven}
+
+
+@pytest.mark.parametrize("came", [20_000, 19_999])
+def test_a_head_tells_whether_a_body_that_ends_with_the_connection_is_whole(
+    came: int, lab: Lab
+) -> None:
+    def rule(asked: Asked) -> Answer:
+        if asked.method == "HEAD":
+            return Answer(200, {"Content-Length": str(len(SMALL)), "ETag": '"tag"'})
+        return until_closed(SMALL[:came], '"tag"')
+
+    lab.serve(rule)
+    outcome = lab.store().attempt()
+    if came == len(SMALL):
+        assert isinstance(outcome, Fetched)
+        assert (outcome.size, outcome.verified_by) == (came, "size")
+    else:
+        assert type(outcome) is errors.ContentMismatch
 
 
 STORED = gzip.compress(LARGE[: 3 * MIB])
