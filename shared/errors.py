@@ -38,7 +38,7 @@
         │   ├── StorageUnavailable
         │   │   └── StorageForeign
         │   └── OutOfTime
-    │       └── WorkerStopping
+        │       └── WorkerStopping
         └── GiveUp              no attempt will succeed until a person fixes the cause
             ├── ObjectMissing
             ├── ObjectUnreadable
