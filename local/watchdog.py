@@ -6,34 +6,18 @@ never answers would keep its process for good, and its messages with it.
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
 import time
 from collections.abc import Callable
 
 from local.context import Context
 from local.handlers import Handler
-
-logger = logging.getLogger(__name__)
+from shared.config.shutdown import end_process
 
 GRACE_SECONDS = 15.0
 """How long a function may take to return once no time is left, and a process to end."""
 
 LOOK_SECONDS = 1.0
-
-STUCK = 70
-"""The exit code: an internal error (sysexits.h, EX_SOFTWARE)."""
-
-
-def end_process(reason: str) -> None:
-    """End this process at once; what its threads wait for does not matter.
-
-    Args:
-        reason: for the log.
-    """
-    logger.critical("process ended, it hangs", extra={"reason": reason})
-    os._exit(STUCK)
 
 
 def watched(

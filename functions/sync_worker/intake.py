@@ -33,12 +33,15 @@ class Config:
         max_attempts: attempts that a row has.
         concurrency: objects that the source copies at once.
         delivery_seconds: how long a message may take.
+        standing_seconds: how long a copy, or a settled group, may make no progress. At 1 KiB
+            a second a source writes every 256 s, and a slower one is broken off by itself.
     """
 
     lease_seconds: float
     max_attempts: int
     concurrency: int = 32
     delivery_seconds: float = 30.0
+    standing_seconds: float = 300.0
 
 
 class Intake:

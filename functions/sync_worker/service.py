@@ -14,7 +14,14 @@ from functions.sync_worker.lease import LeaseKeeper
 from functions.sync_worker.settler import Settler
 from functions.sync_worker.settling import POLL_SECONDS, SettlingThread
 from functions.sync_worker.transfer import start_transfer
-from shared.errors import LedgerUnavailable, OutOfTime, TransferError, WorkerStopping
+from shared.config.shutdown import end_process
+from shared.errors import (
+    LedgerUnavailable,
+    OutOfTime,
+    StorageUnavailable,
+    TransferError,
+    WorkerStopping,
+)
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Claim, Outcome
@@ -51,6 +58,7 @@ class SyncWorker:
         settler: ends transfers.
         breaker: whether rows may be claimed.
         clock: monotonic seconds.
+        end_process: ends this process at once, with the reason in the log.
     """
 
     def __init__(
@@ -63,6 +71,7 @@ class SyncWorker:
         breaker: Breaker,
         *,
         clock: Callable[[], float] = time.monotonic,
+        end_process: Callable[[str], None] = end_process,
     ) -> None:
         self._config = config
         self._ledger = ledger
@@ -71,6 +80,7 @@ class SyncWorker:
         self._settler = settler
         self._breaker = breaker
         self._clock = clock
+        self._end_process = end_process
         self._sweep_at = clock()
 
     def work(
@@ -99,7 +109,11 @@ class SyncWorker:
         intake = Intake(self._config, self._ledger, row_ids)
         settling = SettlingThread(self._settler, batch)
         keeper = LeaseKeeper(
-            self._ledger, self._config.lease_seconds, batch.claims, lambda lost: _drop(batch, lost)
+            self._ledger,
+            self._config.lease_seconds,
+            batch.claims,
+            lambda lost: _drop(batch, lost),
+            lambda: self._end_standing(batch, settling),
         )
         with keeper, settling:
             try:
@@ -151,6 +165,19 @@ class SyncWorker:
         parts = self._storage.parts([claim.wanted for claim in claims])
         for claim in claims:
             batch.add(start_transfer(claim, parts[claim.wanted.row_id], self._source))
+
+    def _end_standing(self, batch: Batch, settling: SettlingThread) -> None:
+        """Break off copies without progress; end the process if that, or a disk, hangs."""
+        limit, now = self._config.standing_seconds, self._clock()
+        reason = f"no progress for {limit:g} s"
+        claims = [transfer.claim for transfer in batch.standing(now, limit)]
+        if claims:
+            logger.error("copies broken off", extra={"reason": reason, "objects": len(claims)})
+            if not batch.break_off(claims, lambda: StorageUnavailable(reason)):
+                self._end_process(f"a thread that copies has made {reason}")
+        since = settling.busy_since
+        if since is not None and now - since > 2 * limit:  # a slow disk is no hung one
+            self._end_process(f"settling has made {reason}, twice over")
 
     def _hand_back(self, row_ids: Sequence[int]) -> None:
         if not row_ids:

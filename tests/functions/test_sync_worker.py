@@ -56,6 +56,7 @@ class Bench:
         self.during_pause: Callable[[], None] = lambda: None
         self.lease = LEASE
         self.concurrency = 32
+        self.standing = 300.0
         self.stopping = threading.Event()
         self._number = 0
 
@@ -92,7 +93,7 @@ class Bench:
             pause=self.pause,
             clock=lambda: self.now,
         )
-        config = Config(self.lease, MAX_ATTEMPTS, self.concurrency)
+        config = Config(self.lease, MAX_ATTEMPTS, self.concurrency, standing_seconds=self.standing)
         return SyncWorker(
             config, ledger or self.ledger, self.source, self.storage, settler, breaker
         )
@@ -324,7 +325,7 @@ def test_what_a_failed_row_has_proven_is_kept_for_a_person_s_retry(bench: Bench)
     bench.work(row_id, seconds_left=NO_TIME)
     journal = bench.folder / f".incoming/{row_id}.1.journal"
     journal.write_text("what is proven")
-    bench.source.objects["a"] = BucketMissing()
+    bench.source.objects["a"] = ObjectMissing()
     assert bench.work(row_id) == {Outcome.FAILED: 1}
     kept = [f".incoming/{row_id}.1.journal", f".incoming/{row_id}.1.part"]
     assert sorted(bench.files()) == kept
@@ -682,3 +683,47 @@ def test_a_synced_object_is_logged_with_how_it_was_verified(
     bench.work(row_id)
     (line,) = [r.__dict__ for r in caplog.records if r.getMessage() == "object synced"]
     assert (line["row_id"], line["verified_by"]) == (row_id, "md5")
+
+
+def test_a_slow_sync_of_names_keeps_no_transaction_open_and_no_row_locked(bench: Bench) -> None:
+    bench.lease = 0.6
+    row_id = bench.add("a")
+    seen: list[Any] = []
+
+    def slow() -> None:
+        before = bench.row(row_id, "leased_until")
+        until(lambda: bench.row(row_id, "leased_until") > before)  # heartbeats go on
+        seen.append(bench.query("SELECT id FROM file_sync FOR UPDATE NOWAIT"))
+        seen.append(bench.query("SELECT pg_try_advisory_xact_lock(hashtextextended('a', 0))"))
+
+    bench.storage.before_names = slow
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert seen == [[(row_id,)], [(True,)]]
+
+
+def test_of_two_versions_the_older_never_replaces_one_that_is_placed_and_not_recorded(
+    bench: Bench,
+) -> None:
+    fast, slow = bench.add("same", b"new"), bench.add("same", b"new")
+    other = Bench(bench.url, bench.folder)
+    other.source.objects["same"] = b"old"
+    old = bench.ledger.claim([slow], lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS)
+    outdated: list[dict[int, bool]] = []
+
+    def overtake() -> None:
+        with other.ledger.placing() as placing:
+            outdated.append(placing.hold([(old[0], "old version")]))
+
+    bench.storage.before_names = overtake
+    assert bench.work(fast) == {Outcome.SYNCED: 1}
+    assert outdated == [{slow: True}]
+    other.ledger.close()
+
+
+def test_a_copy_without_progress_ends_with_its_reason(bench: Bench) -> None:
+    bench.lease, bench.standing = 0.3, 0.2
+    row_id = bench.add("a", Hangs(begun=True))
+    assert bench.work(row_id) == {Outcome.RETRY: 1}
+    assert bench.source.cancelled == ["a"]
+    assert "no progress for 0.2 s" in bench.row(row_id, "last_error")
+    assert bench.row(row_id, "leased_until IS NULL")

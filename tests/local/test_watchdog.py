@@ -6,7 +6,8 @@ import threading
 from typing import Any
 
 from local.context import Context, EndingContext
-from local.watchdog import STUCK, watched
+from local.watchdog import watched
+from shared.config.shutdown import STUCK
 from tests.helpers.paths import ROOT
 from tests.helpers.waiting import until
 
