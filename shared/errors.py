@@ -33,7 +33,7 @@
         │   ├── StorageFull
         │   ├── StorageUnavailable
         │   └── OutOfTime
-    │       └── WorkerStopping
+        │       └── WorkerStopping
         └── GiveUp              no attempt will succeed until a person fixes the cause
             ├── ObjectMissing
             ├── ObjectUnreadable
