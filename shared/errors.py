@@ -192,7 +192,7 @@ class AccessRefused(RetryLater):
 
 
 class ObjectHidden(RetryLater):
-    """The object does not exist yet, or may not be read.
+    """The object store refuses access, or the object does not exist yet.
 
     Where the bucket may not be listed, S3 answers 403 for a missing object as well (S3 API
     reference, GetObject, "Permissions").

@@ -244,7 +244,9 @@ def test_an_object_that_is_missing_without_the_right_to_list_is_waited_for(site:
     with site.worker() as worker:
         work(worker, rows)
         (error_shown,) = site.query("SELECT last_error FROM file_sync")[0]
-        assert error_shown.startswith("The object does not exist yet, or may not be read")
+        assert error_shown.startswith(
+            "The object store refuses access, or the object does not exist yet"
+        )
         site.fault = lambda _: None
         finish(site, worker, rows, {"synced": 1})
 

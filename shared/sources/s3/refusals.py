@@ -118,9 +118,7 @@ def refusal(status: int, document: bytes, *, within_grace: bool) -> TransferErro
     if status == HTTPStatus.NOT_FOUND:
         return ObjectNotVisible(shown) if within_grace else ObjectMissing(shown)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        if within_grace:
-            return ObjectHidden(shown)
-        return AccessRefused(
+        return (ObjectHidden if within_grace else AccessRefused)(
             "s3:GetObject is not granted for it, or it is missing, which only s3:ListBucket on the"
             f" bucket would show ({shown})"
         )

@@ -58,8 +58,10 @@ def test_each_refusal_has_its_error(
     assert code in str(error)
 
 
-def test_access_refused_names_the_right_that_is_missing() -> None:
-    shown = str(refusal(403, document("AccessDenied"), within_grace=False))
+@pytest.mark.parametrize("within_grace", [True, False])
+def test_a_refusal_names_the_right_that_is_missing(*, within_grace: bool) -> None:
+    shown = str(refusal(403, document("AccessDenied"), within_grace=within_grace))
+    assert shown.startswith("The object store refuses access")
     assert "s3:GetObject" in shown
     assert "s3:ListBucket" in shown
 
