@@ -47,3 +47,26 @@ class Context:
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds that are left."""
         return max(0, int((self._ends - self._clock()) * 1000))
+
+
+class EndingContext(Context):
+    """A context object that has no time left once its process is to end.
+
+    Args:
+        seconds: how long the invocation may take.
+        ending: whether the process is to end.
+    """
+
+    __slots__ = ("_ending",)
+
+    def __init__(self, seconds: float, ending: Callable[[], bool]) -> None:
+        super().__init__(seconds)
+        self._ending = ending
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds that are left."""
+        return 0 if self._ending() else super().get_remaining_time_in_millis()
+
+    def is_stopping(self) -> bool:
+        """Return whether the process is to end; on AWS there is no such method."""
+        return self._ending()

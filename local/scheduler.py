@@ -15,18 +15,21 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
-from local.context import Context, request_id
+from local.context import EndingContext, request_id
 from local.environment import LocalEnvironment
 from local.handlers import Handler, imported, prepare
 from local.schedule_expressions import EVERY_MINUTE, At, Cron, Expression, Rate
 from local.scheduled_event import scheduled_event
 from local.shutdown import StopFlag
 from local.template import Schedule, Template, load
+from local.watchdog import watched
 from shared import adapters
 from shared.config.startup import start
 from shared.errors import SettingError, Unavailable
 from shared.queue.direct import DirectQueue
+from shared.threads import SupervisedThread
 
 logger = logging.getLogger(__name__)
 
@@ -42,25 +45,6 @@ have been set, or have gone on while the machine slept."""
 
 STOP_SECONDS = 50.0
 """Seconds that running functions get to finish; `local run` ends the process after 60."""
-
-
-class EndingContext(Context):
-    """A context object that has no time left once its process is to end.
-
-    Args:
-        seconds: how long the run may take.
-        ending: whether the process is to end.
-    """
-
-    __slots__ = ("_ending",)
-
-    def __init__(self, seconds: float, ending: Callable[[], bool]) -> None:
-        super().__init__(seconds)
-        self._ending = ending
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds that are left."""
-        return 0 if self._ending() else super().get_remaining_time_in_millis()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +93,7 @@ class Scheduler:
         """
         # A function that hangs must not keep the process: daemons do not.
         threads = [
-            threading.Thread(target=self._repeat, args=(job,), name=job.schedule.name, daemon=True)
-            for job in self._jobs
+            SupervisedThread(job.schedule.name, partial(self._repeat, job)) for job in self._jobs
         ]
         for thread in threads:
             thread.start()
@@ -119,6 +102,7 @@ class Scheduler:
         self._ending.set()
         deadline = time.monotonic() + stop_seconds
         for thread in threads:
+            thread.stop()
             thread.join(max(0.0, deadline - time.monotonic()))
         unfinished = [thread.name for thread in threads if thread.is_alive()]
         for name in unfinished:
@@ -245,9 +229,9 @@ def main(
 
 def _direct_queue(template: Template, ending: threading.Event) -> DirectQueue:
     prepare(template.worker)
-    worker = imported(template.worker)
+    worker = watched(imported(template.worker))
     return DirectQueue(
-        lambda event: worker(event, Context(template.worker_seconds)),
+        lambda event: worker(event, EndingContext(template.worker_seconds, ending.is_set)),
         template.batch_size,
         going=lambda: not ending.is_set(),
     )

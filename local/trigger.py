@@ -15,9 +15,11 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from local.context import Context
+from local.context import EndingContext
 from local.handlers import Handler, imported
+from local.storage_owner import require_own_storage
 from local.template import load
+from local.watchdog import end_after, watched
 from shared.config.settings import needed
 from shared.config.startup import start
 from shared.errors import Unavailable
@@ -80,6 +82,7 @@ class Trigger:
         self._due = False
         self._timed = False
         self._failures = 0
+        self._ending = False  # known to the worker at once
         self._stopping = False
 
     def run(self) -> None:
@@ -88,11 +91,12 @@ class Trigger:
         self._thread.shutdown()
 
     def stop(self) -> None:
-        """Let the worker finish its batch and return the other messages to the queue.
+        """Let the worker break its batch off and return the other messages to the queue.
 
         Safe in a signal handler: waking the consumer takes a lock that the interrupted thread may
         hold, so a thread of its own does it.
         """
+        self._ending = True
         threading.Thread(target=self._consumer.call_soon, args=(self._stop,)).start()
 
     # Everything below runs in the consumer's thread, but for `_work`.
@@ -131,8 +135,9 @@ class Trigger:
         batch = [self._waiting.popleft() for _ in range(count)]
         event = build((delivery for _, delivery in batch), vhost=self._consumer.vhost)
         self._is_busy = True
+        context = EndingContext(self._worker_seconds, lambda: self._ending)
         last = batch[-1][0]
-        future = self._thread.submit(self._handler, event, Context(self._worker_seconds))
+        future = self._thread.submit(self._handler, event, context)
         future.add_done_callback(
             lambda done: self._consumer.call_soon(lambda: self._on_done(done, last, count))
         )
@@ -208,12 +213,14 @@ def main() -> None:
 
     Raises:
         SettingError: a setting or the template is invalid.
+        StorageForeign: the storage is not this installation's.
     """
     settings = start()
+    require_own_storage(settings)
     template = load()
     trigger = Trigger(
         needed(settings.rabbitmq_url, "RABBITMQ_URL"),
-        imported(template.worker),
+        watched(imported(template.worker)),
         batch_size=template.batch_size,
         window_seconds=template.window_seconds,
         worker_seconds=template.worker_seconds,
@@ -227,6 +234,7 @@ def main() -> None:
             os._exit(128 + number)
         stopping = True
         trigger.stop()
+        end_after()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)

@@ -13,6 +13,8 @@
     │   ├── InvalidFields
     │   └── ObjectExists
     ├── UnreadableMessage       a queue message that names no row
+    ├── RowRefused              a row that PostgreSQL does not take
+    ├── MigrationFailed         the ledger's schema could not be brought up to date
     ├── Unavailable             one of our servers is unreachable
     │   ├── LedgerUnavailable
     │   ├── QueueUnavailable
@@ -22,25 +24,37 @@
     └── TransferError           one object could not be copied
         ├── RetryLater          another attempt may succeed
         │   ├── SourceUnavailable
+        │   ├── CredentialsRefused
+        │   ├── AddressRefused
+        │   ├── BucketMissing
+        │   ├── AccessRefused
+        │   ├── ObjectHidden
         │   ├── ObjectNotVisible
         │   ├── ObjectChanged
+        │   ├── NotAnObjectStore
         │   ├── ContentMismatch
+        │   │   └── CopyUnproven
         │   ├── StorageFull
         │   ├── StorageUnavailable
+        │   │   └── StorageForeign
         │   └── OutOfTime
+        │       └── WorkerStopping
         └── GiveUp              no attempt will succeed until a person fixes the cause
-            ├── AccessRefused
-            ├── BucketMissing
             ├── ObjectMissing
+            ├── ObjectUnreadable
             ├── NameUnsafe
+            ├── NameRefused
             └── TargetBlocked
 
 The docstring of a class is its message; what an instance is about (a key, a setting, a field) is
 passed to its constructor and follows the message. A `TransferError`'s text is what a person reads
-in the admin, so it never contains a secret or a traceback.
+in the admin, so it never contains a secret or a traceback. Which of them concern all objects
+rather than one: `shared.pausing`.
 """
 
 from __future__ import annotations
+
+from shared.domain import UnprovenCopy
 
 
 class ServiceError(Exception):
@@ -108,6 +122,23 @@ class UnreadableMessage(ServiceError):
     """Unreadable message."""
 
 
+class RowRefused(ServiceError):
+    """PostgreSQL refuses the row.
+
+    Args:
+        about: its reason.
+        column: the column that it objects to; empty if it does not say.
+    """
+
+    def __init__(self, about: str = "", column: str = "") -> None:
+        self.column = column
+        super().__init__(about)
+
+
+class MigrationFailed(ServiceError):
+    """The ledger's schema could not be brought up to date."""
+
+
 class Unavailable(ServiceError):
     """A server is unreachable."""
 
@@ -144,6 +175,30 @@ class SourceUnavailable(RetryLater):
     """The object store could not be read."""
 
 
+class CredentialsRefused(RetryLater):
+    """The object store refuses the credentials."""
+
+
+class AddressRefused(RetryLater):
+    """The object store refuses the bucket's address."""
+
+
+class BucketMissing(RetryLater):
+    """The bucket does not exist."""
+
+
+class AccessRefused(RetryLater):
+    """The object store refuses access."""
+
+
+class ObjectHidden(RetryLater):
+    """The object store refuses access, or the object does not exist yet.
+
+    Where the bucket may not be listed, S3 answers 403 for a missing object as well (S3 API
+    reference, GetObject, "Permissions").
+    """
+
+
 class ObjectNotVisible(RetryLater):
     """The object does not exist yet."""
 
@@ -152,8 +207,29 @@ class ObjectChanged(RetryLater):
     """The object was replaced while it was copied."""
 
 
+class NotAnObjectStore(RetryLater):
+    """This does not answer like S3: check AWS_ENDPOINT_URL_S3 / the proxy."""
+
+
 class ContentMismatch(RetryLater):
     """The received bytes differ from the object."""
+
+
+class CopyUnproven(ContentMismatch):
+    """The received bytes differ from the object, or it has no checksum.
+
+    Only its ETag, which need not be an MD5, speaks against the copy.
+
+    Args:
+        about: what does not match.
+        copy: what was received.
+        first: whether there was no earlier copy to compare it with.
+    """
+
+    def __init__(self, about: str, copy: UnprovenCopy, *, first: bool) -> None:
+        self.copy = copy
+        self.first = first
+        super().__init__(about)
 
 
 class StorageFull(RetryLater):
@@ -164,24 +240,28 @@ class StorageUnavailable(RetryLater):
     """The local storage could not be written."""
 
 
+class StorageForeign(StorageUnavailable):
+    """The local storage does not belong to this installation."""
+
+
 class OutOfTime(RetryLater):
     """The worker had no time left for the object."""
+
+
+class WorkerStopping(OutOfTime):
+    """The worker was stopped while it copied the object."""
 
 
 class GiveUp(TransferError):
     """The object cannot be copied."""
 
 
-class AccessRefused(GiveUp):
-    """The object store refuses access."""
-
-
-class BucketMissing(GiveUp):
-    """The bucket does not exist."""
-
-
 class ObjectMissing(GiveUp):
     """The object does not exist."""
+
+
+class ObjectUnreadable(GiveUp):
+    """The object cannot be read as it is."""
 
 
 class NameUnsafe(GiveUp):
@@ -189,6 +269,10 @@ class NameUnsafe(GiveUp):
 
     It allows path traversal or is reserved; see `shared.storage.object_key`.
     """
+
+
+class NameRefused(GiveUp):
+    """The local storage cannot keep a file of this name."""
 
 
 class TargetBlocked(GiveUp):

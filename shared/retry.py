@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.errors import GiveUp, ObjectChanged, OutOfTime, TransferError
+from shared.errors import (
+    AccessRefused,
+    CopyUnproven,
+    GiveUp,
+    ObjectChanged,
+    OutOfTime,
+    TransferError,
+)
 
 _DOUBLINGS = 60
 """Far beyond any longest wait, and far below a float's limit."""
+
+
+REFUSALS = 3
+"""Attempts after which access that is still refused is given up: rights that are being changed are
+back by then, and a person who has forgotten one is told within a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +42,20 @@ class RetryPolicy:
         return self.most_seconds * max(1, self.max_attempts - 1)
 
     def delay(self, error: TransferError, attempts: int, jitter: float) -> float | None:
-        """Return how long to wait after an error.
+        """Return how long to wait after an error of this one object.
 
-        With the defaults, and eight attempts:
+        A fault that concerns all objects is no attempt at all, see `shared.pausing`. With the
+        defaults, and eight attempts:
 
         ====================  ===========  ==================================
         error                 attempts     delay
         ====================  ===========  ==================================
         any `GiveUp`          any          None
         any `RetryLater`      8            None: the attempts are used up
+        `AccessRefused`       3 to 8       None: it was not for a moment
         `ObjectChanged`       1 to 7       0: the new version is there now
         `OutOfTime`           1 to 7       0: nothing is wrong with the object
+        first `CopyUnproven`  1 to 7       0: a second copy decides
         other `RetryLater`    1            3 to 6 seconds
         other `RetryLater`    2            6 to 24, twice 3 to 12
         other `RetryLater`    3            9 to 72, three times 3 to 24
@@ -58,7 +73,11 @@ class RetryPolicy:
         """
         if isinstance(error, GiveUp) or attempts >= self.max_attempts:
             return None
+        if isinstance(error, AccessRefused) and attempts >= REFUSALS:
+            return None
         if isinstance(error, ObjectChanged | OutOfTime):
+            return 0.0
+        if isinstance(error, CopyUnproven) and error.first:
             return 0.0
         doubled = self.least_seconds * 2.0 ** min(attempts, _DOUBLINGS)
         ceiling = min(self.most_seconds, doubled)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
+from functions.stats.health import HealthCheck, Report
 from shared.cache.interface import Cache
 from shared.config.parsers import IpNetwork, RateLimit
-from shared.errors import CacheUnavailable, LedgerUnavailable
 from shared.http.client_address import limited_as
 from shared.http.event import Request
 from shared.http.rate_limit import Limited, RateLimiter
@@ -42,9 +43,9 @@ class Stats:
     def __init__(self, config: Config, cache: Cache, ledger: Ledger) -> None:
         self.limit_status = config.limit_status
         self._config = config
-        self._cache = cache
         self._limiter = RateLimiter(cache)
         self._ledger = ledger
+        self._health = HealthCheck(ledger, cache)
 
     def admit(self, request: Request, what: str = "get") -> None:
         """Count a request against its address's limit.
@@ -60,18 +61,18 @@ class Stats:
         client = limited_as(request.client(self._config.trusted_proxies))
         self._limiter.check([Limited(f"{what}:{client}", self._config.per_client)])
 
-    def counts(self, *, detail: bool) -> dict[str, int | float | None]:
+    def counts(self, *, detail: bool) -> dict[str, Any]:
         """Return the exact counts; failed objects count as queued, for they are not synced.
 
         Args:
             detail: add the failed, the seconds that the oldest queued object has waited (None
-                if none waits), and the bytes stored.
+                if none waits), the bytes stored, and what is paused if anything is.
 
         Raises:
             LedgerUnavailable: they cannot be read.
         """
         counts = self._ledger.counts()
-        document: dict[str, int | float | None] = {
+        document: dict[str, Any] = {
             "synced_objects_count": counts.synced,
             "queued_objects_count": counts.queued + counts.failed,
         }
@@ -81,17 +82,18 @@ class Stats:
                 "oldest_queued_seconds": self._ledger.oldest_queued_seconds(),
                 "bytes_stored": counts.bytes_stored,
             }
+            if pauses := self._ledger.pauses.all():
+                document["paused"] = [
+                    # Without the machine's name: anyone may ask.
+                    {
+                        "part": pause.part.partition(":")[0],
+                        "reason": pause.reason,
+                        "since": pause.since.isoformat(),
+                    }
+                    for pause in pauses
+                ]
         return document
 
-    def health(self) -> dict[str, str]:
-        """Return the health of the database and of the cache: `ok`, or what is wrong."""
-        health = {"database": "ok", "cache": "ok"}
-        try:
-            self._ledger.ping()
-        except LedgerUnavailable as error:
-            health["database"] = str(error)
-        try:
-            self._cache.ping()
-        except CacheUnavailable as error:
-            health["cache"] = str(error)
-        return health
+    def health(self) -> Report:
+        """Return how well every part of the service works."""
+        return self._health.run()

@@ -1,4 +1,4 @@
-"""The transfers of one batch that run or wait to be settled."""
+"""The transfers of one invocation that run or wait to be settled."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import concurrent.futures
 import contextlib
 import queue
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from functions.sync_worker.transfer import Transfer
+from shared.errors import TransferError
 from shared.ledger.rows import Claim
 
 GATHER_SECONDS = 0.02
@@ -20,14 +21,31 @@ WIND_UP_SECONDS = 2.0
 
 
 class Batch:
-    """The transfers that are not settled yet."""
+    """The transfers that are not settled yet; any thread may use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._transfers: dict[int, Transfer] = {}
-        self._ended: queue.SimpleQueue[Transfer] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[Transfer | None] = queue.SimpleQueue()
         self._running = 0
         self._none_runs = threading.Event()
+        self._none_runs.set()
+        self._changed = threading.Event()
+
+    @property
+    def running(self) -> int:
+        """The number of transfers that have not ended."""
+        return self._running
+
+    @property
+    def held(self) -> int:
+        """The number of transfers that are not settled."""
+        return len(self._transfers)
+
+    def holds(self, row_ids: Iterable[int]) -> int:
+        """Return how many of these rows have a transfer here."""
+        with self._lock:
+            return sum(row_id in self._transfers for row_id in row_ids)
 
     def add(self, transfer: Transfer) -> None:
         """Add a transfer that has just been started."""
@@ -42,48 +60,66 @@ class Batch:
         with self._lock:
             return [transfer.claim for transfer in self._transfers.values()]
 
-    def break_off(self, claims: Iterable[Claim]) -> None:
-        """Break off the transfers of claims that are still here."""
-        for claim in claims:
-            with self._lock:
-                transfer = self._transfers.get(claim.wanted.row_id)
-            if transfer:
-                transfer.break_off()
+    def standing(self, now: float, seconds: float) -> list[Transfer]:
+        """Return the transfers that have run without progress for longer than `seconds`."""
+        with self._lock:
+            transfers = list(self._transfers.values())
+        return [t for t in transfers if now - t.stands_since(now) > seconds]
 
-    def ended(self, seconds: float) -> list[Transfer]:
-        """Return the transfers that have ended, waiting for one if none has.
-
-        If there is no time left, all are broken off and count as ended.
+    def break_off(self, claims: Iterable[Claim], why: Callable[[], TransferError]) -> bool:
+        """Break off the transfers of claims that are still here, and have them settled.
 
         Args:
-            seconds: the longest wait.
+            claims: of the transfers.
+            why: returns the error that a transfer ends with.
+
+        Returns:
+            Whether nothing writes their parts any more; otherwise a thread of the source hangs.
         """
-        transfers = []
-        if seconds > 0:
-            with contextlib.suppress(queue.Empty):
-                transfers.append(self._ended.get(timeout=seconds))
-                self._none_runs.wait(min(GATHER_SECONDS, seconds))
-                while True:
-                    transfers.append(self._ended.get_nowait())
-        return transfers or self._end()
+        with self._lock:
+            here = [self._transfers.get(claim.wanted.row_id) for claim in claims]
+        broken = [transfer for transfer in here if transfer and transfer.break_off(why())]
+        # The next attempt must not find its part still being written.
+        contents = [transfer.content for transfer in broken]
+        waited = concurrent.futures.wait(contents, WIND_UP_SECONDS)
+        for transfer in broken:
+            self._ended.put(transfer)
+        return not waited.not_done
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a transfer ends or is settled, for at most `seconds`."""
+        self._changed.wait(seconds)
+        self._changed.clear()
+
+    def ended(self) -> list[Transfer]:
+        """Return the transfers that have ended, waiting for one; none once the batch is closed."""
+        first = self._ended.get()
+        if first is None:
+            return []
+        transfers = [first]
+        self._none_runs.wait(GATHER_SECONDS)
+        with contextlib.suppress(queue.Empty):
+            while (following := self._ended.get_nowait()) is not None:
+                transfers.append(following)
+            self._ended.put(None)
+        return transfers
+
+    def close(self) -> None:
+        """Let `ended` return nothing once what has ended so far is taken."""
+        self._ended.put(None)
 
     def remove(self, transfers: Iterable[Transfer]) -> None:
         """Remove transfers that are settled."""
         with self._lock:
             for transfer in transfers:
                 self._transfers.pop(transfer.row_id, None)
+        self._changed.set()
 
     def _on_end(self, transfer: Transfer) -> None:
-        self._ended.put(transfer)
+        if not transfer.content.cancelled():  # otherwise `break_off` waits for its source
+            self._ended.put(transfer)
         with self._lock:
             self._running -= 1
             if not self._running:
                 self._none_runs.set()
-
-    def _end(self) -> list[Transfer]:
-        self.break_off(self.claims())
-        with self._lock:
-            transfers = list(self._transfers.values())
-        # The next attempt must not find its part still being written.
-        concurrent.futures.wait([transfer.content for transfer in transfers], WIND_UP_SECONDS)
-        return transfers
+        self._changed.set()

@@ -50,6 +50,8 @@ def work(
     outcomes = worker.work(
         (m.row_id for m in messages if isinstance(m, SyncMessage)),
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        # Lambda's own context has no such method: its platform does not stop a function early.
+        is_stopping=getattr(context, "is_stopping", lambda: False),
     )
     for message in messages:
         if isinstance(message, rmq_event.Unreadable):

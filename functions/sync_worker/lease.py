@@ -25,6 +25,7 @@ class LeaseKeeper:
         lease_seconds: their length; they are extended three times as often.
         running: returns the claims that are not settled yet.
         lost: called with the claims that another worker has taken over.
+        look: called before leases are extended; ends what must not keep its lease.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class LeaseKeeper:
         lease_seconds: float,
         running: Callable[[], Sequence[Claim]],
         lost: Callable[[Sequence[Claim]], None],
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         self._ledger = ledger
         self._seconds = lease_seconds
         self._running = running
         self._lost = lost
+        self._look = look
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease keeper", daemon=True)
 
@@ -58,6 +61,7 @@ class LeaseKeeper:
 
     def _keep(self) -> None:
         while not self._done.wait(self._seconds / 3):
+            self._look()
             claims = self._running()
             if not claims:
                 continue

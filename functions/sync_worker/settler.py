@@ -2,25 +2,38 @@
 
 The order is the guarantee. The content is on disk before the name, and the name before the ledger
 records it. A crash in between leaves a row that is still queued, and the next attempt repeats the
-step.
+step. No transaction is open while the disk works.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
 
+from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.transfer import Transfer
 from shared.domain import Fetched, Wanted
-from shared.errors import LedgerUnavailable, ObjectChanged, OutOfTime, TransferError
+from shared.errors import (
+    CopyUnproven,
+    GiveUp,
+    LedgerUnavailable,
+    ObjectChanged,
+    OutOfTime,
+    RowRefused,
+    TransferError,
+)
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Outcome, Settlement
+from shared.pausing import Part
 from shared.retry import RetryPolicy
 from shared.storage.interface import Storage
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LEDGER_WAIT_SECONDS = 20.0
 """While PostgreSQL restarts, finished transfers wait for it this long; after that they are left to
@@ -36,6 +49,7 @@ class Settler:
         ledger: where outcomes are recorded.
         storage: where files are written to.
         policy: when a failed transfer is retried.
+        breaker: which failures do not count, because they concern all objects.
         jitter: returns numbers from 0 to 1, evenly distributed.
         pause: waits for a number of seconds.
         clock: monotonic seconds.
@@ -46,6 +60,8 @@ class Settler:
         ledger: Ledger,
         storage: Storage,
         policy: RetryPolicy,
+        breaker: Breaker,
+        *,
         jitter: Callable[[], float],
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -53,6 +69,7 @@ class Settler:
         self._ledger = ledger
         self._storage = storage
         self._policy = policy
+        self._breaker = breaker
         self._jitter = jitter
         self._pause = pause
         self._clock = clock
@@ -71,78 +88,151 @@ class Settler:
         if complete := [transfer for transfer in transfers if transfer.row_id not in errors]:
             errors |= self._make_durable(complete)
         injection_point(CrashPoint.AFTER_DURABLE)
-        placed: set[int] = set()
-        deadline = self._clock() + LEDGER_WAIT_SECONDS
-        while True:
-            try:
-                settlements = self._record(transfers, errors, placed)
-                break
-            except LedgerUnavailable:
-                if self._clock() > deadline:
-                    raise
-                self._pause(LEDGER_PAUSE_SECONDS)
+        ready = [transfer for transfer in transfers if transfer.row_id not in errors]
+        held, in_place = self._place(ready, errors) if ready else ({}, set())
+        spared = self._judge(transfers, errors, in_place)
+        settlements = [
+            self._settlement(t, errors.get(t.row_id), spared, in_place=t.row_id in in_place)
+            for t in transfers
+            if t.row_id in held or t.row_id in errors
+        ]
+        injection_point(CrashPoint.BEFORE_UPDATE)
+        self._discard(settlements)
+        recorded = self._patiently(lambda: self._ledger.settle(settlements))
         injection_point(CrashPoint.AFTER_UPDATE)
-        for settlement in settlements:
-            log_settlement(settlement)
-        recorded = {settlement.claim.wanted.row_id for settlement in settlements}
+        for settlement in recorded.values():
+            # What a pause gives back is one problem, and has a line of its own.
+            if settlement.claim.wanted.row_id not in spared:
+                log_settlement(settlement)
+        self._breaker.give_back(spared & recorded.keys())
         for transfer in transfers:
             if transfer.row_id not in recorded:  # another worker has the row, and its own parts
                 self._remove_parts(transfer.claim.wanted)
-        return settlements
+        return list(recorded.values())
+
+    def _judge(
+        self,
+        transfers: Sequence[Transfer],
+        errors: Mapping[int, TransferError],
+        in_place: Collection[int],
+    ) -> set[int]:
+        """Return the ids of rows that met a fault which is not their own."""
+        works = {Part.STORAGE} if in_place else set()
+        # What was broken off in the middle has shown that its source sends.
+        if any(t.fetched or (t.begun and isinstance(t.error, OutOfTime)) for t in transfers):
+            works.add(Part.SOURCE)
+        claims = [transfer.claim for transfer in transfers]
+        return self._patiently(lambda: self._breaker.judge(claims, errors, works))
 
     def _make_durable(self, transfers: Sequence[Transfer]) -> dict[int, TransferError]:
         parts = {t.part: t.fetched.file for t in transfers if t.part and t.fetched}
         failed = self._storage.make_durable(parts)
         return {t.row_id: failed[t.part] for t in transfers if t.part and t.part in failed}
 
-    def _record(
-        self, transfers: Sequence[Transfer], errors: Mapping[int, TransferError], placed: set[int]
-    ) -> list[Settlement]:
-        ready = [transfer for transfer in transfers if transfer.row_id not in errors]
-        if not ready:
-            settlements = [self._failure(t, errors[t.row_id]) for t in transfers]
-            self._discard(settlements)
-            taken = self._ledger.settle(settlements)
-            return [s for s in settlements if s.claim.wanted.row_id in taken]
-        with self._ledger.placing() as placing:
-            # All of them, in one order, so that no two workers can deadlock.
-            held = placing.hold(
-                [(t.claim, t.fetched.etag if t.fetched else None) for t in transfers]
-            )
-            placeable = _one_version_per_name([t for t in ready if held.get(t.row_id) is False])
-            refused = self._storage.place(
-                [(t.claim.wanted, t.part) for t in placeable if t.part and t.row_id not in placed]
-            )
-            in_place = {transfer.row_id for transfer in placeable} - set(refused)
-            placed |= in_place
-            why_not = {**refused, **errors}
-            settlements = [
-                self._settlement(t, why_not.get(t.row_id), in_place=t.row_id in in_place)
-                for t in transfers
-                if t.row_id in held
-            ]
-            injection_point(CrashPoint.BEFORE_UPDATE)
-            self._discard(settlements)
-            taken = placing.settle(settlements)
-        return [s for s in settlements if s.claim.wanted.row_id in taken]
+    def _place(
+        self, ready: Sequence[Transfer], errors: dict[int, TransferError]
+    ) -> tuple[Mapping[int, bool], set[int]]:
+        """Rename files into place, then make their names durable.
+
+        Only the renaming is under the locks of rows and names: a disk may take minutes for the
+        rest, and PostgreSQL would end the transaction, or the locks hold up other workers.
+
+        Args:
+            ready: transfers whose content is durable.
+            errors: takes the reason, by row id, for which a file is not in place.
+
+        Returns:
+            The rows that are still this worker's, and those whose files are in place.
+        """
+        try:
+            return self._place_all(ready, errors)
+        except RowRefused as refused:
+            if len(ready) == 1:
+                errors[ready[0].row_id] = GiveUp(str(refused))
+                return {}, set()
+            alone = [self._place([transfer], errors) for transfer in ready]
+            return {r: v for held, _ in alone for r, v in held.items()}, {
+                row_id for _, in_place in alone for row_id in in_place
+            }
+
+    def _place_all(
+        self, ready: Sequence[Transfer], errors: dict[int, TransferError]
+    ) -> tuple[Mapping[int, bool], set[int]]:
+        """Place files together; see `_place`.
+
+        Raises:
+            RowRefused: PostgreSQL does not take what it is given of one of them.
+        """
+        renamed: set[int] = set()  # it is done once, however often the transaction is lost
+
+        def rename() -> tuple[Mapping[int, bool], Mapping[int, TransferError], list[Transfer]]:
+            with self._ledger.placing() as placing:
+                # All of them, in one order, so that no two workers can deadlock.
+                held = placing.hold(
+                    [(t.claim, t.fetched.etag if t.fetched else None) for t in ready]
+                )
+                placeable = _one_version_per_name([t for t in ready if held.get(t.row_id) is False])
+                to_rename = [t for t in placeable if t.row_id not in renamed]
+                refused = self._storage.place(
+                    [(t.claim.wanted, t.part) for t in to_rename if t.part],
+                    {t.row_id: t.fetched.metadata for t in to_rename if t.fetched},
+                )
+                renamed.update({t.row_id for t in placeable} - set(refused))
+            return held, refused, placeable
+
+        held, refused, placeable = self._patiently(rename)
+        errors |= refused
+        placed = [t.claim.wanted for t in placeable if t.row_id not in refused]
+        if placed:
+            errors |= self._storage.make_names_durable(placed)
+        return held, {wanted.row_id for wanted in placed} - set(errors)
+
+    def _patiently(self, operation: Callable[[], T]) -> T:
+        """Perform an operation of the ledger, again and again while PostgreSQL is unreachable.
+
+        Only the time of the outage counts, not that of a slow disk before it.
+        """
+        deadline = None
+        while True:
+            try:
+                return operation()
+            except LedgerUnavailable:
+                now = self._clock()
+                deadline = now + LEDGER_WAIT_SECONDS if deadline is None else deadline
+                if now > deadline:
+                    raise
+                self._pause(LEDGER_PAUSE_SECONDS)
 
     def _settlement(
-        self, transfer: Transfer, error: TransferError | None, *, in_place: bool
+        self,
+        transfer: Transfer,
+        error: TransferError | None,
+        spared: Collection[int],
+        *,
+        in_place: bool,
     ) -> Settlement:
         if in_place:
             return Settlement(transfer.claim, Outcome.SYNCED, fetched=transfer.fetched)
         if error:
-            return self._failure(transfer, error)
+            return self._failure(transfer, error, spared)
         # Another version of the object came first. This one did not fail, so it costs no attempt.
         return Settlement(transfer.claim, Outcome.RETRY, reason=str(ObjectChanged()), counted=False)
 
-    def _failure(self, transfer: Transfer, error: TransferError) -> Settlement:
+    def _failure(
+        self, transfer: Transfer, error: TransferError, spared: Collection[int]
+    ) -> Settlement:
+        reason = str(error)
+        if transfer.is_free or transfer.row_id in spared:
+            return Settlement(transfer.claim, Outcome.RETRY, reason=reason, counted=False)
         delay = self._policy.delay(error, transfer.claim.counted_attempts, self._jitter())
         if delay is None:
-            return Settlement(transfer.claim, Outcome.FAILED, reason=str(error))
-        never_ran = isinstance(error, OutOfTime) and not transfer.begun
+            return Settlement(transfer.claim, Outcome.FAILED, reason=reason)
         return Settlement(
-            transfer.claim, Outcome.RETRY, reason=str(error), delay=delay, counted=not never_ran
+            transfer.claim,
+            Outcome.RETRY,
+            reason=reason,
+            delay=delay,
+            unproven=error.copy if isinstance(error, CopyUnproven) else None,
         )
 
     def _discard(self, settlements: Sequence[Settlement]) -> None:
@@ -157,11 +247,12 @@ class Settler:
             # A retry may continue its part; a first attempt that succeeded has left nothing.
             if outcome is Outcome.RETRY or (outcome is Outcome.SYNCED and wanted.attempt == 1):
                 continue
-            self._remove_parts(wanted)
+            # A person's retry continues what an object that failed has proven.
+            self._remove_parts(wanted, keep_proven=outcome is Outcome.FAILED)
 
-    def _remove_parts(self, wanted: Wanted) -> None:
+    def _remove_parts(self, wanted: Wanted, *, keep_proven: bool = False) -> None:
         try:
-            self._storage.discard(wanted)
+            self._storage.discard(wanted, keep_proven=keep_proven)
         except TransferError as error:
             logger.warning(
                 "part not removed, it will be swept",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.domain import Fetched
-from shared.errors import OutOfTime, SourceUnavailable, TransferError
+from shared.errors import OutOfTime, SourceUnavailable, TransferError, WorkerStopping
 from shared.ledger.rows import Claim
 from shared.sources.interface import ObjectSource
 
@@ -24,24 +24,71 @@ class Transfer:
         part: the part file; None if the storage provided none.
         content: the future of the verified content.
         begun: whether it was broken off with bytes in its part file.
+        broken_off: why it was, None if it was not.
+        seen: the steps of its progress when they were last looked at.
+        moved_at: when they last differed from the time before, in monotonic seconds.
     """
 
     claim: Claim
     part: Path | None
     content: Future[Fetched]
     begun: bool = False
+    broken_off: TransferError | None = None
+    seen: int = -1
+    moved_at: float = 0.0
 
     @property
     def row_id(self) -> int:
         """The ledger row."""
         return self.claim.wanted.row_id
 
-    def break_off(self) -> None:
-        """End the transfer soon; one that has ended already is left as it is."""
+    def break_off(self, why: TransferError) -> bool:
+        """End the transfer soon; one that has ended already is left as it is.
+
+        Args:
+            why: becomes its error.
+
+        Returns:
+            Whether it was broken off. Its source may write for a moment longer, see
+            `ObjectSource.fetch`.
+        """
         # A source may drop a short part as it ends, so this is the moment to look.
         if not self.content.done():
             self.begun = self.part is not None and self.part.exists()
-            self.content.cancel()
+            self.broken_off = why
+        return not self.content.done() and self.content.cancel()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether its end uses up no attempt.
+
+        ==========================  ======================================  =====
+        broken off, because         and                                     free
+        ==========================  ======================================  =====
+        the worker stops            whatever it has done                    yes
+        no time is left             it had not begun                        yes
+        no time is left             more of it is proven than at its start  yes
+        no time is left             nothing more is proven                  no
+        it makes no progress        whatever it has done                    no
+        ==========================  ======================================  =====
+        """
+        error, progress = self.error, self.claim.wanted.progress
+        if isinstance(error, WorkerStopping):
+            return True
+        return isinstance(error, OutOfTime) and (
+            not self.begun or progress.proven > progress.continued
+        )
+
+    def stands_since(self, now: float) -> float:
+        """Return since when it has made no progress, in monotonic seconds, and look at it.
+
+        Args:
+            now: returned if it has moved, has ended, or waits for its turn.
+        """
+        progress = self.claim.wanted.progress
+        if progress.steps != self.seen or not progress.begun or self.content.done():
+            self.seen, self.moved_at = progress.steps, now
+        return self.moved_at
 
     @property
     def fetched(self) -> Fetched | None:
@@ -54,13 +101,13 @@ class Transfer:
     def error(self) -> TransferError | None:
         """Why the transfer ended without content; None if it succeeded."""
         if not self.content.done():
-            return OutOfTime()
+            return self.broken_off or OutOfTime()
         try:
             self.content.result()
         except TransferError as error:
             return error
         except CancelledError:
-            return OutOfTime()
+            return self.broken_off or OutOfTime()
         except Exception as error:
             # A defect of our own in one transfer must not affect the others of its batch.
             logger.exception("defect in a transfer", extra={"row_id": self.row_id})

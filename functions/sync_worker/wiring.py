@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import socket
 
-from functions.sync_worker.service import Config, SyncWorker
+from functions.sync_worker.breaker import Breaker
+from functions.sync_worker.intake import Config
+from functions.sync_worker.service import SyncWorker
 from functions.sync_worker.settler import Settler
 from shared import adapters
 from shared.config.process_cache import once_per_process
@@ -23,16 +26,25 @@ def worker() -> SyncWorker:
     """
     settings = start()
     ledger = adapters.ledger(settings)
-    storage = adapters.storage(settings)
+    storage = adapters.storage(settings, ledger)
     source = adapters.source(settings)
     close_at_exit(source.close, ledger.close)
     policy = RetryPolicy(settings.max_attempts)
+    # Execution environments come and go, and share their storage.
+    machine = "lambda" if settings.on_lambda else socket.gethostname()
+    breaker = Breaker(ledger.pauses, source, storage, machine)
     return SyncWorker(
-        Config(settings.lease_seconds, settings.max_attempts),
+        Config(
+            settings.lease_seconds,
+            settings.max_attempts,
+            settings.sync_concurrency,
+            settings.delivery_seconds,
+        ),
         ledger,
         source,
         storage,
-        Settler(ledger, storage, policy, jitter=random.Random().random),
+        Settler(ledger, storage, policy, breaker, jitter=random.Random().random),
+        breaker,
     )
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
+
+STUCK = 70
+"""The exit code of a process that hangs: an internal error (sysexits.h, EX_SOFTWARE)."""
 
 
 def close_at_exit(*closes: Callable[[], object]) -> None:
@@ -27,3 +31,15 @@ def _close(closes: tuple[Callable[[], object], ...]) -> None:
             close()
         except Exception:
             logger.exception("adapter not closed")
+
+
+def end_process(reason: str) -> None:
+    """End this process at once, so that a supervisor or the platform starts a new one.
+
+    What its threads wait for does not matter.
+
+    Args:
+        reason: for the log.
+    """
+    logger.critical("process ended, it hangs", extra={"reason": reason})
+    os._exit(STUCK)

@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 
 from shared.ledger.database import Database
+from shared.ledger.rows import storable
 
 WORKER = "worker"
 """Copies objects."""
@@ -53,7 +54,10 @@ class Heartbeats:
             instance: which one; by default this process.
         """
         self._database.run(
-            "beat", component=component, instance=instance or this_process(), detail=detail
+            "beat",
+            component=component,
+            instance=instance or this_process(),
+            detail=storable(detail),
         )
 
     def end(self, component: str, instance: str = "") -> None:

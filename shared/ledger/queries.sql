@@ -19,18 +19,23 @@ SELECT id, payload_checksum, request_id
   JOIN unnest(:checksums::bytea[], :request_ids::text[]) AS t(payload_checksum, request_id)
  USING (payload_checksum, request_id);
 
--- name: claim(row_ids, suspect, most, lease_seconds, max_attempts)
+-- name: claim(row_ids, suspect, grouped, most, lease_seconds, max_attempts)
 -- Claims rows for one attempt each, counted before anything is downloaded. A suspect is a row whose
--- last worker is presumed dead; that lost attempt is added to the history.
+-- last worker is presumed dead; that lost attempt is added to the history. Several suspects at a
+-- time are claimed `grouped`: without those that two workers died with, or that have one attempt
+-- left. These are claimed alone, and each may be, before it is failed for the deaths of workers.
+-- Here and everywhere rows are found by their ids: compared as text, the state suits no index of
+-- queued rows, which looks short where statistics are older than a backlog of hundreds of thousands.
 WITH due AS (
   SELECT id, attempts, claimed_at
     FROM file_sync
    WHERE id = ANY(:row_ids::bigint[])
-     AND state = 'queued'
+     AND state::text = 'queued'
      AND next_attempt_at <= now()
      AND (leased_until IS NOT NULL) = :suspect
      AND (leased_until IS NULL OR leased_until < now())
-     AND attempts - attempts_forgiven < :max_attempts
+     AND (NOT :grouped OR (deaths = 0 AND attempts - attempts_forgiven < :max_attempts - 1))
+     AND (attempts - attempts_forgiven < :max_attempts OR (:suspect AND deaths = 0))
    ORDER BY id
    LIMIT :most
      FOR UPDATE SKIP LOCKED
@@ -41,13 +46,36 @@ WITH due AS (
 )
 UPDATE file_sync AS f
    SET attempts = f.attempts + 1,
+       deaths = f.deaths + (:suspect)::integer,
        claimed_at = now(),
        leased_until = now() + make_interval(secs => :lease_seconds),
        due_at = now() + make_interval(secs => :lease_seconds)
   FROM due
  WHERE f.id = due.id
 RETURNING f.id, f.attempts, f.file_name, f.queued_at,
-          f.attempts - f.attempts_forgiven AS counted_attempts, f.request_id, f.claimed_at;
+          f.attempts - f.attempts_forgiven - f.deaths AS counted_attempts, f.request_id,
+          f.claimed_at, f.unproven_etag, f.unproven_size, f.unproven_sha256;
+
+-- name: undelivered(most, delivery_seconds)
+-- The rows that may be attempted now and whose messages wait in the queue, the longest first.
+SELECT id FROM file_sync
+ WHERE state = 'queued' AND due_at <= now() + make_interval(secs => :delivery_seconds)
+   AND leased_until IS NULL AND next_attempt_at <= now()
+ ORDER BY due_at
+ LIMIT :most;
+
+-- name: hand_back(row_ids)
+-- Makes rows due at once whose messages reached a worker that did not come to them.
+WITH left_over AS (
+  SELECT id FROM file_sync
+   WHERE id = ANY(:row_ids::bigint[]) AND state::text = 'queued'
+     AND next_attempt_at <= now() AND due_at > now()
+     AND (leased_until IS NULL OR leased_until < now())
+   ORDER BY id
+     FOR UPDATE SKIP LOCKED
+)
+UPDATE file_sync AS f SET due_at = now() FROM left_over WHERE f.id = left_over.id
+RETURNING f.id;
 
 -- name: extend(row_ids, attempts, lease_seconds)
 -- Extends leases; rows that are not returned are held by another worker by now. Here and everywhere,
@@ -57,7 +85,7 @@ WITH held AS (
     FROM file_sync AS f
     JOIN unnest(:row_ids::bigint[], :attempts::integer[]) AS mine(id, attempt)
       ON f.id = mine.id AND f.attempts = mine.attempt
-   WHERE f.state = 'queued' AND f.leased_until IS NOT NULL
+   WHERE f.state::text = 'queued' AND f.leased_until IS NOT NULL
    ORDER BY f.id
      FOR UPDATE OF f
 )
@@ -68,18 +96,20 @@ UPDATE file_sync AS f
  WHERE f.id = held.id
 RETURNING f.id;
 
--- name: lock_names(file_names)
+-- name: lock_names(folded_names)
 -- Locks these names until the commit, so that files of one name are placed one after another. If a
 -- worker freezes while it holds the lock, the server rolls its transaction back and frees its rows.
 SELECT pg_advisory_xact_lock(name_key),
        set_config('idle_in_transaction_session_timeout', '10s', true)
   FROM (SELECT DISTINCT hashtextextended(name, 0) AS name_key
-          FROM unnest(:file_names::text[]) AS name
+          FROM unnest(:folded_names::text[]) AS name
          ORDER BY name_key) AS ordered;
 
 -- name: hold(row_ids, attempts, etags)
--- Locks the claims that are still held by their worker until the commit, and returns for each
--- whether another version was placed under its name since the claim.
+-- Locks the claims that are still held by their worker until the commit, returns for each whether
+-- another version was placed under its name since the claim, and notes that the others are placed
+-- now. The note is committed with the rename, long before the row is synced: names may take long to
+-- reach the disk, and meanwhile no older version may replace a newer one.
 WITH mine AS (
   SELECT * FROM unnest(:row_ids::bigint[], :attempts::integer[], :etags::text[])
     AS t(id, attempt, etag)
@@ -88,56 +118,87 @@ WITH mine AS (
     FROM file_sync AS f
    WHERE f.id = ANY(:row_ids::bigint[])
      AND (f.id, f.attempts) IN (SELECT id, attempt FROM mine)
-     AND f.state = 'queued' AND f.leased_until IS NOT NULL
+     AND f.state::text = 'queued' AND f.leased_until IS NOT NULL
    ORDER BY f.id
      FOR UPDATE
+), checked AS (
+  -- The newest alone, by its index: what the name has held before must not matter for the time.
+  SELECT held.id, mine.etag,
+         newest.id IS NOT NULL AND newest.etag IS DISTINCT FROM mine.etag AS outdated
+    FROM held JOIN mine ON mine.id = held.id
+    LEFT JOIN LATERAL (
+      SELECT other.id, other.etag FROM file_sync AS other
+       WHERE other.file_name = held.file_name
+         AND coalesce(other.placed_at, other.synced_at) > held.claimed_at
+       ORDER BY coalesce(other.placed_at, other.synced_at) DESC
+       LIMIT 1) AS newest ON true
+), placed AS (
+  UPDATE file_sync AS f SET placed_at = clock_timestamp(), etag = checked.etag
+    FROM checked WHERE f.id = checked.id AND NOT checked.outdated
 )
-SELECT held.id,
-       EXISTS (SELECT FROM file_sync AS other
-                WHERE other.file_name = held.file_name AND other.state = 'synced'
-                  AND other.synced_at > held.claimed_at
-                  AND other.etag IS DISTINCT FROM mine.etag) AS outdated
-  FROM held JOIN mine ON mine.id = held.id;
+SELECT id, outdated FROM checked;
 
--- name: settle(row_ids, attempts, outcomes, reasons, delays, forgiven, paths, sizes, digests, etags)
+-- name: settle(row_ids, attempts, outcomes, reasons, delays, forgiven, paths, sizes, digests, etags, verified_by, unproven_etags, unproven_sizes, unproven_digests)
 -- Records how attempts ended and adds them to the history, but only for rows that are still held by
--- that very attempt.
+-- that very attempt. An attempt that does not count enters the history once for each reason, so that
+-- the probes of a long pause do not fill it. A copy that nothing proved stays recorded until the next
+-- of its kind.
 WITH ended AS (
   SELECT * FROM unnest(
     :row_ids::bigint[], :attempts::integer[], :outcomes::attempt_outcome[], :reasons::text[],
     :delays::float8[], :forgiven::integer[], :paths::text[], :sizes::bigint[], :digests::bytea[],
-    :etags::text[]
-  ) AS t(id, attempt, outcome, reason, delay, forgiven, path, size, digest, etag)
+    :etags::text[], :verified_by::text[], :unproven_etags::text[], :unproven_sizes::bigint[],
+    :unproven_digests::bytea[]
+  ) AS t(id, attempt, outcome, reason, delay, forgiven, path, size, digest, etag, verified_by,
+         unproven_etag, unproven_size, unproven_sha256)
 ), held AS (
-  SELECT f.id
+  SELECT f.id, f.last_error AS reason_before
     FROM file_sync AS f JOIN ended AS e ON f.id = e.id AND f.attempts = e.attempt
-   WHERE f.state = 'queued' AND f.leased_until IS NOT NULL
+   WHERE f.state::text = 'queued' AND f.leased_until IS NOT NULL
    ORDER BY f.id
      FOR UPDATE OF f
 ), settled AS (
   UPDATE file_sync AS f
      SET state = CASE e.outcome WHEN 'synced' THEN 'synced' WHEN 'failed' THEN 'failed'
                  ELSE 'queued' END::sync_state,
-         attempts_forgiven = f.attempts_forgiven + e.forgiven,
+         attempts_forgiven = f.attempts_forgiven + e.forgiven + f.deaths,
+         deaths = 0,  -- it answers: the workers died of something else
          leased_until = NULL,
          last_error = e.reason,
          next_attempt_at = now() + make_interval(secs => e.delay),
          due_at = now() + make_interval(secs => e.delay),
          synced_at = CASE e.outcome WHEN 'synced' THEN clock_timestamp() END,
-         file_path = e.path, size_bytes = e.size, sha256 = e.digest, etag = e.etag
+         file_path = e.path, size_bytes = e.size, sha256 = e.digest, etag = e.etag,
+         verified_by = e.verified_by,
+         unproven_etag = coalesce(e.unproven_etag, f.unproven_etag),
+         unproven_size = coalesce(e.unproven_size, f.unproven_size),
+         unproven_sha256 = coalesce(e.unproven_sha256, f.unproven_sha256)
     FROM ended AS e JOIN held ON held.id = e.id
    WHERE f.id = e.id
-  RETURNING f.id, f.attempts, e.outcome, e.reason, f.claimed_at
+  RETURNING f.id, f.attempts, e.outcome, e.reason, f.claimed_at,
+            (e.forgiven > 0 AND e.reason = held.reason_before) IS TRUE AS known
+), history AS (
+  INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
+  SELECT id, attempts, outcome, reason, claimed_at FROM settled WHERE NOT known
 )
-INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
-SELECT id, attempts, outcome, reason, claimed_at FROM settled
-RETURNING file_sync_id AS id;
+SELECT id FROM settled;
 
--- name: take_due(most, delivery_seconds)
--- Takes the rows whose messages must be published now; if publishing fails, they become due again.
+-- name: due_retries(most, max_attempts)
+-- Finds rows that a worker may attempt again now, wherever their messages are.
+SELECT id FROM file_sync
+ WHERE state = 'queued' AND attempts > 0 AND next_attempt_at <= now()
+   AND (leased_until IS NULL OR leased_until < now())
+   AND attempts - attempts_forgiven < :max_attempts
+ ORDER BY next_attempt_at
+ LIMIT :most;
+
+-- name: take_due(most, delivery_seconds, retries)
+-- Takes the rows whose messages must be published now, with `retries` only those that were attempted
+-- before; if publishing fails, they become due again.
 WITH due AS (
   SELECT id FROM file_sync
    WHERE state = 'queued' AND due_at <= now()
+     AND (NOT :retries OR attempts > 0)
    ORDER BY due_at
    LIMIT :most
      FOR UPDATE SKIP LOCKED
@@ -159,12 +220,13 @@ UPDATE file_sync
 RETURNING id;
 
 -- name: fail_exhausted(max_attempts)
--- Fails the rows whose attempts are used up because their workers died.
+-- Fails the rows whose attempts are used up because their workers died, the last time alone.
 WITH exhausted AS (
   SELECT id, leased_until IS NOT NULL AS lost FROM file_sync
    WHERE state = 'queued' AND due_at <= now()
      AND (leased_until IS NULL OR leased_until < now())
      AND attempts - attempts_forgiven >= :max_attempts
+     AND (leased_until IS NULL OR deaths > 0)
    ORDER BY id
    LIMIT 1000
      FOR UPDATE SKIP LOCKED
@@ -207,7 +269,7 @@ WITH chosen AS (
      FOR UPDATE
 ), retried AS (
   UPDATE file_sync AS f
-     SET state = 'queued', attempts_forgiven = f.attempts, last_error = NULL,
+     SET state = 'queued', attempts_forgiven = f.attempts, deaths = 0, last_error = NULL,
          next_attempt_at = now(), due_at = now(), queued_at = now()
     FROM chosen
    WHERE f.id = chosen.id
@@ -229,6 +291,18 @@ SELECT f.id FROM file_sync AS f
          SELECT FROM sync_attempt AS a
           WHERE a.file_sync_id = f.id AND a.outcome <> 'requeued' AND a.finished_at >= :since))
  ORDER BY f.id LIMIT :most;
+
+-- name: installation()
+-- The identity of this ledger.
+SELECT replace(id::text, '-', '') AS identity FROM installation;
+
+-- name: lock_installation()
+-- What the ledger remembers of its storage, locked until the commit.
+SELECT storage_place FROM installation FOR UPDATE;
+
+-- name: bind_storage(place)
+-- Remembers the folder of the storage.
+UPDATE installation SET storage_place = :place RETURNING storage_place;
 
 -- name: beat(component, instance, detail)
 -- Records that a process is alive; those of its kind that have been silent for a day are forgotten.
@@ -252,3 +326,79 @@ SELECT component, instance, extract(epoch FROM now() - beat_at)::float8 AS age, 
   FROM heartbeat
  WHERE beat_at > now() - interval '1 day'
  ORDER BY beat_at DESC;
+
+-- name: pauses()
+-- Reads the pauses that are probed still: one of a machine that is gone is not.
+SELECT part, reason, since, probe_at, extract(epoch FROM probe_at - now())::float8 AS probe_in
+  FROM pause
+ WHERE part = 'source' OR probe_at > now() - interval '1 hour'
+ ORDER BY since, part;
+
+-- name: pauses_of(parts)
+-- Reads the pauses of some parts.
+SELECT part, reason, since, probe_at, extract(epoch FROM probe_at - now())::float8 AS probe_in
+  FROM pause WHERE part = ANY(:parts::text[]) ORDER BY part DESC;
+
+-- name: open_pause(part, reason, seconds)
+-- Opens a pause unless it is open; forgets those of machines that are gone.
+WITH gone AS (
+  DELETE FROM pause WHERE part <> 'source' AND probe_at < now() - interval '1 day' AND part <> :part
+)
+INSERT INTO pause (part, reason, probe_at)
+VALUES (:part, :reason, now() + make_interval(secs => :seconds))
+ON CONFLICT (part) DO NOTHING
+RETURNING part;
+
+-- name: take_probe(part, longest_seconds)
+-- Takes the probe that is due, for one worker; the interval doubles.
+UPDATE pause
+   SET probes = probes + 1,
+       probe_at = now() + make_interval(secs => least(:longest_seconds::float8,
+                                                      power(2, least(probes + 1, 30))))
+ WHERE part = :part AND probe_at <= now()
+RETURNING part;
+
+-- name: postpone_probe(part, reason, longest_seconds)
+-- Counts the interval from the end of a probe that failed.
+UPDATE pause
+   SET reason = :reason,
+       probe_at = now() + make_interval(secs => least(:longest_seconds::float8,
+                                                      power(2, least(probes, 30))))
+ WHERE part = :part
+RETURNING part;
+
+-- name: hasten_probes()
+-- Lets the next probe of every pause begin at once.
+UPDATE pause SET probe_at = least(probe_at, now()), probes = 0 RETURNING part;
+
+-- name: end_pause(part)
+-- Ends a pause.
+DELETE FROM pause WHERE part = :part
+RETURNING extract(epoch FROM now() - since)::float8 AS seconds;
+
+-- name: forgive(row_ids, attempts, counted)
+-- Takes back attempts that were counted before it was known that the fault concerned all objects.
+WITH chosen AS (
+  SELECT f.id
+    FROM file_sync AS f
+    JOIN unnest(:row_ids::bigint[], :attempts::integer[], :counted::integer[])
+      AS mine(id, attempt, counted)
+      -- Once forgiven, one less is counted: the statement may run twice.
+      ON f.id = mine.id AND f.attempts = mine.attempt
+         AND f.attempts - f.attempts_forgiven = mine.counted
+   WHERE f.state = 'queued' AND f.leased_until IS NULL
+   ORDER BY f.id
+     FOR UPDATE OF f
+)
+UPDATE file_sync AS f
+   SET attempts_forgiven = f.attempts_forgiven + 1, next_attempt_at = now(), due_at = now()
+  FROM chosen
+ WHERE f.id = chosen.id
+RETURNING f.id;
+
+-- name: witness()
+-- Finds a small object among the newest that were synced.
+SELECT file_name
+  FROM (SELECT file_name, size_bytes FROM file_sync
+         WHERE state = 'synced' ORDER BY synced_at DESC, id DESC LIMIT 20) AS newest
+ ORDER BY size_bytes LIMIT 1;

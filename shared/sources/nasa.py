@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 import requests
 
 from shared.config.settings import Settings, environment
-from shared.domain import Fetched, Wanted
+from shared.domain import Fetched, Progress, Wanted
 from shared.errors import (
-    AccessRefused,
     ContentMismatch,
+    CredentialsRefused,
     OutOfTime,
     SourceUnavailable,
     TransferError,
@@ -105,7 +105,7 @@ class NasaSource:
 
     def _run(self, future: Future[Fetched], wanted: Wanted, part: Path) -> None:
         try:
-            outcome: Fetched | TransferError = self._copy(future, part)
+            outcome: Fetched | TransferError = self._copy(future, wanted.progress, part)
         except TransferError as error:
             outcome = error
         except requests.RequestException as error:
@@ -117,14 +117,15 @@ class NasaSource:
             outcome = SourceUnavailable("internal error of the worker, see its log")
         settle(future, outcome)
 
-    def _copy(self, future: Future[Fetched], path: Path) -> Fetched:
+    def _copy(self, future: Future[Fetched], progress: Progress, path: Path) -> Fetched:
+        progress.begun = True
         self._check_open(future)
         url = self._pick(self._list())
         with self._session.get(
             url, stream=True, timeout=self._timeout, proxies=_proxies(url)
         ) as response:
             _check_status(response)
-            part = PartFile.create(path)
+            part = PartFile.create(path, progress)
             complete = False
             try:
                 fetched = self._save(future, response, part)
@@ -207,7 +208,7 @@ def _check_status(response: requests.Response) -> None:
     """Raise for everything but a success; the API's URL, which holds the key, is never shown."""
     status = response.status_code
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise AccessRefused(f"NASA_API_KEY is not accepted ({status})")
+        raise CredentialsRefused(f"NASA_API_KEY is not accepted ({status})")
     if status != HTTPStatus.OK:
         raise SourceUnavailable(f"it answered {status}")
 

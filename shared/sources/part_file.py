@@ -14,14 +14,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from shared.domain import Progress
 from shared.sources.digests import ALGORITHMS, Check
 from shared.storage.durability import read_from_disk
 from shared.storage.locking import lock
 from shared.storage.open_part import OpenPart
-from shared.storage.parts import journal_of, part_name
+from shared.storage.parts import journal_of, owner_of, part_name
 
-LOOK_BACK = 16
-"""How many attempts back a part may be continued; a retry adds to the number of attempts."""
+LOOK_BACK = 1_000
+"""How many attempts back a part may be continued; every retry and every invocation that an object
+takes adds to the number of attempts."""
 
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -76,41 +78,54 @@ class PartFile:
         path: of the part.
         descriptor: open for reading and writing, locked.
         journal: what an earlier attempt has proven, None for a new part.
+        progress: told of what is written, read and proven.
     """
 
-    def __init__(self, path: Path, descriptor: int, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        descriptor: int,
+        journal: Journal | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         self.path = path
         self.journal = journal
         self._descriptor = descriptor
+        self._progress = progress or Progress()
+        if journal is not None:
+            self._progress.continued = self._progress.proven = journal.proven
 
     @classmethod
-    def create(cls, path: Path) -> Self:
+    def create(cls, path: Path, progress: Progress | None = None) -> Self:
         """Make a new part.
 
         Raises:
             OSError: the storage refuses.
         """
-        descriptor = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
+        descriptor = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             lock(descriptor)
         except OSError:
             os.close(descriptor)
             raise
-        return cls(path, descriptor)
+        return cls(path, descriptor, progress=progress)
 
     @classmethod
-    def resume(cls, path: Path, row_id: int, attempt: int) -> Self | None:
+    def resume(
+        cls, path: Path, row_id: int, attempt: int, progress: Progress | None = None
+    ) -> Self | None:
         """Take over the part of an earlier attempt under a new name, None where none can be used.
 
         Args:
             path: where the part of this attempt belongs.
             row_id: the ledger row.
             attempt: the number of this attempt.
+            progress: of this attempt.
         """
         for earlier in range(attempt - 1, max(0, attempt - 1 - LOOK_BACK), -1):
-            older = path.with_name(part_name(row_id, earlier))
+            older = path.with_name(part_name(row_id, earlier, owner_of(path)))
             try:
-                taken = cls._take(older, path)
+                taken = cls._take(older, path, progress)
             except OSError:
                 continue
             if taken is not None:
@@ -118,7 +133,7 @@ class PartFile:
         return None
 
     @classmethod
-    def _take(cls, older: Path, path: Path) -> Self | None:
+    def _take(cls, older: Path, path: Path, progress: Progress | None) -> Self | None:
         journal = Journal.decode(journal_of(older).read_bytes())
         if journal is None:
             return None
@@ -135,7 +150,7 @@ class PartFile:
         except OSError:
             os.close(descriptor)
             raise
-        return cls(path, descriptor, journal)
+        return cls(path, descriptor, journal, progress)
 
     def write(self, position: int, data: bytes) -> None:
         """Write all of `data` at `position`.
@@ -146,10 +161,13 @@ class PartFile:
         written = os.pwrite(self._descriptor, data, position)
         while written < len(data):
             written += os.pwrite(self._descriptor, data[written:], position + written)
+        self._progress.steps += 1
 
     def read(self, position: int, buffer: memoryview) -> int:
         """Fill the buffer from `position` on; return how many bytes there were."""
-        return os.preadv(self._descriptor, [buffer], position)
+        count = os.preadv(self._descriptor, [buffer], position)
+        self._progress.steps += 1
+        return count
 
     def read_from_disk(self) -> None:
         """See to it that what is read from now on is what an earlier attempt has on disk.
@@ -182,6 +200,7 @@ class PartFile:
         draft.write_bytes(journal.encode())
         draft.rename(path)
         self.journal = journal
+        self._progress.proven = journal.proven
 
     def close(self, *, keep: bool) -> None:
         """Release the lock; remove the part unless it is kept.

@@ -49,7 +49,7 @@ def remount(path: Path, options: str) -> None:
 
 def test_a_full_storage_makes_objects_wait(arena: Arena) -> None:
     with (
-        mounted(arena.stack.storage, "size=2m"),
+        arena.stack.storage_on(mounted(arena.stack.storage, "size=2m")),
         arena.trial("storage full") as trial,
     ):
         trial.send("plain", count=5, size=1_000_000)
@@ -61,7 +61,7 @@ def test_a_full_storage_makes_objects_wait(arena: Arena) -> None:
 
 def test_a_read_only_storage_makes_objects_wait(arena: Arena) -> None:
     with (
-        mounted(arena.stack.storage, "size=64m"),
+        arena.stack.storage_on(mounted(arena.stack.storage, "size=64m")),
         arena.trial("storage read-only") as trial,
     ):
         remount(arena.stack.storage, "ro")

@@ -12,12 +12,14 @@ import psycopg2
 import pytest
 
 from functions.sync_worker import handler as module
+from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.service import Config, SyncWorker
 from functions.sync_worker.settler import LEDGER_WAIT_SECONDS, Settler
-from shared.domain import Wanted
+from shared.domain import UnprovenCopy, Wanted
 from shared.errors import (
-    BucketMissing,
+    CopyUnproven,
     LedgerUnavailable,
+    ObjectMissing,
     SourceUnavailable,
     UnreadableMessage,
 )
@@ -54,6 +56,9 @@ class Bench:
         self.pauses: list[float] = []
         self.during_pause: Callable[[], None] = lambda: None
         self.lease = LEASE
+        self.concurrency = 32
+        self.standing = 300.0
+        self.stopping = threading.Event()
         self._number = 0
 
     def pause(self, seconds: float) -> None:
@@ -79,19 +84,24 @@ class Bench:
         return row_id
 
     def worker(self, ledger: Ledger | None = None) -> SyncWorker:
+        breaker = Breaker((ledger or self.ledger).pauses, self.source, self.storage, "test")
         settler = Settler(
             ledger or self.ledger,
             self.storage,
             RetryPolicy(MAX_ATTEMPTS),
+            breaker,
             jitter=lambda: 0.0,
             pause=self.pause,
             clock=lambda: self.now,
         )
-        config = Config(self.lease, MAX_ATTEMPTS)
-        return SyncWorker(config, ledger or self.ledger, self.source, self.storage, settler)
+        config = Config(self.lease, MAX_ATTEMPTS, self.concurrency, standing_seconds=self.standing)
+        return SyncWorker(
+            config, ledger or self.ledger, self.source, self.storage, settler, breaker
+        )
 
     def work(self, *row_ids: int, seconds_left: float = PLENTY) -> dict[Outcome, int]:
-        return dict(self.worker().work(row_ids, lambda: seconds_left))
+        worker = self.worker()
+        return dict(worker.work(row_ids, lambda: seconds_left, self.stopping.is_set))
 
     def sql(self, statement: str) -> None:
         execute(self.url, statement)
@@ -149,7 +159,7 @@ def test_an_object_becomes_a_file_and_its_row_says_so(bench: Bench) -> None:
 
 def test_the_attempts_of_a_batch_are_counted_by_outcome(bench: Bench) -> None:
     rows = [bench.add(f"{n}.jpg") for n in range(20)]
-    lost = bench.add("lost", BucketMissing("b"))
+    lost = bench.add("lost", ObjectMissing("b"))
     later = bench.add("later", SourceUnavailable("timeout"))
     assert bench.work(*rows, lost, later, rows[0], 10**12) == {
         Outcome.SYNCED: 20,
@@ -167,11 +177,11 @@ def test_a_row_that_is_synced_already_is_skipped(bench: Bench) -> None:
 
 
 def test_giving_up_fails_the_row_with_its_reason(bench: Bench) -> None:
-    row_id = bench.add("a", BucketMissing("uploads"))
+    row_id = bench.add("a", ObjectMissing("404"))
     assert bench.work(row_id) == {Outcome.FAILED: 1}
     assert bench.row(row_id, "state, last_error") == (
         "failed",
-        "The bucket does not exist: uploads",
+        "The object does not exist: 404",
     )
     assert bench.history(row_id) == [(1, "failed")]
 
@@ -185,6 +195,28 @@ def test_a_temporary_error_is_retried_after_its_delay(bench: Bench) -> None:
         " next_attempt_at - now() BETWEEN interval '2 s' AND interval '3 s'",
     ) == ("queued", "The object store could not be read: timeout", 1, True, True)
     assert bench.work(row_id) == {}
+
+
+def test_a_batch_brings_along_its_share_of_due_retries(bench: Bench) -> None:
+    retried = [bench.add(f"retried-{n}", SourceUnavailable("it is away")) for n in range(4)]
+    bench.work(*retried)
+    later = bench.add("later", SourceUnavailable("it is away"))
+    bench.work(later)
+    leased = bench.add("leased")
+    bench.ledger.claim([leased], lease_seconds=60, max_attempts=MAX_ATTEMPTS)
+    bench.sql(
+        "UPDATE file_sync SET next_attempt_at = now() - make_interval(secs => 100 - id)"
+        f" WHERE id IN ({','.join(map(str, retried))})"
+    )
+    for n in range(4):
+        bench.source.objects[f"retried-{n}"] = b"content"
+    waiting = [bench.add(f"waiting-{n}") for n in range(6)]
+
+    assert bench.work(*waiting[:5]) == {Outcome.SYNCED: 7}  # two of the four: 5 / 4, rounded up
+    assert [bench.row(row_id) for row_id in retried] == ["synced", "synced", "queued", "queued"]
+    assert bench.work() == {}
+    assert bench.work(waiting[5]) == {Outcome.SYNCED: 2}
+    assert bench.row(later) == bench.row(leased) == "queued"
 
 
 def test_the_last_attempt_fails_the_row(bench: Bench) -> None:
@@ -290,6 +322,42 @@ def test_an_object_that_never_fits_into_the_time_fails_at_last(bench: Bench) -> 
     )
 
 
+def test_an_object_that_comes_further_each_time_uses_up_no_attempt(bench: Bench) -> None:
+    row_id = bench.add("huge", Hangs(begun=True, proven=1))
+    for _ in range(2 * MAX_ATTEMPTS):
+        assert bench.work(row_id, seconds_left=NO_TIME) == {Outcome.RETRY: 1}
+    assert bench.row(row_id, "state, attempts - attempts_forgiven, next_attempt_at <= now()") == (
+        "queued",
+        0,
+        True,
+    )
+
+
+def test_a_row_that_never_began_is_not_failed_at_its_last_attempt(bench: Bench) -> None:
+    row_id = bench.add("a", SourceUnavailable("timeout"))
+    for _ in range(MAX_ATTEMPTS - 1):
+        bench.work(row_id)
+        bench.sql("UPDATE file_sync SET next_attempt_at = now()")
+    bench.source.objects["a"] = Hangs()
+    assert bench.work(row_id, seconds_left=NO_TIME) == {Outcome.RETRY: 1}
+    assert bench.row(row_id) == "queued"
+
+
+def test_what_a_failed_row_has_proven_is_kept_for_a_person_s_retry(bench: Bench) -> None:
+    row_id = bench.add("a", Hangs(begun=True))
+    bench.work(row_id, seconds_left=NO_TIME)
+    journal = bench.folder / f".incoming/{row_id}.1.journal"
+    journal.write_text("what is proven")
+    bench.source.objects["a"] = ObjectMissing()
+    assert bench.work(row_id) == {Outcome.FAILED: 1}
+    kept = [f".incoming/{row_id}.1.journal", f".incoming/{row_id}.1.part"]
+    assert sorted(bench.files()) == kept
+    bench.ledger.retry([row_id])
+    bench.source.objects["a"] = b"content"
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert bench.files() == {"a": b"content"}
+
+
 def test_what_ended_just_in_time_is_not_thrown_away(bench: Bench) -> None:
     rows = [bench.add(f"{n}") for n in range(3)]
     assert bench.work(*rows, seconds_left=NO_TIME) == {Outcome.SYNCED: 3}
@@ -298,24 +366,113 @@ def test_what_ended_just_in_time_is_not_thrown_away(bench: Bench) -> None:
 EXPIRE = "UPDATE file_sync SET leased_until = now() - interval '1 s' WHERE leased_until IS NOT NULL"
 
 
-def test_rows_whose_worker_is_presumed_dead_are_attempted_alone(bench: Bench) -> None:
-    rows = [bench.add(f"{n}") for n in range(3)]
-    bench.ledger.claim(rows, lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS)
-    fresh = bench.add("fresh")
-    bench.sql(EXPIRE)
-    running: list[int] = []
+LEASED = "SELECT file_name FROM file_sync WHERE leased_until > now() ORDER BY id"
 
-    def alone() -> bytes:
-        leased = bench.query("SELECT count(*) FROM file_sync WHERE leased_until > now()")
-        running.append(leased[0][0])
+
+def watched(bench: Bench, *names: str) -> list[list[str]]:
+    """Note for each copy of these objects which rows were in hand."""
+    in_hand: list[list[str]] = []
+
+    def look() -> bytes:
+        in_hand.append([name for (name,) in bench.query(LEASED)])
         return b"content"
 
-    for n in range(3):
-        bench.source.objects[f"{n}"] = alone
+    bench.source.objects.update(dict.fromkeys(names, look))
+    return in_hand
+
+
+def die(bench: Bench, rows: list[int], **how: bool) -> None:
+    """Claim rows as a worker does that dies before it can answer."""
+    claims = bench.ledger.claim(rows, lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS, **how)
+    assert [claim.wanted.row_id for claim in claims] == rows
+    bench.sql(EXPIRE)
+
+
+def test_rows_whose_worker_is_presumed_dead_are_attempted_together_after_the_fresh(
+    bench: Bench,
+) -> None:
+    rows = [bench.add(f"{n}") for n in range(3)]
+    die(bench, rows)
+    fresh = bench.add("fresh")
+    in_hand = watched(bench, "0", "1", "2")
     assert bench.work(*rows, fresh) == {Outcome.SYNCED: 4}
-    assert running == [1, 1, 1]
+    assert in_hand[0] == ["0", "1", "2"]
     assert bench.source.fetched[0] == ("fresh", 1)
     assert bench.history(rows[0]) == [(1, "lost"), (2, "synced")]
+
+
+def test_suspects_take_half_of_the_concurrency_at_most(bench: Bench) -> None:
+    bench.concurrency = 8
+    rows = [bench.add(f"{n}", Hangs()) for n in range(10)]
+    die(bench, rows)
+    thread = threading.Thread(target=lambda: bench.work(*rows), daemon=True)
+    thread.start()
+    until(lambda: len(bench.source.fetched) == 4)
+    late = bench.add("late")  # its message waits behind the invocation's own
+    until(lambda: bench.row(late) == "synced")
+    assert len(bench.source.fetched) == 5
+    bench.sql("UPDATE file_sync SET attempts = attempts + 1")
+    until(lambda: len(bench.source.fetched) > 5)
+    bench.stopping.set()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_after_a_second_silent_death_a_row_is_attempted_alone(bench: Bench) -> None:
+    rows = [bench.add(f"{n}") for n in range(3)]
+    die(bench, rows)
+    die(bench, rows, suspect=True, grouped=True)
+    in_hand = watched(bench, "0", "1", "2")
+    assert bench.work(*rows) == {Outcome.SYNCED: 3}
+    assert in_hand == [["0"], ["1"], ["2"]]
+
+
+def test_deaths_of_others_use_up_no_attempt_of_a_row_that_answers(bench: Bench) -> None:
+    row_id = bench.add("a", SourceUnavailable("timeout"))
+    die(bench, [row_id])
+    die(bench, [row_id], suspect=True, grouped=True)
+    assert bench.work(row_id) == {Outcome.RETRY: 1}  # its third attempt, the first that counts
+    left = "attempts, attempts - attempts_forgiven, deaths"
+    assert bench.row(row_id, left) == (3, 1, 0)
+
+
+@pytest.mark.parametrize("answers", [0, MAX_ATTEMPTS - 1])
+def test_a_row_fails_for_deaths_of_workers_only_after_one_that_it_was_alone_with(
+    bench: Bench, answers: int
+) -> None:
+    row_id = bench.add("a", SourceUnavailable("timeout"))
+    for _ in range(answers):
+        bench.work(row_id)
+        bench.sql("UPDATE file_sync SET next_attempt_at = now()")
+    die(bench, [row_id])
+    for _ in range(MAX_ATTEMPTS - answers - 2):
+        die(bench, [row_id], suspect=True, grouped=True)
+    bench.sql("UPDATE file_sync SET due_at = now()")
+    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS) == []
+    assert not bench.ledger.claim(
+        [row_id], lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS, suspect=True, grouped=True
+    )
+    die(bench, [row_id], suspect=True)
+    bench.sql("UPDATE file_sync SET due_at = now()")
+    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS) == [row_id]
+    bench.ledger.retry([row_id])
+    assert bench.row(row_id, "attempts - attempts_forgiven, deaths") == (0, 0)
+
+
+def test_rows_are_claimed_as_copies_end_and_not_all_at_once(bench: Bench) -> None:
+    bench.concurrency = 2
+    rows = [bench.add(f"{n:02}", Hangs()) for n in range(10)]
+    thread = threading.Thread(target=lambda: bench.work(*rows), daemon=True)
+    thread.start()
+    until(lambda: len(bench.source.fetched) == 4)
+    assert bench.query("SELECT count(*) FROM file_sync WHERE leased_until IS NOT NULL") == [(4,)]
+    bench.stopping.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert bench.query(
+        "SELECT DISTINCT attempts - attempts_forgiven, leased_until IS NULL, "
+        "next_attempt_at <= now() AND due_at <= now() FROM file_sync"
+    ) == [(0, True, True)]
 
 
 def test_suspects_wait_when_there_is_no_time(bench: Bench) -> None:
@@ -422,6 +579,15 @@ def test_a_long_outage_of_the_ledger_is_raised_and_ends_every_copy(bench: Bench)
     assert bench.work(row_id) == {Outcome.SYNCED: 1}
 
 
+def test_an_outcome_that_postgresql_refuses_ends_its_own_row_alone(bench: Bench) -> None:
+    rows = [bench.add(name, name.encode()) for name in ("a", "b", "c", "d")]
+    bench.sql("ALTER TABLE file_sync ADD CONSTRAINT own CHECK (file_path <> 'c')")
+    assert bench.work(*rows) == {Outcome.SYNCED: 3, Outcome.FAILED: 1}
+    assert [bench.row(row_id) for row_id in rows] == ["synced", "synced", "failed", "synced"]
+    assert 'violates check constraint "own"' in bench.row(rows[2], "last_error")
+    assert bench.history(rows[2]) == [(1, "failed")]
+
+
 def test_without_a_ledger_nothing_is_begun(bench: Bench) -> None:
     with TcpProxy(bench.url) as proxy:
         proxy.refuse()
@@ -449,7 +615,7 @@ def test_parts_stay_for_retries_but_those_of_settled_or_unwritten_objects_do_not
     bench.work(kept, lost, seconds_left=NO_TIME)
     assert sorted(bench.files()) == [f".incoming/{kept}.1.part"]
     bench.storage.full.clear()
-    bench.source.objects["kept"] = BucketMissing()
+    bench.source.objects["kept"] = ObjectMissing()
     bench.sql("UPDATE file_sync SET next_attempt_at = now()")
     assert bench.work(kept, lost) == {Outcome.SYNCED: 1, Outcome.FAILED: 1}
     assert bench.files() == {"a": b"content"}
@@ -467,7 +633,7 @@ def test_parts_are_removed_before_the_ledger_says_that_they_are_not_needed(bench
     bench.storage.full.add(lost)
     bench.work(lost, refused)
     bench.storage.full.clear()
-    bench.source.objects["refused"] = BucketMissing()
+    bench.source.objects["refused"] = ObjectMissing()
     for row_id in (lost, refused):  # settled together, and by itself
         bench.sql("UPDATE file_sync SET next_attempt_at = now()")
         bench.work(row_id)
@@ -549,3 +715,64 @@ def test_a_synced_object_is_logged_with_how_it_was_verified(
     bench.work(row_id)
     (line,) = [r.__dict__ for r in caplog.records if r.getMessage() == "object synced"]
     assert (line["row_id"], line["verified_by"]) == (row_id, "md5")
+
+
+def test_a_copy_that_only_an_etag_speaks_against_is_compared_with_a_second_one_at_once(
+    bench: Bench,
+) -> None:
+    copy = UnprovenCopy("tag", 7, b"s" * 32)
+    unproven = CopyUnproven("its MD5 does not match", copy, first=True)
+    outcomes: Iterator[Any] = iter([unproven, b"content"])
+    row_id = bench.add("a", lambda: next(outcomes))
+    assert bench.work(row_id) == {Outcome.RETRY: 1}
+    assert bench.row(row_id, "unproven_etag, unproven_size, next_attempt_at <= now()") == (
+        "tag",
+        7,
+        True,
+    )
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert bench.row(row_id, "verified_by") == "md5"
+
+
+def test_a_slow_sync_of_names_keeps_no_transaction_open_and_no_row_locked(bench: Bench) -> None:
+    bench.lease = 0.6
+    row_id = bench.add("a")
+    seen: list[Any] = []
+
+    def slow() -> None:
+        before = bench.row(row_id, "leased_until")
+        until(lambda: bench.row(row_id, "leased_until") > before)  # heartbeats go on
+        seen.append(bench.query("SELECT id FROM file_sync FOR UPDATE NOWAIT"))
+        seen.append(bench.query("SELECT pg_try_advisory_xact_lock(hashtextextended('a', 0))"))
+
+    bench.storage.before_names = slow
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert seen == [[(row_id,)], [(True,)]]
+
+
+def test_of_two_versions_the_older_never_replaces_one_that_is_placed_and_not_recorded(
+    bench: Bench,
+) -> None:
+    fast, slow = bench.add("same", b"new"), bench.add("same", b"new")
+    other = Bench(bench.url, bench.folder)
+    other.source.objects["same"] = b"old"
+    old = bench.ledger.claim([slow], lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS)
+    outdated: list[dict[int, bool]] = []
+
+    def overtake() -> None:
+        with other.ledger.placing() as placing:
+            outdated.append(placing.hold([(old[0], "old version")]))
+
+    bench.storage.before_names = overtake
+    assert bench.work(fast) == {Outcome.SYNCED: 1}
+    assert outdated == [{slow: True}]
+    other.ledger.close()
+
+
+def test_a_copy_without_progress_ends_with_its_reason(bench: Bench) -> None:
+    bench.lease, bench.standing = 0.3, 0.2
+    row_id = bench.add("a", Hangs(begun=True))
+    assert bench.work(row_id) == {Outcome.RETRY: 1}
+    assert bench.source.cancelled == ["a"]
+    assert "no progress for 0.2 s" in bench.row(row_id, "last_error")
+    assert bench.row(row_id, "leased_until IS NULL")

@@ -20,9 +20,11 @@ class Hangs:
 
     Attributes:
         begun: it has written a part by then, which it keeps as one that can be continued.
+        proven: bytes that this attempt proves, with those of earlier ones.
     """
 
     begun: bool = False
+    proven: int = 0
 
 
 class FakeSource:
@@ -54,6 +56,8 @@ class FakeSource:
         held = self.objects.get(wanted.file_name, ObjectNotVisible("404"))
         content = held() if callable(held) else held
         if isinstance(content, Hangs):
+            wanted.progress.begun = content.begun
+            wanted.progress.proven = content.proven
             if content.begun:
                 part.write_bytes(b"the first bytes")
             self._hanging.add(future)

@@ -5,13 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import errors
+from shared.domain import UnprovenCopy
 from shared.retry import RetryPolicy
 
 POLICY = RetryPolicy(max_attempts=8)
 ORDINARY = [
     c
     for c in errors.RetryLater.__subclasses__()
-    if c not in (errors.ObjectChanged, errors.OutOfTime)
+    if c not in (errors.ObjectChanged, errors.OutOfTime, errors.AccessRefused)
 ]
 
 
@@ -45,6 +46,18 @@ def test_what_is_not_the_objects_fault_is_retried_at_once(
     error: type[errors.RetryLater], attempts: int
 ) -> None:
     assert POLICY.delay(error(), attempts, 1.0) == 0
+
+
+@pytest.mark.parametrize("attempts", [1, 7])
+def test_a_copy_that_nothing_proves_is_compared_at_once_and_then_in_turn(attempts: int) -> None:
+    copy = UnprovenCopy("tag", 5, b"s" * 32)
+    assert POLICY.delay(errors.CopyUnproven("", copy, first=True), attempts, 1.0) == 0
+    assert POLICY.delay(errors.CopyUnproven("", copy, first=False), attempts, 0.0) == 3 * attempts
+
+
+@pytest.mark.parametrize(("attempts", "wait"), [(1, 3.0), (2, 6.0), (3, None), (7, None)])
+def test_access_that_stays_refused_is_given_up_soon(attempts: int, wait: float | None) -> None:
+    assert POLICY.delay(errors.AccessRefused(), attempts, 0.0) == wait
 
 
 @given(attempts=st.integers(1, 10_000), jitter=st.floats(0, 1))

@@ -99,6 +99,7 @@ class DashboardPages:
             "now": now,
             "counts": self._ledger.counts(),
             "oldest": self._ledger.oldest_queued_seconds(),
+            "pauses": self._ledger.pauses.all(),
             "periods": periods,
             "reasons": reasons,
             "explained": sum(reason.objects for reason in reasons),

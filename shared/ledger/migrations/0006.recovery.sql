@@ -6,18 +6,24 @@ ALTER TABLE file_sync
   ADD COLUMN unproven_etag    text,     -- a whole copy that differed from its ETag's MD5: if the
   ADD COLUMN unproven_size    bigint,   -- next one is the same, the ETag is no MD5
   ADD COLUMN unproven_sha256  bytea,
-  ADD COLUMN deaths           integer NOT NULL DEFAULT 0;  -- workers that died with it, since queued
+  ADD COLUMN placed_at        timestamptz,  -- its file was renamed into place, recorded or not
+  ADD COLUMN deaths           integer NOT NULL DEFAULT 0;  -- workers that died, since it answered
 
 -- Whether a newer version is in place is asked for one name at a time, and must cost the same
 -- whatever the number of earlier versions: the newest of them are found by their time.
 DROP INDEX file_sync_file_name;
-CREATE INDEX file_sync_file_name ON file_sync (file_name text_pattern_ops, synced_at);
+CREATE INDEX file_sync_file_name
+    ON file_sync (file_name text_pattern_ops, coalesce(placed_at, synced_at));
+
+-- Retries are found without looking at all that waits for its first attempt.
+CREATE INDEX file_sync_retry ON file_sync (next_attempt_at) WHERE state = 'queued' AND attempts > 0;
 
 -- Parts in the storage carry the ledger's identity, so that two installations on one folder cannot
--- take each other's.
+-- take each other's. The storage has a mark of it: where it is missing, so may be the file system.
 CREATE TABLE installation (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-  id       uuid NOT NULL DEFAULT gen_random_uuid()
+  id       uuid NOT NULL DEFAULT gen_random_uuid(),
+  storage_place text                     -- the folder that has the mark: file system and inode
 );
 INSERT INTO installation DEFAULT VALUES;
 

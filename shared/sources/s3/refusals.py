@@ -8,8 +8,11 @@ from http import HTTPStatus
 
 from shared.errors import (
     AccessRefused,
+    AddressRefused,
     BucketMissing,
+    CredentialsRefused,
     ObjectChanged,
+    ObjectHidden,
     ObjectMissing,
     ObjectNotVisible,
     SourceUnavailable,
@@ -20,29 +23,41 @@ MAX_DOCUMENT_BYTES = 65_536
 """How much of an error document is kept."""
 
 _PASSING = {
-    "RequestTimeTooSkewed": "this machine's clock is wrong",
-    "ExpiredToken": "the session token has expired",
-    "TokenRefreshRequired": "the session token must be refreshed",
     "SlowDown": "it asks to slow down",
     "RequestTimeout": "the request took too long to arrive",
     "RequestLimitExceeded": "it asks to slow down",
     "ThrottlingException": "it asks to slow down",
 }
-"""Codes that come with 400 or 403 as well as 503, and mean that a later attempt may succeed."""
+"""Codes that come with 400 as well as 503, and mean that a later attempt may succeed."""
 
-_REFUSED = {
+_CREDENTIALS = {
     "InvalidAccessKeyId": "the access key is unknown there",
     "SignatureDoesNotMatch": "the secret key is wrong",
-    "InvalidObjectState": "the object is archived and must be restored first",
     "InvalidToken": "the session token is wrong",
+    "ExpiredToken": "the session token has expired",
+    "TokenRefreshRequired": "the session token must be refreshed",
+    "RequestTimeTooSkewed": "this machine's clock is wrong",
     "AccountProblem": "there is a problem with the AWS account",
     "AllAccessDisabled": "all access to the bucket has been disabled",
-    "KMS.DisabledException": "the object's KMS key is disabled",
-    "SecondLevelDomainForbidden": "it takes no bucket in the path; set S3_ADDRESSING=virtual",
-    "PathStyleDomainForbidden": "it takes no bucket in the path; set S3_ADDRESSING=virtual",
-    "VirtualHostDomainRequired": "it takes no bucket in the path; set S3_ADDRESSING=virtual",
-    "InvalidPathAccess": "it takes no bucket in the path; set S3_ADDRESSING=virtual",
 }
+"""Codes with which no object at all can be read until a person, or a new token, changes that."""
+
+_ADDRESS = dict.fromkeys(
+    (
+        "SecondLevelDomainForbidden",
+        "PathStyleDomainForbidden",
+        "VirtualHostDomainRequired",
+        "InvalidPathAccess",
+    ),
+    "it takes no bucket in the path; set S3_ADDRESSING=virtual",
+)
+"""Codes of stores that want the bucket in the host name, see `remedies`."""
+
+_MEANINGS: tuple[tuple[type[TransferError], Mapping[str, str]], ...] = (
+    (SourceUnavailable, _PASSING),
+    (CredentialsRefused, _CREDENTIALS),
+    (AddressRefused, _ADDRESS),
+)
 
 _CHANGED = frozenset({HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE})
 
@@ -70,17 +85,19 @@ def region_of(status: int, headers: Mapping[str, str], document: bytes) -> str |
 
 
 def refusal(status: int, document: bytes, *, within_grace: bool) -> TransferError:
-    """Return the error that a response other than 200 and 206 means.
+    """Return the error that a response other than 200 and 206 means, but for `unreadable`'s.
 
     ==============================  ===========================================
     response                        error
     ==============================  ===========================================
     a code of `_PASSING`            `SourceUnavailable`, whatever the status
+    a code of `_CREDENTIALS`        `CredentialsRefused`, whatever the status
+    a code of `_ADDRESS`            `AddressRefused`, whatever the status
     code NoSuchBucket               `BucketMissing`
     other 404, within the grace     `ObjectNotVisible`
     other 404, after it             `ObjectMissing`
-    401, 403                        `AccessRefused`
-    400 with a code of `_REFUSED`   `AccessRefused`
+    401, 403, within the grace      `ObjectHidden`: it may only be missing yet
+    401, 403, after it              `AccessRefused`
     412, 416                        `ObjectChanged`: ranges are pinned and known
     3xx                             `SourceUnavailable`: never followed
     5xx, 408, 429, anything else    `SourceUnavailable`
@@ -93,17 +110,17 @@ def refusal(status: int, document: bytes, *, within_grace: bool) -> TransferErro
     """
     code = code_of(document)
     shown = f"{status} {code}".strip()
-    if code in _PASSING:
-        return SourceUnavailable(f"{_PASSING[code]} ({shown})")
+    for kind, meanings in _MEANINGS:
+        if code in meanings:
+            return kind(f"{meanings[code]} ({shown})")
     if code == "NoSuchBucket":
         return BucketMissing(shown)
     if status == HTTPStatus.NOT_FOUND:
         return ObjectNotVisible(shown) if within_grace else ObjectMissing(shown)
-    if code in _REFUSED:
-        return AccessRefused(f"{_REFUSED[code]} ({shown})")
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return AccessRefused(
-            f"no permission to read it, or it is missing and the bucket may not be listed ({shown})"
+        return (ObjectHidden if within_grace else AccessRefused)(
+            "s3:GetObject is not granted for it, or it is missing, which only s3:ListBucket on the"
+            f" bucket would show ({shown})"
         )
     if status in _CHANGED:
         return ObjectChanged(shown)

@@ -102,7 +102,7 @@ def _cut(connection: Any, _: Asked) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("list_answer", Answer(403), errors.AccessRefused),
+        ("list_answer", Answer(403), errors.CredentialsRefused),
         ("list_answer", Answer(429), errors.SourceUnavailable),
         ("list_answer", Answer(500), errors.SourceUnavailable),
         ("list_answer", Answer(200, {}, b"<html>"), errors.SourceUnavailable),

@@ -108,7 +108,7 @@ def test_keys_of_any_characters_sign(fetch: Fetch, tmp_path: Path, access_key: s
     assert fetch("a b", **given, AWS_S3_SECRET_ACCESS_KEY=SECRETS[access_key]) is None
     with_boto3(["a b"], ENDPOINT, access_key, tmp_path)
     failure = fetch(**given, AWS_S3_SECRET_ACCESS_KEY="another")
-    assert isinstance(failure, errors.AccessRefused)
+    assert isinstance(failure, errors.CredentialsRefused)
     assert "SignatureDoesNotMatch" in str(failure)
 
 
@@ -170,7 +170,7 @@ def test_a_style_that_was_chosen_stays(
         config.write_text("[default]\ns3 =\n  addressing_style = path\n")
         settings = {}
     failure = fetch(**settings)
-    assert isinstance(failure, errors.AccessRefused)
+    assert isinstance(failure, errors.AddressRefused)
     assert "S3_ADDRESSING=virtual" in str(failure)
     assert len(store.asked) == 1
 

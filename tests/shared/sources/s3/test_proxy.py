@@ -169,7 +169,7 @@ def test_a_refusal_of_the_store_behind_a_proxy_is_the_store_s(
     monkeypatch.setenv("http_proxy", proxy.url)
     store.answer = lambda _: error(403, "InvalidAccessKeyId")
     failure = copy(STORE)
-    assert isinstance(failure, errors.AccessRefused)
+    assert isinstance(failure, errors.CredentialsRefused)
     assert "proxy" not in str(failure)
 
 

@@ -13,17 +13,22 @@ def document(code: str) -> bytes:
 @pytest.mark.parametrize(
     ("status", "code", "within_grace", "expected"),
     [
-        (403, "AccessDenied", True, errors.AccessRefused),
-        (403, "", True, errors.AccessRefused),
-        (401, "", True, errors.AccessRefused),
-        (403, "InvalidAccessKeyId", True, errors.AccessRefused),
-        (403, "SignatureDoesNotMatch", True, errors.AccessRefused),
-        (403, "InvalidObjectState", True, errors.AccessRefused),
-        (400, "InvalidToken", True, errors.AccessRefused),
-        (403, "RequestTimeTooSkewed", True, errors.SourceUnavailable),
+        (403, "AccessDenied", True, errors.ObjectHidden),
+        (403, "AccessDenied", False, errors.AccessRefused),
+        (403, "", True, errors.ObjectHidden),
+        (403, "", False, errors.AccessRefused),
+        (401, "", True, errors.ObjectHidden),
+        (403, "InvalidAccessKeyId", True, errors.CredentialsRefused),
+        (403, "SignatureDoesNotMatch", False, errors.CredentialsRefused),
+        (400, "InvalidToken", True, errors.CredentialsRefused),
+        (400, "ExpiredToken", True, errors.CredentialsRefused),
+        (403, "ExpiredToken", False, errors.CredentialsRefused),
+        (400, "TokenRefreshRequired", False, errors.CredentialsRefused),
+        (403, "RequestTimeTooSkewed", True, errors.CredentialsRefused),
+        (403, "AccountProblem", True, errors.CredentialsRefused),
+        (403, "AllAccessDisabled", True, errors.CredentialsRefused),
+        (403, "SecondLevelDomainForbidden", True, errors.AddressRefused),
         (403, "SlowDown", True, errors.SourceUnavailable),
-        (400, "ExpiredToken", True, errors.SourceUnavailable),
-        (403, "ExpiredToken", True, errors.SourceUnavailable),
         (400, "RequestTimeout", True, errors.SourceUnavailable),
         (404, "NoSuchBucket", True, errors.BucketMissing),
         (404, "NoSuchBucket", False, errors.BucketMissing),
@@ -51,6 +56,14 @@ def test_each_refusal_has_its_error(
     assert type(error) is expected
     assert str(status) in str(error)
     assert code in str(error)
+
+
+@pytest.mark.parametrize("within_grace", [True, False])
+def test_a_refusal_names_the_right_that_is_missing(*, within_grace: bool) -> None:
+    shown = str(refusal(403, document("AccessDenied"), within_grace=within_grace))
+    assert shown.startswith("The object store refuses access")
+    assert "s3:GetObject" in shown
+    assert "s3:ListBucket" in shown
 
 
 @pytest.mark.parametrize(

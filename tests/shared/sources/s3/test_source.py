@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, wait
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -151,9 +152,9 @@ def _huge_error(connection: Any, _: Asked) -> None:
 
 
 MISBEHAVIOR: dict[str, tuple[Answer, type[errors.TransferError]]] = {
-    "403": (error(403, "AccessDenied"), errors.AccessRefused),
-    "clock": (error(403, "RequestTimeTooSkewed"), errors.SourceUnavailable),
-    "token": (error(400, "ExpiredToken"), errors.SourceUnavailable),
+    "403": (error(403, "AccessDenied"), errors.ObjectHidden),
+    "clock": (error(403, "RequestTimeTooSkewed"), errors.CredentialsRefused),
+    "token": (error(400, "ExpiredToken"), errors.CredentialsRefused),
     "bucket": (error(404, "NoSuchBucket"), errors.BucketMissing),
     "500": (error(500, "InternalError"), errors.SourceUnavailable),
     "503": (error(503, "SlowDown"), errors.SourceUnavailable),
@@ -247,7 +248,11 @@ def test_an_object_replaced_while_it_is_copied_is_never_mixed(
     incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted]
 ) -> None:
     old, new = s3_object(content(8 * SEGMENT_BYTES)), s3_object(content(8 * SEGMENT_BYTES, 2))
-    with FaultyServer(lambda a: slowed(old)(a) if a.span is None else new(a)) as server:
+
+    def rule(asked: Asked) -> Answer:
+        return new(asked) if len(server.asked) > 1 else slowed(old)(asked)
+
+    with FaultyServer(rule) as server:
         failure = new_source(server.url).fetch(wanted(), part_of(incoming)).exception(SECONDS)
     assert isinstance(failure, errors.ObjectChanged)
     assert list(incoming.iterdir()) == []
@@ -566,3 +571,43 @@ def test_outcomes_of_many_objects_are_their_own(
     }
     for n, (name, body) in enumerate(bodies.items()):
         assert part_of(incoming, n).read_bytes() == body, name
+
+
+def has(part: Path, size: int) -> bool:
+    return part.exists() and part.stat().st_size >= size
+
+
+def test_a_slow_object_is_continued_for_as_many_attempts_as_it_takes(
+    incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted]
+) -> None:
+    body = content(3_000_000)
+    whole = s3_object(body)
+
+    def slow(asked: Asked) -> Answer:
+        answer = whole(asked)
+        piece = answer.body
+        answer.headers["Content-Length"] = str(len(piece))
+
+        def send(connection: Any, _: Asked) -> None:
+            connection.sendall(piece[:1_200_000])
+            connection.recv(1)  # until the client has gone
+
+        if len(piece) > 1_200_000:
+            answer.send = send
+        return answer
+
+    proven = [0]
+    with FaultyServer(slow) as server:
+        source = new_source(server.url)
+        for attempt in (1, 2):
+            one = wanted(attempt=attempt)
+            future = source.fetch(one, part_of(incoming, 1, attempt))
+            until(partial(has, part_of(incoming, 1, attempt), proven[-1] + 500_000))
+            future.cancel()
+            wait([future], SECONDS)
+            assert one.progress.continued == proven[-1]
+            assert one.progress.proven > proven[-1]
+            proven.append(one.progress.proven)
+        last = source.fetch(wanted(attempt=3), part_of(incoming, 1, 3)).result(SECONDS)
+    assert last.sha256 == hashlib.sha256(body).digest()
+    assert [asked.span[0] for asked in server.asked if asked.span] == proven[1:]

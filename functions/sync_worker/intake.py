@@ -1,0 +1,186 @@
+"""Which rows an invocation claims next: a slice at a time, fresh ones first."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from functions.sync_worker.batch import Batch
+from shared.ledger.ledger import Ledger
+from shared.ledger.rows import Claim
+
+SLICE = 2
+"""Objects that are claimed at once, as a multiple of those that are copied at once: the next is
+there when one ends, and few are lost when the worker dies."""
+
+MOST_HELD = 8
+"""The same for objects in hand, with those that wait for a slow disk. They need no connection, and
+the more there are, the more of them share its next sync."""
+
+HELD_UP_SECONDS = 0.5
+"""After this long without a fresh row, an invocation that is held up by the objects in its hands
+looks for rows whose messages wait behind its own, and so often again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """How long a claim is held, how often a row is attempted, and how many are in hand.
+
+    Attributes:
+        lease_seconds: how long a claim lasts without a heartbeat of its worker.
+        max_attempts: attempts that a row has.
+        concurrency: objects that the source copies at once.
+        delivery_seconds: how long a message may take.
+        standing_seconds: how long a copy, or a settled group, may make no progress. At 1 KiB
+            a second a source writes every 256 s, and a slower one is broken off by itself.
+    """
+
+    lease_seconds: float
+    max_attempts: int
+    concurrency: int = 32
+    delivery_seconds: float = 30.0
+    standing_seconds: float = 300.0
+
+
+class Intake:
+    """The rows that one invocation may still claim.
+
+    A suspect, whose last worker is presumed dead, may kill this one too. Suspects come after the
+    fresh rows of the invocation, and take at most half of the concurrency. One that two workers
+    died with is the only suspect in hand, so that it dies with no other but itself to blame.
+
+    Args:
+        config: how many, and for how long.
+        ledger: where rows are claimed.
+        row_ids: the rows that the invocation's messages name.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        ledger: Ledger,
+        row_ids: Iterable[int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config, self._ledger, self._clock = config, ledger, clock
+        self._own = frozenset(row_ids)
+        self._fresh = deque(sorted(self._own))
+        self._suspects: list[int] = []
+        self._taken: set[int] = set()
+        self._grouped = True
+        self._named_at = self._look_at = clock()
+
+    @property
+    def left(self) -> list[int]:
+        """The rows that were named and that may be claimed yet."""
+        return [*self._fresh, *self._suspects]
+
+    def fresh(self, batch: Batch) -> list[Claim]:
+        """Claim rows that are not suspects, as many as there is room for.
+
+        Args:
+            batch: what is in hand.
+
+        Raises:
+            LedgerUnavailable: nothing can be claimed.
+        """
+        concurrency = self._config.concurrency
+        most = SLICE * concurrency
+        room = min(most - batch.running, MOST_HELD * concurrency - batch.held)
+        if room < max(1, most // 4):
+            return []  # one statement for several rows
+        return self._named(room) if self._fresh else self._undelivered(room, batch)
+
+    def suspects(self, batch: Batch) -> list[Claim]:
+        """Claim suspects, if it is their turn.
+
+        Args:
+            batch: what is in hand.
+
+        Raises:
+            LedgerUnavailable: nothing can be claimed.
+        """
+        if self._fresh or not self._suspects:
+            return []
+        in_hand = batch.holds(self._taken)
+        if batch.held > in_hand and self._clock() - self._named_at < HELD_UP_SECONDS:
+            return []  # what is nearly done shall not die with them
+        if self._grouped:
+            most = max(1, self._config.concurrency // 2)
+            room = most - in_hand
+            claims = self._claim_suspects(room, grouped=True) if room >= max(1, most // 4) else []
+        else:
+            claims = [] if in_hand else self._claim_suspects(1, grouped=False)
+        return claims
+
+    def probe(self) -> list[Claim]:
+        """Claim one row, a suspect if there is no other.
+
+        Raises:
+            LedgerUnavailable: nothing can be claimed.
+        """
+        claims = self._named(1)
+        if not claims and self._suspects:
+            claims = self._claim_suspects(1, grouped=False)
+        return claims
+
+    def take_back(self, row_ids: Iterable[int]) -> None:
+        """Take rows that a pause gave back; they are claimed again, after all others."""
+        self._fresh.extend(row_ids)
+
+    def _named(self, room: int) -> list[Claim]:
+        """Claim rows that the messages named; what cannot be claimed may be a suspect."""
+        claims: list[Claim] = []
+        while self._fresh and len(claims) < room:
+            count = min(room - len(claims), len(self._fresh))
+            row_ids = [self._fresh.popleft() for _ in range(count)]
+            claimed = self._claim(row_ids)
+            claims += claimed
+            self._suspects += set(row_ids) - {claim.wanted.row_id for claim in claimed}
+        self._named_at = self._clock()
+        self._look_at = self._named_at + HELD_UP_SECONDS
+        return claims
+
+    def _undelivered(self, room: int, batch: Batch) -> list[Claim]:
+        """Claim rows whose messages wait behind this invocation's own, if it is held up.
+
+        The event source mapping delivers no message before the invocation has ended.
+        """
+        if self._clock() < self._look_at or not (self._suspects or batch.holds(self._own)):
+            return []
+        row_ids = self._ledger.undelivered(room, self._config.delivery_seconds)
+        claims = self._claim(row_ids) if row_ids else []
+        if not claims:
+            self._look_at = self._clock() + HELD_UP_SECONDS
+        return claims
+
+    def _claim_suspects(self, most: int, *, grouped: bool) -> list[Claim]:
+        claims = self._claim(self._suspects, suspect=True, grouped=grouped, most=most)
+        claimed = {claim.wanted.row_id for claim in claims}
+        self._taken |= claimed
+        self._suspects = [row_id for row_id in self._suspects if row_id not in claimed]
+        if len(claims) < most:
+            if not grouped:
+                self._suspects = []  # they have ended, or other workers have them
+            self._grouped = False
+        return claims
+
+    def _claim(
+        self,
+        row_ids: Sequence[int],
+        *,
+        suspect: bool = False,
+        grouped: bool = False,
+        most: int | None = None,
+    ) -> list[Claim]:
+        return self._ledger.claim(
+            row_ids,
+            lease_seconds=self._config.lease_seconds,
+            max_attempts=self._config.max_attempts,
+            suspect=suspect,
+            grouped=grouped,
+            most=most,
+        )
