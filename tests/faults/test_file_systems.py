@@ -97,7 +97,10 @@ FILE_SYSTEMS: dict[str, Mount] = {
 def test_objects_arrive_on_this_file_system(name: str, arena: Arena, tmp_path: Path) -> None:
     storage = arena.stack.storage
     try:
-        with FILE_SYSTEMS[name](tmp_path, storage), arena.trial(f"storage on {name}") as trial:
+        with (
+            arena.stack.storage_on(FILE_SYSTEMS[name](tmp_path, storage)),
+            arena.trial(f"storage on {name}") as trial,
+        ):
             trial.send("plain", count=30)
             trial.send("plain", size=5_000_000)
             trial.rest()
@@ -115,7 +118,7 @@ def test_what_a_disk_did_not_write_for_a_moment_is_fetched_again(
 ) -> None:
     storage = arena.stack.storage
     try:
-        with FailingDisk.at(tmp_path, storage) as disk:
+        with arena.stack.storage_on(FailingDisk.at(tmp_path, storage)) as disk:
             (storage / "plain/20000").mkdir(parents=True)
             disk.break_new_files()
             with arena.trial("storage loses writes") as trial:

@@ -33,12 +33,9 @@ def wait_for_error(arena: Arena, beginning: str) -> None:
 def mounted(path: Path, options: str) -> Iterator[None]:
     """A memory file system in the storage's place; the service is at rest meanwhile."""
     command = ["mount", "-t", "tmpfs", "-o", options, "faults", str(path)]
-    marks = [mark.relative_to(path) for mark in path.glob(".incoming/owner/*")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode:
         pytest.skip(f"needs the right to mount: {done.stderr.strip()}")
-    for mark in marks:  # it stands for the storage itself, not for one that is not mounted
-        (path / mark).mkdir(parents=True)
     try:
         yield
     finally:
@@ -52,7 +49,7 @@ def remount(path: Path, options: str) -> None:
 
 def test_a_full_storage_makes_objects_wait(arena: Arena) -> None:
     with (
-        mounted(arena.stack.storage, "size=2m"),
+        arena.stack.storage_on(mounted(arena.stack.storage, "size=2m")),
         arena.trial("storage full") as trial,
     ):
         trial.send("plain", count=5, size=1_000_000)
@@ -64,7 +61,7 @@ def test_a_full_storage_makes_objects_wait(arena: Arena) -> None:
 
 def test_a_read_only_storage_makes_objects_wait(arena: Arena) -> None:
     with (
-        mounted(arena.stack.storage, "size=64m"),
+        arena.stack.storage_on(mounted(arena.stack.storage, "size=64m")),
         arena.trial("storage read-only") as trial,
     ):
         remount(arena.stack.storage, "ro")

@@ -25,7 +25,7 @@ def exfat(folder: Path, image: Path) -> Iterator[Path]:
     """
     _allocate(image, EXFAT_BYTES)
     run("mkfs.exfat", image)
-    with mounted(folder, "-t", "exfat-fuse", "-o", "loop,nonempty", image):
+    with mounted(folder, "-t", "exfat-fuse", "-o", "loop", image):
         yield folder
 
 

@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from local.provisioning import prepare
 from local.servers.ports import answers
@@ -22,6 +22,8 @@ from tests.helpers.paths import ROOT
 from tests.helpers.servers import connect, free_port
 from tests.helpers.tcp_proxy import Condition
 from tests.helpers.waiting import until
+
+T = TypeVar("T")
 
 SECRET = "fault-suite-marker-secret"
 """A marker that a search of logs and process lists cannot miss."""
@@ -151,6 +153,19 @@ class Stack:
             service.change(**self.variables, **{VARIABLE: ""})
         self.clear()
         self.start()
+
+    @contextlib.contextmanager
+    def storage_on(self, mount: contextlib.AbstractContextManager[T]) -> Iterator[T]:
+        """Have another file system at the storage in the block, as this installation's own.
+
+        Args:
+            mount: mounts it there; FUSE programs do so only where nothing lies.
+        """
+        ((identity,),) = self.query("SELECT replace(id::text, '-', '') FROM installation")
+        shutil.rmtree(self.storage / ".incoming", ignore_errors=True)
+        with mount as mounted:
+            (self.storage / ".incoming/owner" / identity).mkdir(parents=True)
+            yield mounted
 
     def logs(self) -> str:
         """Return the last lines of every process's log that tell of trouble."""
