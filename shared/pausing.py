@@ -40,7 +40,13 @@ class Finding(enum.Enum):
 
 
 _CERTAIN = (errors.CredentialsRefused, errors.AddressRefused, errors.BucketMissing)
-_SOURCE = (*_CERTAIN, errors.SourceUnavailable, errors.AccessRefused, errors.ObjectHidden)
+_SOURCE = (
+    *_CERTAIN,
+    errors.SourceUnavailable,
+    errors.NotAnObjectStore,
+    errors.AccessRefused,
+    errors.ObjectHidden,
+)
 _STORAGE = (errors.StorageFull, errors.StorageUnavailable)
 _REFUSAL = (errors.AccessRefused, errors.ObjectHidden)
 _ANSWERED = (
@@ -61,7 +67,8 @@ def part_of(error: errors.TransferError) -> Part | None:
     ==============================================  ===========
     `CredentialsRefused`, `AddressRefused`,         the source
     `BucketMissing`, `SourceUnavailable`,
-    `AccessRefused`, `ObjectHidden`
+    `NotAnObjectStore`, `AccessRefused`,
+    `ObjectHidden`
     `StorageFull`, `StorageUnavailable`             the storage
     any other                                       None
     ==============================================  ===========

@@ -10,6 +10,7 @@ SHARED: dict[type[errors.TransferError], Part] = {
     errors.AddressRefused: Part.SOURCE,
     errors.BucketMissing: Part.SOURCE,
     errors.SourceUnavailable: Part.SOURCE,
+    errors.NotAnObjectStore: Part.SOURCE,
     errors.AccessRefused: Part.SOURCE,
     errors.ObjectHidden: Part.SOURCE,
     errors.StorageFull: Part.STORAGE,
