@@ -84,8 +84,8 @@ def write(folder: Path, name: str, size: int, *, random: bool = True) -> Path:
 
 
 @contextmanager
-def nginx(folder: Path, files: Path) -> Iterator[ObjectServer]:
-    """Serve the files below a folder."""
+def nginx(folder: Path, files: Path, directives: str = "") -> Iterator[ObjectServer]:
+    """Serve the files below a folder; `directives` are added to the server's."""
     port, home = free_port(), folder / "nginx"
     home.mkdir(exist_ok=True)
     places = "".join(
@@ -97,7 +97,7 @@ def nginx(folder: Path, files: Path) -> Iterator[ObjectServer]:
         f" pid {home}/pid; error_log {home}/error.log;"
         " events { worker_connections 1024; }"
         f" http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000; {places}"
-        f" server {{ listen 127.0.0.1:{port}; root {files}; }} }}"
+        f" server {{ listen 127.0.0.1:{port}; root {files}; {directives} }} }}"
     )
     process = Process("nginx", home)
     command = [find("nginx", "nginx"), "-c", f"{home}/nginx.conf", "-p", str(home)]

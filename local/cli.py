@@ -62,7 +62,7 @@ def serve() -> None:
     """Answer HTTP in front of the functions."""
     from local.http.serve import serve as serve_http
 
-    serve_http(_adopt())
+    serve_http(_adopt_with_ledger())
 
 
 @app.command()
@@ -70,7 +70,7 @@ def trigger() -> None:
     """Hand messages from RabbitMQ to the sync worker."""
     from local.trigger import main as consume
 
-    _adopt()
+    _adopt_with_ledger()
     consume()
 
 
@@ -79,7 +79,7 @@ def scheduler() -> None:
     """Run every schedule of the template; without RabbitMQ, hand due rows to the sync worker."""
     from local.scheduler import main as run_scheduler
 
-    run_scheduler(_adopt())
+    run_scheduler(_adopt_with_ledger())
 
 
 @app.command()
@@ -88,6 +88,17 @@ def migrate() -> None:
     from local.provisioning import prepare
 
     for line in prepare(_adopt().given):
+        typer.echo(line)
+
+
+@app.command()
+def adopt_storage() -> None:
+    """Make the folder STORAGE_PATH this installation's, whichever had it or none."""
+    from local.storage_owner import adopt
+    from shared.config.startup import start
+
+    _adopt()
+    for line in adopt(start()):
         typer.echo(line)
 
 
@@ -215,6 +226,15 @@ def _adopt() -> LocalEnvironment:
 
     environment = with_servers(_environment())
     os.environ.update(environment.given)
+    return environment
+
+
+def _adopt_with_ledger() -> LocalEnvironment:
+    """Do the same for a process that serves, and refuse a database that it cannot serve with."""
+    from local.provisioning import check_database
+
+    environment = _adopt()
+    check_database(environment.given)
     return environment
 
 

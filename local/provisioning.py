@@ -1,11 +1,26 @@
-"""What must be there before the functions start: the ledger's tables and the queues."""
+"""What must be there before the functions start: a database, the ledger's tables, the queues."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from shared.config.settings import Settings, needed
+from shared.ledger.hosts import check_encoding
 from shared.ledger.migrate import migrate
+
+
+def check_database(variables: Mapping[str, str]) -> None:
+    """Check the database's encoding, if the database answers; one that is away may come back.
+
+    Args:
+        variables: the environment of the process.
+
+    Raises:
+        SettingError: `DATABASE_URL` is invalid, or the database's encoding is not UTF8.
+    """
+    settings = Settings.from_mapping(variables)
+    if settings.database_url is not None:
+        check_encoding(settings.database_url)
 
 
 def prepare(variables: Mapping[str, str]) -> Iterator[str]:
@@ -19,6 +34,7 @@ def prepare(variables: Mapping[str, str]) -> Iterator[str]:
 
     Raises:
         SettingError: a setting is missing or invalid, or a queue exists with other properties.
+        MigrationFailed: the schema cannot be brought up to date.
         LedgerUnavailable, QueueUnavailable: PostgreSQL or the broker is unreachable.
     """
     settings = Settings.from_mapping(variables)

@@ -21,6 +21,7 @@ from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from local.servers.sample_pictures import pictures
 from local.servers.server import Server
 from local.shutdown import StopFlag
+from local.storage_owner import require_own_storage
 from local.supervisor import Supervisor
 from shared import log
 from shared.config.settings import Settings
@@ -35,6 +36,7 @@ def run(environment: LocalEnvironment) -> None:
     Raises:
         SettingError, ServerError: something cannot be started, or not again after it ended; the
             text says what to do.
+        StorageForeign: the storage is not this installation's.
     """
     log.configure()
     stop = StopFlag.on_signals()
@@ -46,6 +48,7 @@ def run(environment: LocalEnvironment) -> None:
     with ExitStack() as started:
         servers = _embed(environment, variables, started)
         list(prepare(variables))
+        require_own_storage(Settings.from_mapping(variables))
         supervisor = Supervisor(variables)
         started.callback(supervisor.stop)
         supervisor.start("serve")

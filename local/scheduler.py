@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from local.context import EndingContext, request_id
 from local.environment import LocalEnvironment
@@ -28,6 +29,7 @@ from shared import adapters
 from shared.config.startup import start
 from shared.errors import SettingError, Unavailable
 from shared.queue.direct import DirectQueue
+from shared.threads import SupervisedThread
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +93,7 @@ class Scheduler:
         """
         # A function that hangs must not keep the process: daemons do not.
         threads = [
-            threading.Thread(target=self._repeat, args=(job,), name=job.schedule.name, daemon=True)
-            for job in self._jobs
+            SupervisedThread(job.schedule.name, partial(self._repeat, job)) for job in self._jobs
         ]
         for thread in threads:
             thread.start()
@@ -101,6 +102,7 @@ class Scheduler:
         self._ending.set()
         deadline = time.monotonic() + stop_seconds
         for thread in threads:
+            thread.stop()
             thread.join(max(0.0, deadline - time.monotonic()))
         unfinished = [thread.name for thread in threads if thread.is_alive()]
         for name in unfinished:

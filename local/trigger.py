@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from local.context import EndingContext
 from local.handlers import Handler, imported
+from local.storage_owner import require_own_storage
 from local.template import load
 from local.watchdog import end_after, watched
 from shared.config.settings import needed
@@ -212,8 +213,10 @@ def main() -> None:
 
     Raises:
         SettingError: a setting or the template is invalid.
+        StorageForeign: the storage is not this installation's.
     """
     settings = start()
+    require_own_storage(settings)
     template = load()
     trigger = Trigger(
         needed(settings.rabbitmq_url, "RABBITMQ_URL"),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared.cache.interface import Cache
 from shared.config.settings import Settings, needed
@@ -18,7 +19,9 @@ from shared.ledger.ledger import QUERIES, Ledger
 from shared.queue.interface import Queue
 from shared.queue.publisher import Publisher
 from shared.sources.interface import ObjectSource, SourceProbe
-from shared.storage.interface import Storage
+
+if TYPE_CHECKING:
+    from shared.storage.local import LocalStorage
 
 _direct_queues: list[Queue] = []
 """The queues of the blocks of `without_broker` that run, the innermost last."""
@@ -39,11 +42,21 @@ def ledger(settings: Settings) -> Ledger:
     return Ledger(database(settings, QUERIES))
 
 
-def storage(settings: Settings) -> Storage:
-    """Return the storage below `STORAGE_PATH`."""
+def storage(settings: Settings, ledger: Ledger) -> LocalStorage:
+    """Return the storage below `STORAGE_PATH`, which belongs to the ledger."""
+    from shared.storage.attributes import Attributes
     from shared.storage.local import LocalStorage
 
-    return LocalStorage(needed(settings.storage_path, "STORAGE_PATH"))
+    return LocalStorage(
+        needed(settings.storage_path, "STORAGE_PATH"),
+        owner=ledger.installation,
+        attributes=Attributes(
+            settings.file_mode,
+            settings.folder_mode,
+            source_time=settings.file_mtime == "source",
+            extended=settings.file_xattrs,
+        ),
+    )
 
 
 def source(settings: Settings) -> ObjectSource:

@@ -6,6 +6,9 @@ run by themselves: together they form the next group. This needs no thread of it
 for more calls. A call that finds no group running leads a group of one at once; when that is done,
 the first of the calls that came meanwhile leads the rest. PostgreSQL shares its commits among
 backends in the same way (documentation of `commit_delay`).
+
+An item that makes its group fail must not fail the others: such a group is halved until the item is
+alone. Only an outage, which would meet each half again, fails the whole group at once.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
+
+from shared.errors import Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,9 +27,9 @@ class GroupCommit(Generic[Item, Result]):
     """Calls a function once for the items of several threads.
 
     Args:
-        run: returns one result for each item, in their order. What it raises is raised to every
-            call of the group, so it must only fail for a reason that concerns them all, such as a
-            server that is unreachable.
+        run: returns one result for each item, in their order. If it raises `Unavailable`, so does
+            every call of the group. After any other error it is run again with parts of the group,
+            so it must have done nothing then, or be idempotent.
         most: the largest number of items in a group.
     """
 
@@ -54,9 +59,7 @@ class GroupCommit(Generic[Item, Result]):
             group = self._waiting[: self._most]
             del self._waiting[: self._most]
         try:
-            results = self._run([call.item for call in group])
-            for call, result in list(zip(group, results, strict=True)):
-                call.give(result)
+            self._run_in_parts(group)
         except BaseException as error:
             for call in group:
                 call.fail(error)
@@ -67,6 +70,26 @@ class GroupCommit(Generic[Item, Result]):
                 self._busy = following is not None
             if following:
                 following.lead()
+
+    def _run_in_parts(self, group: Sequence[_Call[Item, Result]]) -> None:
+        """Run a group, in ever smaller parts if it fails; every call gets a result or an error."""
+        parts = [group]
+        while parts:
+            part = parts.pop()
+            try:
+                results = self._run([call.item for call in part])
+                for call, result in list(zip(part, results, strict=True)):
+                    call.give(result)
+            except Unavailable as error:
+                for call in (*part, *(call for left in parts for call in left)):
+                    call.fail(error)
+                return
+            except Exception as error:  # goes to the call of its item  # noqa: BLE001
+                if len(part) == 1:
+                    part[0].fail(error)
+                else:
+                    half = len(part) // 2
+                    parts += [part[half:], part[:half]]
 
 
 class _Call(Generic[Item, Result]):
@@ -94,8 +117,9 @@ class _Call(Generic[Item, Result]):
         self._turn.release()
 
     def fail(self, error: BaseException) -> None:
-        self._error = error
-        self._turn.release()
+        if not self._results and not self._error:
+            self._error = error
+            self._turn.release()
 
     def result(self) -> Result:
         if self._error:

@@ -6,6 +6,7 @@ it durable and put it in place. Source and storage know nothing of the ledger or
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,6 +31,21 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class UnprovenCopy:
+    """A whole copy whose bytes nothing proves: if an independent one is the same, both are right.
+
+    Attributes:
+        etag: the object's ETag without quotes, empty where the source gave none.
+        size: bytes.
+        sha256: 32 bytes, computed over what was received.
+    """
+
+    etag: str
+    size: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """One object to copy.
 
@@ -40,6 +56,7 @@ class Wanted:
         queued_at: when the row became queued (aware, the database's clock).
         claimed_at: when this attempt began, by the same clock. The grace window of a missing object
             is measured between the two, independent of this machine's clock.
+        unproven: the copy of an earlier attempt that nothing proved, None if there was none.
         progress: how far this attempt has come.
     """
 
@@ -48,7 +65,21 @@ class Wanted:
     file_name: str
     queued_at: datetime
     claimed_at: datetime
+    unproven: UnprovenCopy | None = None
     progress: Progress = field(default_factory=Progress, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a source says of an object beside its content.
+
+    Attributes:
+        modified: when the object was made, in seconds since the epoch; None where it does not say.
+        headers: of the response, names in lower case: content type, ETag, user metadata.
+    """
+
+    modified: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +90,11 @@ class Fetched:
         size: bytes.
         sha256: 32 bytes, computed over what was written.
         etag: the object's ETag without quotes, or None if the source gave none.
-        verified_by: what the content was checked against, for the log: "crc64nvme", "md5",
-            "size", …
+        verified_by: what the content was checked against, for people: "crc64nvme", "md5", "size",
+            "two equal downloads", …
         file: its part file, open since it was begun, for the storage to make durable and close;
             None where the part may be opened anew for that.
+        metadata: what else the source says of the object.
     """
 
     size: int
@@ -70,3 +102,4 @@ class Fetched:
     etag: str | None
     verified_by: str
     file: OpenPart | None = field(default=None, compare=False, repr=False)
+    metadata: Metadata = field(default=Metadata(), compare=False, repr=False)

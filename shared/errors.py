@@ -13,6 +13,8 @@
     │   ├── InvalidFields
     │   └── ObjectExists
     ├── UnreadableMessage       a queue message that names no row
+    ├── RowRefused              a row that PostgreSQL does not take
+    ├── MigrationFailed         the ledger's schema could not be brought up to date
     ├── Unavailable             one of our servers is unreachable
     │   ├── LedgerUnavailable
     │   ├── QueueUnavailable
@@ -29,15 +31,19 @@
         │   ├── ObjectHidden
         │   ├── ObjectNotVisible
         │   ├── ObjectChanged
+        │   ├── NotAnObjectStore
         │   ├── ContentMismatch
+        │   │   └── CopyUnproven
         │   ├── StorageFull
         │   ├── StorageUnavailable
+        │   │   └── StorageForeign
         │   └── OutOfTime
     │       └── WorkerStopping
         └── GiveUp              no attempt will succeed until a person fixes the cause
             ├── ObjectMissing
             ├── ObjectUnreadable
             ├── NameUnsafe
+            ├── NameRefused
             └── TargetBlocked
 
 The docstring of a class is its message; what an instance is about (a key, a setting, a field) is
@@ -47,6 +53,8 @@ rather than one: `shared.pausing`.
 """
 
 from __future__ import annotations
+
+from shared.domain import UnprovenCopy
 
 
 class ServiceError(Exception):
@@ -112,6 +120,23 @@ class ObjectExists(RequestRefused):
 
 class UnreadableMessage(ServiceError):
     """Unreadable message."""
+
+
+class RowRefused(ServiceError):
+    """PostgreSQL refuses the row.
+
+    Args:
+        about: its reason.
+        column: the column that it objects to; empty if it does not say.
+    """
+
+    def __init__(self, about: str = "", column: str = "") -> None:
+        self.column = column
+        super().__init__(about)
+
+
+class MigrationFailed(ServiceError):
+    """The ledger's schema could not be brought up to date."""
 
 
 class Unavailable(ServiceError):
@@ -182,8 +207,29 @@ class ObjectChanged(RetryLater):
     """The object was replaced while it was copied."""
 
 
+class NotAnObjectStore(RetryLater):
+    """This does not answer like S3: check AWS_ENDPOINT_URL_S3 / the proxy."""
+
+
 class ContentMismatch(RetryLater):
     """The received bytes differ from the object."""
+
+
+class CopyUnproven(ContentMismatch):
+    """The received bytes differ from the object, or it has no checksum.
+
+    Only its ETag, which need not be an MD5, speaks against the copy.
+
+    Args:
+        about: what does not match.
+        copy: what was received.
+        first: whether there was no earlier copy to compare it with.
+    """
+
+    def __init__(self, about: str, copy: UnprovenCopy, *, first: bool) -> None:
+        self.copy = copy
+        self.first = first
+        super().__init__(about)
 
 
 class StorageFull(RetryLater):
@@ -192,6 +238,10 @@ class StorageFull(RetryLater):
 
 class StorageUnavailable(RetryLater):
     """The local storage could not be written."""
+
+
+class StorageForeign(StorageUnavailable):
+    """The local storage does not belong to this installation."""
 
 
 class OutOfTime(RetryLater):
@@ -219,6 +269,10 @@ class NameUnsafe(GiveUp):
 
     It allows path traversal or is reserved; see `shared.storage.object_key`.
     """
+
+
+class NameRefused(GiveUp):
+    """The local storage cannot keep a file of this name."""
 
 
 class TargetBlocked(GiveUp):

@@ -74,5 +74,5 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     root.setLevel(level)
     # Libraries log their own details; what matters reaches our own lines. pika's level is set by
     # its adapter, see `shared.queue.rabbitmq.link`.
-    for name in ("botocore", "boto3", "urllib3", "granian", "yoyo"):
+    for name in ("botocore", "boto3", "urllib3", "granian"):
         logging.getLogger(name).setLevel(logging.WARNING)

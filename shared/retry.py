@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.errors import AccessRefused, GiveUp, ObjectChanged, OutOfTime, TransferError
+from shared.errors import (
+    AccessRefused,
+    CopyUnproven,
+    GiveUp,
+    ObjectChanged,
+    OutOfTime,
+    TransferError,
+)
 
 _DOUBLINGS = 60
 """Far beyond any longest wait, and far below a float's limit."""
@@ -48,6 +55,7 @@ class RetryPolicy:
         `AccessRefused`       3 to 8       None: it was not for a moment
         `ObjectChanged`       1 to 7       0: the new version is there now
         `OutOfTime`           1 to 7       0: nothing is wrong with the object
+        first `CopyUnproven`  1 to 7       0: a second copy decides
         other `RetryLater`    1            3 to 6 seconds
         other `RetryLater`    2            6 to 24, twice 3 to 12
         other `RetryLater`    3            9 to 72, three times 3 to 24
@@ -68,6 +76,8 @@ class RetryPolicy:
         if isinstance(error, AccessRefused) and attempts >= REFUSALS:
             return None
         if isinstance(error, ObjectChanged | OutOfTime):
+            return 0.0
+        if isinstance(error, CopyUnproven) and error.first:
             return 0.0
         doubled = self.least_seconds * 2.0 ** min(attempts, _DOUBLINGS)
         ceiling = min(self.most_seconds, doubled)

@@ -106,7 +106,8 @@ SELECT file_type FROM type WHERE file_type IS NOT NULL LIMIT 100;
 -- Reads all columns of one object.
 SELECT id, oeid, ref_id, file_name, file_type, payload_checksum, request_id, state, attempts,
        attempts_forgiven, next_attempt_at, due_at, leased_until, claimed_at, last_error,
-       created_at, queued_at, synced_at, file_path, size_bytes, sha256, etag
+       created_at, queued_at, synced_at, file_path, size_bytes, sha256, etag,
+       verified_by
   FROM file_sync WHERE id = :row_id;
 
 -- name: attempts(row_id)

@@ -59,6 +59,7 @@ class ObjectDetails:
     size_bytes: int | None
     sha256: bytes | None
     etag: str | None
+    verified_by: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from shared.config.parsers import IpNetwork, RateLimit
-from shared.errors import BodyTooLarge, ObjectExists, SignatureInvalid, SignatureMissing
+from shared.errors import (
+    BodyTooLarge,
+    InvalidFields,
+    ObjectExists,
+    RowRefused,
+    SignatureInvalid,
+    SignatureMissing,
+)
 from shared.http import signing, validation
 from shared.http.client_address import limited_as
 from shared.http.event import Request
@@ -90,7 +97,7 @@ class Ingest:
         # By its id the ledger recognizes a request that it records twice: no two may share one.
         request_id = request.request_id or secrets.token_hex(16)
         injection_point(CrashPoint.BEFORE_RECORD)
-        row_id = self._ledger.record(
+        row_id = self._record(
             NewObject(
                 oeid=wanted.oeid,
                 ref_id=wanted.ref_id,
@@ -107,6 +114,13 @@ class Ingest:
         self._publisher.publish(row_id, request_id)
         injection_point(CrashPoint.AFTER_HAND_OVER)
         return row_id
+
+    def _record(self, new: NewObject, due_in: float) -> int | None:
+        try:
+            return self._ledger.record(new, due_in)
+        except RowRefused as refused:
+            # The ledger is stricter than the contract, by a constraint that was added there.
+            raise InvalidFields([{"field": refused.column, "reason": refused.about}]) from refused
 
     def client(self, request: Request) -> str:
         """Return what limits count a request under: its address, or the site of an IPv6 one."""

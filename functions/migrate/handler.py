@@ -19,6 +19,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[str]]:
 
     Raises:
         SettingError: a setting is missing or invalid, or a queue exists with other properties.
+        MigrationFailed: the schema cannot be brought up to date.
         LedgerUnavailable, QueueUnavailable: PostgreSQL or the broker is unreachable.
     """
     settings = start()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from shared.errors import QueueUnavailable
 from shared.injection_points import CrashPoint, injection_point
+from shared.ledger.heartbeats import SCHEDULER
 from shared.ledger.ledger import Ledger
 from shared.pausing import Part
 from shared.queue.interface import Queue
+from shared.queue.messages import SyncMessage
 from shared.retry import RetryPolicy
 
 logger = logging.getLogger(__name__)
@@ -20,6 +23,17 @@ BATCH = 1_000
 ENOUGH_WAITING = 10_000
 """With this many messages waiting, the workers have enough to do. More would only be queued twice,
 so the rest is left until the queue is shorter."""
+
+RETRY_SHARE = 1_000
+"""Retries that a run publishes first, even if the queue has enough. Under a backlog workers find
+them in the ledger, long before their messages come; the messages are for when it has ended."""
+
+BEHIND_BACKLOG = 10
+"""How many times longer a message may take behind a full queue: until then its row is not published
+again."""
+
+INSTANCE = "requeue"
+"""Its heartbeats are of one process, wherever it runs: it is run by one schedule."""
 
 HORIZON_MARGIN_SECONDS = 600.0
 """A row is due after a retry's delay, a message's delivery or a lease. A row due later than the
@@ -89,11 +103,14 @@ class Requeue:
         self._ledger = ledger
         self._queue = queue
         retry_seconds = RetryPolicy(config.max_attempts).longest_seconds
-        longest = max(retry_seconds, config.delivery_seconds, config.lease_seconds)
+        behind_backlog = config.delivery_seconds * BEHIND_BACKLOG
+        longest = max(retry_seconds, behind_backlog, config.lease_seconds)
         self._horizon = longest + HORIZON_MARGIN_SECONDS
 
     def run(self, going: Callable[[], bool] = lambda: True) -> Report:
-        """Publish every due row, as far as the queue has room; during a pause, one at a time.
+        """Publish due rows, and record that this has run: a share of retries first, then others.
+
+        During a pause of the source one row at a time is published, to probe it with.
 
         Args:
             going: asked before each portion; False ends the run.
@@ -102,6 +119,15 @@ class Requeue:
             LedgerUnavailable: the rows cannot be read.
             QueueUnavailable: the broker is unreachable; the rows become due again.
         """
+        try:
+            report = self._publish_due(going)
+        except QueueUnavailable as error:
+            self._ledger.heartbeats.beat(SCHEDULER, str(error), INSTANCE)
+            raise
+        self._ledger.heartbeats.beat(SCHEDULER, None, INSTANCE)
+        return report
+
+    def _publish_due(self, going: Callable[[], bool]) -> Report:
         early = self._ledger.bring_forward(self._horizon)
         if early:
             logger.warning("PostgreSQL's clock has gone back", extra={"rows": len(early)})
@@ -109,27 +135,35 @@ class Requeue:
         for row_id in failed:
             logger.error("object failed, its workers died", extra={"row_id": row_id})
         published = unconfirmed = 0
-        room = self._room()
-        while room > 0 and going():
-            rows = self._ledger.take_due(min(BATCH, room), self._config.delivery_seconds)
-            if not rows:
-                break
+        paused = any(pause.part == Part.SOURCE.value for pause in self._ledger.pauses.all())
+        for rows in self._probe(going) if paused else self._portions(going):
             injection_point(CrashPoint.AFTER_TAKE_DUE)
             confirmed = len(self._queue.publish_all(rows))
             published += confirmed
             unconfirmed += len(rows) - confirmed
-            room -= len(rows)
         return Report(published, unconfirmed, len(failed))
 
-    def _room(self) -> int:
-        """Return how many messages the workers can do something with.
+    def _probe(self, going: Callable[[], bool]) -> Iterator[list[SyncMessage]]:
+        """Take one row: while the source is paused, a worker needs no more than one to probe it."""
+        if going() and not self._queue.depth():
+            rows = self._ledger.take_due(1, self._config.delivery_seconds)
+            if rows:
+                yield rows
 
-        While the source is paused, all that a worker needs is a row to probe it with.
-        """
-        depth = self._queue.depth()
-        if any(pause.part == Part.SOURCE.value for pause in self._ledger.pauses.all()):
-            return 0 if depth else 1
-        return ENOUGH_WAITING - depth
+    def _portions(self, going: Callable[[], bool]) -> Iterator[list[SyncMessage]]:
+        """Take due rows: a share of retries first, then others until the queue has enough."""
+        room = ENOUGH_WAITING - self._queue.depth()
+        seconds = self._config.delivery_seconds * (1 if room > 0 else BEHIND_BACKLOG)
+        rows = self._ledger.take_due(RETRY_SHARE, seconds, retries=True) if going() else []
+        if rows:
+            yield rows
+        room -= len(rows)
+        while room > 0 and going():
+            rows = self._ledger.take_due(min(BATCH, room), seconds)
+            if not rows:
+                return
+            yield rows
+            room -= len(rows)
 
     def measure(self) -> Measures:
         """Count what is not synced.

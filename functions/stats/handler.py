@@ -1,4 +1,4 @@
-"""`GET /sync/`, `/status.html` and `/openapi.json`: the Lambda handler.
+"""`GET /sync/`, the health and the description of the service: the Lambda handler.
 
 It is the API's `$default` as well: a request without a route gets the contract's 404 or 405 here,
 and HEAD, which has no routes of its own, is answered like GET (RFC 9110, section 9.3.2).
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from functions.stats import wiring
+from functions.stats.health import Part, Report, Status
 from functions.stats.service import Stats
 from shared.errors import LedgerUnavailable, TooManyRequests
 from shared.http.event import Request, Response
@@ -22,7 +23,13 @@ from shared.http.responses import misrouted, refusal, unavailable
 logger = logging.getLogger(__name__)
 
 READ = ("GET", "HEAD")
-ROUTES = {"/sync": READ, "/status.html": READ, "/openapi.json": READ}
+ROUTES = {
+    "/sync": READ,
+    "/status.html": READ,
+    "/livez": READ,
+    "/readyz": READ,
+    "/openapi.json": READ,
+}
 INGEST = {"/sync": ("POST",)}
 OPENAPI = Path(__file__).with_name("openapi.json")
 
@@ -30,6 +37,8 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
 <body><h1>{title}</h1><dl>{parts}</dl></body></html>
 """
+
+NOT_STORED = {"cache-control": "no-store"}
 
 prepare = wiring.stats
 """Called before the first request, so that an invalid setting stops the start."""
@@ -53,6 +62,12 @@ def answer(stats: Stats, request: Request) -> Response:
             case "/status.html":
                 stats.admit(request, "status")
                 return status_page(stats.health())
+            case "/livez":
+                # It concerns this process alone: restarting it helps no server.
+                return Response.json(HTTPStatus.OK, {"status": Status.OK}, NOT_STORED)
+            case "/readyz":
+                stats.admit(request, "readyz")
+                return readiness(stats.health())
             case "/openapi.json":
                 stats.admit(request, "openapi")
                 return Response(
@@ -67,17 +82,33 @@ def answer(stats: Stats, request: Request) -> Response:
             "counts unavailable", extra={"request_id": request.request_id, "reason": error}
         )
         return unavailable()
-    return Response.json(HTTPStatus.OK, document, {"cache-control": "no-store"})
+    return Response.json(HTTPStatus.OK, document, NOT_STORED)
 
 
-def status_page(health: Mapping[str, str]) -> Response:
-    """Return the status page: 200 when every server answers, 503 naming those that do not."""
-    well = all(state == "ok" for state in health.values())
-    parts = "".join(
-        f"<dt>{html.escape(name)}</dt><dd>{html.escape(state)}</dd>"
-        for name, state in health.items()
+def readiness(report: Report) -> Response:
+    """Return the health as JSON: 200 as long as requests can be accepted, 503 otherwise."""
+    down = report.status is Status.DOWN
+    status = HTTPStatus.SERVICE_UNAVAILABLE if down else HTTPStatus.OK
+    return Response.json(status, report.document(), NOT_STORED)
+
+
+def status_page(report: Report) -> Response:
+    """Return the status page, the original's: 200 if the database and the cache answer, else 503.
+
+    It shows the other parts as well.
+    """
+    answering = all(
+        part.status is Status.OK for part in report.parts if part.name in {"database", "cache"}
     )
-    title = "Service available" if well else "Service unavailable"
-    headers = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
-    status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
+    parts = "".join(f"<dt>{html.escape(part.name)}</dt>{_described(part)}" for part in report.parts)
+    title = "Service available" if answering else "Service unavailable"
+    headers = {"content-type": "text/html; charset=utf-8", **NOT_STORED}
+    status = HTTPStatus.OK if answering else HTTPStatus.SERVICE_UNAVAILABLE
     return Response(status, _PAGE.format(title=title, parts=parts).encode(), headers)
+
+
+def _described(part: Part) -> str:
+    shown = [part.reason or part.status]
+    if part.since:
+        shown.append(f"since {part.since.isoformat(sep=' ', timespec='seconds')}")
+    return "".join(f"<dd>{html.escape(text)}</dd>" for text in shown)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from functions.stats.health import HealthCheck, Report
 from shared.cache.interface import Cache
 from shared.config.parsers import IpNetwork, RateLimit
-from shared.errors import CacheUnavailable, LedgerUnavailable
 from shared.http.client_address import limited_as
 from shared.http.event import Request
 from shared.http.rate_limit import Limited, RateLimiter
@@ -43,9 +43,9 @@ class Stats:
     def __init__(self, config: Config, cache: Cache, ledger: Ledger) -> None:
         self.limit_status = config.limit_status
         self._config = config
-        self._cache = cache
         self._limiter = RateLimiter(cache)
         self._ledger = ledger
+        self._health = HealthCheck(ledger, cache)
 
     def admit(self, request: Request, what: str = "get") -> None:
         """Count a request against its address's limit.
@@ -94,15 +94,6 @@ class Stats:
                 ]
         return document
 
-    def health(self) -> dict[str, str]:
-        """Return the health of the database and of the cache: `ok`, or what is wrong."""
-        health = {"database": "ok", "cache": "ok"}
-        try:
-            self._ledger.ping()
-        except LedgerUnavailable as error:
-            health["database"] = str(error)
-        try:
-            self._cache.ping()
-        except CacheUnavailable as error:
-            health["cache"] = str(error)
-        return health
+    def health(self) -> Report:
+        """Return how well every part of the service works."""
+        return self._health.run()

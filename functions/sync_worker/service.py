@@ -36,6 +36,10 @@ MARGIN_SECONDS = 10.0
 """With less time than this left, running transfers are broken off, so that their end can still be
 recorded before the platform stops the function."""
 
+ROWS_PER_RETRY = 4
+"""A batch brings along one due retry for each so many rows, so that a fifth of what is attempted
+under a backlog is retries."""
+
 RECORD_SECONDS = 2.5
 """How long the end of transfers that were broken off may take to be recorded: with their winding up
 a worker that is to stop has ended within 5 s."""
@@ -106,7 +110,7 @@ class SyncWorker:
             LedgerUnavailable: outcomes cannot be recorded.
         """
         batch = Batch()
-        intake = Intake(self._config, self._ledger, row_ids)
+        intake = Intake(self._config, self._ledger, self._with_due_retries(row_ids))
         settling = SettlingThread(self._settler, batch)
         keeper = LeaseKeeper(
             self._ledger,
@@ -157,6 +161,16 @@ class SyncWorker:
         held = batch.held  # first: what a transfer gives back is there once it is not held
         intake.take_back(self._breaker.given_back())
         return bool(held or intake.left)
+
+    def _with_due_retries(self, row_ids: Iterable[int]) -> list[int]:
+        """Return the rows of a batch, each once, and its share of retries that are due.
+
+        Their messages may be at the end of a long queue, or not be published for its length.
+        """
+        found = list(dict.fromkeys(row_ids))
+        most = -(-len(found) // ROWS_PER_RETRY)
+        retries = self._ledger.due_retries(most, self._config.max_attempts) if most else []
+        return list(dict.fromkeys([*found, *retries]))
 
     def _start(self, claims: Sequence[Claim], batch: Batch) -> None:
         if not claims:

@@ -15,7 +15,15 @@ from typing import TypeVar
 from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.transfer import Transfer
 from shared.domain import Fetched, Wanted
-from shared.errors import LedgerUnavailable, ObjectChanged, OutOfTime, TransferError
+from shared.errors import (
+    CopyUnproven,
+    GiveUp,
+    LedgerUnavailable,
+    ObjectChanged,
+    OutOfTime,
+    RowRefused,
+    TransferError,
+)
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Outcome, Settlement
@@ -90,18 +98,17 @@ class Settler:
         ]
         injection_point(CrashPoint.BEFORE_UPDATE)
         self._discard(settlements)
-        taken = self._patiently(lambda: self._ledger.settle(settlements))
+        recorded = self._patiently(lambda: self._ledger.settle(settlements))
         injection_point(CrashPoint.AFTER_UPDATE)
-        recorded = [s for s in settlements if s.claim.wanted.row_id in taken]
-        for settlement in recorded:
+        for settlement in recorded.values():
             # What a pause gives back is one problem, and has a line of its own.
             if settlement.claim.wanted.row_id not in spared:
                 log_settlement(settlement)
-        self._breaker.give_back(spared & taken)
+        self._breaker.give_back(spared & recorded.keys())
         for transfer in transfers:
-            if transfer.row_id not in taken:  # another worker has the row, and its own parts
+            if transfer.row_id not in recorded:  # another worker has the row, and its own parts
                 self._remove_parts(transfer.claim.wanted)
-        return recorded
+        return list(recorded.values())
 
     def _judge(
         self,
@@ -137,6 +144,25 @@ class Settler:
         Returns:
             The rows that are still this worker's, and those whose files are in place.
         """
+        try:
+            return self._place_all(ready, errors)
+        except RowRefused as refused:
+            if len(ready) == 1:
+                errors[ready[0].row_id] = GiveUp(str(refused))
+                return {}, set()
+            alone = [self._place([transfer], errors) for transfer in ready]
+            return {r: v for held, _ in alone for r, v in held.items()}, {
+                row_id for _, in_place in alone for row_id in in_place
+            }
+
+    def _place_all(
+        self, ready: Sequence[Transfer], errors: dict[int, TransferError]
+    ) -> tuple[Mapping[int, bool], set[int]]:
+        """Place files together; see `_place`.
+
+        Raises:
+            RowRefused: PostgreSQL does not take what it is given of one of them.
+        """
         renamed: set[int] = set()  # it is done once, however often the transaction is lost
 
         def rename() -> tuple[Mapping[int, bool], Mapping[int, TransferError], list[Transfer]]:
@@ -148,7 +174,8 @@ class Settler:
                 placeable = _one_version_per_name([t for t in ready if held.get(t.row_id) is False])
                 to_rename = [t for t in placeable if t.row_id not in renamed]
                 refused = self._storage.place(
-                    [(t.claim.wanted, t.part) for t in to_rename if t.part]
+                    [(t.claim.wanted, t.part) for t in to_rename if t.part],
+                    {t.row_id: t.fetched.metadata for t in to_rename if t.fetched},
                 )
                 renamed.update({t.row_id for t in placeable} - set(refused))
             return held, refused, placeable
@@ -200,7 +227,13 @@ class Settler:
         delay = self._policy.delay(error, transfer.claim.counted_attempts, self._jitter())
         if delay is None:
             return Settlement(transfer.claim, Outcome.FAILED, reason=reason)
-        return Settlement(transfer.claim, Outcome.RETRY, reason=reason, delay=delay)
+        return Settlement(
+            transfer.claim,
+            Outcome.RETRY,
+            reason=reason,
+            delay=delay,
+            unproven=error.copy if isinstance(error, CopyUnproven) else None,
+        )
 
     def _discard(self, settlements: Sequence[Settlement]) -> None:
         """Remove the parts that no attempt will continue, before the outcome is committed.

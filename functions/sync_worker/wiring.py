@@ -26,7 +26,7 @@ def worker() -> SyncWorker:
     """
     settings = start()
     ledger = adapters.ledger(settings)
-    storage = adapters.storage(settings)
+    storage = adapters.storage(settings, ledger)
     source = adapters.source(settings)
     close_at_exit(source.close, ledger.close)
     policy = RetryPolicy(settings.max_attempts)

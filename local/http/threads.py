@@ -61,7 +61,8 @@ class Threads:
             job, future = taken
             try:
                 job()
-            except Exception:
+            # SystemExit too: it would end this thread, and nothing would replace it.
+            except BaseException:
                 logger.exception("request failed")
             self._done.append(future)
             if not self._woken:

@@ -125,4 +125,6 @@ class S3Bucket:
             if status in REFUSED:
                 raise AccessRefused("the part sizes are not told") from error
             raise SourceUnavailable("the part sizes are not known") from error
+        if "ContentLength" not in answer:
+            raise SourceUnavailable("the part sizes are not told")
         return int(answer["ContentLength"]), int(answer.get("PartsCount", 0))

@@ -51,6 +51,23 @@ def whole(minimum: int) -> Callable[[str], int]:
     return parse
 
 
+def permissions(least: int, most: int) -> Callable[[str], int]:
+    """Return a parser of permissions in octal digits, as chmod takes them.
+
+    Args:
+        least: what must be allowed, so that the service can go on working with it.
+        most: all that may be allowed.
+    """
+
+    def parse(text: str) -> int:
+        mode = int(text, 8) if re.fullmatch(r"[0-7]{3,5}", text) else 0
+        if mode & least != least or mode & ~most:
+            raise ValueError(f"expected octal digits that include {least:04o}, at most {most:04o}")
+        return mode
+
+    return parse
+
+
 def one_of(*allowed: str) -> Callable[[str], str]:
     """Return a parser of the allowed words."""
 

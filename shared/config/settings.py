@@ -27,6 +27,7 @@ from shared.config.parsers import (
     limit_status,
     networks,
     one_of,
+    permissions,
     url,
     whole,
 )
@@ -67,7 +68,7 @@ class Settings:
     )
     database_url: str | None = _setting(
         "DATABASE_URL",
-        "URL of PostgreSQL, which holds the ledger",
+        "URL of PostgreSQL, which holds the ledger; may name several hosts, as libpq has it",
         url("postgresql", "postgres"),
         None,
         secret=True,
@@ -83,6 +84,31 @@ class Settings:
     )
     storage_path: str | None = _setting(
         "STORAGE_PATH", "folder the files are written to", folder, None
+    )
+    file_mode: int | None = _setting(
+        "FILE_MODE",
+        "permissions of the files, such as 0640; the umask and the folder decide where not set",
+        permissions(0o400, 0o777),
+        None,
+    )
+    folder_mode: int | None = _setting(
+        "FOLDER_MODE",
+        "permissions of the folders that are made, such as 2750; the umask where not set",
+        permissions(0o700, 0o3777),
+        None,
+    )
+    file_mtime: str = _setting(
+        "FILE_MTIME",
+        "time of the files: source, the object's Last-Modified, or sync, that of the copy",
+        one_of("source", "sync"),
+        "source",
+    )
+    file_xattrs: bool = _setting(
+        "FILE_XATTRS",
+        "1 to keep content type, ETag and user metadata as extended attributes user.*",
+        flag,
+        default=False,
+        shown="0",
     )
     source: str = _setting(
         "SOURCE", "where objects are downloaded from: s3 or nasa", one_of("s3", "nasa"), "s3"
@@ -215,6 +241,13 @@ class Settings:
         whole(1),
         20,
         shown="20",
+    )
+    etag_mismatch: str = _setting(
+        "ETAG_MISMATCH",
+        "if only an ETag that looks like an MD5 differs from the bytes: compare them with a second"
+        " download, fail the object, or accept it",
+        one_of("compare", "fail", "accept"),
+        "compare",
     )
     queue_type: str = _setting(
         "QUEUE_TYPE",

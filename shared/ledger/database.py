@@ -1,16 +1,14 @@
-"""The one adapter of PostgreSQL: connections, timeouts, transactions; its errors: `failures`.
+"""The one adapter of PostgreSQL: named statements and transactions, with its errors translated.
 
-Connections are in autocommit mode, so that no transaction outlives a call and a frozen execution
-environment of Lambda holds no lock. There are as many as statements ever ran at the same time; the
-one used last is used next. Nothing is SET on a connection: RDS Proxy would pin it.
+Beside it are `connection` (one of them, and its limits), `hosts` (where they lead), `pool` (those
+that are kept) and `failures` (what an error means). Connections are in autocommit mode, so that no
+transaction outlives a call and a frozen execution environment of Lambda holds no lock. Nothing is
+SET on a connection: RDS Proxy would pin it.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-import select
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +16,13 @@ from typing import Any, Protocol, TypeVar
 
 import aiosql
 import psycopg2
-from psycopg2 import extensions
+from psycopg2 import errors, extensions
 from psycopg2.extras import NamedTupleCursor
 
 from shared.errors import LedgerUnavailable
-from shared.ledger.failures import is_unavailable
+from shared.ledger.connection import StatementTimeout, TimedConnection
+from shared.ledger.failures import is_unavailable, one_line
+from shared.ledger.pool import Pool
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +30,13 @@ T = TypeVar("T")
 Row = Any
 """A named tuple, its fields named as the statement's columns are."""
 
-CONNECT_SECONDS = 3.0
-"""Seconds to wait for a connection, then for the answer to a statement. A server that is frozen
-rather than gone does not answer at all: only a limit on our side ends such a wait."""
+STATEMENT_SECONDS = 6.0
+"""Seconds to wait for the answer to a statement. A server that is frozen rather than gone does not
+answer at all: only a limit on our side ends such a wait. With a connection (`CONNECT_SECONDS`) on
+top, a request is answered within 10 s."""
 
-STATEMENT_SECONDS = 8.0
+CONFLICTS = 5
+"""Times that a statement is run which PostgreSQL rolls back for another transaction's sake."""
 
 
 class Transaction(Protocol):
@@ -59,16 +61,17 @@ class Database:
 
     Where PostgreSQL is the reason, psycopg2's error becomes `LedgerUnavailable`; an error in a
     statement itself is a fault of this program and passes through. See `is_unavailable`.
+
+    Raises:
+        SettingError: the URL cannot be read.
     """
 
     def __init__(
         self, url: str, queries: Path, statement_seconds: float = STATEMENT_SECONDS
     ) -> None:
-        self._url = url
+        self._pool = Pool(url, statement_seconds)
         self._queries = aiosql.from_path(queries, "psycopg2")
-        self._seconds = statement_seconds
         self._row_types: dict[str, Any] = {}
-        self._idle: list[extensions.connection] = []
         self._outage = False
 
     def run(self, name: str, **parameters: object) -> list[Row]:
@@ -82,7 +85,7 @@ class Database:
             LedgerUnavailable: PostgreSQL is unreachable.
         """
         connection, rows = self._perform(lambda c: self._rows(c, name, parameters))
-        self._give_back(connection)
+        self._pool.give_back(connection)
         return rows
 
     @contextmanager
@@ -109,18 +112,15 @@ class Database:
             with self._translated(connection):
                 _commit(connection)
         finally:
-            self._give_back(connection)
+            self._pool.give_back(connection)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        while (connection := self._take()) is not None:
-            connection.close()
+        self._pool.close_idle()
 
-    def _perform(
-        self, operation: Callable[[extensions.connection], T]
-    ) -> tuple[extensions.connection, T]:
+    def _perform(self, operation: Callable[[TimedConnection], T]) -> tuple[TimedConnection, T]:
         """Perform an operation; its connection is the caller's to give back."""
-        kept = self._take()
+        kept = self._pool.take()
         if kept is not None:
             try:
                 return kept, self._attempt(kept, operation)
@@ -128,45 +128,22 @@ class Database:
                 # A server that has just not answered will not answer at once.
                 if isinstance(error.__cause__, StatementTimeout):
                     raise
-                self.close()  # what broke one has broken the others
+                self._pool.close_idle()  # what broke one has broken the others
         with self._translated(None):
-            connection = self._connect()
+            connection = self._pool.connect()
         return connection, self._attempt(connection, operation)
 
-    def _attempt(
-        self, connection: extensions.connection, operation: Callable[[extensions.connection], T]
-    ) -> T:
+    def _attempt(self, connection: TimedConnection, operation: Callable[[TimedConnection], T]) -> T:
         try:
             with self._translated(connection):
-                result = operation(connection)
+                result = _without_conflict(connection, operation)
         except BaseException:
-            self._give_back(connection)
+            self._pool.give_back(connection)
             raise
         if self._outage:
             self._outage = False
             logger.info("PostgreSQL is reachable again")
         return result
-
-    def _take(self) -> extensions.connection | None:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
-
-    def _give_back(self, connection: extensions.connection) -> None:
-        if not connection.closed:
-            self._idle.append(connection)
-
-    def _connect(self) -> extensions.connection:
-        extensions.set_wait_callback(wait_for_answer)
-        connection = psycopg2.connect(
-            self._url,
-            connection_factory=_TimedConnection,
-            application_name="external-storage-sync",
-        )
-        connection.autocommit = True
-        connection.seconds = self._seconds
-        return connection
 
     def _rows(
         self, connection: extensions.connection, name: str, parameters: dict[str, object]
@@ -191,18 +168,33 @@ class Database:
             connection.close()
 
     @contextmanager
-    def _translated(self, connection: extensions.connection | None) -> Iterator[None]:
+    def _translated(self, connection: TimedConnection | None) -> Iterator[None]:
         try:
             yield
         except psycopg2.Error as error:
             if not is_unavailable(error) and not (connection and connection.closed):
                 raise
             if connection:
+                if isinstance(error, StatementTimeout):
+                    self._pool.give_up(connection)
                 connection.close()
             if not self._outage:  # callers that poll would log it several times a second
                 self._outage = True
-                logger.warning("PostgreSQL is unreachable", extra={"reason": str(error).strip()})
+                logger.warning("PostgreSQL is unreachable", extra={"reason": one_line(error)})
             raise LedgerUnavailable from error
+
+
+def _without_conflict(connection: TimedConnection, operation: Callable[[TimedConnection], T]) -> T:
+    """Perform an operation again which PostgreSQL rolled back for another transaction's sake.
+
+    A database with `default_transaction_isolation` above READ COMMITTED does so often.
+    """
+    for _ in range(CONFLICTS - 1):
+        try:
+            return operation(connection)
+        except (errors.SerializationFailure, errors.DeadlockDetected):
+            continue
+    return operation(connection)
 
 
 def _command(connection: extensions.connection, sql: str) -> str | None:
@@ -212,7 +204,8 @@ def _command(connection: extensions.connection, sql: str) -> str | None:
 
 
 def _begin(connection: extensions.connection) -> extensions.connection:
-    _command(connection, "BEGIN")
+    # What is read after a lock must be newer than the lock, whatever the database's default is.
+    _command(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
     return connection
 
 
@@ -220,34 +213,3 @@ def _commit(connection: extensions.connection) -> None:
     if _command(connection, "COMMIT") != "COMMIT":
         # PostgreSQL's answer if an earlier statement of the transaction failed.
         raise LedgerUnavailable("the transaction was rolled back")
-
-
-class StatementTimeout(psycopg2.OperationalError):
-    """PostgreSQL did not answer in time."""
-
-
-class _TimedConnection(extensions.connection):
-    """A connection with a limit for its statements."""
-
-    seconds: float = CONNECT_SECONDS
-
-
-def wait_for_answer(connection: extensions.connection) -> None:
-    """Wait for the server, but not forever (psycopg2 calls this for every wait).
-
-    Other connections in this process, such as those for migrations, wait as long as they need.
-
-    Raises:
-        StatementTimeout: the connection's time for one statement has passed.
-    """
-    seconds = connection.seconds if isinstance(connection, _TimedConnection) else math.inf
-    deadline = time.monotonic() + seconds
-    while (state := connection.poll()) != extensions.POLL_OK:
-        poller = select.poll()
-        poller.register(
-            connection.fileno(),
-            select.POLLIN if state == extensions.POLL_READ else select.POLLOUT,
-        )
-        left = deadline - time.monotonic()
-        if left <= 0 or not poller.poll(None if left == math.inf else left * 1000):
-            raise StatementTimeout

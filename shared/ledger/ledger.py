@@ -11,19 +11,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from shared.batching import GroupCommit
-from shared.domain import Wanted
+from shared.domain import UnprovenCopy, Wanted
+from shared.errors import RowRefused
 from shared.ledger.database import Database, Transaction
+from shared.ledger.failures import refusals
+from shared.ledger.heartbeats import Heartbeats
+from shared.ledger.installation import Installation
 from shared.ledger.pauses import Pauses
 from shared.ledger.recorder import Recorder
-from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State
+from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State, storable
 from shared.queue.messages import SyncMessage
+from shared.storage.object_key import fold
 
 QUERIES = Path(__file__).with_name("queries.sql")
 MOST_COUNTING = 1_000
 """Threads that share one reading of the counts; more never ask at the same time."""
+
+LONGEST_DELAY_SECONDS = 30 * 86_400.0
+"""PostgreSQL's timestamps end."""
 
 
 class Ledger:
@@ -33,6 +41,8 @@ class Ledger:
         database: where it is kept.
 
     Attributes:
+        installation: its identity, and the storage that it is bound to.
+        heartbeats: which processes are alive.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
@@ -40,7 +50,9 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.installation = Installation(database)
         self.pauses = Pauses(database)
+        self.heartbeats = Heartbeats(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
@@ -58,6 +70,9 @@ class Ledger:
 
         Returns:
             The row's id, or None if a request with this signature was recorded before.
+
+        Raises:
+            RowRefused: PostgreSQL does not take this request's values.
         """
         return self._recorder.record(new, due_in)
 
@@ -98,6 +113,7 @@ class Ledger:
                     file_name=row.file_name,
                     queued_at=row.queued_at,
                     claimed_at=row.claimed_at,
+                    unproven=_unproven(row),
                 ),
                 counted_attempts=row.counted_attempts,
                 request_id=row.request_id,
@@ -139,21 +155,51 @@ class Ledger:
         with self._database.transaction() as step:
             yield Placing(step)
 
-    def settle(self, settlements: Sequence[Settlement]) -> set[int]:
-        """Record how claims ended, in one statement, and return the ids of the recorded rows."""
-        return {row.id for row in self._database.run("settle", **_columns(settlements))}
+    def settle(self, settlements: Sequence[Settlement]) -> dict[int, Settlement]:
+        """Record how claims ended, and return what was recorded, by row id.
 
-    def take_due(self, most: int, delivery_seconds: float) -> list[SyncMessage]:
+        One statement does it. If PostgreSQL refuses that, each claim is recorded by itself, and the
+        one that is refused alone as failed for that reason.
+        """
+        try:
+            with refusals():
+                ids = {row.id for row in self._database.run("settle", **_columns(settlements))}
+            return {s.claim.wanted.row_id: s for s in settlements if s.claim.wanted.row_id in ids}
+        except RowRefused as refused:
+            if len(settlements) > 1:
+                alone = [self.settle([settlement]) for settlement in settlements]
+                return {row_id: s for recorded in alone for row_id, s in recorded.items()}
+            failed = refused_settlement(settlements[0].claim, refused)
+            if failed == settlements[0]:
+                raise
+            return self.settle([failed])
+
+    def due_retries(self, most: int, max_attempts: int) -> list[int]:
+        """Return ids of rows that may be attempted again now, those first that waited longest.
+
+        Args:
+            most: the largest number of ids.
+            max_attempts: rows with this many attempts are left out.
+        """
+        rows = self._database.run("due_retries", most=most, max_attempts=max_attempts)
+        return [row.id for row in rows]
+
+    def take_due(
+        self, most: int, delivery_seconds: float, *, retries: bool = False
+    ) -> list[SyncMessage]:
         """Take the rows whose messages must be published now.
 
         Args:
             most: the largest number of rows to take.
             delivery_seconds: seconds after which they are due again.
+            retries: take only rows that were attempted before.
 
         Returns:
             The message of each.
         """
-        rows = self._database.run("take_due", most=most, delivery_seconds=delivery_seconds)
+        rows = self._database.run(
+            "take_due", most=most, delivery_seconds=delivery_seconds, retries=retries
+        )
         return [SyncMessage(row.id, row.request_id) for row in rows]
 
     def bring_forward(self, horizon: float) -> list[int]:
@@ -231,6 +277,8 @@ class Placing:
     def hold(self, claims: Sequence[tuple[Claim, str | None]]) -> dict[int, bool]:
         """Lock the claims that are still held by their worker, and note those placed now.
 
+        Names that a storage may take for one are locked as one.
+
         Args:
             claims: each claim with the ETag of the download that it wants to place.
 
@@ -238,32 +286,53 @@ class Placing:
             For each locked row id, whether another version was placed under its name since the
             claim, so that this download may be the older one and must not be placed.
         """
-        self._step("lock_names", file_names=[c.wanted.file_name for c, _ in claims])
+        self._step("lock_names", folded_names=[fold(c.wanted.file_name) for c, _ in claims])
         rows = self._step(
             "hold",
             row_ids=[c.wanted.row_id for c, _ in claims],
             attempts=[c.wanted.attempt for c, _ in claims],
-            etags=[etag for _, etag in claims],
+            etags=[storable(etag) for _, etag in claims],
         )
         return {row.id: bool(row.outdated) for row in rows}
 
     def settle(self, settlements: Sequence[Settlement]) -> set[int]:
-        """Record how claims ended; valid from the commit on."""
-        return {row.id for row in self._step("settle", **_columns(settlements))}
+        """Record how claims ended; valid from the commit on.
+
+        Raises:
+            RowRefused: PostgreSQL does not take one of them, and the transaction is lost.
+        """
+        with refusals():
+            return {row.id for row in self._step("settle", **_columns(settlements))}
+
+
+def _unproven(row: Any) -> UnprovenCopy | None:
+    if row.unproven_sha256 is None:
+        return None
+    return UnprovenCopy(row.unproven_etag, row.unproven_size, bytes(row.unproven_sha256))
 
 
 def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:
+    unproven = [s.unproven for s in settlements]
     copies = [s.fetched if s.outcome is Outcome.SYNCED else None for s in settlements]
     wanted = [s.claim.wanted for s in settlements]
     return {
         "row_ids": [w.row_id for w in wanted],
         "attempts": [w.attempt for w in wanted],
         "outcomes": [s.outcome.value for s in settlements],
-        "reasons": [s.reason for s in settlements],
-        "delays": [s.delay for s in settlements],
+        "reasons": [storable(s.reason) for s in settlements],
+        "delays": [min(s.delay, LONGEST_DELAY_SECONDS) for s in settlements],
         "forgiven": [0 if s.counted else 1 for s in settlements],
         "paths": [w.file_name if c else None for w, c in zip(wanted, copies, strict=True)],
         "sizes": [c.size if c else None for c in copies],
         "digests": [c.sha256 if c else None for c in copies],
-        "etags": [c.etag if c else None for c in copies],
+        "etags": [storable(c.etag) if c else None for c in copies],
+        "verified_by": [c.verified_by if c else None for c in copies],
+        "unproven_etags": [storable(u.etag) if u else None for u in unproven],
+        "unproven_sizes": [u.size if u else None for u in unproven],
+        "unproven_digests": [u.sha256 if u else None for u in unproven],
     }
+
+
+def refused_settlement(claim: Claim, refused: RowRefused) -> Settlement:
+    """Return what is recorded of an outcome that PostgreSQL does not take."""
+    return Settlement(claim, Outcome.FAILED, reason=str(refused))

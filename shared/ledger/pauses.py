@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.ledger.database import Database, Row
-from shared.ledger.rows import Claim
+from shared.ledger.rows import Claim, storable
 from shared.pausing import FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS
 
 
@@ -53,7 +53,9 @@ class Pauses:
     def open(self, part: str, reason: str) -> bool:
         """Open a pause, and return whether it was not open before."""
         return bool(
-            self._database.run("open_pause", part=part, reason=reason, seconds=FIRST_PROBE_SECONDS)
+            self._database.run(
+                "open_pause", part=part, reason=storable(reason), seconds=FIRST_PROBE_SECONDS
+            )
         )
 
     def take_probe(self, part: str) -> bool:
@@ -68,7 +70,10 @@ class Pauses:
     def postpone(self, part: str, reason: str) -> None:
         """Record that a probe failed: the next one may begin after an interval."""
         self._database.run(
-            "postpone_probe", part=part, reason=reason, longest_seconds=LONGEST_PROBE_SECONDS
+            "postpone_probe",
+            part=part,
+            reason=storable(reason),
+            longest_seconds=LONGEST_PROBE_SECONDS,
         )
 
     def hasten(self) -> None:

@@ -54,7 +54,7 @@ UPDATE file_sync AS f
  WHERE f.id = due.id
 RETURNING f.id, f.attempts, f.file_name, f.queued_at,
           f.attempts - f.attempts_forgiven - f.deaths AS counted_attempts, f.request_id,
-          f.claimed_at;
+          f.claimed_at, f.unproven_etag, f.unproven_size, f.unproven_sha256;
 
 -- name: undelivered(most, delivery_seconds)
 -- The rows that may be attempted now and whose messages wait in the queue, the longest first.
@@ -96,13 +96,13 @@ UPDATE file_sync AS f
  WHERE f.id = held.id
 RETURNING f.id;
 
--- name: lock_names(file_names)
+-- name: lock_names(folded_names)
 -- Locks these names until the commit, so that files of one name are placed one after another. If a
 -- worker freezes while it holds the lock, the server rolls its transaction back and frees its rows.
 SELECT pg_advisory_xact_lock(name_key),
        set_config('idle_in_transaction_session_timeout', '10s', true)
   FROM (SELECT DISTINCT hashtextextended(name, 0) AS name_key
-          FROM unnest(:file_names::text[]) AS name
+          FROM unnest(:folded_names::text[]) AS name
          ORDER BY name_key) AS ordered;
 
 -- name: hold(row_ids, attempts, etags)
@@ -138,16 +138,19 @@ WITH mine AS (
 )
 SELECT id, outdated FROM checked;
 
--- name: settle(row_ids, attempts, outcomes, reasons, delays, forgiven, paths, sizes, digests, etags)
+-- name: settle(row_ids, attempts, outcomes, reasons, delays, forgiven, paths, sizes, digests, etags, verified_by, unproven_etags, unproven_sizes, unproven_digests)
 -- Records how attempts ended and adds them to the history, but only for rows that are still held by
 -- that very attempt. An attempt that does not count enters the history once for each reason, so that
--- the probes of a long pause do not fill it.
+-- the probes of a long pause do not fill it. A copy that nothing proved stays recorded until the next
+-- of its kind.
 WITH ended AS (
   SELECT * FROM unnest(
     :row_ids::bigint[], :attempts::integer[], :outcomes::attempt_outcome[], :reasons::text[],
     :delays::float8[], :forgiven::integer[], :paths::text[], :sizes::bigint[], :digests::bytea[],
-    :etags::text[]
-  ) AS t(id, attempt, outcome, reason, delay, forgiven, path, size, digest, etag)
+    :etags::text[], :verified_by::text[], :unproven_etags::text[], :unproven_sizes::bigint[],
+    :unproven_digests::bytea[]
+  ) AS t(id, attempt, outcome, reason, delay, forgiven, path, size, digest, etag, verified_by,
+         unproven_etag, unproven_size, unproven_sha256)
 ), held AS (
   SELECT f.id, f.last_error AS reason_before
     FROM file_sync AS f JOIN ended AS e ON f.id = e.id AND f.attempts = e.attempt
@@ -165,7 +168,11 @@ WITH ended AS (
          next_attempt_at = now() + make_interval(secs => e.delay),
          due_at = now() + make_interval(secs => e.delay),
          synced_at = CASE e.outcome WHEN 'synced' THEN clock_timestamp() END,
-         file_path = e.path, size_bytes = e.size, sha256 = e.digest, etag = e.etag
+         file_path = e.path, size_bytes = e.size, sha256 = e.digest, etag = e.etag,
+         verified_by = e.verified_by,
+         unproven_etag = coalesce(e.unproven_etag, f.unproven_etag),
+         unproven_size = coalesce(e.unproven_size, f.unproven_size),
+         unproven_sha256 = coalesce(e.unproven_sha256, f.unproven_sha256)
     FROM ended AS e JOIN held ON held.id = e.id
    WHERE f.id = e.id
   RETURNING f.id, f.attempts, e.outcome, e.reason, f.claimed_at,
@@ -176,11 +183,22 @@ WITH ended AS (
 )
 SELECT id FROM settled;
 
--- name: take_due(most, delivery_seconds)
--- Takes the rows whose messages must be published now; if publishing fails, they become due again.
+-- name: due_retries(most, max_attempts)
+-- Finds rows that a worker may attempt again now, wherever their messages are.
+SELECT id FROM file_sync
+ WHERE state = 'queued' AND attempts > 0 AND next_attempt_at <= now()
+   AND (leased_until IS NULL OR leased_until < now())
+   AND attempts - attempts_forgiven < :max_attempts
+ ORDER BY next_attempt_at
+ LIMIT :most;
+
+-- name: take_due(most, delivery_seconds, retries)
+-- Takes the rows whose messages must be published now, with `retries` only those that were attempted
+-- before; if publishing fails, they become due again.
 WITH due AS (
   SELECT id FROM file_sync
    WHERE state = 'queued' AND due_at <= now()
+     AND (NOT :retries OR attempts > 0)
    ORDER BY due_at
    LIMIT :most
      FOR UPDATE SKIP LOCKED
@@ -273,6 +291,41 @@ SELECT f.id FROM file_sync AS f
          SELECT FROM sync_attempt AS a
           WHERE a.file_sync_id = f.id AND a.outcome <> 'requeued' AND a.finished_at >= :since))
  ORDER BY f.id LIMIT :most;
+
+-- name: installation()
+-- The identity of this ledger.
+SELECT replace(id::text, '-', '') AS identity FROM installation;
+
+-- name: lock_installation()
+-- What the ledger remembers of its storage, locked until the commit.
+SELECT storage_place FROM installation FOR UPDATE;
+
+-- name: bind_storage(place)
+-- Remembers the folder of the storage.
+UPDATE installation SET storage_place = :place RETURNING storage_place;
+
+-- name: beat(component, instance, detail)
+-- Records that a process is alive; those of its kind that have been silent for a day are forgotten.
+WITH forgotten AS (
+  DELETE FROM heartbeat
+   WHERE component = :component AND instance <> :instance
+     AND beat_at < now() - interval '1 day'
+)
+INSERT INTO heartbeat (component, instance, detail) VALUES (:component, :instance, :detail)
+ON CONFLICT (component, instance)
+DO UPDATE SET beat_at = now(), detail = excluded.detail
+RETURNING instance;
+
+-- name: end_heartbeat(component, instance)
+-- Forgets a process that ends on purpose.
+DELETE FROM heartbeat WHERE component = :component AND instance = :instance RETURNING instance;
+
+-- name: heartbeats()
+-- The last heartbeats, of a day at most.
+SELECT component, instance, extract(epoch FROM now() - beat_at)::float8 AS age, detail
+  FROM heartbeat
+ WHERE beat_at > now() - interval '1 day'
+ ORDER BY beat_at DESC;
 
 -- name: pauses()
 -- Reads the pauses that are probed still: one of a machine that is gone is not.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from shared.batching import GroupCommit
 from shared.ledger.database import Database
+from shared.ledger.failures import refusals
 from shared.ledger.rows import NewObject
 
 MOST = 100
@@ -28,7 +29,11 @@ class Recorder:
         self._group_commit = GroupCommit(self._record, MOST)
 
     def record(self, new: NewObject, due_in: float) -> int | None:
-        """Record one request; see `Ledger.record`."""
+        """Record one request; see `Ledger.record`.
+
+        Raises:
+            RowRefused: PostgreSQL does not take its values; the others of its group are recorded.
+        """
         return self._group_commit((new, due_in))
 
     def _record(self, asked: Sequence[tuple[NewObject, float]]) -> list[int | None]:
@@ -51,12 +56,13 @@ class Recorder:
     def _ids(
         self, query: str, news: Sequence[NewObject], **columns: list[object]
     ) -> dict[tuple[bytes, str], int]:
-        rows = self._database.run(
-            query,
-            checksums=[new.payload_checksum for new in news],
-            request_ids=[new.request_id for new in news],
-            **columns,
-        )
+        with refusals():
+            rows = self._database.run(
+                query,
+                checksums=[new.payload_checksum for new in news],
+                request_ids=[new.request_id for new in news],
+                **columns,
+            )
         return {(bytes(row.payload_checksum), row.request_id): row.id for row in rows}
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from shared.domain import Fetched, Wanted
+from shared.domain import Fetched, UnprovenCopy, Wanted
+
+LONGEST_TEXT = 4_000
+"""Characters of a reason or an ETag; a server can answer anything."""
 
 
 class State(enum.StrEnum):
@@ -73,6 +76,7 @@ class Settlement:
         delay: seconds until the next attempt; only for a retry.
         counted: whether a retry uses up one of the row's attempts.
         fetched: the verified copy; only when synced.
+        unproven: a whole copy that nothing proved, for the next attempt; only for a retry.
     """
 
     claim: Claim
@@ -81,6 +85,7 @@ class Settlement:
     delay: float = 0.0
     counted: bool = True
     fetched: Fetched | None = None
+    unproven: UnprovenCopy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +96,15 @@ class Counts:
     queued: int
     failed: int
     bytes_stored: int
+
+
+def storable(text: str | None) -> str | None:
+    """Return a text from outside as PostgreSQL takes it: no NUL, no lone surrogates, not endless.
+
+    What cannot be stored is shown as an escape. Of a file name that is no UTF-8, Python makes lone
+    surrogates; an error's text may have them.
+    """
+    if text is None:
+        return None
+    shown = text[:LONGEST_TEXT].replace("\x00", r"\x00")
+    return shown.encode(errors="backslashreplace").decode()

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from shared.domain import Fetched
+from shared.domain import Fetched, UnprovenCopy
 from shared.errors import ContentMismatch
 from shared.injection_points import CrashPoint, injection_point
+from shared.sources.comparison import Comparison
 from shared.sources.digests import Check
 from shared.sources.part_file import Journal, PartFile
-from shared.sources.verifier import BUFFER_BYTES, Verifier
+from shared.sources.verifier import BUFFER_BYTES, BY_SIZE, Verifier
 
 JOURNAL_BYTES = 64 * 1024 * 1024
 """How much may have to be fetched again after an interruption."""
@@ -38,6 +39,8 @@ class DigestedPart:
         etag: of the object, None where it has none that identifies its content.
         check: the digest that the store promises.
         part_size: see `Verifier`.
+        comparison: what becomes of bytes that nothing proves.
+        framed: whether the end of the body was marked; otherwise it may have been cut short.
     """
 
     def __init__(
@@ -47,11 +50,16 @@ class DigestedPart:
         etag: str | None,
         check: Check | None,
         part_size: Callable[[int], tuple[int, int]],
+        comparison: Comparison | None = None,
+        *,
+        framed: bool = True,
     ) -> None:
         self.size = size
         self.etag = etag
         self._part = part
         self._check = check
+        self._comparison = comparison or Comparison()
+        self._framed = framed
         self._verifier = Verifier(size, check, part_size)
         self._earlier = part.journal
         self._saved = part.journal.proven if part.journal else 0
@@ -126,7 +134,7 @@ class DigestedPart:
         if self.position != self.size:
             raise ContentMismatch(f"{self.position} of {self.size} bytes came")
         room = memoryview(b"") if buffer is None else buffer
-        verified_by = self._verifier.finish(self._part, room)
+        verified_by = self._verdict(room)
         injection_point(CrashPoint.AFTER_LAST_BYTE)
         sha256 = self._verifier.sha256()
         return Fetched(self.size, sha256, self.etag, verified_by, self._part.hold())
@@ -165,6 +173,24 @@ class DigestedPart:
                 self._save()
         finally:
             self._part.close(keep=complete or (resumable and self._part.journal is not None))
+
+    def _verdict(self, buffer: memoryview) -> str:
+        """Return what the content is verified by.
+
+        Raises:
+            ContentMismatch: it is not, or may not be, the object's.
+        """
+        copy = UnprovenCopy(self.etag or "", self.size, self._verifier.sha256())
+        try:
+            verified_by = self._verifier.finish(self._part, buffer)
+        except ContentMismatch as mismatch:
+            if self._check is None or self._check.decisive:
+                raise
+            return self._comparison.verdict(mismatch.about, copy, whole=self._framed)
+        if verified_by == BY_SIZE and not self._framed:
+            about = "nothing tells its size, nor where it ends"
+            return self._comparison.verdict(about, copy, whole=False)
+        return verified_by
 
     def _limit(self, frontier: int) -> int:
         limit = min(frontier, self.position + STEP_BYTES)

@@ -83,11 +83,15 @@ class Check:
         algorithm: a name of `ALGORITHMS`.
         value: the digest, in hex.
         parts: how many parts a composite digest covers; 0 for a digest of the whole content.
+        decisive: whether bytes with another digest are wrong. False for an ETag, which looks like
+            an MD5 and may be something else: that it agrees proves the bytes, that it differs
+            proves nothing.
     """
 
     algorithm: str
     value: str
     parts: int = 0
+    decisive: bool = True
 
     @property
     def name(self) -> str:

@@ -19,7 +19,7 @@ from shared.sources.digests import ALGORITHMS, Check
 from shared.storage.durability import read_from_disk
 from shared.storage.locking import lock
 from shared.storage.open_part import OpenPart
-from shared.storage.parts import journal_of, part_name
+from shared.storage.parts import journal_of, owner_of, part_name
 
 LOOK_BACK = 1_000
 """How many attempts back a part may be continued; every retry and every invocation that an object
@@ -102,7 +102,7 @@ class PartFile:
         Raises:
             OSError: the storage refuses.
         """
-        descriptor = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
+        descriptor = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             lock(descriptor)
         except OSError:
@@ -123,7 +123,7 @@ class PartFile:
             progress: of this attempt.
         """
         for earlier in range(attempt - 1, max(0, attempt - 1 - LOOK_BACK), -1):
-            older = path.with_name(part_name(row_id, earlier))
+            older = path.with_name(part_name(row_id, earlier, owner_of(path)))
             try:
                 taken = cls._take(older, path, progress)
             except OSError:

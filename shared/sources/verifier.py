@@ -13,6 +13,10 @@ BUFFER_BYTES = 512 * 1024
 """hashlib and preadv release the interpreter lock for each buffer."""
 
 
+BY_SIZE = "size"
+"""What content is verified by where the store promises no digest."""
+
+
 class Verifier:
     """Digest the bytes of one object in order, and compare the result with what is promised.
 
@@ -80,7 +84,7 @@ class Verifier:
         """
         check = self._check
         if check is None or self._digest is None:
-            return "size"
+            return BY_SIZE
         if self._digest.digest().hex() == check.value:
             return check.name
         if check.parts > 1 and self._uniform:

@@ -47,7 +47,7 @@ class Capabilities:
         kind: name of the file system, or its number in hex.
         in_memory: it is lost with the machine's power.
         locks: parts can be locked (flock).
-        folder_sync: folders can be synced.
+        folder_sync: folders can be synced for certain.
         whole_sync: it is known that one syncfs does for all files what fsync does for one.
         replaces: a rename replaces the file that has the name.
         attributes: files can have extended attributes.
@@ -67,7 +67,7 @@ class Capabilities:
         lacking = {
             "it is in memory, so files do not survive a power cut": self.in_memory,
             "no file locks, so interrupted downloads start anew": not self.locks,
-            "no sync of folders, so files are synced again once they are renamed": (
+            "no certain sync of folders, so files are synced again once they are renamed": (
                 not self.folder_sync
             ),
             "a rename replaces no file, so objects whose file exists fail": not self.replaces,

@@ -34,6 +34,10 @@ told to write to disk by fsync alone; nor on overlayfs, whose files have their p
 file system below; nor on ZFS, which has one of its own. A file system that is not listed gets an
 fsync for each file."""
 
+_FOLDERS_UNTOLD = frozenset({0xFE534D42, 0xFF534D42, 0x65735546})
+"""SMB and FUSE: there the kernel itself may answer the fsync of a folder, with success, and those
+who keep the files never hear of it (cifs_dir_fsync and fuse_dir_fsync in Linux)."""
+
 _WAIT_BEFORE = 1
 """SYNC_FILE_RANGE_WAIT_BEFORE: wait for writes under way, and report the file's write error."""
 
@@ -62,7 +66,7 @@ def sync_folder(descriptor: int) -> bool:
     """Wait until a folder's names are on disk.
 
     Returns:
-        Whether the file system offers that. SMB and some others do not.
+        Whether they certainly are. Some file systems do not offer that, or not for certain.
 
     Raises:
         OSError: the names may not be on disk.
@@ -73,7 +77,7 @@ def sync_folder(descriptor: int) -> bool:
         if error.errno not in NOT_OFFERED:
             raise
         return False
-    return True
+    return file_system(descriptor) not in _FOLDERS_UNTOLD
 
 
 def can_sync_all(descriptor: int) -> bool:

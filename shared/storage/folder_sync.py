@@ -61,10 +61,10 @@ def sync_folders(
 
 
 def _sync(folder: int, names: Sequence[str]) -> None:
-    """Sync a folder; where the file system cannot, the files that were renamed into it.
+    """Sync a folder; where that is not certain to work, also the files that were renamed into it.
 
-    SMB passes that on to its server, whose file system then has the names too. What else is
-    there, the file system is asked to write as a whole.
+    SMB passes that on to its server, and FUSE to its program. The file system below them then
+    has the new names too, if it has a journal: it writes its changes in their order.
     """
     if sync_folder(folder):
         return

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from shared.domain import Wanted
+from shared.domain import Metadata, Wanted
 from shared.errors import TransferError
 from shared.storage.open_part import OpenPart
 
@@ -15,13 +15,15 @@ class Storage(Protocol):
     """A folder of files whose readers see complete files only."""
 
     def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
-        """Return the paths of attempts' part files, `.incoming/<row id>.<attempt>.part`.
+        """Return the paths of attempts' part files, `.incoming/<row id>.<attempt>.<owner>.part`.
 
         Returns:
             For each row id its path, or why it has none: `StorageUnavailable`, the storage's
-            folder is missing or not writable; `NameUnsafe`, the file name allows path traversal
-            or is reserved; `TargetBlocked`, the target is a folder, a link, or lies below a file
-            or a link.
+            folder is missing or not writable; `StorageForeign`, it is another installation's, or
+            has lost the mark of this one, and nothing is written; `NameUnsafe`, the file name
+            allows path traversal or is reserved; `NameRefused`, the file system does not keep the
+            name, or takes it for another file's; `TargetBlocked`, the target is a folder, a link,
+            or lies below a file or a link.
         """
         ...
 
@@ -37,11 +39,18 @@ class Storage(Protocol):
         """
         ...
 
-    def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
+    def place(
+        self,
+        files: Sequence[tuple[Wanted, Path]],
+        metadata: Mapping[int, Metadata] | None = None,
+    ) -> Mapping[int, TransferError]:
         """Rename durable parts to their names, which `make_names_durable` makes durable.
+
+        A file never replaces one of another name, even if the file system takes both for the same.
 
         Args:
             files: each wanted object with its part.
+            metadata: of the objects, by row id, as far as their source gave any.
 
         Returns:
             The error of every row (by row id) whose file is not in place; the others are.
@@ -64,7 +73,7 @@ class Storage(Protocol):
             keep_proven: keep those that have a journal, so that a retry can continue them.
 
         Raises:
-            StorageUnavailable: the storage's folder is missing or not writable.
+            StorageUnavailable: the storage's folder is missing, not writable, or another's.
         """
         ...
 

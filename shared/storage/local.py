@@ -10,28 +10,25 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from shared.domain import Wanted
+from shared.domain import Metadata, Wanted
 from shared.errors import StorageUnavailable, TransferError
+from shared.storage.attributes import Attributes
 from shared.storage.capabilities import probe
 from shared.storage.checking import write_and_remove
 from shared.storage.durability import SYNC_ALL_FROM, can_sync_all, sync, sync_all
 from shared.storage.folder_sync import sync_folders
 from shared.storage.folders import open_folder
+from shared.storage.naming import Names
 from shared.storage.open_part import OpenPart
 from shared.storage.os_errors import as_transfer_error, from_os_error
-from shared.storage.parts import FOLDER, journal_of, part_name
-from shared.storage.placing import (
-    find_blocked,
-    group_by_folder,
-    is_file,
-    remove,
-    rename_into,
-)
+from shared.storage.ownership import Owner, Ownership
+from shared.storage.parts import FOLDER, journal_of, open_incoming, part_name
+from shared.storage.placing import Placer, find_blocked, group_by_folder, is_file, remove
 from shared.storage.sweeping import sweep
 
 logger = logging.getLogger(__name__)
@@ -47,29 +44,42 @@ class LocalStorage:
     Args:
         root: its path; it must exist when the first file comes.
         now: the clock that file times are compared with.
+        owner: whose storage it has to be; anybody's where None.
+        attributes: what files get beside their content.
     """
 
-    def __init__(self, root: str | Path, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        now: Callable[[], float] = time.time,
+        *,
+        owner: Owner | None = None,
+        attributes: Attributes | None = None,
+    ) -> None:
         self._root = Path(root).absolute()
         self._now = now
+        self._ownership = Ownership(owner, str(self._root)) if owner else None
+        self._attributes = attributes or Attributes()
         self._lock = threading.Lock()
         self._descriptor: int | None = None
-        self._probed: set[int] = set()
+        self._names: dict[int, Names] = {}
 
     def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
         """See `Storage.parts`."""
         folders, errors = group_by_folder(wanted)
         try:
-            root = self._open()
-            with open_folder(root, [FOLDER], create=True) as incoming:
-                self._probe(incoming)
+            with self._incoming() as (root, incoming):
+                names = self._probe(incoming)
+                safe = (w.file_name for targets in folders.values() for _, w in targets.values())
+                refused = names.refused(incoming, safe)
+                for folder, targets in folders.items():
+                    errors |= find_blocked(root, folder, targets, names.spelling)
         except (OSError, TransferError) as error:
             return dict.fromkeys((one.row_id for one in wanted), as_transfer_error(error)) | errors
-        for folder, targets in folders.items():
-            errors |= find_blocked(root, folder, targets)
-        parts = self._root / FOLDER
         return {
-            one.row_id: errors.get(one.row_id) or parts / part_name(one.row_id, one.attempt)
+            one.row_id: refused.get(one.file_name)
+            or errors.get(one.row_id)
+            or self._root / FOLDER / self._part_name(one, one.attempt)
             for one in wanted
         }
 
@@ -77,28 +87,38 @@ class LocalStorage:
         """See `Storage.make_durable`; a part that is gone is left to `place` to report."""
         try:
             root = self._open()
-        except (OSError, TransferError) as error:
+            whole = len(parts) >= SYNC_ALL_FROM and can_sync_all(root)
+            if whole:
+                try:
+                    sync_all(root)
+                except OSError:
+                    whole = False  # whose failure it was, each part knows
+            failures = {part: _failure(part, file, written=whole) for part, file in parts.items()}
+        except (OSError, TransferError) as error:  # the storage is gone, and the parts with it
             return dict.fromkeys(parts, as_transfer_error(error))
-        whole = len(parts) >= SYNC_ALL_FROM and can_sync_all(root)
-        if whole:
-            try:
-                sync_all(root)
-            except OSError:
-                whole = False  # whose failure it was, each part knows
-        failures = {part: _failure(part, file, written=whole) for part, file in parts.items()}
+        finally:
+            for file in parts.values():
+                if file is not None:
+                    file.close()
         failed = {part: from_os_error(error) for part, error in failures.items() if error}
         self._remove(failed)
         return failed
 
-    def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
+    def place(
+        self,
+        files: Sequence[tuple[Wanted, Path]],
+        metadata: Mapping[int, Metadata] | None = None,
+    ) -> Mapping[int, TransferError]:
         """See `Storage.place`."""
         folders, errors = group_by_folder([wanted for wanted, _ in files])
         parts = {wanted.row_id: part for wanted, part in files}
         try:
             root = self._open()
             with open_folder(root, [FOLDER], create=False) as incoming:
+                spelling = self._probe(incoming).spelling
+                placer = Placer(root, incoming, spelling, self._attributes)
                 for folder, targets in folders.items():
-                    errors |= rename_into(root, incoming, folder, targets, parts)
+                    errors |= placer.rename_into(folder, targets, parts, metadata or {})
         except (OSError, TransferError) as error:
             return dict.fromkeys(parts, as_transfer_error(error)) | errors
         return errors
@@ -119,9 +139,9 @@ class LocalStorage:
         """See `Storage.discard`."""
         earliest = max(1, wanted.attempt - EARLIER_ATTEMPTS)
         try:
-            with open_folder(self._open(), [FOLDER], create=True) as folder:
+            with self._incoming() as (_, folder):
                 for attempt in range(earliest, wanted.attempt + 1):
-                    part = Path(part_name(wanted.row_id, attempt))
+                    part = Path(self._part_name(wanted, attempt))
                     if keep_proven and is_file(folder, journal_of(part).name):
                         continue
                     for name in (part.name, journal_of(part).name):
@@ -132,7 +152,7 @@ class LocalStorage:
     def sweep(self, older_than: float) -> int:
         """See `Storage.sweep`; a part that a process is writing is locked, and stays."""
         try:
-            with open_folder(self._open(), [FOLDER], create=True) as folder:
+            with self._incoming() as (_, folder):
                 return sweep(folder, self._now() - older_than)
         except OSError as error:
             raise from_os_error(error) from error
@@ -153,19 +173,54 @@ class LocalStorage:
                 os.close(self._descriptor)
                 self._descriptor = None
 
-    def _probe(self, incoming: int) -> None:
-        """Log what the file system offers, once for each that is found at the root."""
-        device = os.fstat(incoming).st_dev
-        if device in self._probed:
-            return
+    def check_owner(self) -> None:
+        """Make sure that the storage may be written; see `Ownership.check`.
+
+        Raises:
+            StorageUnavailable: the folder is missing; `StorageForeign`, it is another's.
+        """
         try:
+            with self._incoming():
+                pass
+        except OSError as error:
+            raise from_os_error(error) from error
+
+    def adopt(self) -> list[str]:
+        """Make the storage its owner's, whoever had it; return the identities of earlier owners.
+
+        Raises:
+            StorageUnavailable: the folder is missing or not writable.
+        """
+        try:
+            return self._ownership.adopt(self._open()) if self._ownership else []
+        except OSError as error:
+            raise from_os_error(error) from error
+
+    @contextmanager
+    def _incoming(self) -> Iterator[tuple[int, int]]:
+        """Yield descriptors of the root and of the folder of parts, if they are the owner's."""
+        root = self._open()
+        if self._ownership:
+            self._ownership.check(root)
+        with open_incoming(root) as incoming:
+            yield root, incoming
+
+    def _part_name(self, wanted: Wanted, attempt: int) -> str:
+        owner = self._ownership.identity if self._ownership else ""
+        return part_name(wanted.row_id, attempt, owner)
+
+    def _probe(self, incoming: int) -> Names:
+        """Find out what the file system offers, once for each that is found at the root."""
+        device = os.fstat(incoming).st_dev
+        names = self._names.get(device)
+        if names is None:
+            names = Names.probe(incoming)
             found = probe(incoming)
-        except OSError:
-            return  # a part will meet the same, and name it; the next batch tries again
-        self._probed.add(device)
-        level = logging.WARNING if found.lacks else logging.INFO
-        extra = asdict(found) | {"lacks": "; ".join(found.lacks)}
-        logger.log(level, "storage probed", extra=extra)
+            self._names[device] = names
+            level = logging.WARNING if found.lacks else logging.INFO
+            what = {"lacks": "; ".join(found.lacks), "folds": names.spelling.folds}
+            logger.log(level, "storage probed", extra=asdict(found) | what)
+        return names
 
     def _open(self) -> int:
         """Return the root's descriptor, kept open so that syncfs reports what went wrong since."""
@@ -195,7 +250,7 @@ class LocalStorage:
 
 
 def _failure(part: Path, file: OpenPart | None, *, written: bool) -> OSError | None:
-    """Return why a part may not be on disk, and close it.
+    """Return why a part may not be on disk.
 
     Args:
         part: its path.
@@ -213,9 +268,6 @@ def _failure(part: Path, file: OpenPart | None, *, written: bool) -> OSError | N
         return None
     except OSError as error:
         return error
-    finally:
-        if file is not None:
-            file.close()
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from unicodedata import normalize
 
 MAX_KEY_BYTES = 1024
 """S3's own limit, in UTF-8 bytes (AWS S3 user guide, "Naming Amazon S3 objects")."""
@@ -51,6 +52,15 @@ def check_key(name: str) -> str | None:
     if size > MAX_KEY_BYTES:
         return f"is longer than {MAX_KEY_BYTES} bytes"
     return _check_characters(name) or _check_segments(name.split("/"))
+
+
+def fold(name: str) -> str:
+    """Return what two names have in common if any file system may take them for one.
+
+    It ignores case and the forms of Unicode, and so takes more names for one than any file system
+    does: enough to have them placed one after another, too much to refuse one.
+    """
+    return normalize("NFKD", normalize("NFKD", name).casefold())
 
 
 def _check_characters(name: str) -> str | None:

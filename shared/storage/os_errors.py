@@ -5,9 +5,14 @@ from __future__ import annotations
 import errno
 import os
 
-from shared.errors import StorageFull, StorageUnavailable, TargetBlocked, TransferError
+from shared.errors import NameRefused, StorageFull, StorageUnavailable, TargetBlocked, TransferError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+_REFUSED_NAME = frozenset({errno.EILSEQ, errno.ENAMETOOLONG, errno.EINVAL})
+"""What file systems say of a name alone: not in their encoding, too long, with a character that
+they reserve."""
 
 
 class NotAFolder(OSError):
@@ -46,6 +51,17 @@ def from_os_error(error: OSError) -> TransferError:
         return TargetBlocked(error.about)
     about = os.strerror(error.errno).lower() if error.errno else "unknown failure"
     return StorageFull(about) if error.errno in _FULL else StorageUnavailable(about)
+
+
+def from_name_error(error: OSError | TransferError) -> TransferError:
+    """Translate what came of a call that is given a name of an object, as `from_os_error` does.
+
+    Args:
+        error: EILSEQ, ENAMETOOLONG and EINVAL are `NameRefused`; an error of the service stays.
+    """
+    if isinstance(error, OSError) and error.errno in _REFUSED_NAME:
+        return NameRefused(os.strerror(error.errno).lower())
+    return as_transfer_error(error)
 
 
 def as_transfer_error(error: OSError | TransferError) -> TransferError:

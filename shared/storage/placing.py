@@ -8,12 +8,14 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from shared.domain import Wanted
+from shared.domain import Metadata, Wanted
 from shared.errors import NameUnsafe, TransferError
 from shared.injection_points import CrashPoint, injection_point
+from shared.storage.attributes import Attributes, Finisher
 from shared.storage.folders import check_target, open_folder
+from shared.storage.naming import Spelling
 from shared.storage.object_key import check_key
-from shared.storage.os_errors import as_transfer_error
+from shared.storage.os_errors import from_name_error
 from shared.storage.parts import journal_of
 
 FolderNames = tuple[str, ...]
@@ -43,56 +45,87 @@ def group_by_folder(
     return folders, errors
 
 
-def find_blocked(root: int, folder: FolderNames, targets: Targets) -> dict[int, TransferError]:
+def find_blocked(
+    root: int, folder: FolderNames, targets: Targets, spelling: Spelling
+) -> dict[int, TransferError]:
     """Return by row id why a file cannot be placed in its folder.
 
     Args:
         root: descriptor of the storage's folder.
         folder: below it; it may be missing yet.
         targets: the files.
+        spelling: how names are told apart.
     """
     errors: dict[int, TransferError] = {}
     try:
-        with open_folder(root, folder, create=False) as descriptor:
+        with open_folder(root, folder, create=False, check=spelling.check) as descriptor:
             for row_id, (name, wanted) in targets.items():
                 try:
-                    check_target(descriptor, name, wanted.file_name)
+                    check_target(descriptor, name, wanted.file_name, spelling.check)
                 except (OSError, TransferError) as error:
-                    errors[row_id] = as_transfer_error(error)
+                    errors[row_id] = from_name_error(error)
     except FileNotFoundError:
         return {}
-    except OSError as error:
-        return dict.fromkeys(targets, as_transfer_error(error))
+    except (OSError, TransferError) as error:
+        return dict.fromkeys(targets, from_name_error(error))
     return errors
 
 
-def rename_into(
-    root: int, incoming: int, folder: FolderNames, targets: Targets, parts: Mapping[int, Path]
-) -> dict[int, TransferError]:
-    """Rename the parts of a folder's files; return by row id why one is not in place.
+class Placer:
+    """Renames the parts of one batch.
 
     Args:
         root: descriptor of the storage's folder.
         incoming: descriptor of the folder of parts.
-        folder: below the storage's; it is made where it is missing.
-        targets: the files.
-        parts: of each of them, by row id.
+        spelling: how names are told apart.
+        attributes: what files and folders get beside their content.
     """
-    errors: dict[int, TransferError] = {}
-    try:
-        with open_folder(root, folder, create=True) as descriptor:
-            for row_id, (name, wanted) in targets.items():
-                part = parts[row_id]
-                try:
-                    check_target(descriptor, name, wanted.file_name)
-                    os.rename(part.name, name.encode(), src_dir_fd=incoming, dst_dir_fd=descriptor)
-                    injection_point(CrashPoint.AFTER_RENAME)
-                    remove(incoming, journal_of(part).name)  # only long parts have one
-                except (OSError, TransferError) as error:
-                    errors[row_id] = as_transfer_error(error)
-    except OSError as error:
-        return dict.fromkeys(targets, as_transfer_error(error))
-    return errors
+
+    def __init__(
+        self, root: int, incoming: int, spelling: Spelling, attributes: Attributes
+    ) -> None:
+        self._root, self._incoming = root, incoming
+        self._check, self._attributes = spelling.check, attributes
+
+    def rename_into(
+        self,
+        folder: FolderNames,
+        targets: Targets,
+        parts: Mapping[int, Path],
+        metadata: Mapping[int, Metadata],
+    ) -> dict[int, TransferError]:
+        """Rename the parts of a folder's files; return by row id why one is not in place.
+
+        Args:
+            folder: below the storage's; it is made where it is missing.
+            targets: the files.
+            parts: of each of them, by row id.
+            metadata: of the objects, by row id, as far as it is known.
+        """
+        errors: dict[int, TransferError] = {}
+        mode = self._attributes.folder_mode
+        try:
+            with open_folder(
+                self._root, folder, create=True, mode=mode, check=self._check
+            ) as descriptor:
+                finisher = Finisher(self._attributes, self._incoming, descriptor)
+                for row_id, (name, wanted) in targets.items():
+                    part = parts[row_id]
+                    try:
+                        check_target(descriptor, name, wanted.file_name, self._check)
+                        finisher.finish(part.name, metadata.get(row_id))
+                        self._rename(part, descriptor, name)
+                    except (OSError, TransferError) as error:
+                        errors[row_id] = from_name_error(error)
+        except (OSError, TransferError) as error:
+            return dict.fromkeys(targets, from_name_error(error))
+        return errors
+
+    def _rename(self, part: Path, folder: int, name: str) -> None:
+        incoming = self._incoming
+        os.rename(part.name, name.encode(), src_dir_fd=incoming, dst_dir_fd=folder)
+        injection_point(CrashPoint.AFTER_RENAME)
+        remove(incoming, journal_of(part).name)  # only long parts have one
 
 
 def is_file(folder: int, name: str) -> bool:

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from shared.storage.capabilities import is_probe
 from shared.storage.locking import lock
+from shared.storage.naming import is_scratch, remove_scratch
 from shared.storage.parts import is_unfinished
 
 
@@ -35,7 +36,12 @@ def sweep(folder: int, before: float) -> int:
             refused.append(error)
             return False
 
-    names = {name for name in os.listdir(folder) if is_unfinished(name) or is_probe(name)}
+    everything = os.listdir(folder)
+    for name in filter(is_scratch, everything):
+        with suppress(FileNotFoundError):  # its process is quicker
+            if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime < before:
+                remove_scratch(folder, name)
+    names = {name for name in everything if is_unfinished(name) or is_probe(name)}
     parts = {name for name in names if name.endswith(".part")}
     gone = {name for name in parts if remove(name)}
     for name in names - parts:

@@ -13,7 +13,8 @@ from tests.helpers.service import Service
 def variables(request: pytest.FixtureRequest) -> dict[str, str]:
     """What a service is told: nothing, or where the real servers are."""
     if request.param == "embedded":
-        return {"S3_PORT": str(free_port())}
+        # A killed worker's objects are taken up again after its lease.
+        return {"S3_PORT": str(free_port()), "LEASE_SECONDS": "10"}
     address = request.getfixturevalue("memcached_address")
     return {
         "DATABASE_URL": request.getfixturevalue("database_url"),

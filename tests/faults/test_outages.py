@@ -13,7 +13,7 @@ from tests.helpers.tcp_proxy import Condition
 
 SERVERS = ("postgres", "rabbitmq", "memcached", "store")
 AWAY_SECONDS = {"short": 3.0, "long": 12.0}
-"""A frozen or silent server is away for longer than any of our limits on one wait (8 s)."""
+"""A frozen or silent server is away for longer than any of our limits on one wait (6 s)."""
 
 RECOVERY_SECONDS = 10.0
 

@@ -44,7 +44,7 @@ def spare(arena: Arena, tmp_path: Path) -> Iterator[Service]:
 
 
 def no_parts(arena: Arena) -> bool:
-    return not any((arena.stack.storage / ".incoming").glob("*"))
+    return not any(path.is_file() for path in (arena.stack.storage / ".incoming").glob("*"))
 
 
 @pytest.mark.parametrize("hours", [1, -1])

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-CLIENTS = {"boto3", "botocore", "awscrt", "requests", "pycurl", "pika", "yoyo", "moto"}
+CLIENTS = {"boto3", "botocore", "awscrt", "requests", "pycurl", "pika", "moto"}
 """Each of them would be felt in every cold start of a function that does not need it."""
 
 LOADED = "import sys, {module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"

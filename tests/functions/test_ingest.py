@@ -27,7 +27,7 @@ from shared.http.signing import sign
 from shared.ledger.ledger import Ledger
 from tests.helpers.events import recorded
 from tests.helpers.fake_publisher import FakePublisher
-from tests.helpers.servers import connect, free_port
+from tests.helpers.servers import connect, execute, free_port
 
 EVENT = recorded("function_url")
 KEY, PREVIOUS = b"the key", b"the key before"
@@ -344,6 +344,27 @@ def test_of_fifty_identical_requests_at_once_one_is_accepted(service: Service) -
     assert statuses == [201] + [409] * 49
     assert len(service.rows()) == 1
     assert len(service.publisher.published) == 1
+
+
+def test_a_row_that_postgresql_refuses_is_400_and_harms_no_other(
+    service: Service, database_url: str
+) -> None:
+    execute(database_url, "ALTER TABLE file_sync ADD CONSTRAINT own CHECK (oeid NOT LIKE 'bad%')")
+    barrier = threading.Barrier(40, timeout=30)
+
+    def send(number: int) -> Response:
+        barrier.wait()
+        return service(event(body(oeid=f"{'bad' if number % 8 == 0 else 'good'} {number}")))
+
+    with ThreadPoolExecutor(40) as threads:
+        answers = list(threads.map(send, range(40)))
+    assert [answer.status for answer in answers] == [
+        400 if number % 8 == 0 else 201 for number in range(40)
+    ]
+    document = json.loads(answers[0].body)
+    assert document["detail"] == "Invalid JSON data"
+    assert 'violates check constraint "own"' in document["errors"][0]["reason"]
+    assert len(service.rows()) == 35
 
 
 def test_the_checks_come_in_the_order_of_the_contract(limited: Service) -> None:

@@ -5,10 +5,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from functions.requeue.service import BATCH, ENOUGH_WAITING, Config, Measures, Report, Requeue
+from functions.requeue.service import (
+    BATCH,
+    ENOUGH_WAITING,
+    RETRY_SHARE,
+    Config,
+    Measures,
+    Report,
+    Requeue,
+)
 from shared.errors import QueueUnavailable
 from shared.ledger.ledger import Ledger
-from shared.ledger.rows import NewObject
+from shared.ledger.rows import NewObject, Outcome, Settlement
 from tests.helpers.fake_queue import FakeQueue
 from tests.helpers.servers import execute
 
@@ -102,6 +110,49 @@ def test_a_full_queue_is_given_no_more(ledger: Ledger) -> None:
     queue.waiting = ENOUGH_WAITING - 2
     assert requeue(ledger, queue).run().published == 2
     assert requeue(ledger, FakeQueue()).run().published == 1
+
+
+def attempted(ledger: Ledger, row_ids: list[int]) -> None:
+    """Let rows have had an attempt that failed, with the retry due now."""
+    claims = ledger.claim(row_ids, lease_seconds=60, max_attempts=MAX_ATTEMPTS)
+    assert len(claims) == len(row_ids)
+    ledger.settle([Settlement(claim, Outcome.RETRY, reason="it is away") for claim in claims])
+
+
+def test_a_full_queue_is_given_a_share_of_retries(ledger: Ledger, database_url: str) -> None:
+    fresh = [add(ledger, number) for number in range(3)]
+    retried = [add(ledger, number) for number in range(3, 5)]
+    attempted(ledger, retried)
+    queue = FakeQueue(waiting=ENOUGH_WAITING + 5)
+    assert requeue(ledger, queue).run().published == 2
+    assert sorted(queue.published) == retried
+    # Their messages have a long way to go: they are not published again as soon as others are.
+    execute(database_url, "UPDATE file_sync SET due_at = due_at - interval '31 s'")
+    assert requeue(ledger, queue).run().published == 0
+    execute(database_url, "UPDATE file_sync SET due_at = due_at - interval '270 s'")
+    assert requeue(ledger, queue).run().published == 2
+    queue.waiting = 0
+    assert requeue(ledger, queue).run().published == 3
+    assert sorted(queue.published)[:3] == fresh
+
+
+def test_the_share_of_retries_has_a_limit(ledger: Ledger, database_url: str) -> None:
+    execute(database_url, INSERT_2005, "UPDATE file_sync SET attempts = 1")
+    queue = FakeQueue(waiting=ENOUGH_WAITING)
+    assert requeue(ledger, queue).run().published == RETRY_SHARE
+    assert requeue(ledger, queue).run().published == RETRY_SHARE
+    assert requeue(ledger, queue).run().published == 5
+    assert requeue(ledger, queue).run().published == 0
+    assert len(set(queue.published)) == 2005
+
+
+def test_retries_come_first(ledger: Ledger) -> None:
+    fresh = add(ledger, 1)
+    retried = add(ledger, 2)
+    attempted(ledger, [retried])
+    queue = FakeQueue()
+    requeue(ledger, queue).run()
+    assert queue.published == [retried, fresh]
 
 
 def test_many_rows_are_published_in_portions(ledger: Ledger, database_url: str) -> None:

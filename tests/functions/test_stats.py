@@ -16,6 +16,7 @@ from shared.cache.memcached import MemcachedCache
 from shared.cache.memory import MemoryCache
 from shared.config.parsers import RateLimit
 from shared.http.event import Request, Response
+from shared.ledger.heartbeats import SCHEDULER, WORKER
 from shared.ledger.ledger import Ledger
 from tests.helpers.events import recorded
 from tests.helpers.servers import execute, free_port
@@ -116,7 +117,7 @@ def test_gets_from_one_address_are_limited(ledger: Ledger) -> None:
     assert get(stats, "/status.html", x_forwarded_for="1.1.1.1").status == 200
 
 
-@pytest.mark.parametrize("path", ["/status.html", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/status.html", "/readyz", "/openapi.json"])
 def test_the_other_pages_are_limited_each_by_itself(ledger: Ledger, path: str) -> None:
     config = Config(RateLimit(2, 3600), NETWORKS, HTTPStatus.TOO_MANY_REQUESTS)
     stats = Stats(config, MemoryCache(), ledger)
@@ -155,6 +156,77 @@ def test_the_status_page_names_what_does_not_answer(ledger: Ledger, lost: Ledger
     assert answer.status == 503
     assert b"<dt>database</dt><dd>PostgreSQL is unreachable</dd>" in answer.body
     assert b"<dt>cache</dt><dd>ok</dd>" in answer.body
+
+
+def readiness(stats: Stats) -> tuple[int, dict[str, Any]]:
+    answer = get(stats, "/readyz")
+    return answer.status, json.loads(answer.body)
+
+
+def test_it_is_ready_when_all_is_well(stats: Stats) -> None:
+    status, health = readiness(stats)
+    assert (status, health["status"]) == (200, "ok")
+    names = ["database", "cache", "scheduler", "worker", "source", "storage", "delivery"]
+    assert health["parts"] == {name: {"status": "ok"} for name in names}
+
+
+def test_without_memcached_it_is_degraded_and_ready(ledger: Ledger) -> None:
+    dead = MemcachedCache(("127.0.0.1", free_port()))
+    stats = Stats(Config(OFF, []), dead, ledger)
+    status, health = readiness(stats)
+    assert (status, health["status"]) == (200, "degraded")
+    cache = health["parts"]["cache"]
+    assert (cache["status"], cache["reason"]) == ("degraded", "memcached is unreachable")
+    assert readiness(stats)[1]["parts"]["cache"]["since"] == cache["since"]
+
+
+def test_without_the_ledger_it_is_down(lost: Ledger) -> None:
+    status, health = readiness(Stats(Config(OFF, []), MemoryCache(), lost))
+    assert (status, health["status"]) == (503, "down")
+    assert health["parts"]["database"]["reason"] == "PostgreSQL is unreachable"
+    assert set(health["parts"]) == {"database", "cache"}
+
+
+def test_what_other_processes_met_is_shown(stats: Stats, ledger: Ledger) -> None:
+    ledger.heartbeats.beat(SCHEDULER, "RabbitMQ is unreachable", "requeue")
+    ledger.heartbeats.beat(WORKER, "the disk hangs", "a machine:1")
+    ledger.pauses.open("source", "The bucket does not exist")
+    ledger.pauses.open("storage:a machine", "The local storage is full")
+    status, health = readiness(stats)
+    assert (status, health["status"]) == (200, "degraded")
+    found = {name: part.get("reason") for name, part in health["parts"].items()}
+    assert found == {
+        "database": None,
+        "cache": None,
+        "scheduler": "RabbitMQ is unreachable",
+        "worker": "the disk hangs",
+        "source": "The bucket does not exist",
+        "storage": "The local storage is full",
+        "delivery": None,
+    }
+    assert "a machine" not in json.dumps(health)
+    page = get(stats, "/status.html")
+    assert page.status == 200
+    assert b"<dt>source</dt><dd>The bucket does not exist</dd><dd>since " in page.body
+
+
+def test_silence_is_a_fault_of_the_scheduler_and_of_workers_with_work_to_do(
+    stats: Stats, ledger: Ledger, database_url: str
+) -> None:
+    for component in (SCHEDULER, WORKER):
+        ledger.heartbeats.beat(component)
+    execute(database_url, "UPDATE heartbeat SET beat_at = now() - interval '1 hour'")
+    parts = readiness(stats)[1]["parts"]
+    assert [name for name in parts if parts[name]["status"] != "ok"] == ["scheduler"]
+    execute(database_url, INSERT)
+    parts = readiness(stats)[1]["parts"]
+    degraded = [name for name in parts if parts[name]["status"] != "ok"]
+    assert degraded == ["scheduler", "worker", "delivery"]
+
+
+def test_a_process_that_answers_is_alive_whatever_its_servers_do(lost: Ledger) -> None:
+    answer = get(Stats(Config(OFF, []), MemoryCache(), lost), "/livez")
+    assert (answer.status, answer.body) == (200, b'{"status": "ok"}')
 
 
 def test_without_a_cache_the_counts_are_given_all_the_same(ledger: Ledger) -> None:

@@ -15,8 +15,9 @@ from functions.sync_worker import handler as module
 from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.service import Config, SyncWorker
 from functions.sync_worker.settler import LEDGER_WAIT_SECONDS, Settler
-from shared.domain import Wanted
+from shared.domain import UnprovenCopy, Wanted
 from shared.errors import (
+    CopyUnproven,
     LedgerUnavailable,
     ObjectMissing,
     SourceUnavailable,
@@ -194,6 +195,28 @@ def test_a_temporary_error_is_retried_after_its_delay(bench: Bench) -> None:
         " next_attempt_at - now() BETWEEN interval '2 s' AND interval '3 s'",
     ) == ("queued", "The object store could not be read: timeout", 1, True, True)
     assert bench.work(row_id) == {}
+
+
+def test_a_batch_brings_along_its_share_of_due_retries(bench: Bench) -> None:
+    retried = [bench.add(f"retried-{n}", SourceUnavailable("it is away")) for n in range(4)]
+    bench.work(*retried)
+    later = bench.add("later", SourceUnavailable("it is away"))
+    bench.work(later)
+    leased = bench.add("leased")
+    bench.ledger.claim([leased], lease_seconds=60, max_attempts=MAX_ATTEMPTS)
+    bench.sql(
+        "UPDATE file_sync SET next_attempt_at = now() - make_interval(secs => 100 - id)"
+        f" WHERE id IN ({','.join(map(str, retried))})"
+    )
+    for n in range(4):
+        bench.source.objects[f"retried-{n}"] = b"content"
+    waiting = [bench.add(f"waiting-{n}") for n in range(6)]
+
+    assert bench.work(*waiting[:5]) == {Outcome.SYNCED: 7}  # two of the four: 5 / 4, rounded up
+    assert [bench.row(row_id) for row_id in retried] == ["synced", "synced", "queued", "queued"]
+    assert bench.work() == {}
+    assert bench.work(waiting[5]) == {Outcome.SYNCED: 2}
+    assert bench.row(later) == bench.row(leased) == "queued"
 
 
 def test_the_last_attempt_fails_the_row(bench: Bench) -> None:
@@ -556,6 +579,15 @@ def test_a_long_outage_of_the_ledger_is_raised_and_ends_every_copy(bench: Bench)
     assert bench.work(row_id) == {Outcome.SYNCED: 1}
 
 
+def test_an_outcome_that_postgresql_refuses_ends_its_own_row_alone(bench: Bench) -> None:
+    rows = [bench.add(name, name.encode()) for name in ("a", "b", "c", "d")]
+    bench.sql("ALTER TABLE file_sync ADD CONSTRAINT own CHECK (file_path <> 'c')")
+    assert bench.work(*rows) == {Outcome.SYNCED: 3, Outcome.FAILED: 1}
+    assert [bench.row(row_id) for row_id in rows] == ["synced", "synced", "failed", "synced"]
+    assert 'violates check constraint "own"' in bench.row(rows[2], "last_error")
+    assert bench.history(rows[2]) == [(1, "failed")]
+
+
 def test_without_a_ledger_nothing_is_begun(bench: Bench) -> None:
     with TcpProxy(bench.url) as proxy:
         proxy.refuse()
@@ -727,3 +759,20 @@ def test_a_copy_without_progress_ends_with_its_reason(bench: Bench) -> None:
     assert bench.source.cancelled == ["a"]
     assert "no progress for 0.2 s" in bench.row(row_id, "last_error")
     assert bench.row(row_id, "leased_until IS NULL")
+
+
+def test_a_copy_that_only_an_etag_speaks_against_is_compared_with_a_second_one_at_once(
+    bench: Bench,
+) -> None:
+    copy = UnprovenCopy("tag", 7, b"s" * 32)
+    unproven = CopyUnproven("its MD5 does not match", copy, first=True)
+    outcomes: Iterator[Any] = iter([unproven, b"content"])
+    row_id = bench.add("a", lambda: next(outcomes))
+    assert bench.work(row_id) == {Outcome.RETRY: 1}
+    assert bench.row(row_id, "unproven_etag, unproven_size, next_attempt_at <= now()") == (
+        "tag",
+        7,
+        True,
+    )
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert bench.row(row_id, "verified_by") == "md5"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from shared.domain import Wanted
+from shared.domain import Metadata, Wanted
 from shared.errors import StorageFull, TransferError
 from shared.storage.local import LocalStorage
 from shared.storage.open_part import OpenPart
@@ -45,14 +45,20 @@ class FaultyStorage:
         fitting = {part: file for part, file in parts.items() if part not in full}
         for part in full:
             part.unlink(missing_ok=True)
+            if file := parts[part]:
+                file.close()
         return {**self._storage.make_durable(fitting), **{part: StorageFull() for part in full}}
 
-    def place(self, files: Sequence[tuple[Wanted, Path]]) -> Mapping[int, TransferError]:
+    def place(
+        self,
+        files: Sequence[tuple[Wanted, Path]],
+        metadata: Mapping[int, Metadata] | None = None,
+    ) -> Mapping[int, TransferError]:
         """See `Storage.place`."""
         refused = {w.row_id: StorageFull() for w, _ in files if w.row_id in self.unplaceable}
         self.before_place()
         return {
-            **self._storage.place([(w, p) for w, p in files if w.row_id not in refused]),
+            **self._storage.place([(w, p) for w, p in files if w.row_id not in refused], metadata),
             **refused,
         }
 

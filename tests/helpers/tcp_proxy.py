@@ -43,6 +43,7 @@ class TcpProxy:
     Args:
         url: any URL with the host and port of the server, login and path included.
         port: where to listen on 127.0.0.1; 0 for any free port.
+        bytes_per_second: the most that one connection passes in each direction; None for no limit.
 
     Attributes:
         port: where it listens.
@@ -50,10 +51,11 @@ class TcpProxy:
         connections: how many connections it has forwarded so far.
     """
 
-    def __init__(self, url: str, port: int = 0) -> None:
+    def __init__(self, url: str, port: int = 0, bytes_per_second: int | None = None) -> None:
         parts = urlsplit(url)
-        self._server = (parts.hostname or "", parts.port or 0)
+        self._server = _address(url)
         self.connections = 0
+        self._bytes_per_second = bytes_per_second
         self._condition = Condition.NORMAL
         self._refusing = False
         self._flowing = asyncio.Event()
@@ -99,6 +101,14 @@ class TcpProxy:
         """
         return self._run(self._end(reset=True))
 
+    def strand(self, url: str | None = None) -> None:
+        """Let no open connection pass a byte ever again, as a lost host does; new ones pass.
+
+        Args:
+            url: of the server that new ones lead to; the same as before if not given.
+        """
+        self._run(self._strand(url))
+
     def refuse(self) -> None:
         """End every open connection with a FIN and refuse new ones, as a stopped server does."""
         self._run(self._refuse())
@@ -130,6 +140,15 @@ class TcpProxy:
         if condition is Condition.RESET:
             await self._end(reset=True)
 
+    async def _strand(self, url: str | None) -> None:
+        if url:
+            self._server = _address(url)
+        flows = self._flowing.is_set()
+        self._flowing.clear()  # for good: the connections that are open wait for this one
+        self._flowing = asyncio.Event()
+        if flows:
+            self._flowing.set()
+
     async def _refuse(self) -> None:
         self._refusing = True
         self._listener.close()
@@ -157,10 +176,11 @@ class TcpProxy:
         task = asyncio.current_task()
         assert task is not None
         writers = self._open.setdefault(task, [writer])
+        flowing = self._flowing
         try:
             if self._refusing:  # accepted just before the listener was closed
                 return
-            await self._flowing.wait()
+            await flowing.wait()
             if self._condition is Condition.RESET:
                 _reset(writer)
                 return
@@ -168,8 +188,8 @@ class TcpProxy:
             writers.append(back)
             self.connections += 1
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pass(reader, back))
-                both.create_task(self._pass(there, writer))
+                both.create_task(self._pass(reader, back, flowing))
+                both.create_task(self._pass(there, writer, flowing))
             for each in writers:
                 each.close()
                 await each.wait_closed()  # everything is sent by then
@@ -183,19 +203,29 @@ class TcpProxy:
             for each in writers:
                 each.transport.abort()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event
+    ) -> None:
         while data := await reader.read(self._chunk_bytes):
-            await self._flowing.wait()
+            await flowing.wait()
             if self._condition is Condition.SLOW:
                 await asyncio.sleep(SLOW_SECONDS)
+            elif self._bytes_per_second is not None:
+                await asyncio.sleep(len(data) / self._bytes_per_second)
             writer.write(data)
             await writer.drain()
+        await flowing.wait()
         with contextlib.suppress(OSError):
             writer.write_eof()
 
     @property
     def _chunk_bytes(self) -> int:
         return SLOW_CHUNK_BYTES if self._condition is Condition.SLOW else CHUNK_BYTES
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or 0
 
 
 def _finish(writer: asyncio.StreamWriter) -> None:

@@ -137,3 +137,17 @@ def test_a_closed_proxy_leaves_no_thread() -> None:
     before = threading.active_count()
     TcpProxy("tcp://127.0.0.1:9").close()
     assert threading.active_count() == before
+
+
+def test_a_stranded_connection_stays_open_and_silent_while_new_ones_pass(proxy: TcpProxy) -> None:
+    with connected(proxy) as old:
+        proxy.strand()
+        old.sendall(b"lost")
+        with connected(proxy) as new:
+            new.sendall(b"more")
+            assert new.recv(100) == b"more"
+        proxy.set_condition(Condition.SILENT)
+        proxy.set_condition(Condition.NORMAL)
+        old.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            old.recv(100)

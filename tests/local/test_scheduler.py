@@ -39,7 +39,7 @@ def schedule(
 class Plays:
     """A handler that plays a series of results, then stops the scheduler."""
 
-    def __init__(self, *results: Exception | None) -> None:
+    def __init__(self, *results: BaseException | None) -> None:
         self._results = list(results)
         self.events: list[dict[str, Any]] = []
         self.stop = StopFlag()
@@ -74,6 +74,14 @@ def running(started: Scheduler) -> Iterator[None]:
     finally:
         stop.set()
         join(thread)
+
+
+def test_a_function_that_ends_its_thread_is_run_again(caplog: pytest.LogCaptureFixture) -> None:
+    plays = Plays(None, SystemExit(1), None)
+    plays.run()
+    assert len(plays.events) == 3
+    (failed,) = [r for r in caplog.records if r.levelno == logging.CRITICAL]
+    assert failed.__dict__["thread_name"] == "F0.Each"
 
 
 @pytest.mark.parametrize("error", [LedgerUnavailable(), SettingError("X is not set")])

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from shared.batching import GroupCommit
+from shared.errors import LedgerUnavailable
 from tests.helpers.waiting import until
 
 PATIENCE = 30.0
@@ -99,8 +100,8 @@ def test_a_group_has_no_more_items_than_it_may() -> None:
     groups.close()
 
 
-def test_an_error_is_raised_to_its_group_only(groups: Groups) -> None:
-    groups.errors[2] = OSError("away")
+def test_an_outage_is_raised_to_its_group_only(groups: Groups) -> None:
+    groups.errors[2] = LedgerUnavailable("away")
     first = groups.ask(1)
     until(lambda: groups.begun)
     failing = groups.ask_while_busy(2, 3)
@@ -110,7 +111,7 @@ def test_an_error_is_raised_to_its_group_only(groups: Groups) -> None:
     (last,) = groups.ask_while_busy(4)
     groups.let(2)
     for call in failing:
-        with pytest.raises(OSError, match="away"):
+        with pytest.raises(LedgerUnavailable, match="away"):
             call.result(PATIENCE)
     assert last.result(PATIENCE) == -4
     groups.close()
@@ -125,3 +126,79 @@ def test_many_threads_get_their_own_results() -> None:
     combiner = GroupCommit(squares, 7)
     with ThreadPoolExecutor(16) as threads:
         assert list(threads.map(combiner, range(5_000))) == [n * n for n in range(5_000)]
+
+
+class Refusing:
+    """Squares numbers, but refuses negative ones and is away for zero."""
+
+    def __init__(self) -> None:
+        self.runs: list[list[int]] = []
+
+    def __call__(self, numbers: Sequence[int]) -> list[int]:
+        self.runs.append(list(numbers))
+        if 0 in numbers:
+            raise LedgerUnavailable
+        for number in numbers:
+            if number < 0:
+                raise ValueError(number)
+        return squares(numbers)
+
+
+def grouped(
+    run: Callable[[Sequence[int]], list[int]], numbers: Sequence[int]
+) -> list[int | BaseException]:
+    """Run numbers as one group: they wait while a first group of 99 is held up."""
+    held, go = threading.Event(), threading.Event()
+
+    def slow(items: Sequence[int]) -> list[int]:
+        if list(items) == [99]:
+            held.set()
+            assert go.wait(PATIENCE)
+            return [0]
+        return run(items)
+
+    combiner = GroupCommit(slow, 100)
+    with ThreadPoolExecutor(32) as threads:
+        threads.submit(combiner, 99)
+        assert held.wait(PATIENCE)
+        calls = []
+        for number in numbers:
+            calls.append(threads.submit(combiner, number))
+            until(lambda: combiner.waiting() == len(calls))
+        go.set()
+        return [call.exception(PATIENCE) or call.result() for call in calls]
+
+
+@pytest.mark.parametrize("size", [2, 3, 8, 17])
+def test_one_refused_item_fails_alone(size: int) -> None:
+    for bad in range(size):
+        run = Refusing()
+        numbers = [-n if n == bad + 1 else n for n in range(1, size + 1)]
+        results = grouped(run, numbers)
+        assert isinstance(results.pop(bad), ValueError)
+        assert results == [n * n for n in numbers if n > 0]
+        assert len(run.runs) <= 2 * size.bit_length() + 1
+
+
+def test_every_refused_item_gets_its_own_error() -> None:
+    results = grouped(Refusing(), [-1, 2, -3, -4])
+    assert [str(result) for result in results] == ["-1", "4", "-3", "-4"]
+
+
+def test_an_outage_fails_the_group_in_one_go() -> None:
+    run = Refusing()
+    results = grouped(run, [1, 0, 2, 3])
+    assert all(isinstance(result, LedgerUnavailable) for result in results)
+    assert run.runs == [[1, 0, 2, 3]]
+
+
+def test_an_outage_ends_the_search_for_the_refused_item() -> None:
+    runs: list[list[int]] = []
+
+    def run(numbers: Sequence[int]) -> list[int]:
+        runs.append(list(numbers))
+        raise ValueError if len(runs) == 1 else LedgerUnavailable
+
+    results = grouped(run, [1, 2, 3, 4])
+    assert all(isinstance(result, LedgerUnavailable) for result in results)
+    assert runs == [[1, 2, 3, 4], [1, 2]]

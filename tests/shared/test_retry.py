@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import errors
+from shared.domain import UnprovenCopy
 from shared.retry import RetryPolicy
 
 POLICY = RetryPolicy(max_attempts=8)
@@ -45,6 +46,13 @@ def test_what_is_not_the_objects_fault_is_retried_at_once(
     error: type[errors.RetryLater], attempts: int
 ) -> None:
     assert POLICY.delay(error(), attempts, 1.0) == 0
+
+
+@pytest.mark.parametrize("attempts", [1, 7])
+def test_a_copy_that_nothing_proves_is_compared_at_once_and_then_in_turn(attempts: int) -> None:
+    copy = UnprovenCopy("tag", 5, b"s" * 32)
+    assert POLICY.delay(errors.CopyUnproven("", copy, first=True), attempts, 1.0) == 0
+    assert POLICY.delay(errors.CopyUnproven("", copy, first=False), attempts, 0.0) == 3 * attempts
 
 
 @pytest.mark.parametrize(("attempts", "wait"), [(1, 3.0), (2, 6.0), (3, None), (7, None)])

@@ -2,6 +2,7 @@ DROP TABLE heartbeat;
 DROP TABLE counter;
 DROP TABLE pause;
 DROP TABLE installation;
+DROP INDEX file_sync_retry;
 DROP INDEX file_sync_file_name;
 CREATE INDEX file_sync_file_name ON file_sync (file_name text_pattern_ops);
 ALTER TABLE file_sync

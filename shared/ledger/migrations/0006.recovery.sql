@@ -15,11 +15,15 @@ DROP INDEX file_sync_file_name;
 CREATE INDEX file_sync_file_name
     ON file_sync (file_name text_pattern_ops, coalesce(placed_at, synced_at));
 
+-- Retries are found without looking at all that waits for its first attempt.
+CREATE INDEX file_sync_retry ON file_sync (next_attempt_at) WHERE state = 'queued' AND attempts > 0;
+
 -- Parts in the storage carry the ledger's identity, so that two installations on one folder cannot
--- take each other's.
+-- take each other's. The storage has a mark of it: where it is missing, so may be the file system.
 CREATE TABLE installation (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-  id       uuid NOT NULL DEFAULT gen_random_uuid()
+  id       uuid NOT NULL DEFAULT gen_random_uuid(),
+  storage_place text                     -- the folder that has the mark: file system and inode
 );
 INSERT INTO installation DEFAULT VALUES;
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pika.adapters.select_connection import IOLoop
@@ -22,6 +23,7 @@ from shared.queue.rabbitmq.confirms import Confirms
 from shared.queue.rabbitmq.failures import FAILURES
 from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
 from shared.queue.rabbitmq.topology import publication
+from shared.threads import SupervisedThread
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class BackgroundPublisher:
     Threads that publish only append to a deque. The publisher wakes up by itself every `pause`
     while there is traffic, so that a burst costs no wake-up for each message; the first message
     after a quiet time wakes it. Nothing connects before the first message, so that a process may
-    fork.
+    fork. If the thread fails, it starts again with a new connection, and sends what waits.
 
     Args:
         url: of the broker.
@@ -64,8 +66,9 @@ class BackgroundPublisher:
         self._wall_clock = wall_clock
         self._waiting: deque[SyncMessage] = deque()
         self._confirms: Confirms[int] = Confirms()
-        self._loop: IOLoop  # created with the thread: it holds sockets
-        self._thread: threading.Thread | None = None
+        self._loop: IOLoop  # created in the thread, and used there alone: it holds sockets
+        self._call_soon: Callable[[Callable[[], None]], None] = lambda _: None
+        self._thread: SupervisedThread | None = None
         self._starting = threading.Lock()
         self._counting = threading.Lock()
         self._asleep = False
@@ -89,7 +92,7 @@ class BackgroundPublisher:
         self._waiting.append(SyncMessage(row_id, request_id))
         if self._asleep:
             self._asleep = False
-            self._loop.add_callback_threadsafe(self._flush)
+            self._call_soon(self._flush)
         elif self._thread is None:
             self._start()
 
@@ -106,10 +109,11 @@ class BackgroundPublisher:
             thread = self._thread
         if thread is None or not thread.is_alive():
             return
-        self._loop.add_callback_threadsafe(self._finish)
+        thread.stop()
+        self._call_soon(self._finish)
         thread.join(timeout)
         if thread.is_alive():
-            self._loop.add_callback_threadsafe(self._stop)
+            self._call_soon(self._stop)
             thread.join(1)
 
     def counts(self) -> Counts:
@@ -120,17 +124,41 @@ class BackgroundPublisher:
 
     def _start(self) -> None:
         with self._starting:
-            if self._thread is None and not self._closing:
-                self._loop = IOLoop()
-                self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
-                self._thread.start()
+            if self._thread is not None or self._closing:
+                return
+            thread = SupervisedThread("publisher", self._run)
+            try:
+                thread.start()
+            except RuntimeError:  # no further thread can be started; the next message tries again
+                self._lose("no thread", self._forget())
+            else:
+                self._thread = thread
 
     # Everything below runs in the thread.
 
     def _run(self) -> None:
-        self._connect()
-        self._loop.start()
-        self._loop.close()
+        self._loop = IOLoop()
+        self._call_soon = self._loop.add_callback_threadsafe  # does no harm once it is closed
+        try:
+            self._connect()
+            self._loop.start()
+        except BaseException:
+            self._give_up_connection()
+            raise
+        finally:
+            self._loop.close()
+
+    def _give_up_connection(self) -> None:
+        """Leave what is in flight to requeue after an unexpected error; what waits is kept."""
+        link, self._link, self._channel, self._asleep = self._link, None, None, False
+        self._lose("publisher failed", len(self._confirms.drain()))
+        if self._closing:
+            self._lose("closed", self._forget())
+        with suppress(Exception):  # the error that brought us here counts
+            self._loop.call_later(GOODBYE, self._loop.stop)
+            if link:
+                link.abandon()
+            self._loop.start()
 
     def _connect(self) -> None:
         if self._closing and not self._waiting:
@@ -152,7 +180,8 @@ class BackgroundPublisher:
         if self._outage:
             self._outage = False
             logger.info("RabbitMQ is reachable again", extra={"lost": dict(self._lost)})
-        self._flush()
+        # Not from here: pika would take an error of ours for one of the connection.
+        self._loop.call_later(0, self._flush)
 
     def on_lost(self, error: QueueUnavailable) -> None:
         """Leave what was in flight to requeue, and connect again after the back-off."""
@@ -191,10 +220,10 @@ class BackgroundPublisher:
             try:
                 with self._link.one_write():
                     for _ in range(count):
-                        publication(self._waiting.popleft(), now).send(self._channel)
+                        message = self._waiting.popleft()
                         self._confirms.sent(1)
-            except FAILURES:  # the channel is closing: `on_lost` comes next
-                self._lose("connection lost", 1)
+                        publication(message, now).send(self._channel)
+            except FAILURES:  # the channel is closing: `on_lost` comes next, and counts them
                 return
             injection_point(CrashPoint.AFTER_PUBLISH)
         if self._closing:

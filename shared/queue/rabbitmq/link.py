@@ -136,6 +136,11 @@ class Link:
         except FAILURES as error:  # it was closing or closed already
             self._lose(unavailable(error))
 
+    def abandon(self) -> None:
+        """Close the connection without a call to the owner."""
+        self._owner = None
+        self.close()
+
     def one_write(self) -> Any:
         """Send everything that the block publishes in one piece."""
         return self._connection.one_write()

@@ -113,6 +113,13 @@ class Session:
         self._wake()
 
     def _with_retry(self, use: Callable[[], Any]) -> Any:
+        try:
+            return self._once_or_twice(use)
+        except BaseException:  # whatever it is, the next use begins with a connection of its own
+            self.close()
+            raise
+
+    def _once_or_twice(self, use: Callable[[], Any]) -> Any:
         kept = self._channel is not None
         self._ends = self._clock() + self._timeout
         try:
@@ -123,12 +130,8 @@ class Session:
             self.close()
             if not (kept and died):  # a new connection would do no better, nor would a slow broker
                 raise
-        try:
-            with translated():
-                return use()
-        except QueueUnavailable:
-            self.close()
-            raise
+        with translated():
+            return use()
 
     def _publish(self, publications: Sequence[Publication]) -> set[str]:
         channel, link = self._open()

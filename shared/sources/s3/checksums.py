@@ -14,15 +14,17 @@ from collections.abc import Mapping
 from shared.sources.digests import ALGORITHMS, Check
 
 _CHECKSUM = re.compile(r"([A-Za-z0-9+/]+={0,2})(?:-(\d{1,5}))?")
-_ETAG = re.compile(r'"([0-9a-f]{32})(?:-([1-9]\d{0,4}))?"')
+_ETAG = re.compile(r'(?:W/)?("?)([0-9a-f]{32})(?:-([1-9]\d{0,4}))?\1', re.IGNORECASE)
+_GOOGLE_HASH = re.compile(r"(crc32c|md5)=([A-Za-z0-9+/]+={0,2})")
 
 
 def best_check(headers: Mapping[str, str]) -> Check | None:
     """Choose what to check an object against from the headers of the whole object's response.
 
-    A full-object checksum is preferred to a composite one, and any checksum to the ETag. The
-    ETag is an MD5 only of objects that were not encrypted with KMS or a customer's key (AWS S3
-    API reference, "Object").
+    A checksum of the whole object is preferred to a composite one, and a real checksum to the ETag.
+    The ETag is an MD5 only of objects that were not encrypted with KMS or a customer's key (AWS S3
+    API reference, "Object"), and on other stores it may be anything: see `Check.decisive`. Stores
+    and proxies spell it in upper case, without quotes, or as a weak one.
 
     Args:
         headers: of a `GetObject` without a range, names in lower case.
@@ -31,10 +33,20 @@ def best_check(headers: Mapping[str, str]) -> Check | None:
         The check, or None where the headers hold none.
     """
     checks = [c for a in ALGORITHMS if (c := _header_check(a, headers)) is not None]
+    checks += _google_checks(headers)
     etag = _etag_check(headers)
     if etag is not None:
         checks.append(etag)
-    return min(checks, key=lambda c: bool(c.parts)) if checks else None
+    return min(checks, key=lambda c: (bool(c.parts), not c.decisive)) if checks else None
+
+
+def _google_checks(headers: Mapping[str, str]) -> list[Check]:
+    """Read `x-goog-hash`, which is of what is stored (Cloud Storage XML API, "HTTP headers")."""
+    checks = []
+    for algorithm, text in _GOOGLE_HASH.findall(headers.get("x-goog-hash", "")):
+        check = _header_check(algorithm, {f"x-amz-checksum-{algorithm}": text})
+        checks += [check] if check is not None else []
+    return checks
 
 
 def _header_check(algorithm: str, headers: Mapping[str, str]) -> Check | None:
@@ -58,5 +70,7 @@ def _etag_check(headers: Mapping[str, str]) -> Check | None:
         "x-amz-server-side-encryption-customer-algorithm" in headers
     ):
         return None
-    match = _ETAG.fullmatch(headers.get("etag", ""))
-    return Check("md5", match[1], int(match[2] or 0)) if match else None
+    match = _ETAG.fullmatch(headers.get("etag", "").strip())
+    if match is None:
+        return None
+    return Check("md5", match[2].lower(), int(match[3] or 0), decisive=False)

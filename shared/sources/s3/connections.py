@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.sources.s3.location import SignedUrl
 from shared.sources.s3.resources import Resources
-from shared.sources.s3.stream import Stream
+from shared.sources.s3.stream import CONTENT, Stream
 
 STREAM_LIMIT = 4
 """Parallel ranges of one object."""
@@ -25,10 +25,17 @@ class Connections:
     Args:
         resources: the transport and the budget.
         target: the object; it may be replaced.
+
+    Attributes:
+        head: headers of a stream with content that has ended.
+        gzip: whether requests allow a body in gzip: a store that decompresses objects for all
+            others then sends what is stored.
     """
 
     def __init__(self, resources: Resources, target: SignedUrl) -> None:
         self.target = target
+        self.head: dict[str, str] = {}
+        self.gzip = False
         self._resources = resources
         self._borrowed: dict[Stream, bool] = {}  # each running stream
         self._limit = 1
@@ -40,23 +47,41 @@ class Connections:
             return True
         return len(self._borrowed) < self._limit and self._resources.spare.borrow()
 
-    def open(self, stream: Stream, *headers: str) -> None:
-        """Send a stream's request; see `Transport.get` for where this may be called."""
+    @property
+    def running(self) -> list[Stream]:
+        """The streams whose ends have not come."""
+        return list(self._borrowed)
+
+    def open(self, stream: Stream, *headers: str, target: SignedUrl | None = None) -> None:
+        """Send a stream's request; see `Transport.get` for where this may be called.
+
+        Args:
+            stream: takes the response.
+            headers: more of them.
+            target: in place of the object.
+        """
         self._borrowed[stream] = bool(self._borrowed)
         stream.target = self.target
         wanted = [CHECKSUMS_WANTED, *self.target.headers, *headers]
-        self._resources.transport.get(self.target, wanted, stream)
+        self._resources.transport.get(target or self.target, wanted, stream, gzip=self.gzip)
 
     def ended(self, stream: Stream) -> None:
         """Note that a stream has ended, and give back what it has borrowed."""
+        if stream.status in CONTENT:
+            self.head = stream.headers
         if self._borrowed.pop(stream, False):
             self._resources.spare.give_back()
 
-    def abort(self) -> None:
-        """End all streams; see `Transport.abort` for where this may be called."""
-        for stream in list(self._borrowed):
-            self._resources.transport.abort(stream)
-            self.ended(stream)
+    def abort(self, *, released_alone: bool = False) -> None:
+        """End all streams; see `Transport.abort` for where this may be called.
+
+        Args:
+            released_alone: keep those that are of further use.
+        """
+        for stream in self.running:
+            if stream.released or not released_alone:
+                self._resources.transport.abort(stream)
+                self.ended(stream)
 
     def start_measuring(self) -> None:
         """Begin to measure the speed, as `received` needs it."""

@@ -1,8 +1,9 @@
 """The download of one object: its first request, its region, its outcome.
 
-One plain GET comes first: its headers name the version, the size and the checksums. A small
-object is written and digested as it arrives (`InlineBody`). For a large one that GET continues as
-the first of several streams (`SegmentedBody`). A part that an earlier attempt has left is
+One plain GET comes first: its headers name the version, the size and the checksums, and prove that
+this is an object store. A small object is written and digested as it arrives (`InlineBody`). For a
+large one that GET continues as the first of several streams (`SegmentedBody`). One whose size is
+not named is streamed to its end (`UnsizedBody`). A part that an earlier attempt has left is
 continued without a plain GET.
 
 Everything runs on the transport's thread, except for what `Job.run` takes to the pool.
@@ -11,24 +12,43 @@ Everything runs on the transport's thread, except for what `Job.run` takes to th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
 from shared.domain import Fetched, Wanted
-from shared.errors import RetryLater, SourceUnavailable, TransferError
+from shared.errors import (
+    ContentMismatch,
+    NotAnObjectStore,
+    RetryLater,
+    SourceUnavailable,
+    TransferError,
+)
+from shared.sources.comparison import Comparison
 from shared.sources.digesting import DigestedPart
+from shared.sources.digests import Check
 from shared.sources.part_file import PartFile
-from shared.sources.s3 import refusals
-from shared.sources.s3.checksums import best_check
+from shared.sources.s3 import evidence, refusals
 from shared.sources.s3.connections import Connections
+from shared.sources.s3.control import ControlRequest
+from shared.sources.s3.evidence import Evidence
 from shared.sources.s3.inline_body import INLINE_BYTES, InlineBody
 from shared.sources.s3.job import Job
 from shared.sources.s3.location import SignedUrl
+from shared.sources.s3.metadata import metadata
+from shared.sources.s3.object_head import ObjectHead
 from shared.sources.s3.remedies import Kind, Remedy, remedy_for
 from shared.sources.s3.resources import Resources
 from shared.sources.s3.segmented_body import SegmentedBody
+from shared.sources.s3.segments import SEGMENT_BYTES
 from shared.sources.s3.stream import CONTENT, Stream
+from shared.sources.s3.unreadable import unreadable
+from shared.sources.s3.unsized_body import UnsizedBody
+
+CONDITION_FAILED = frozenset(
+    {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
+)
 
 
 class Download:
@@ -59,7 +79,9 @@ class Download:
         self._on_outcome = on_outcome
         self._job = Job(resources, wanted.row_id, self._wind_up)
         self._connections = Connections(resources, target)
-        self._body: InlineBody | SegmentedBody | None = None  # until the first head has come
+        self._body: InlineBody | SegmentedBody | UnsizedBody | None = None  # no head has come yet
+        self._next_step: Callable[[], None] | None = None
+        self._controlled = self._gzip_tried = False
         self._tried: set[Kind] = set()  # remedies, since content came last
         self._remedying = False
         self._over = False
@@ -68,7 +90,7 @@ class Download:
         """Send the first request."""
         self._wanted.progress.begun = True
         with self._job.failing():
-            if self._body is None and self._wanted.attempt > 1:
+            if self._body is None and self._wanted.attempt > 1 and self._resources.habits.ranges:
                 self._resume()
             if isinstance(self._body, SegmentedBody):
                 self._body.advance()
@@ -84,40 +106,135 @@ class Download:
         part = PartFile.resume(self._path, wanted.row_id, wanted.attempt, wanted.progress)
         if part is not None and part.journal is not None:
             known = part.journal
-            digested = DigestedPart(part, known.size, known.etag, known.check, self._part_size)
-            self._body = SegmentedBody(
-                self._job, self._connections, digested, self._on_end, proven=known.proven
-            )
+            digested = self._digested(part, known.size, known.etag, known.check)
+            self._body = self._segmented(digested, proven=known.proven)
 
     def _begin(self, stream: Stream) -> bool:
         """Take the head of the plain GET."""
-        headers = stream.headers
-        length, tag = headers.get("content-length", ""), headers.get("etag", "")
-        if stream.status != HTTPStatus.OK or not length.isdecimal():
-            raise SourceUnavailable("it does not send the size of the object")
-        size, etag = int(length), tag.removeprefix("W/").strip('"') or None
+        head, proof = ObjectHead.of(stream.headers), evidence.of_object(stream.headers)
+        if proof is Evidence.NONE:
+            raise NotAnObjectStore(evidence.described(stream.status, stream.headers))
+        if stream.status != HTTPStatus.OK:
+            raise SourceUnavailable("it sends a part where the whole object was asked for")
+        if proof is Evidence.DOUBTFUL and not self._controlled:
+            return self._end_and(ControlRequest(self._job, self._connections, self._go_on).send)
+        if self._wants_other_encoding(head):
+            return self._end_and(self.start)
         file = PartFile.create(self._path, self._wanted.progress)
-        part = DigestedPart(file, size, etag, best_check(headers), self._part_size)
-        stream.end = size
-        if size <= INLINE_BYTES and part.inline:
+        if head.size is None:
+            stream.body = self._body = UnsizedBody(
+                self._job,
+                file,
+                lambda size: self._digested(
+                    file, size, head.etag, head.check, framed=head.framed or self._is_all(size)
+                ),
+            )
+            return True
+        part = self._digested(file, head.size, head.etag, head.check)
+        stream.end = head.size
+        divisible = head.divisible and self._resources.habits.ranges
+        if divisible and self._is_compared(head):
+            # In other pieces than before: what spoils each response is then spoiled elsewhere.
+            attempt = self._wanted.attempt
+            segment = min(SEGMENT_BYTES, head.size) * attempt // (attempt + 1)
+            self._body = self._segmented(part, segment=segment)
+            return self._end_and(self._body.advance)
+        if head.size <= INLINE_BYTES and part.inline:
             stream.body = self._body = InlineBody(self._job, part)
         else:
-            divisible = tag.startswith('"') and headers.get("accept-ranges") == "bytes"
-            stream.body = self._body = SegmentedBody(
-                self._job, self._connections, part, self._on_end, divisible=divisible
-            )
+            stream.body = self._body = self._segmented(part, divisible=divisible)
             self._body.adopt(stream)
         return True
+
+    def _wants_other_encoding(self, head: ObjectHead) -> bool:
+        """Return whether another request may bring what is stored, and prepare it.
+
+        What a store decompresses for others it sends as it is where gzip is allowed, with its
+        length. A body in gzip without one may have been compressed on the way.
+        """
+        if not self._gzip_tried and head.decoded:
+            self._gzip_tried = self._connections.gzip = True
+            return True
+        if self._connections.gzip and head.compressed_on_the_way:
+            self._connections.gzip = False
+            return True
+        return False
+
+    def _is_compared(self, head: ObjectHead) -> bool:
+        earlier = self._wanted.unproven
+        return (
+            earlier is not None
+            and (earlier.etag, earlier.size) == (head.etag, head.size)
+            and earlier.size > 1
+            and not (head.check is not None and head.check.decisive)
+        )
+
+    def _digested(
+        self,
+        file: PartFile,
+        size: int,
+        etag: str | None,
+        check: Check | None,
+        *,
+        framed: bool = True,
+    ) -> DigestedPart:
+        comparison = Comparison(self._resources.etag_mismatch, self._wanted.unproven)
+        return DigestedPart(file, size, etag, check, self._part_size, comparison, framed=framed)
 
     @property
     def _part_size(self) -> Callable[[int], tuple[int, int]]:
         return partial(self._resources.location.part_size, self._wanted.file_name)
 
+    def _is_all(self, size: int) -> bool:
+        """Return whether a body whose end was not marked is whole, as far as a HEAD tells; blocks.
+
+        Raises:
+            ContentMismatch: it was cut.
+        """
+        try:
+            told, parts = self._part_size(1)
+        except SourceUnavailable:
+            return False
+        if parts <= 1 and size < told:
+            raise ContentMismatch(f"{size} of {told} bytes came")
+        return parts <= 1 and size == told
+
+    def _segmented(
+        self,
+        part: DigestedPart,
+        *,
+        proven: int = 0,
+        divisible: bool = True,
+        segment: int = SEGMENT_BYTES,
+    ) -> SegmentedBody:
+        return SegmentedBody(
+            self._job,
+            self._connections,
+            self._resources.habits,
+            part,
+            self._on_end,
+            proven=proven,
+            divisible=divisible,
+            segment=segment,
+        )
+
+    def _end_and(self, step: Callable[[], None]) -> bool:
+        """End the plain GET whose head has come, and continue with another step."""
+        self._next_step = step
+        return False
+
+    def _go_on(self) -> None:
+        self._controlled = True
+        self.start()
+
     def _on_end(self, stream: Stream, error: RetryLater | None) -> None:
         self._connections.ended(stream)
         if not self._job.going:
             return
-        if error is None and stream.status not in CONTENT:
+        if self._next_step is not None:
+            step, self._next_step = self._next_step, None
+            step()
+        elif error is None and stream.status not in CONTENT and not stream.released:
             self._refused(stream)
         elif self._body is None:
             raise error or SourceUnavailable("no object came")
@@ -132,16 +249,27 @@ class Download:
             if not self._remedying:
                 self.start()
             return
-        refusal = refusals.refusal(stream.status, stream.document, within_grace=self._within_grace)
+        refusal = self._refusal(stream)
         remedy = remedy_for(
             self._resources.location, target, stream.status, stream.headers, stream.document
         )
-        if remedy is None or remedy.kind in self._tried:
+        if remedy is not None and remedy.kind not in self._tried:
+            self._put_back(stream)
+            self._tried.add(remedy.kind)
+            self._remedying = True
+            self._job.run(lambda: self._remedy(remedy, refusal), self._start_again)
+        elif stream.status in CONDITION_FAILED and isinstance(self._body, SegmentedBody):
+            self._body.on_condition_failed(stream)
+        else:
             raise refusal
-        self._put_back(stream)
-        self._tried.add(remedy.kind)
-        self._remedying = True
-        self._job.run(lambda: self._remedy(remedy, refusal), self._start_again)
+
+    def _refusal(self, stream: Stream) -> TransferError:
+        status, document = stream.status, stream.document
+        if not evidence.is_refusal(status, stream.headers, document):
+            return NotAnObjectStore(evidence.described(status, stream.headers))
+        return unreadable(status, document) or refusals.refusal(
+            status, document, within_grace=self._within_grace
+        )
 
     def _put_back(self, stream: Stream) -> None:
         if isinstance(self._body, SegmentedBody):
@@ -164,7 +292,7 @@ class Download:
         if self._over or not self._job.idle:
             return
         self._over = True
-        if isinstance(self._body, SegmentedBody):
+        if isinstance(self._body, SegmentedBody | UnsizedBody):
             # It may have to read back what is proven, and NFS writes out what is closed.
             self._resources.run(self._close, self._report)
         else:
@@ -180,4 +308,6 @@ class Download:
 
     def _report(self) -> None:
         outcome = self._job.failure or self._job.fetched or SourceUnavailable("no object came")
+        if isinstance(outcome, Fetched):
+            outcome = replace(outcome, metadata=metadata(self._connections.head))
         self._on_outcome(self, outcome)

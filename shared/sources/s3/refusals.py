@@ -15,7 +15,6 @@ from shared.errors import (
     ObjectHidden,
     ObjectMissing,
     ObjectNotVisible,
-    ObjectUnreadable,
     SourceUnavailable,
     TransferError,
 )
@@ -54,17 +53,10 @@ _ADDRESS = dict.fromkeys(
 )
 """Codes of stores that want the bucket in the host name, see `remedies`."""
 
-_UNREADABLE = {
-    "InvalidObjectState": "it is archived and must be restored first",
-    "KMS.DisabledException": "its KMS key is disabled",
-}
-"""Codes about the one object, which no attempt changes."""
-
 _MEANINGS: tuple[tuple[type[TransferError], Mapping[str, str]], ...] = (
     (SourceUnavailable, _PASSING),
     (CredentialsRefused, _CREDENTIALS),
     (AddressRefused, _ADDRESS),
-    (ObjectUnreadable, _UNREADABLE),
 )
 
 _CHANGED = frozenset({HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE})
@@ -93,7 +85,7 @@ def region_of(status: int, headers: Mapping[str, str], document: bytes) -> str |
 
 
 def refusal(status: int, document: bytes, *, within_grace: bool) -> TransferError:
-    """Return the error that a response other than 200 and 206 means.
+    """Return the error that a response other than 200 and 206 means, but for `unreadable`'s.
 
     ==============================  ===========================================
     response                        error
@@ -101,7 +93,6 @@ def refusal(status: int, document: bytes, *, within_grace: bool) -> TransferErro
     a code of `_PASSING`            `SourceUnavailable`, whatever the status
     a code of `_CREDENTIALS`        `CredentialsRefused`, whatever the status
     a code of `_ADDRESS`            `AddressRefused`, whatever the status
-    a code of `_UNREADABLE`         `ObjectUnreadable`, whatever the status
     code NoSuchBucket               `BucketMissing`
     other 404, within the grace     `ObjectNotVisible`
     other 404, after it             `ObjectMissing`

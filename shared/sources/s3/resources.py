@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from shared.sources.comparison import EtagMismatch
+from shared.sources.s3.habits import Habits
 from shared.sources.s3.location import Location
 from shared.sources.s3.transport import Transport
 
@@ -35,6 +38,18 @@ class SpareConnections:
         self._free += 1
 
 
+def started_pool() -> ThreadPoolExecutor:
+    """Return the pool with all its threads started.
+
+    A machine that has no further thread for us is found out here, at the start. Later it would be
+    where a download hands over its work, and would wait for it forever.
+    """
+    pool = ThreadPoolExecutor(POOL_THREADS, "digest")
+    together = threading.Barrier(POOL_THREADS)
+    list(pool.map(lambda _: together.wait(), range(POOL_THREADS)))
+    return pool
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """The shared means of all downloads.
@@ -45,15 +60,17 @@ class Resources:
         pool: runs what would hold up the transport's thread.
         spare: connections beyond the one of each download.
         clock: seconds that only grow.
+        etag_mismatch: what an ETag is worth that differs from the MD5 of the bytes.
+        habits: of the endpoint.
     """
 
     location: Location
     transport: Transport
-    pool: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(POOL_THREADS, "digest")
-    )
+    pool: ThreadPoolExecutor = field(default_factory=started_pool)
     spare: SpareConnections = field(default_factory=SpareConnections)
     clock: Callable[[], float] = time.monotonic
+    etag_mismatch: EtagMismatch = EtagMismatch.COMPARE
+    habits: Habits = field(default_factory=Habits)
 
     def run(self, on_pool: Callable[[], None], then: Callable[[], None]) -> None:
         """Run `on_pool` on a pool thread and `then` back on the transport's."""

@@ -44,6 +44,13 @@ class Segments:
             return None
         return self.take()
 
+    def take_rest(self) -> tuple[int, int]:
+        """Hand out all that follows the frontier, whoever had it: one stream brings it now."""
+        first = self.frontier
+        self._next = self.size
+        self._returned, self._gaps, self._filled_to = [], {first: self.size}, {first: first}
+        return first, self.size
+
     def fill(self, first: int, position: int) -> None:
         """Note that the segment that began at `first` is complete up to `position`."""
         if position >= self._gaps[first]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from shared.config.settings import Settings
 from shared.domain import Fetched, Wanted
 from shared.errors import OutOfTime, TransferError
+from shared.sources.comparison import EtagMismatch
 from shared.sources.outcome import settle
 from shared.sources.s3.download import Download
 from shared.sources.s3.location import Location
@@ -33,7 +34,11 @@ class S3Source:
         self._grace = timedelta(seconds=settings.missing_object_seconds)
         self._limit = settings.sync_concurrency
         connections = self._limit + SPARE_CONNECTIONS
-        self._resources = Resources(location, Transport(connections, settings.source_stall_seconds))
+        self._resources = Resources(
+            location,
+            Transport(connections, settings.source_stall_seconds),
+            etag_mismatch=EtagMismatch(settings.etag_mismatch),
+        )
         # Of the transport's thread alone:
         self._futures: dict[Download, Future[Fetched]] = {}
         self._waiting: deque[Download] = deque()

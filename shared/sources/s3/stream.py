@@ -75,7 +75,7 @@ class Stream:
         """See `ResponseHandler`."""
         self.status, self.headers = status, headers
         with self._job.failing():
-            return status not in CONTENT or self._on_content(self)
+            return status not in CONTENT or (not self.released and self._on_content(self))
         return False
 
     def on_body(self, data: bytes) -> bool:
@@ -84,6 +84,8 @@ class Stream:
             if len(self.document) < MAX_DOCUMENT_BYTES:
                 self.document += data
             return True
+        if self.released:
+            return False
         self._held.append(data)
         self._held_bytes += len(data)
         return self._held_bytes < WRITE_BYTES or self._flush()

@@ -14,6 +14,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -24,6 +26,7 @@ from shared.errors import ContentMismatch, RetryLater, SourceUnavailable
 from shared.proxies import PROXY_LOGIN
 from shared.sources.s3.location import SignedUrl
 from shared.sources.s3.signing import libcurl_can_sign, sign
+from shared.threads import SupervisedThread
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +74,7 @@ class _Easy:
             (pycurl.NETRC, pycurl.NETRC_IGNORED),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.FOLLOWLOCATION, 0),
+            (pycurl.HTTP_CONTENT_DECODING, 0),  # what is stored is wanted
             (SUPPRESS_CONNECT_HEADERS, 1),
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),  # S3 speaks nothing newer
             (pycurl.CONNECTTIMEOUT, CONNECT_SECONDS),
@@ -83,7 +87,9 @@ class _Easy:
         ):
             self.curl.setopt(option, value)
 
-    def prepare(self, target: SignedUrl, headers: list[str], handler: ResponseHandler) -> None:
+    def prepare(
+        self, target: SignedUrl, headers: list[str], handler: ResponseHandler, *, gzip: bool
+    ) -> None:
         self.handler, self._lines, self._head_seen = handler, [], False
         credentials = target.credentials
         if credentials.token:
@@ -98,6 +104,8 @@ class _Easy:
         self.curl.setopt(pycurl.PROXY, os.fsencode(target.proxy))
         self.curl.setopt(pycurl.NOPROXY, "")
         self.curl.setopt(pycurl.HTTPHEADER, [header.encode() for header in headers])
+        # By an option of its own, it is not signed: proxies rewrite this header.
+        self.curl.setopt(pycurl.ACCEPT_ENCODING, "gzip" if gzip else None)
         if (target.region, credentials) != self._signed_as:
             self.curl.setopt(pycurl.AWS_SIGV4, f"aws:amz:{target.region}:s3".encode())
             self.curl.setopt(pycurl.USERNAME, credentials.access_key.encode())
@@ -135,31 +143,56 @@ class _Easy:
 class Transport:
     """The thread, its connections and the calls that wait for it.
 
+    If the thread fails, every transfer ends with an error, and it starts again with new handles.
+
     Args:
         connections: how many may be open at once.
         stall_seconds: a transfer that is slower than `MINIMUM_SPEED` for this long is ended.
     """
 
     def __init__(self, connections: int, stall_seconds: int) -> None:
+        self._connections = connections
         self._stall_seconds = stall_seconds
-        self._free: list[_Easy] = []
-        self._active: dict[pycurl.Curl, _Easy] = {}
         self._calls: deque[Callable[[], None]] = deque()
-        self._deadline: float | None = None
         self._closing = self._ended = self._woken = False
         self._wake_lock = threading.Lock()
-        self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)
+        self._open()
+        self._thread = SupervisedThread("transport", self._run, lambda _: self._recover())
+        self._thread.start()
+
+    def _open(self) -> None:
+        self._free: list[_Easy] = []
+        self._active: dict[pycurl.Curl, _Easy] = {}
+        self._deadline: float | None = None
+        self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
-        self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
+        self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, self._connections)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, self._connections)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
-        self._thread = threading.Thread(target=self._run, name="transport", daemon=True)
-        self._thread.start()
+
+    def _recover(self) -> None:
+        """End every transfer with an error, and begin with new handles."""
+        multi, ended, free = self._multi, list(self._active.values()), self._free
+        self._selector.close()
+        self._open()
+        with suppress(pycurl.error):  # the error that brought us here counts
+            for easy in ended:
+                multi.remove_handle(easy.curl)
+            for easy in [*ended, *free]:
+                easy.curl.close()
+            multi.close()
+        self._woken = False
+        self.call(lambda: None)  # what had been called may have been missed
+        error = SourceUnavailable("internal error of the worker, see its log")
+        for easy in ended:
+            if handler := easy.handler:
+                easy.handler = None
+                self._guarded(partial(handler.on_end, error))
 
     def call(self, function: Callable[[], None]) -> None:
         """Run a function on the thread, after what is running there; from any thread."""
@@ -171,10 +204,24 @@ class Transport:
                 self._woken = True
                 os.write(self._wake_write, b"\0")
 
-    def get(self, target: SignedUrl, headers: list[str], handler: ResponseHandler) -> None:
-        """Start a GET; on the transport's thread, and not from `on_head` or `on_body`."""
+    def get(
+        self,
+        target: SignedUrl,
+        headers: list[str],
+        handler: ResponseHandler,
+        *,
+        gzip: bool = False,
+    ) -> None:
+        """Start a GET; on the transport's thread, and not from `on_head` or `on_body`.
+
+        Args:
+            target: what to get.
+            headers: more of them, as lines.
+            handler: takes the response.
+            gzip: allow a body in gzip; it is never decompressed here.
+        """
         easy = self._free.pop() if self._free else _Easy(self._stall_seconds)
-        easy.prepare(target, headers, handler)
+        easy.prepare(target, headers, handler, gzip=gzip)
         self._active[easy.curl] = easy
         self._multi.add_handle(easy.curl)
 
@@ -186,6 +233,7 @@ class Transport:
 
     def close(self) -> None:
         """End all transfers and the thread."""
+        self._thread.stop()
         self.call(self._stop)
         self._thread.join()
 

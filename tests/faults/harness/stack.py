@@ -35,7 +35,7 @@ SELECT id, encode(payload_checksum, 'hex'), file_name, state, last_error, sha256
   FROM file_sync AS f ORDER BY id
 """
 
-MISSING_OBJECT_SECONDS = "30"
+MISSING_OBJECT_SECONDS = "10"
 """Long enough for what is late, short enough to wait for what is missing."""
 
 

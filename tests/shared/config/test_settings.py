@@ -57,6 +57,11 @@ def test_the_original_names_are_read() -> None:
     assert settings.on_lambda is True
 
 
+def test_permissions_are_octal() -> None:
+    settings = Settings.from_mapping({"FILE_MODE": "640", "FOLDER_MODE": "02750"})
+    assert (settings.file_mode, settings.folder_mode) == (0o640, 0o2750)
+
+
 def test_an_empty_value_counts_as_not_given() -> None:
     names = [item.metadata["name"] for item in fields(Settings)]
     assert Settings.from_mapping(dict.fromkeys(names, "")) == Settings()
@@ -128,6 +133,14 @@ def test_the_default_that_is_shown_is_the_one_that_holds() -> None:
         {"TRUSTED_PROXIES": "hidden"},
         {"TRUSTED_PROXIES": "10.0.0.1/8"},
         {"LOG_LEVEL": "hidden"},
+        {"FILE_MODE": "rw-hidden"},
+        {"FILE_MODE": "0200"},
+        {"FILE_MODE": "4644"},
+        {"FILE_MODE": "0o644"},
+        {"FILE_MODE": "\N{SUPERSCRIPT TWO}00"},
+        {"FOLDER_MODE": "0600"},
+        {"FOLDER_MODE": "6755"},
+        {"FILE_MTIME": "hidden"},
         {"QUEUE_TYPE": "hidden"},
         {"SECRET_KEY": "hidden\udcff"},
     ],

@@ -14,7 +14,8 @@ from psycopg2 import errors
 
 from local.servers.postgres import PostgresServer, embedded_binaries
 from shared.errors import LedgerUnavailable
-from shared.ledger.database import Database, StatementTimeout
+from shared.ledger.connection import StatementTimeout
+from shared.ledger.database import Database
 from shared.ledger.failures import is_unavailable
 from tests.helpers.freezing import frozen
 from tests.helpers.servers import execute, free_port

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from shared.domain import Fetched
+from shared.domain import Fetched, UnprovenCopy
+from shared.errors import RowRefused
 from shared.ledger.ledger import Ledger
-from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement
+from shared.ledger.rows import LONGEST_TEXT, Claim, Counts, NewObject, Outcome, Settlement
 from tests.helpers.servers import connect
-from tests.helpers.waiting import join
+from tests.helpers.waiting import join, until
 
 LEASE = 60.0
 MAX_ATTEMPTS = 3
@@ -99,6 +100,30 @@ def test_a_signature_is_recorded_once(ledger: Ledger) -> None:
 def test_a_request_finds_its_own_row_when_its_insert_is_run_again(ledger: Ledger) -> None:
     one = new()
     assert ledger.record(one, 0) == ledger.record(one, 0)
+
+
+UNPROVEN = UnprovenCopy("e1", 5, hashlib.sha256(b"bytes").digest())
+
+
+def test_a_copy_that_nothing_proves_is_handed_to_the_next_attempts(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    row_id = record(ledger)
+    (first,) = claim(ledger, row_id)
+    assert first.wanted.unproven is None
+    ledger.settle([dataclasses.replace(retry(first), unproven=UNPROVEN)])
+    (second,) = claim(ledger, row_id)
+    assert second.wanted.unproven == UNPROVEN
+    ledger.settle([retry(second)])  # of another kind: there is no newer copy to compare with
+    (third,) = claim(ledger, row_id)
+    assert third.wanted.unproven == UNPROVEN
+    newer = dataclasses.replace(UNPROVEN, etag="", size=6)
+    ledger.settle([dataclasses.replace(retry(third, counted=False), unproven=newer)])
+    (fourth,) = claim(ledger, row_id)
+    assert fourth.wanted.unproven == newer
+    proven = dataclasses.replace(COPY, verified_by="two equal downloads")
+    ledger.settle([synced(fourth, proven)])
+    assert execute("SELECT verified_by FROM file_sync") == [("two equal downloads",)]
 
 
 def test_requests_of_many_threads_are_recorded_each_with_its_own_answer(
@@ -219,7 +244,7 @@ def test_a_synced_row_holds_what_was_copied(
     ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
 ) -> None:
     row_id = record(ledger, "folder/a b.jpg")
-    assert ledger.settle([synced(claim(ledger, row_id)[0])]) == {row_id}
+    assert set(ledger.settle([synced(claim(ledger, row_id)[0])])) == {row_id}
     assert execute(
         "SELECT state, file_path, size_bytes, encode(sha256, 'hex'), etag, last_error,"
         " leased_until FROM file_sync"
@@ -236,11 +261,11 @@ def test_a_late_worker_cannot_settle_what_another_has_claimed(
     current = claim(ledger, row_id, suspect=True)[0]
     with ledger.placing() as placing:
         assert placing.hold([(late, "e1")]) == {}
-    assert ledger.settle([synced(late)]) == set()
+    assert set(ledger.settle([synced(late)])) == set()
     assert ledger.extend([late], LEASE) == set()
     assert ledger.extend([current], LEASE) == {row_id}
-    assert ledger.settle([synced(current)]) == {row_id}
-    assert ledger.settle([synced(current)]) == set()
+    assert set(ledger.settle([synced(current)])) == {row_id}
+    assert set(ledger.settle([synced(current)])) == set()
     assert ledger.counts().synced == 1
 
 
@@ -257,6 +282,37 @@ def test_a_held_row_cannot_be_claimed_until_the_commit(
         placing.settle([synced(sleeper)])
     assert claim(other, row_id, suspect=True) == []
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "waits"),
+    [
+        ("IMG_1.JPG", "img_1.jpg", True),
+        ("\u00e9", "E\u0301", True),
+        ("stra\u00dfe", "STRASSE", True),
+        ("a", "b", False),
+    ],
+)
+def test_names_that_a_storage_may_take_for_one_are_placed_one_after_another(
+    one: str, other: str, waits: bool, ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    first, second = (claim(ledger, record(ledger, name))[0] for name in (one, other))
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    entered = threading.Event()
+
+    def place() -> None:
+        with ledger.placing() as placing:
+            placing.hold([(second, None)])
+            entered.set()
+
+    thread = threading.Thread(target=place)
+    with ledger.placing() as placing:
+        placing.hold([(first, None)])
+        thread.start()
+        until(lambda: entered.is_set() or execute(waiting) == [(1,)])
+        assert entered.is_set() != waits
+    join(thread)
+    assert entered.is_set()
 
 
 def test_a_copy_older_than_what_was_placed_under_its_name_is_outdated(ledger: Ledger) -> None:
@@ -277,7 +333,7 @@ def test_an_error_in_the_block_rolls_everything_back(ledger: Ledger) -> None:
         placing.settle([synced(mine)])
         raise RuntimeError
     assert ledger.counts().synced == 0
-    assert ledger.settle([synced(mine)]) == {row_id}
+    assert set(ledger.settle([synced(mine)])) == {row_id}
 
 
 def test_a_retry_that_never_ran_uses_up_no_attempt(ledger: Ledger) -> None:
@@ -337,3 +393,68 @@ def test_counts_stay_exact_under_concurrent_changes_of_every_kind(
     assert counts.bytes_stored == stored
     execute("TRUNCATE file_sync CASCADE")
     assert ledger.counts() == Counts(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "stored"),
+    [
+        ("with \x00 NUL", r"with \x00 NUL"),
+        ("lone \udcff surrogate", r"lone \udcff surrogate"),
+        ("x" * 10_000, "x" * LONGEST_TEXT),
+        ("日本 ж", "日本 ж"),
+    ],
+)
+def test_a_reason_of_any_kind_is_recorded(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]], reason: str, stored: str
+) -> None:
+    rows = [record(ledger), record(ledger)]
+    one, other = claim(ledger, *rows)
+    settlements = [Settlement(one, Outcome.FAILED, reason), retry(other, delay=1e300)]
+    assert ledger.settle(settlements) == set(rows)
+    assert execute("SELECT last_error FROM file_sync WHERE state = 'failed'") == [(stored,)]
+
+
+def test_an_etag_of_any_kind_is_recorded_and_compared(ledger: Ledger) -> None:
+    odd = dataclasses.replace(COPY, etag="e\x00\udcff")
+    first, second = record(ledger, "a"), record(ledger, "a")
+    one, other = claim(ledger, first, second)
+    with ledger.placing() as placing:
+        assert placing.hold([(one, odd.etag)]) == {first: False}
+        assert placing.settle([synced(one, odd)]) == {first}
+    with ledger.placing() as placing:
+        assert placing.hold([(other, odd.etag)]) == {second: False}  # the same version
+        assert placing.settle([synced(other, odd)]) == {second}
+
+
+def test_an_outcome_that_is_refused_keeps_no_other_from_being_recorded(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    rows = [record(ledger) for _ in range(5)]
+    claims = claim(ledger, *rows)
+    execute("ALTER TABLE file_sync ADD CONSTRAINT own CHECK (last_error <> 'never')")
+    reasons = ["never" if number == 2 else "not now" for number in range(5)]
+    settlements = [
+        Settlement(each, Outcome.RETRY, reason=reason)
+        for each, reason in zip(claims, reasons, strict=True)
+    ]
+    assert ledger.settle(settlements) == set(rows)
+    failed = execute("SELECT id, last_error FROM file_sync WHERE state = 'failed'")
+    assert [row_id for row_id, _ in failed] == [rows[2]]
+    assert "PostgreSQL refuses the row" in failed[0][1]
+
+
+def test_a_refused_request_names_its_reason_and_column(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    execute("CREATE DOMAIN short AS text CHECK (length(VALUE) < 5)")
+    execute("ALTER TABLE file_sync ALTER COLUMN ref_id TYPE short")
+    with pytest.raises(RowRefused, match="short_check"):
+        ledger.record(dataclasses.replace(new(), ref_id="too long"), 0)
+    with pytest.raises(RowRefused, match="null value") as caught:
+        ledger.record(dataclasses.replace(new(), oeid=None), 0)  # type: ignore[arg-type]
+    assert caught.value.column == "oeid"
+    with pytest.raises(RowRefused, match="NUL"):
+        ledger.record(dataclasses.replace(new(), oeid="\x00"), 0)
+    with pytest.raises(RowRefused, match="surrogates"):
+        ledger.record(dataclasses.replace(new(), oeid="\udcff"), 0)
+    assert record(ledger)

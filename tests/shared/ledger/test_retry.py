@@ -27,7 +27,7 @@ def record(ledger: Ledger, number: int) -> int:
 
 def fail(ledger: Ledger, row_id: int, reason: str = "gone") -> None:
     (claim,) = ledger.claim([row_id], lease_seconds=60, max_attempts=8)
-    assert ledger.settle([Settlement(claim, Outcome.FAILED, reason)]) == {row_id}
+    assert set(ledger.settle([Settlement(claim, Outcome.FAILED, reason)])) == {row_id}
 
 
 def history(url: str, row_id: int) -> list[tuple[int, str, str]]:

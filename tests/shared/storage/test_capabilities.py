@@ -60,7 +60,7 @@ def test_a_folder_that_cannot_be_written_is_not_probed() -> None:
         (EVERYTHING, []),
         (replace(EVERYTHING, whole_sync=False, attributes=False), []),  # slower, or not needed
         (replace(EVERYTHING, locks=False), ["no file locks"]),
-        (replace(EVERYTHING, folder_sync=False), ["no sync of folders"]),
+        (replace(EVERYTHING, folder_sync=False), ["no certain sync of folders"]),
         (replace(EVERYTHING, replaces=False, locks=False), ["no file locks", "a rename replaces"]),
     ],
 )

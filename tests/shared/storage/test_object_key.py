@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.storage.object_key import check_key
+from shared.storage.object_key import check_key, fold
 
 SAFE = [
     "a",
@@ -76,3 +76,21 @@ def test_an_accepted_key_is_one_file_below_the_storage(key: str) -> None:
         joined = posixpath.normpath(posixpath.join("/storage", key))
         assert joined == f"/storage/{key}"
         assert not joined.startswith("/storage/.incoming/")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("IMG.JPG", "img.jpg"),
+        ("\u00e9", "e\u0301"),
+        ("\u00c9", "e\u0301"),
+        ("\u03a3", "\u03c2"),
+        ("\u212a", "k"),
+        ("\ufb01", "FI"),
+        ("\u00df", "\u1e9e"),
+        ("\uac00", "\u1100\u1161"),
+    ],
+)
+def test_names_that_a_file_system_may_take_for_one_fold_into_one(one: str, other: str) -> None:
+    assert fold(f"folder/{one}") == fold(f"FOLDER/{other}")
+    assert fold(one) != fold(f"{other}.")

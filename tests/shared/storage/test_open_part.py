@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.errors import StorageUnavailable
 from shared.storage.durability import SYNC_ALL_FROM
 from shared.storage.local import LocalStorage
 from shared.storage.open_part import SHARE, OpenPart
@@ -102,3 +103,13 @@ def test_what_the_system_cannot_make_durable_fails_alone_and_is_removed(
         with pytest.raises(ValueError, match="closed"):
             part.sync()
     storage.close()
+
+
+def test_parts_of_a_storage_that_is_gone_are_closed(descriptor: int, tmp_path: Path) -> None:
+    held = hold(descriptor)
+    missing = tmp_path / "unmounted"
+    part = missing / ".incoming/1.1.part"
+    failed = LocalStorage(missing).make_durable({part: held})
+    assert {path: type(error) for path, error in failed.items()} == {part: StorageUnavailable}
+    with pytest.raises(ValueError, match="closed"):
+        held.sync()

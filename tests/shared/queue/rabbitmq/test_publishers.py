@@ -167,6 +167,49 @@ def test_the_backlog_of_the_background_publisher_is_bounded(url: str) -> None:
     assert sum(counts.lost.values()) == 100
 
 
+class FailingClock:
+    """A clock that raises some times, in the publisher's thread."""
+
+    def __init__(self, *errors: BaseException) -> None:
+        self._errors = list(errors)
+
+    def __call__(self) -> float:
+        if self._errors:
+            raise self._errors.pop()
+        return time.time()
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("oops"), SystemExit(1)])
+def test_the_background_publisher_goes_on_after_an_unexpected_error(
+    url: str, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FailingClock(error, error)
+    with closing(BrokerQueue(url)) as queue:
+        publisher = BackgroundPublisher(url, wall_clock=clock)
+        publisher.publish(1, "r")  # the errors come when it is sent
+        until(lambda: publisher.counts().confirmed == 1)
+        publisher.publish(2, "r")
+        until(lambda: publisher.counts().confirmed == 2)
+        publisher.close(10)
+        assert queue.depth() == 2
+    assert publisher.counts().lost == {}
+    failed = [r for r in caplog.records if r.levelno == logging.CRITICAL]
+    assert [r.__dict__["thread_name"] for r in failed] == ["publisher"] * 2
+    assert all(r.exc_info for r in failed)
+
+
+def test_a_background_publisher_that_always_fails_loses_and_ends(url: str) -> None:
+    clock = FailingClock(*[ZeroDivisionError("oops")] * 1_000)
+    publisher = BackgroundPublisher(url, backlog=5, wall_clock=clock)
+    for row_id in range(10):
+        publisher.publish(row_id, "r")
+    started = time.monotonic()
+    publisher.close(1.0)
+    assert time.monotonic() - started < 5
+    counts = publisher.counts()
+    assert counts.published == 10 == sum(counts.lost.values())
+
+
 def test_the_blocking_publisher_survives_a_connection_that_died(url: str) -> None:
     with TcpProxy(url) as proxy:
         publisher = BlockingPublisher(proxy.url)

@@ -28,8 +28,6 @@ def document(code: str) -> bytes:
         (403, "AccountProblem", True, errors.CredentialsRefused),
         (403, "AllAccessDisabled", True, errors.CredentialsRefused),
         (403, "SecondLevelDomainForbidden", True, errors.AddressRefused),
-        (403, "InvalidObjectState", True, errors.ObjectUnreadable),
-        (400, "KMS.DisabledException", True, errors.ObjectUnreadable),
         (403, "SlowDown", True, errors.SourceUnavailable),
         (400, "RequestTimeout", True, errors.SourceUnavailable),
         (404, "NoSuchBucket", True, errors.BucketMissing),

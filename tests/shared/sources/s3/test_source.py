@@ -248,7 +248,11 @@ def test_an_object_replaced_while_it_is_copied_is_never_mixed(
     incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted]
 ) -> None:
     old, new = s3_object(content(8 * SEGMENT_BYTES)), s3_object(content(8 * SEGMENT_BYTES, 2))
-    with FaultyServer(lambda a: slowed(old)(a) if a.span is None else new(a)) as server:
+
+    def rule(asked: Asked) -> Answer:
+        return new(asked) if len(server.asked) > 1 else slowed(old)(asked)
+
+    with FaultyServer(rule) as server:
         failure = new_source(server.url).fetch(wanted(), part_of(incoming)).exception(SECONDS)
     assert isinstance(failure, errors.ObjectChanged)
     assert list(incoming.iterdir()) == []

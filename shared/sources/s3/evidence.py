@@ -1,0 +1,128 @@
+"""Whether an answer can be S3's at all: pure rules, from its status, headers and error document.
+
+Anything answers 200: a console, a captive portal, a proxy's block page, a web server's start page.
+What is stored must come from an object store, and what it refuses must be its own refusal.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+
+_IDS = (
+    "x-amz-",  # S3 itself, MinIO, SeaweedFS, Ceph, B2, Wasabi, LocalStack, lakeFS, rclone, R2
+    "x-goog-",  # Google Cloud Storage
+    "x-guploader-uploadid",
+    "x-oss-",  # Alibaba
+    "x-cos-",  # Tencent
+    "x-obs-",  # Huawei
+    "x-tos-",  # Volcano
+    "x-bce-",  # Baidu
+    "x-rgw-",  # Ceph
+    "x-minio-",
+    "opc-request-id",  # Oracle
+    "x-trans-id",  # OpenStack Swift
+)
+"""Beginnings of the headers that only object stores send, in lower case."""
+
+_NOT_STORES = ("x-amz-cf-", "x-amz-apigw-", "x-amz-rid", "x-amz-waf-")
+"""Headers of Amazon's other services, which stand before any web site."""
+
+_PAGES = ("text/html", "application/xhtml+xml")
+
+_ERROR = re.compile(rb"<Error[\s>].*?<Code>\s*[A-Za-z0-9.]{1,64}\s*</Code>", re.DOTALL)
+
+_OWN_MEANING = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.PRECONDITION_FAILED,
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+"""Statuses below 500 that mean the same from any server on the way."""
+
+
+class Evidence(enum.Enum):
+    """How far an answer with an object's bytes proves to be S3's."""
+
+    STORE = "store"
+    """An object store sent it."""
+    DOUBTFUL = "doubtful"
+    """A web page with an ETag: an object, or any web server's page. A control request decides."""
+    NONE = "none"
+    """No object store answers so."""
+
+
+def of_object(headers: Mapping[str, str]) -> Evidence:
+    """Return what the headers of a 200 or 206 prove.
+
+    =======================================================  ============
+    headers                                                  evidence
+    =======================================================  ============
+    a request id, or others of an object store (`_IDS`)      `STORE`
+    ETag, and not the type of a web page                     `STORE`
+    ETag, and the type of a web page                         `DOUBTFUL`
+    neither                                                  `NONE`
+    =======================================================  ============
+
+    S3 sends `x-amz-request-id`, `x-amz-id-2` and `ETag` with every object (S3 API reference,
+    "Common response headers"). Looked up or tried:
+
+    =======================================  ==================================================
+    store                                    sends
+    =======================================  ==================================================
+    AWS, B2, Wasabi, LocalStack              `x-amz-request-id`, `x-amz-id-2`, `ETag`
+    MinIO, SeaweedFS, Ceph RGW, lakeFS       `x-amz-request-id`, `ETag`
+    `rclone serve s3` and its relatives      both ids, `ETag`, which may be `""`
+    Google Cloud Storage                     `x-guploader-uploadid`, `x-goog-…`, `ETag`
+    Alibaba OSS                              `x-oss-request-id`, `ETag` in upper case
+    Cloudflare R2, Garage, moto              `ETag`; an id of another name, or none
+    nginx as a store of files                `ETag`
+    MinIO's console, a captive portal        neither
+    =======================================  ==================================================
+
+    Args:
+        headers: names in lower case.
+    """
+    if has_id(headers):
+        return Evidence.STORE
+    if "etag" not in headers:
+        return Evidence.NONE
+    page = headers.get("content-type", "").lower().startswith(_PAGES)
+    return Evidence.DOUBTFUL if page else Evidence.STORE
+
+
+def is_refusal(status: int, headers: Mapping[str, str], document: bytes) -> bool:
+    """Return whether a response other than 200 and 206 may be taken at its word.
+
+    A web server that knows nothing of the bucket answers 404, too, and a filter 403: only a request
+    id or S3's error document shows that the store itself refuses. What 3xx and 5xx mean depends on
+    neither.
+
+    Args:
+        status: of the response.
+        headers: names in lower case.
+        document: its body, or the beginning of it.
+    """
+    if not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return True
+    return status in _OWN_MEANING or has_id(headers) or _ERROR.search(document) is not None
+
+
+def described(status: int, headers: Mapping[str, str]) -> str:
+    """Return what a person recognizes the server by, such as `200, text/html, MinIO Console`."""
+    kind = headers.get("content-type", "").partition(";")[0]
+    texts = (str(status), kind, headers.get("server", ""))
+    return ", ".join(_shown(text) for text in texts if text)
+
+
+def has_id(headers: Mapping[str, str]) -> bool:
+    """Return whether an object store sent these headers, by those that nothing else sends."""
+    return any(name.startswith(_IDS) and not name.startswith(_NOT_STORES) for name in headers)
+
+
+def _shown(text: str) -> str:
+    return "".join(c for c in text[:60] if c.isprintable() and c.isascii())
