@@ -83,6 +83,16 @@ def is_certain(error: errors.TransferError) -> bool:
     return isinstance(error, _CERTAIN)
 
 
+def is_counted(error: errors.TransferError) -> bool:
+    """Return whether an attempt that met the error counts although it concerns all objects.
+
+    What answers in place of an object store may do so forever, and no request is refused: the
+    objects must end as failed, with that reason. The pause keeps it from using up their attempts
+    at once: only probes are attempted.
+    """
+    return isinstance(error, errors.NotAnObjectStore)
+
+
 def is_answer(error: errors.TransferError) -> bool:
     """Return whether the error proves that the source works, though not for this object."""
     return isinstance(error, _ANSWERED)

@@ -54,7 +54,25 @@ def test_a_fault_of_the_whole_source_pauses_and_counts_nothing(
             trial.back()
             trial.rest()
             assert {row.state for row in trial.stack.rows()} == {"synced"}
-            assert trial.stack.query(COUNTED)[0][0] <= 1
+            # What answers in place of S3 counts, but only of the first and of the probes.
+            most = 3 if everywhere is Everywhere.PORTAL else 1
+            assert trial.stack.query(COUNTED)[0][0] <= most
             assert not paused(trial)
+    finally:
+        store.set_everywhere(Everywhere.NORMAL)
+
+
+def test_what_answers_in_place_of_s3_for_good_fails_its_objects_with_the_reason(
+    two_tries: Arena,
+) -> None:
+    store = two_tries.stack.servers.object_store
+    try:
+        with two_tries.trial("another program in place of S3, for good") as trial:
+            store.set_everywhere(Everywhere.PORTAL)
+            trial.send("plain")
+            trial.rest()
+            (row,) = trial.stack.rows()
+            assert row.state == "failed"
+            assert (row.last_error or "").startswith(REASONS[Everywhere.PORTAL])
     finally:
         store.set_everywhere(Everywhere.NORMAL)
