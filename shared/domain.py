@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from shared.storage.open_part import OpenPart
+if TYPE_CHECKING:
+    from shared.storage.open_part import OpenPart
 
 
 @dataclass(slots=True)
