@@ -79,7 +79,10 @@ def part_of(error: errors.TransferError) -> Part | None:
 
 
 def is_certain(error: errors.TransferError) -> bool:
-    """Return whether the error cannot be one object's own."""
+    """Return whether the error is all objects' unless another one can be read at that moment.
+
+    A signature may be refused for one name alone, which something on the way spells differently.
+    """
     return isinstance(error, _CERTAIN)
 
 
@@ -127,21 +130,22 @@ def finding_of(met: errors.TransferError, seen: errors.TransferError | None) -> 
     return Finding.BROKEN
 
 
-def must_pause(finding: Finding, suspects: int) -> bool:
+def must_pause(finding: Finding, suspects: int, *, certain: bool = False) -> bool:
     """Return whether faults that may concern all objects do.
 
-    =============  =====================
+    =============  ==========================================
     finding        pause
-    =============  =====================
+    =============  ==========================================
     `WORKS`        never
     `BROKEN`       always
-    `UNDECIDED`    from three objects on
-    =============  =====================
+    `UNDECIDED`    from three objects on, or if it is certain
+    =============  ==========================================
 
     Args:
         finding: what a look at the whole part showed.
         suspects: different objects that met such a fault in a row, without a success in between.
+        certain: see `is_certain`.
     """
     if finding is Finding.UNDECIDED:
-        return suspects >= DISTINCT_OBJECTS
+        return certain or suspects >= DISTINCT_OBJECTS
     return finding is Finding.BROKEN

@@ -22,6 +22,14 @@ REFUSALS = 3
 back by then, and a person who has forgotten one is told within a minute."""
 
 
+def is_half(error: TransferError) -> bool:
+    """Return whether an attempt is not over: its copy is to be compared with a second one.
+
+    So it is not counted. There is one such copy of an object, and all later ones are compared.
+    """
+    return isinstance(error, CopyUnproven) and error.first
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """Exponential back-off with jitter, multiplied by the number of the attempt.
@@ -55,7 +63,7 @@ class RetryPolicy:
         `AccessRefused`       3 to 8       None: it was not for a moment
         `ObjectChanged`       1 to 7       0: the new version is there now
         `OutOfTime`           1 to 7       0: nothing is wrong with the object
-        first `CopyUnproven`  1 to 7       0: a second copy decides
+        first `CopyUnproven`  any          0: a second copy decides
         other `RetryLater`    1            3 to 6 seconds
         other `RetryLater`    2            6 to 24, twice 3 to 12
         other `RetryLater`    3            9 to 72, three times 3 to 24
@@ -71,13 +79,13 @@ class RetryPolicy:
         Returns:
             Seconds until the next attempt, None if there is none.
         """
+        if is_half(error):
+            return 0.0
         if isinstance(error, GiveUp) or attempts >= self.max_attempts:
             return None
         if isinstance(error, AccessRefused) and attempts >= REFUSALS:
             return None
         if isinstance(error, ObjectChanged | OutOfTime):
-            return 0.0
-        if isinstance(error, CopyUnproven) and error.first:
             return 0.0
         doubled = self.least_seconds * 2.0 ** min(attempts, _DOUBLINGS)
         ceiling = min(self.most_seconds, doubled)

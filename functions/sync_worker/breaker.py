@@ -243,7 +243,8 @@ class Breaker:
         if not self._is_shared(part, error, DISTINCT_OBJECTS if is_probe else len(suspects)):
             if is_probe:
                 self._end(part)
-            return False
+            # It may have been gone just before another object could be read.
+            return is_probe and is_certain(error)
         if is_probe:
             self._pauses.postpone(name, str(error))
             return True
@@ -258,12 +259,13 @@ class Breaker:
         return True
 
     def _is_shared(self, part: Part, error: TransferError, suspects: int) -> bool:
-        if is_certain(error):
-            return True
+        certain = is_certain(error)
+        if certain:  # what a look showed shortly before cannot speak against it
+            self._looks.pop(part, None)
         finding = finding_of(error, self._look(part))
         if finding is Finding.WORKS:
             self._suspects[part].clear()
-        return must_pause(finding, suspects)
+        return must_pause(finding, suspects, certain=certain)
 
     def _look(self, part: Part) -> TransferError | None:
         """Return how another object fares, or a file that is written only to see."""

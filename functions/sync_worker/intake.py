@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from functions.sync_worker.batch import Batch
@@ -117,15 +117,20 @@ class Intake:
         return claims
 
     def probe(self) -> list[Claim]:
-        """Claim one row, a suspect if there is no other.
+        """Claim the row that was attempted least, a suspect if there is no other.
+
+        One object that is refused for a reason of its own must not be every probe.
 
         Raises:
             LedgerUnavailable: nothing can be claimed.
         """
-        claims = self._named(1)
-        if not claims and self._suspects:
-            claims = self._claim_suspects(1, grouped=False)
-        return claims
+        claims = self._claim(self._fresh, most=1) if self._fresh else []
+        if claims:
+            self._fresh.remove(claims[0].wanted.row_id)
+            return claims
+        self._suspects += self._fresh
+        self._fresh.clear()
+        return self._claim_suspects(1, grouped=False) if self._suspects else []
 
     def take_back(self, row_ids: Iterable[int]) -> None:
         """Take rows that a pause gave back; they are claimed again, after all others."""
@@ -170,7 +175,7 @@ class Intake:
 
     def _claim(
         self,
-        row_ids: Sequence[int],
+        row_ids: Collection[int],
         *,
         suspect: bool = False,
         grouped: bool = False,

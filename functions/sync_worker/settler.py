@@ -28,7 +28,7 @@ from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Outcome, Settlement
 from shared.pausing import Part
-from shared.retry import RetryPolicy
+from shared.retry import RetryPolicy, is_half
 from shared.storage.interface import Storage
 
 logger = logging.getLogger(__name__)
@@ -232,6 +232,7 @@ class Settler:
             Outcome.RETRY,
             reason=reason,
             delay=delay,
+            counted=not is_half(error),
             unproven=error.copy if isinstance(error, CopyUnproven) else None,
         )
 

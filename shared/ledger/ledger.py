@@ -7,7 +7,7 @@ to record no longer matches the row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -78,7 +78,7 @@ class Ledger:
 
     def claim(
         self,
-        row_ids: Sequence[int],
+        row_ids: Collection[int],
         *,
         lease_seconds: float,
         max_attempts: int,
@@ -94,7 +94,7 @@ class Ledger:
             max_attempts: rows with this many attempts are skipped.
             suspect: claim only rows whose last worker is presumed dead, instead of only others.
             grouped: leave out suspects that must be attempted alone.
-            most: the largest number of rows to claim.
+            most: the largest number of rows to claim; those that were attempted least come first.
         """
         rows = self._database.run(
             "claim",

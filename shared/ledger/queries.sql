@@ -24,6 +24,7 @@ SELECT id, payload_checksum, request_id
 -- last worker is presumed dead; that lost attempt is added to the history. Several suspects at a
 -- time are claimed `grouped`: without those that two workers died with, or that have one attempt
 -- left. These are claimed alone, and each may be, before it is failed for the deaths of workers.
+-- Of more rows than may be claimed, those that were attempted least come first.
 -- Here and everywhere rows are found by their ids: compared as text, the state suits no index of
 -- queued rows, which looks short where statistics are older than a backlog of hundreds of thousands.
 WITH due AS (
@@ -36,7 +37,7 @@ WITH due AS (
      AND (leased_until IS NULL OR leased_until < now())
      AND (NOT :grouped OR (deaths = 0 AND attempts - attempts_forgiven < :max_attempts - 1))
      AND (attempts - attempts_forgiven < :max_attempts OR (:suspect AND deaths = 0))
-   ORDER BY id
+   ORDER BY attempts, id
    LIMIT :most
      FOR UPDATE SKIP LOCKED
 ), lost AS (

@@ -82,5 +82,9 @@ class Storage(Protocol):
         ...
 
     def check(self) -> TransferError | None:
-        """Write a small file, make it durable and remove it; return why that is not possible."""
+        """Write a small file, make it durable and remove it; return why that must not or cannot be.
+
+        Raises:
+            LedgerUnavailable: whose the storage is cannot be known.
+        """
         ...

@@ -227,6 +227,20 @@ def test_one_object_that_is_refused_is_failed_alone(site: Site) -> None:
     assert "s3:GetObject is not granted" in failed[0][1]
 
 
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "AccessDenied"])
+def test_objects_that_are_always_refused_hold_up_no_other(code: str, site: Site) -> None:
+    site.grace = "0"
+    refused = site.add(*(f"private/{number}" for number in range(4)))
+    site.fault = lambda asked: None if "public" in asked.path else error(403, code)
+    if code == "SignatureDoesNotMatch":  # of these names alone; the others above lack a right
+        site.fault = lambda asked: error(403, code) if "private" in asked.path else None
+    with site.worker() as worker:
+        work(worker, refused, 1.0)
+        rows = [*refused, *site.add(*(f"public/{number}" for number in range(20)))]
+        finish(site, worker, rows, {"synced": 20, "failed": 4})
+    assert site.paused() == []
+
+
 def test_a_folder_that_is_refused_is_failed_alone(site: Site) -> None:
     site.grace = "0"
     refused = site.add(*(f"private/{number}" for number in range(20)))

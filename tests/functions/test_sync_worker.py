@@ -737,6 +737,17 @@ def test_a_copy_that_only_an_etag_speaks_against_is_compared_with_a_second_one_a
     assert bench.row(row_id, "verified_by") == "md5"
 
 
+def test_the_last_attempt_is_not_used_up_by_a_copy_that_must_be_compared(bench: Bench) -> None:
+    copy = UnprovenCopy("tag", 7, b"s" * 32)
+    unproven = CopyUnproven("its MD5 does not match", copy, first=True)
+    outcomes: Iterator[Any] = iter([SourceUnavailable("timeout")] * 2 + [unproven, b"content"])
+    row_id = bench.add("a", lambda: next(outcomes))
+    for _ in range(MAX_ATTEMPTS):
+        bench.sql("UPDATE file_sync SET next_attempt_at = now()")
+        assert bench.work(row_id) == {Outcome.RETRY: 1}
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+
+
 def test_a_slow_sync_of_names_keeps_no_transaction_open_and_no_row_locked(bench: Bench) -> None:
     bench.lease = 0.6
     row_id = bench.add("a")

@@ -36,7 +36,7 @@ def test_each_error_concerns_its_part_or_its_object_alone(
     assert not (is_answer(error()) and part_of(error()) is Part.SOURCE)
 
 
-def test_only_what_no_object_can_cause_is_certain() -> None:
+def test_only_what_hardly_any_object_can_cause_is_certain() -> None:
     certain = {error for error in TRANSFER_ERRORS if is_certain(error())}
     assert certain == {errors.AddressRefused, errors.BucketMissing, errors.CredentialsRefused}
 
@@ -89,3 +89,13 @@ def test_what_is_undecided_takes_several_objects(
     *, finding: Finding, suspects: int, pauses: bool
 ) -> None:
     assert must_pause(finding, suspects) is pauses
+
+
+@pytest.mark.parametrize(
+    ("finding", "pauses"),
+    [(Finding.WORKS, False), (Finding.BROKEN, True), (Finding.UNDECIDED, True)],
+)
+def test_what_is_certain_pauses_unless_another_object_can_be_read(
+    *, finding: Finding, pauses: bool
+) -> None:
+    assert must_pause(finding, 1, certain=True) is pauses

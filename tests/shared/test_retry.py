@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared import errors
 from shared.domain import UnprovenCopy
-from shared.retry import RetryPolicy
+from shared.retry import RetryPolicy, is_half
 
 POLICY = RetryPolicy(max_attempts=8)
 ORDINARY = [
@@ -53,6 +53,15 @@ def test_a_copy_that_nothing_proves_is_compared_at_once_and_then_in_turn(attempt
     copy = UnprovenCopy("tag", 5, b"s" * 32)
     assert POLICY.delay(errors.CopyUnproven("", copy, first=True), attempts, 1.0) == 0
     assert POLICY.delay(errors.CopyUnproven("", copy, first=False), attempts, 0.0) == 3 * attempts
+
+
+@pytest.mark.parametrize("attempts", [8, 9])
+def test_a_copy_is_compared_even_after_the_last_attempt(attempts: int) -> None:
+    copy = UnprovenCopy("tag", 5, b"s" * 32)
+    first, second = (errors.CopyUnproven("", copy, first=first) for first in (True, False))
+    assert (is_half(first), is_half(second)) == (True, False)
+    assert POLICY.delay(first, attempts, 1.0) == 0
+    assert POLICY.delay(second, attempts, 1.0) is None
 
 
 @pytest.mark.parametrize(("attempts", "wait"), [(1, 3.0), (2, 6.0), (3, None), (7, None)])

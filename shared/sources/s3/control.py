@@ -18,8 +18,9 @@ from shared.sources.s3.stream import Stream
 class ControlRequest:
     """Asks for a made-up neighbor of an object; on the transport's thread alone.
 
-    A web server that answers every path with its start page answers this one, too; and a store that
-    sends ids refuses it with one, where a filter put its page in the object's place.
+    A web server that answers every path with its start page, or a gateway with its JSON, answers
+    this one, too; and a store that sends ids refuses it with one, where a filter put its page in
+    the object's place.
 
     Args:
         job: the download; it ends with `NotAnObjectStore` where the key is answered.
@@ -37,7 +38,7 @@ class ControlRequest:
 
     def _on_content(self, stream: Stream) -> bool:
         shown = evidence.described(stream.status, stream.headers)
-        raise NotAnObjectStore(f"it has a web page for a key that was just made up ({shown})")
+        raise NotAnObjectStore(f"it has a key that was just made up ({shown})")
 
     def _on_end(self, stream: Stream, error: RetryLater | None) -> None:
         self._connections.ended(stream)
@@ -51,7 +52,7 @@ class ControlRequest:
         if stream.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise refusals.refusal(stream.status, stream.document, within_grace=True)
         if evidence.has_id(stream.headers):
-            raise NotAnObjectStore(f"a web page came, but the store would send an id ({shown})")
+            raise NotAnObjectStore(f"no id came, but the store would send one ({shown})")
         self._then()
 
 

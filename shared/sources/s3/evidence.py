@@ -30,7 +30,14 @@ _IDS = (
 _NOT_STORES = ("x-amz-cf-", "x-amz-apigw-", "x-amz-rid", "x-amz-waf-")
 """Headers of Amazon's other services, which stand before any web site."""
 
-_PAGES = ("text/html", "application/xhtml+xml")
+_PAGES = (
+    "text/",
+    "application/xhtml",
+    "application/json",
+    "application/problem",
+    "application/xml",
+)
+"""What web servers answer any path with: pages, and the JSON of a gateway or an application."""
 
 _ERROR = re.compile(rb"<Error[\s>].*?<Code>\s*[A-Za-z0-9.]{1,64}\s*</Code>", re.DOTALL)
 
@@ -51,7 +58,7 @@ class Evidence(enum.Enum):
     STORE = "store"
     """An object store sent it."""
     DOUBTFUL = "doubtful"
-    """A web page with an ETag: an object, or any web server's page. A control request decides."""
+    """A text with an ETag: an object, or any web server's answer. A control request decides."""
     NONE = "none"
     """No object store answers so."""
 
@@ -63,8 +70,8 @@ def of_object(headers: Mapping[str, str]) -> Evidence:
     headers                                                  evidence
     =======================================================  ============
     a request id, or others of an object store (`_IDS`)      `STORE`
-    ETag, and not the type of a web page                     `STORE`
-    ETag, and the type of a web page                         `DOUBTFUL`
+    ETag, and a type that web servers do not make up         `STORE`
+    ETag, and the type of a page or a gateway's answer       `DOUBTFUL`
     neither                                                  `NONE`
     =======================================================  ============
 

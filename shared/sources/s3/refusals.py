@@ -32,7 +32,7 @@ _PASSING = {
 
 _CREDENTIALS = {
     "InvalidAccessKeyId": "the access key is unknown there",
-    "SignatureDoesNotMatch": "the secret key is wrong",
+    "SignatureDoesNotMatch": "the secret key is wrong, or a proxy changes the object's URL",
     "InvalidToken": "the session token is wrong",
     "ExpiredToken": "the session token has expired",
     "TokenRefreshRequired": "the session token must be refreshed",

@@ -118,6 +118,7 @@ def test_another_installation_is_refused_and_writes_nothing(
     ):
         with pytest.raises(StorageForeign):
             act()
+    assert isinstance(other.check(), StorageForeign)
     assert everything(root) == before
 
 
@@ -144,6 +145,7 @@ def test_a_folder_without_the_mark_is_not_written(
     assert "is it mounted?" in str(refusal)
     with pytest.raises(StorageUnavailable):
         new(owner, bare).discard(Wanted(1, 1, "a", NOW, NOW))
+    assert isinstance(new(owner, bare).check(), StorageForeign)
     assert everything(bare) == []
     assert new(owner, bare).adopt() == []
     assert isinstance(part_of(new(owner, bare)), Path)

@@ -17,6 +17,7 @@ MOTO = {"x-amzn-requestid": "YH6dhS9zf6x2", "etag": '"398533d4"', "server": "Wer
 R2 = {"cf-ray": "8a1b2c3d4e5f-FRA", "etag": '"398533d4"', "server": "cloudflare"}
 NGINX = {"etag": '"6b0b2179-3e8"', "content-type": "image/jpeg", "server": "nginx"}
 START_PAGE = {**NGINX, "content-type": "text/html"}
+EXPRESS = {"etag": 'W/"17-abcDEF"', "content-type": "application/json; charset=utf-8"}
 CONSOLE = {"content-type": "text/html", "server": "MinIO Console", "accept-ranges": "bytes"}
 PORTAL = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
 CLOUDFRONT = {"content-type": "text/html", "x-amz-cf-id": "abc", "x-amz-cf-pop": "FRA50"}
@@ -37,6 +38,9 @@ CLOUDFRONT = {"content-type": "text/html", "x-amz-cf-id": "abc", "x-amz-cf-pop":
         (START_PAGE, Evidence.DOUBTFUL),
         ({**START_PAGE, "content-type": "Text/HTML;charset=x"}, Evidence.DOUBTFUL),
         ({**MOTO, "content-type": "application/xhtml+xml"}, Evidence.DOUBTFUL),
+        (EXPRESS, Evidence.DOUBTFUL),
+        ({**NGINX, "content-type": "text/plain"}, Evidence.DOUBTFUL),
+        ({**AWS, "content-type": "application/json"}, Evidence.STORE),
         (CONSOLE, Evidence.NONE),
         (PORTAL, Evidence.NONE),
         (CLOUDFRONT, Evidence.NONE),
