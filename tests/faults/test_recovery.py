@@ -43,6 +43,7 @@ CLAIMED = """
 SELECT extract(epoch FROM min(claimed_at))::float8 FROM file_sync
  WHERE claimed_at > to_timestamp(%s)
 """
+UNDONE = "SELECT 1 FROM file_sync WHERE state = 'queued' AND created_at < to_timestamp(%s) LIMIT 1"
 AGAIN = "SELECT count(*) FROM file_sync WHERE attempts > 1"
 COUNTED = "SELECT coalesce(max(attempts - attempts_forgiven - deaths), 0) FROM file_sync"
 POISON = (
@@ -93,6 +94,8 @@ def test_the_rate_is_soon_back_after_a_worker_dies_under_load(arena: Arena, *, l
             time.sleep(seconds)  # what is normal is measured meanwhile
             normal = synced(arena, began, time.time()) / seconds
             assert normal > 0
+            measured = time.time()
+            until(lambda: arena.stack.query(UNDONE, measured) == [], "what was measured to end")
             proxy.set_condition(Condition.SLOW)  # so that the worker has them in hand
             try:
                 send(trial, batch, 150_000, "batch")
@@ -123,8 +126,9 @@ def test_the_rate_is_soon_back_after_a_worker_dies_under_load(arena: Arena, *, l
         assert usual > 0
         assert longest > 0
         assert trial.recovery < BACK_SECONDS
-        # The goal is a second; the rest is for a machine that does other work.
-        assert longest < usual + 3.0
+        # The goal is a second. The rest is for what came while nothing was copied and is ahead of
+        # it, some hundred objects, on a machine that does other work.
+        assert longest < usual + 6.0
 
 
 def test_a_worker_with_slow_objects_in_hand_stops_soon(arena: Arena, *, long: bool) -> None:
