@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.cache.interface import Cache
-from shared.config.settings import Settings, needed
+from shared.config.settings import Settings, environment, needed
 from shared.ledger.database import Database
 from shared.ledger.ledger import QUERIES, Ledger
 from shared.queue.interface import Queue
@@ -89,7 +89,10 @@ def source_probe(settings: Settings, seconds: float) -> SourceProbe | None:
     find_url = endpoint(settings)
     if find_url is None:
         return None
-    return SourceProbe("S3", lambda: probe(find_url(), seconds))
+    # The variables, and their order, are boto3's.
+    bundles = map(environment().get, ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"))
+    ca_bundle = next(filter(None, bundles), None)
+    return SourceProbe("S3", lambda: probe(find_url(), seconds, ca_bundle))
 
 
 def cache(settings: Settings) -> Cache:

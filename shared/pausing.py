@@ -40,7 +40,13 @@ class Finding(enum.Enum):
 
 
 _CERTAIN = (errors.CredentialsRefused, errors.AddressRefused, errors.BucketMissing)
-_SOURCE = (*_CERTAIN, errors.SourceUnavailable, errors.AccessRefused, errors.ObjectHidden)
+_SOURCE = (
+    *_CERTAIN,
+    errors.SourceUnavailable,
+    errors.NotAnObjectStore,
+    errors.AccessRefused,
+    errors.ObjectHidden,
+)
 _STORAGE = (errors.StorageFull, errors.StorageUnavailable)
 _REFUSAL = (errors.AccessRefused, errors.ObjectHidden)
 _ANSWERED = (
@@ -61,7 +67,8 @@ def part_of(error: errors.TransferError) -> Part | None:
     ==============================================  ===========
     `CredentialsRefused`, `AddressRefused`,         the source
     `BucketMissing`, `SourceUnavailable`,
-    `AccessRefused`, `ObjectHidden`
+    `NotAnObjectStore`, `AccessRefused`,
+    `ObjectHidden`
     `StorageFull`, `StorageUnavailable`             the storage
     any other                                       None
     ==============================================  ===========
@@ -77,6 +84,16 @@ def is_certain(error: errors.TransferError) -> bool:
     A signature may be refused for one name alone, which something on the way spells differently.
     """
     return isinstance(error, _CERTAIN)
+
+
+def is_counted(error: errors.TransferError) -> bool:
+    """Return whether an attempt that met the error counts although it concerns all objects.
+
+    What answers in place of an object store may do so forever, and no request is refused: the
+    objects must end as failed, with that reason. The pause keeps it from using up their attempts
+    at once: only probes are attempted.
+    """
+    return isinstance(error, errors.NotAnObjectStore)
 
 
 def is_answer(error: errors.TransferError) -> bool:

@@ -26,6 +26,7 @@ from shared.pausing import (
     finding_of,
     is_answer,
     is_certain,
+    is_counted,
     must_pause,
     part_of,
 )
@@ -189,7 +190,7 @@ class Breaker:
                 if faulty and self._on_fault(
                     part, faulty, errors, is_probe=is_probe and not succeeded, succeeded=succeeded
                 ):
-                    spared |= set(faulty)
+                    spared |= {row_id for row_id in faulty if not is_counted(errors[row_id])}
             if probes:
                 with self._lock:
                     self._probes, self._probe_ends = [], math.inf

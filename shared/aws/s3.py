@@ -208,4 +208,5 @@ def refused_settings() -> Iterator[None]:
     except UnicodeError as error:  # its text has a part of the key
         raise SourceUnavailable("the S3 keys or the endpoint are not valid UTF-8") from error
     except (BotoCoreError, ValueError) as error:
-        raise SourceUnavailable(f"boto3 refuses the settings, {error}") from error
+        about = " ".join(str(error).split())  # some of its texts have several lines
+        raise SourceUnavailable(f"boto3 refuses the settings, {about}") from error

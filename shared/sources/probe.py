@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import urllib.error
 import urllib.request
 from http import HTTPStatus
@@ -18,7 +19,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Follow none."""
 
 
-def probe(url: str, seconds: float) -> None:
+def probe(url: str, seconds: float, ca_bundle: str | None = None) -> None:
     """Return once a server has answered a HEAD request with any status below 500.
 
     A refusal of access is an answer, too: no right on the server is needed.
@@ -26,6 +27,7 @@ def probe(url: str, seconds: float) -> None:
     Args:
         url: from the settings, http or https.
         seconds: that the server may take, for each step of the exchange.
+        ca_bundle: file of the certificates that are trusted; by default those of the system.
 
     Raises:
         SourceUnavailable: it did not answer, or with an error of its own.
@@ -33,8 +35,9 @@ def probe(url: str, seconds: float) -> None:
     request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - a setting's, http or https
     proxy = proxy_for(url)
     by_proxy = urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else {})
-    opener = urllib.request.build_opener(_NoRedirect, by_proxy)
     try:
+        by_tls = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_bundle))
+        opener = urllib.request.build_opener(_NoRedirect, by_proxy, by_tls)
         with opener.open(request, timeout=seconds) as response:
             status = response.status
     except urllib.error.HTTPError as error:

@@ -160,8 +160,8 @@ class LocalStorage:
     def check(self) -> TransferError | None:
         """See `Storage.check`; what is left of it by a death is swept like any part."""
         try:
-            with self._incoming() as (_, incoming):
-                write_and_remove(incoming, part_name(0, os.getpid()))
+            with self._incoming() as (_, folder):
+                write_and_remove(folder, part_name(0, os.getpid()))
         except (OSError, TransferError) as error:
             return as_transfer_error(error)
         return None

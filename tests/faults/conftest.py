@@ -76,3 +76,16 @@ def unlimited(arena: Arena) -> Iterator[Arena]:
     """The service without its limit on wrong signatures, which would answer most of a fuzzing."""
     with arena.stack.served_with(RATE_LIMIT_UNSIGNED="off"):
         yield arena
+
+
+@pytest.fixture
+def two_tries(arena: Arena) -> Iterator[Arena]:
+    """The service with two attempts an object, so that what is hopeless is soon given up."""
+    arena.stack.trigger.change(MAX_ATTEMPTS="2")
+    arena.stack.scheduler.change(MAX_ATTEMPTS="2")
+    arena.stack.trigger.restart()
+    arena.stack.scheduler.restart()
+    yield arena
+    for service in (arena.stack.trigger, arena.stack.scheduler):
+        service.change(MAX_ATTEMPTS=arena.stack.variables["MAX_ATTEMPTS"])
+        service.restart()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.faults.harness.arena import Arena
@@ -39,19 +37,6 @@ ODD_NAMES = (
     "-rf",
 )
 """Every kind of character that S3 takes in a key (S3 user guide, "Naming Amazon S3 objects")."""
-
-
-@pytest.fixture
-def two_tries(arena: Arena) -> Iterator[Arena]:
-    """The service with two attempts an object, so that what is hopeless is soon given up."""
-    arena.stack.trigger.change(MAX_ATTEMPTS="2")
-    arena.stack.scheduler.change(MAX_ATTEMPTS="2")
-    arena.stack.trigger.restart()
-    arena.stack.scheduler.restart()
-    yield arena
-    for service in (arena.stack.trigger, arena.stack.scheduler):
-        service.change(MAX_ATTEMPTS=arena.stack.variables["MAX_ATTEMPTS"])
-        service.restart()
 
 
 def test_a_bad_source_fails_its_own_object_alone(two_tries: Arena) -> None:

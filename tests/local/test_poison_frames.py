@@ -38,7 +38,13 @@ class Rows:
     def __init__(self) -> None:
         self.seen: dict[int, float] = {}
 
-    def work(self, row_ids: Iterable[int], seconds_left: Callable[[], float]) -> Counter[Outcome]:
+    def work(
+        self,
+        row_ids: Iterable[int],
+        seconds_left: Callable[[], float],
+        is_stopping: Callable[[], bool],
+    ) -> Counter[Outcome]:
+        assert not is_stopping()
         assert seconds_left() > 0
         self.seen |= dict.fromkeys(row_ids, time.monotonic())
         return Counter()

@@ -3,13 +3,23 @@ from __future__ import annotations
 import pytest
 
 from shared import errors
-from shared.pausing import Finding, Part, finding_of, is_answer, is_certain, must_pause, part_of
+from shared.pausing import (
+    Finding,
+    Part,
+    finding_of,
+    is_answer,
+    is_certain,
+    is_counted,
+    must_pause,
+    part_of,
+)
 
 SHARED: dict[type[errors.TransferError], Part] = {
     errors.CredentialsRefused: Part.SOURCE,
     errors.AddressRefused: Part.SOURCE,
     errors.BucketMissing: Part.SOURCE,
     errors.SourceUnavailable: Part.SOURCE,
+    errors.NotAnObjectStore: Part.SOURCE,
     errors.AccessRefused: Part.SOURCE,
     errors.ObjectHidden: Part.SOURCE,
     errors.StorageFull: Part.STORAGE,
@@ -29,6 +39,10 @@ def test_each_error_concerns_its_part_or_its_object_alone(
 def test_only_what_hardly_any_object_can_cause_is_certain() -> None:
     certain = {error for error in TRANSFER_ERRORS if is_certain(error())}
     assert certain == {errors.AddressRefused, errors.BucketMissing, errors.CredentialsRefused}
+
+
+def test_only_what_answers_in_place_of_an_object_store_counts() -> None:
+    assert {error for error in TRANSFER_ERRORS if is_counted(error())} == {errors.NotAnObjectStore}
 
 
 @pytest.mark.parametrize(

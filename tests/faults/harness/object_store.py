@@ -28,6 +28,9 @@ from tests.helpers.s3_server import (
 )
 
 BUCKET = "client-uploads"
+CONTROL = "control"
+"""In place of the bucket: its keys are names of `Everywhere`, and each request sets that."""
+
 BLOCK = 1 << 20
 LARGEST_MD5 = 128 << 20
 """Beyond it the ETag is no MD5, so that nothing tells right bytes from wrong ones: only for objects
@@ -76,6 +79,23 @@ class Behavior(enum.StrEnum):
     """No answer at all, for ever."""
     REDIRECT = "redirect"
     """307 to another host's file, for ever."""
+
+
+class Everywhere(enum.StrEnum):
+    """What every object meets, whatever its key asks for."""
+
+    NORMAL = "normal"
+    """Nothing."""
+    NO_BUCKET = "no-bucket"
+    """The bucket does not exist."""
+    DENIED = "denied"
+    """Access is denied."""
+    UNKNOWN_KEY = "unknown-key"
+    """The access key is unknown."""
+    BROKEN = "broken"
+    """500."""
+    PORTAL = "portal"
+    """A page for people, by 200, as a captive portal or another program sends it."""
 
 
 def size_of(key: str) -> int:
@@ -127,6 +147,13 @@ FIRST_REFUSALS = {
     Behavior.BROKEN_ONCE: (500, "InternalError"),
     Behavior.SLOW_DOWN: (503, "SlowDown"),
 }
+EVERYWHERE = {
+    Everywhere.NO_BUCKET: (404, "NoSuchBucket"),
+    Everywhere.DENIED: (403, "AccessDenied"),
+    Everywhere.UNKNOWN_KEY: (403, "InvalidAccessKeyId"),
+    Everywhere.BROKEN: (500, "InternalError"),
+}
+PAGE = b"<!doctype html><title>Log in to the network</title>"
 BREAKS = {Behavior.SHORT, Behavior.RESET, Behavior.TRICKLE}
 
 
@@ -169,6 +196,7 @@ class Store:
         self._elsewhere = f"http://127.0.0.1:{port}/{BUCKET}/plain/9/elsewhere"
         self._asked: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
+        self._everywhere = Everywhere.NORMAL
 
     def __call__(self, asked: Asked) -> Answer:
         """Answer a request for a key.
@@ -177,6 +205,14 @@ class Store:
             CloseConnection: the key asks for silence.
         """
         bucket, _, key = unquote(urlsplit(asked.path).path).lstrip("/").partition("/")
+        if bucket == CONTROL:
+            self._everywhere = Everywhere(key)
+            return Answer()
+        everywhere = self._everywhere
+        if everywhere is Everywhere.PORTAL:
+            return Answer(200, {"Content-Type": "text/html", "x-amz-request-id": ""}, PAGE)
+        if everywhere in EVERYWHERE:
+            return error(*EVERYWHERE[everywhere])
         if bucket != BUCKET:
             return error(404, "NoSuchBucket")
         behavior = behavior_of(key)

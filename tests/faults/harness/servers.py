@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -49,6 +50,12 @@ class ObjectStore:
     def stop(self) -> None:
         """Stop it."""
         self._process.stop()
+
+    def set_everywhere(self, everywhere: object_store.Everywhere) -> None:
+        """Decide what every object meets."""
+        url = f"http://127.0.0.1:{self._port}/{object_store.CONTROL}/{everywhere}"
+        with urllib.request.urlopen(url, timeout=10) as answer:  # our own
+            answer.read()
 
 
 class Faulty:
@@ -172,6 +179,7 @@ class Servers:
         self._rabbitmq_url = rabbitmq_url or (rabbitmq.url if rabbitmq else "")
         self.postgres = Faulty("PostgreSQL", self._postgres, self._postgres.url)
         self.memcached = Faulty("memcached", memcached, f"tcp://{memcached.address}")
+        self.object_store = store
         self.store = Faulty("S3", store, f"http://127.0.0.1:{store_port}")
         self.rabbitmq = Faulty("RabbitMQ", rabbitmq, self._rabbitmq_url)
         self.all = [self.postgres, self.memcached, self.store, self.rabbitmq]

@@ -137,6 +137,7 @@ class Stack:
     def clear(self) -> None:
         """Forget everything, so that the next fault finds empty rooms."""
         self.query("TRUNCATE file_sync CASCADE")
+        self.query("DELETE FROM pause")
         self.broker.purge()
         for path in self.storage.iterdir():
             if path.is_symlink() or not path.is_dir():

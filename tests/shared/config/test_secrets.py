@@ -8,7 +8,7 @@ import traceback
 import pytest
 
 from shared.aws.secrets_manager import SecretsManager
-from shared.config.secrets import resolve
+from shared.config.secrets import reread_s3_keys, resolve
 from shared.config.settings import Settings
 from shared.errors import SettingError
 
@@ -51,6 +51,32 @@ def test_nothing_is_fetched_where_nothing_is_given_by_reference() -> None:
     store = Store()
     environment = {"SECRET_KEY": "k", "DATABASE_URL_ARN": "", "AWS_ROLE_ARN": "arn:aws:iam::1:x"}
     assert dict(resolve(environment, store)) == environment
+    assert store.asked == []
+
+
+def test_keys_of_s3_are_read_again_where_they_are_given_by_reference() -> None:
+    arn = URL.replace("url", "s3")
+    texts = {arn: '{"id": "first", "secret": "of the first"}'}
+    variables = {
+        "AWS_S3_ACCESS_KEY_ID_ARN": f"{arn}#id",
+        "AWS_S3_SECRET_ACCESS_KEY_ARN": f"{arn}#secret",
+        "DATABASE_URL_ARN": URL,
+    }
+    known = texts | SECRETS
+    settings = Settings.from_mapping(resolve(variables, known.__getitem__))
+    assert reread_s3_keys(settings, variables, texts.__getitem__) == settings
+    texts[arn] = texts[arn].replace("first", "second")
+    again = reread_s3_keys(settings, variables, texts.__getitem__)
+    assert again.s3_access_key_id == "second"
+    assert again.s3_secret_access_key == "of the second"
+    assert again.database_url == settings.database_url
+
+
+def test_keys_of_s3_that_are_plain_stay_as_they_are() -> None:
+    plain = {"AWS_S3_ACCESS_KEY_ID": "key", "AWS_S3_SECRET_ACCESS_KEY": "secret"}
+    settings = Settings.from_mapping(plain)
+    store = Store()
+    assert reread_s3_keys(settings, plain, store) == settings
     assert store.asked == []
 
 

@@ -75,7 +75,7 @@ def test_keys_that_stay_refused_fail_with_the_server_s_reason(
 ) -> None:
     with FaultyServer(signed(NEW, s3_object(BODY))) as server:
         failure = new_source(server.url).fetch(wanted(), incoming / "1.1.part").exception(SECONDS)
-    assert isinstance(failure, errors.AccessRefused)
+    assert isinstance(failure, errors.CredentialsRefused)
     assert "InvalidAccessKeyId" in str(failure)
     assert len(server.asked) == 1
 

@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from shared import errors
+from shared import adapters, errors
+from shared.config.settings import Settings
 from shared.domain import Wanted
 from tests.helpers.s3_server import FaultyServer, s3_object
 from tests.shared.sources.conftest import NewSource
@@ -61,6 +62,12 @@ def store(certificate: Path) -> Iterator[FaultyServer]:
         yield server
 
 
+def probe_of(url: str) -> Callable[[], None]:
+    found = adapters.source_probe(Settings.from_mapping({"AWS_ENDPOINT_URL_S3": url}), SECONDS)
+    assert found is not None
+    return found.ask
+
+
 def test_a_certificate_of_nobodys_is_not_believed(
     store: FaultyServer, incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted]
 ) -> None:
@@ -78,7 +85,11 @@ def test_the_bundle_that_boto3_believes_is_believed(
     wanted: Callable[..., Wanted],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    ask = probe_of(store.url)
+    with pytest.raises(errors.SourceUnavailable, match="certificate"):
+        ask()
     monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+    probe_of(store.url)()
     fetched = new_source(store.url).fetch(wanted(), incoming / "1.1.part").result(SECONDS)
     assert fetched.size == len(BODY)
 
