@@ -21,9 +21,15 @@ WIND_UP_SECONDS = 2.0
 
 
 class Batch:
-    """The transfers that are not settled yet; any thread may use it."""
+    """The transfers that are not settled yet; any thread may use it.
 
-    def __init__(self) -> None:
+    Args:
+        few: how many running transfers are so few that the end of one ends a `wait`. A thread that
+            wakes up for each end takes the interpreter from those that copy.
+    """
+
+    def __init__(self, few: int) -> None:
+        self._few = few
         self._lock = threading.Lock()
         self._transfers: dict[int, Transfer] = {}
         self._ended: queue.SimpleQueue[Transfer | None] = queue.SimpleQueue()
@@ -87,7 +93,7 @@ class Batch:
         return not waited.not_done
 
     def wait(self, seconds: float) -> None:
-        """Wait until a transfer ends or is settled, for at most `seconds`."""
+        """Wait until transfers are settled, or one ends and few run, for at most `seconds`."""
         self._changed.wait(seconds)
         self._changed.clear()
 
@@ -122,4 +128,5 @@ class Batch:
             self._running -= 1
             if not self._running:
                 self._none_runs.set()
-        self._changed.set()
+        if self._running <= self._few:
+            self._changed.set()

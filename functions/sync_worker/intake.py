@@ -44,6 +44,12 @@ class Config:
     standing_seconds: float = 300.0
 
 
+def few(config: Config) -> int:
+    """Return at how many running transfers the next slice is claimed, one statement for several."""
+    most = SLICE * config.concurrency
+    return most - max(1, most // 4)
+
+
 class Intake:
     """The rows that one invocation may still claim.
 
@@ -90,8 +96,8 @@ class Intake:
         concurrency = self._config.concurrency
         most = SLICE * concurrency
         room = min(most - batch.running, MOST_HELD * concurrency - batch.held)
-        if room < max(1, most // 4):
-            return []  # one statement for several rows
+        if room < most - few(self._config):
+            return []
         return self._named(room) if self._fresh else self._undelivered(room, batch)
 
     def suspects(self, batch: Batch) -> list[Claim]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from functions.sync_worker.batch import Batch
 from functions.sync_worker.breaker import Allowance, Breaker
-from functions.sync_worker.intake import Config, Intake
+from functions.sync_worker.intake import Config, Intake, few
 from functions.sync_worker.lease import LeaseKeeper
 from functions.sync_worker.pulse import Pulse
 from functions.sync_worker.settler import Settler
@@ -111,7 +111,7 @@ class SyncWorker:
         Raises:
             LedgerUnavailable: outcomes cannot be recorded.
         """
-        batch = Batch()
+        batch = Batch(few(self._config))
         intake = Intake(self._config, self._ledger, self._with_due_retries(row_ids))
         settling = SettlingThread(self._settler, batch)
         keeper = LeaseKeeper(

@@ -27,6 +27,7 @@ class Transfer:
         broken_off: why it was, None if it was not.
         seen: the steps of its progress when they were last looked at.
         moved_at: when they last differed from the time before, in monotonic seconds.
+        result: the verified content once it was asked for, to spare the future's locks.
     """
 
     claim: Claim
@@ -36,6 +37,7 @@ class Transfer:
     broken_off: TransferError | None = None
     seen: int = -1
     moved_at: float = 0.0
+    result: Fetched | None = None
 
     @property
     def row_id(self) -> int:
@@ -93,17 +95,19 @@ class Transfer:
     @property
     def fetched(self) -> Fetched | None:
         """The verified content, if the transfer succeeded."""
-        if not self.content.done() or self.content.cancelled() or self.content.exception():
-            return None
-        return self.content.result()
+        if self.result is None and self.content.done() and not self.content.cancelled():
+            self.result = None if self.content.exception() else self.content.result()
+        return self.result
 
     @property
     def error(self) -> TransferError | None:
         """Why the transfer ended without content; None if it succeeded."""
+        if self.result is not None:
+            return None
         if not self.content.done():
             return self.broken_off or OutOfTime()
         try:
-            self.content.result()
+            self.result = self.content.result()
         except TransferError as error:
             return error
         except CancelledError:

@@ -76,10 +76,11 @@ class LocalStorage:
                     errors |= find_blocked(root, folder, targets, names.spelling)
         except (OSError, TransferError) as error:
             return dict.fromkeys((one.row_id for one in wanted), as_transfer_error(error)) | errors
+        folder_of_parts = self._root / FOLDER
         return {
             one.row_id: refused.get(one.file_name)
             or errors.get(one.row_id)
-            or self._root / FOLDER / self._part_name(one, one.attempt)
+            or folder_of_parts / self._part_name(one, one.attempt)
             for one in wanted
         }
 

@@ -76,7 +76,7 @@ def of_object(headers: Mapping[str, str]) -> Evidence:
     =======================================================  ============
 
     S3 sends `x-amz-request-id`, `x-amz-id-2` and `ETag` with every object (S3 API reference,
-    "Common response headers"). Looked up or tried:
+    "Common response headers"). docs/decisions/0016 tells which of these were tried:
 
     =======================================  ==================================================
     store                                    sends
