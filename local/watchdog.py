@@ -13,6 +13,7 @@ from collections.abc import Callable
 from local.context import Context
 from local.handlers import Handler
 from shared.config.shutdown import end_process
+from shared.threads import SupervisedThread
 
 GRACE_SECONDS = 15.0
 """How long a function may take to return once no time is left, and a process to end."""
@@ -36,7 +37,7 @@ def watched(
     def call(event: object, context: Context) -> object:
         returned = threading.Event()
         arguments = (context, returned, grace_seconds, end)
-        threading.Thread(target=_watch, args=arguments, name="watchdog", daemon=True).start()
+        SupervisedThread("watchdog", lambda: _watch(*arguments)).start()
         try:
             return handler(event, context)
         finally:
@@ -52,7 +53,7 @@ def end_after(seconds: float = GRACE_SECONDS, end: Callable[[str], None] = end_p
         time.sleep(seconds)
         end(f"it was to stop {seconds:g} s ago")
 
-    threading.Thread(target=wait, name="watchdog of the end", daemon=True).start()
+    SupervisedThread("watchdog of the end", wait).start()
 
 
 def _watch(

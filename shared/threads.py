@@ -97,3 +97,9 @@ def thread_faults() -> Mapping[str, str]:
     """Return the supervised threads of this process that failed lately, each with the reason."""
     found = ((t.name, t.fault()) for t in threading.enumerate() if isinstance(t, SupervisedThread))
     return {name: fault for name, fault in found if fault}
+
+
+def failed_threads() -> str:
+    """Return `thread_faults` in one line, without the errors' texts; empty if there are none."""
+    faults = thread_faults().items()
+    return ", ".join(f"thread {name} failed ({fault.partition(':')[0]})" for name, fault in faults)

@@ -14,6 +14,7 @@ from shared.errors import CacheUnavailable, LedgerUnavailable, ServiceError
 from shared.ledger.heartbeats import SCHEDULER, WORKER, Heartbeat
 from shared.ledger.ledger import Ledger
 from shared.ledger.pauses import Pause
+from shared.threads import failed_threads
 
 SILENT_SECONDS = 180.0
 """Without a heartbeat for so long, three runs of the schedule on AWS, a process counts as gone."""
@@ -109,7 +110,7 @@ class HealthCheck:
         """Return how well everything works."""
         cache = self._asked("cache", self._cache.ping, CacheUnavailable, Status.DEGRADED)
         database = self._asked("database", self._ledger.ping, LedgerUnavailable, Status.DOWN)
-        parts = [database, cache]
+        parts = [database, cache, threads(failed_threads())]
         if database.status is Status.OK:
             try:
                 parts += self._recorded()
@@ -183,6 +184,15 @@ def worker(beats: Iterable[Heartbeat], waited: float, now: datetime) -> Part:
         since = _before(now, last.age if last else waited)
         return Part("worker", Status.DEGRADED, reason, since)
     return Part("worker")
+
+
+def threads(failed: str) -> Part:
+    """Return the health of this process's own threads.
+
+    Args:
+        failed: those that failed lately, in one line.
+    """
+    return Part("threads", Status.DEGRADED if failed else Status.OK, failed)
 
 
 def paused(name: str, pauses: Sequence[Pause]) -> Part:

@@ -11,6 +11,7 @@ from typing import Self
 from shared.errors import LedgerUnavailable
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Claim
+from shared.threads import SupervisedThread
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,8 @@ class LeaseKeeper:
         lease_seconds: their length; they are extended three times as often.
         running: returns the claims that are not settled yet.
         lost: called with the claims that another worker has taken over.
-        look: called before leases are extended; ends what must not keep its lease.
+        look: called at the start and after leases were extended; ends what must not keep its
+            lease.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class LeaseKeeper:
         self._lost = lost
         self._look = look
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="lease keeper", daemon=True)
+        self._thread = SupervisedThread("lease keeper", self._keep)
 
     def __enter__(self) -> Self:
         """Start the thread."""
@@ -57,19 +59,26 @@ class LeaseKeeper:
     ) -> None:
         """End the thread."""
         self._done.set()
+        self._thread.stop()
         self._thread.join()
 
     def _keep(self) -> None:
-        while not self._done.wait(self._seconds / 3):
+        while True:
+            # First, so that an error in what comes next costs no lease: this begins again.
+            self._extend()
             self._look()
-            claims = self._running()
-            if not claims:
-                continue
-            try:
-                kept = self._ledger.extend(claims, self._seconds)
-            except LedgerUnavailable:
-                logger.warning("leases not extended, PostgreSQL is unreachable")
-                continue
-            lost = [claim for claim in claims if claim.wanted.row_id not in kept]
-            if lost:
-                self._lost(lost)
+            if self._done.wait(self._seconds / 3):
+                return
+
+    def _extend(self) -> None:
+        claims = self._running()
+        if not claims:
+            return
+        try:
+            kept = self._ledger.extend(claims, self._seconds)
+        except LedgerUnavailable:
+            logger.warning("leases not extended, PostgreSQL is unreachable")
+            return
+        lost = [claim for claim in claims if claim.wanted.row_id not in kept]
+        if lost:
+            self._lost(lost)

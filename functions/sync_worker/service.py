@@ -11,6 +11,7 @@ from functions.sync_worker.batch import Batch
 from functions.sync_worker.breaker import Allowance, Breaker
 from functions.sync_worker.intake import Config, Intake, few
 from functions.sync_worker.lease import LeaseKeeper
+from functions.sync_worker.pulse import Pulse
 from functions.sync_worker.settler import Settler
 from functions.sync_worker.settling import POLL_SECONDS, SettlingThread
 from functions.sync_worker.transfer import start_transfer
@@ -85,6 +86,7 @@ class SyncWorker:
         self._breaker = breaker
         self._clock = clock
         self._end_process = end_process
+        self._pulse = Pulse(ledger.heartbeats, config.standing_seconds / 5, clock)
         self._sweep_at = clock()
 
     def work(
@@ -117,7 +119,7 @@ class SyncWorker:
             self._config.lease_seconds,
             batch.claims,
             lambda lost: _drop(batch, lost),
-            lambda: self._end_standing(batch, settling),
+            lambda: self._look(batch, settling),
         )
         with keeper, settling:
             try:
@@ -137,6 +139,7 @@ class SyncWorker:
             self._hand_back(intake.left)
         if not is_stopping():
             self._sweep()
+            self._pulse.beat(batch, settling)
         return settling.outcomes
 
     def _claim(self, intake: Intake, batch: Batch, *, suspects: bool) -> bool:
@@ -179,6 +182,10 @@ class SyncWorker:
         parts = self._storage.parts([claim.wanted for claim in claims])
         for claim in claims:
             batch.add(start_transfer(claim, parts[claim.wanted.row_id], self._source))
+
+    def _look(self, batch: Batch, settling: SettlingThread) -> None:
+        self._end_standing(batch, settling)
+        self._pulse.beat(batch, settling)
 
     def _end_standing(self, batch: Batch, settling: SettlingThread) -> None:
         """Break off copies without progress; end the process if that, or a disk, hangs."""

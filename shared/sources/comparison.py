@@ -32,13 +32,15 @@ class Comparison:
     policy: EtagMismatch = EtagMismatch.COMPARE
     earlier: UnprovenCopy | None = None
 
-    def verdict(self, about: str, copy: UnprovenCopy, *, whole: bool = True) -> str:
+    def verdict(
+        self, about: str, copy: UnprovenCopy, *, whole: bool = True, differs: bool = True
+    ) -> str:
         """Return what a copy is verified by.
 
         =========  ========  ==========================  =============================
         policy     whole     earlier copy                verdict
         =========  ========  ==========================  =============================
-        `fail`     any       any                         `ContentMismatch`
+        `fail`     any       any                         `ContentMismatch`, if `differs`
         `accept`   yes       any                         "size, not the ETag"
         others     any       same ETag, size, SHA-256    "two equal downloads"
         others     any       another, or none            `CopyUnproven`: compare again
@@ -51,11 +53,12 @@ class Comparison:
             about: what speaks against the copy.
             copy: what came.
             whole: whether its end is known to be the object's.
+            differs: whether there is something that differs, and not only nothing that agrees.
 
         Raises:
             ContentMismatch: it must not be taken.
         """
-        if self.policy is EtagMismatch.FAIL:
+        if self.policy is EtagMismatch.FAIL and differs:
             raise ContentMismatch(about)
         if self.policy is EtagMismatch.ACCEPT and whole:
             return "size, not the ETag"

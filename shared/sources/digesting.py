@@ -187,6 +187,9 @@ class DigestedPart:
             if self._check is None or self._check.decisive:
                 raise
             return self._comparison.verdict(mismatch.about, copy, whole=self._framed)
+        if verified_by == BY_SIZE and self._check is not None:
+            about = f"its {self._check.title} cannot be checked: the sizes of the parts are unknown"
+            return self._comparison.verdict(about, copy, whole=self._framed, differs=False)
         if verified_by == BY_SIZE and not self._framed:
             about = "nothing tells its size, nor where it ends"
             return self._comparison.verdict(about, copy, whole=False)

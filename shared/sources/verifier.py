@@ -25,7 +25,7 @@ class Verifier:
         check: the digest that the store promises, None where it promises none.
         part_size: returns the size of a numbered part and the number of parts; it may block,
             and is called only for composite checks. It raises `SourceUnavailable` where the store
-            does not know; then the size alone is verified.
+            does not know; then the size alone is verified here, see `DigestedPart`.
     """
 
     def __init__(

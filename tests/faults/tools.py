@@ -11,6 +11,7 @@ PROGRAMS = {
     "rabbitmq-server": "rabbitmq-server",
     "memcached": "memcached",
     "faketime": "faketime",
+    "cc": "gcc",
 }
 """Programs and their Debian packages; PostgreSQL is the embedded one."""
 

@@ -18,8 +18,10 @@ from shared.config.parsers import RateLimit
 from shared.http.event import Request, Response
 from shared.ledger.heartbeats import SCHEDULER, WORKER
 from shared.ledger.ledger import Ledger
+from shared.threads import SupervisedThread
 from tests.helpers.events import recorded
 from tests.helpers.servers import execute, free_port
+from tests.helpers.waiting import until
 
 EVENT = recorded("function_url")
 OFF = RateLimit(0, 1)
@@ -166,7 +168,7 @@ def readiness(stats: Stats) -> tuple[int, dict[str, Any]]:
 def test_it_is_ready_when_all_is_well(stats: Stats) -> None:
     status, health = readiness(stats)
     assert (status, health["status"]) == (200, "ok")
-    names = ["database", "cache", "scheduler", "worker", "source", "storage", "delivery"]
+    names = ["database", "cache", "threads", "scheduler", "worker", "source", "storage", "delivery"]
     assert health["parts"] == {name: {"status": "ok"} for name in names}
 
 
@@ -184,7 +186,7 @@ def test_without_the_ledger_it_is_down(lost: Ledger) -> None:
     status, health = readiness(Stats(Config(OFF, []), MemoryCache(), lost))
     assert (status, health["status"]) == (503, "down")
     assert health["parts"]["database"]["reason"] == "PostgreSQL is unreachable"
-    assert set(health["parts"]) == {"database", "cache"}
+    assert set(health["parts"]) == {"database", "cache", "threads"}
 
 
 def test_what_other_processes_met_is_shown(stats: Stats, ledger: Ledger) -> None:
@@ -198,6 +200,7 @@ def test_what_other_processes_met_is_shown(stats: Stats, ledger: Ledger) -> None
     assert found == {
         "database": None,
         "cache": None,
+        "threads": None,
         "scheduler": "RabbitMQ is unreachable",
         "worker": "the disk hangs",
         "source": "The bucket does not exist",
@@ -208,6 +211,24 @@ def test_what_other_processes_met_is_shown(stats: Stats, ledger: Ledger) -> None
     page = get(stats, "/status.html")
     assert page.status == 200
     assert b"<dt>source</dt><dd>The bucket does not exist</dd><dd>since " in page.body
+
+
+def test_a_thread_of_this_process_that_failed_is_shown_without_its_error(stats: Stats) -> None:
+    def work() -> None:
+        raise RuntimeError("secret text")
+
+    thread = SupervisedThread("publisher", work, first_pause_seconds=60.0)
+    thread.start()
+    until(thread.fault)
+    try:
+        status, health = readiness(stats)
+        assert (status, health["status"]) == (200, "degraded")
+        part = {"status": "degraded", "reason": "thread publisher failed (RuntimeError)"}
+        assert health["parts"]["threads"] == part
+    finally:
+        thread.stop()
+        thread.join(5.0)
+    assert readiness(stats)[1]["parts"]["threads"] == {"status": "ok"}
 
 
 def test_silence_is_a_fault_of_the_scheduler_and_of_workers_with_work_to_do(

@@ -13,6 +13,7 @@ import pytest
 
 from functions.sync_worker import handler as module
 from functions.sync_worker.breaker import Breaker
+from functions.sync_worker.lease import LeaseKeeper
 from functions.sync_worker.service import Config, SyncWorker
 from functions.sync_worker.settler import LEDGER_WAIT_SECONDS, Settler
 from shared.domain import UnprovenCopy, Wanted
@@ -23,12 +24,14 @@ from shared.errors import (
     SourceUnavailable,
     UnreadableMessage,
 )
+from shared.ledger.heartbeats import WORKER
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import NewObject, Outcome
 from shared.queue import rmq_event
 from shared.queue.rmq_event import Delivery
 from shared.retry import RetryPolicy
 from shared.storage.local import LocalStorage
+from shared.threads import thread_faults
 from tests.helpers.events import recorded
 from tests.helpers.fake_queue import FakeQueue
 from tests.helpers.fake_source import FakeSource, Hangs
@@ -787,3 +790,60 @@ def test_a_copy_without_progress_ends_with_its_reason(bench: Bench) -> None:
     assert bench.source.cancelled == ["a"]
     assert "no progress for 0.2 s" in bench.row(row_id, "last_error")
     assert bench.row(row_id, "leased_until IS NULL")
+
+
+def beats(bench: Bench) -> list[str | None]:
+    """Return what the workers' last heartbeats report."""
+    return [b.detail for b in bench.ledger.heartbeats.all() if b.component == WORKER]
+
+
+def test_a_worker_has_a_heartbeat_and_not_one_each_invocation(bench: Bench) -> None:
+    worker = bench.worker()
+    assert worker.work([bench.add("a")], lambda: PLENTY) == {Outcome.SYNCED: 1}
+    assert beats(bench) == [None]
+    bench.sql("DELETE FROM heartbeat")
+    assert worker.work([bench.add("b")], lambda: PLENTY) == {Outcome.SYNCED: 1}
+    assert beats(bench) == []
+
+
+def test_a_heartbeat_reports_a_copy_without_progress_until_it_has_ended(bench: Bench) -> None:
+    bench.lease, bench.standing = 0.3, 1.5
+    row_id = bench.add("a", Hangs(begun=True))
+    seen: list[str | None] = []
+    thread = threading.Thread(target=lambda: seen.append(str(bench.work(row_id))))
+    thread.start()
+    until(lambda: beats(bench) == ["1 copies have made no progress for 0.3 s"])
+    thread.join(30.0)
+    assert seen == [str({Outcome.RETRY: 1})]
+    assert beats(bench) == [None]
+
+
+def test_a_heartbeat_reports_a_disk_that_takes_long(bench: Bench) -> None:
+    bench.lease, bench.standing = 0.3, 1.0
+    row_id = bench.add("a")
+    reported = "the storage has been settling one group for over 0.2 s"
+    bench.storage.before_names = lambda: void(until(lambda: beats(bench) == [reported]))
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert beats(bench) == [None]
+
+
+def void(_: object) -> None:
+    """Return nothing."""
+
+
+def test_leases_are_kept_after_an_unexpected_error_of_their_thread(bench: Bench) -> None:
+    claims = bench.ledger.claim([bench.add("a")], lease_seconds=1.0, max_attempts=MAX_ATTEMPTS)
+
+    def look() -> None:
+        raise RuntimeError("unexpected")
+
+    extended: set[str] = set()
+
+    def is_kept() -> bool:
+        extended.add(str(bench.row(claims[0].wanted.row_id, "leased_until")))
+        return len(extended) > 3
+
+    with LeaseKeeper(bench.ledger, 1.0, lambda: claims, lambda _: None, look):
+        until(is_kept)
+        assert thread_faults()["lease keeper"] == "RuntimeError: unexpected"
+    assert "lease keeper" not in thread_faults()

@@ -30,6 +30,8 @@ class Trial:
         times: how often the fault struck.
         dead: dead letters that are meant.
         foreign: files in the storage that are none of ours.
+        recovery: seconds until the work went on, None where that was not measured.
+        prefix: begins the names of its objects.
     """
 
     def __init__(self, stack: Stack, prefix: str, seed: int) -> None:
@@ -40,12 +42,12 @@ class Trial:
         self.dead: Sequence[bytes] = ()
         self.foreign: Sequence[str] = ()
         self.recovery: float | None = None
-        self._prefix = prefix
+        self.prefix = prefix
         self._seed = seed
 
     def load(self, rate: float = 40.0) -> Load:
         """Return clients that work while their block runs."""
-        return Load(self.client, self._prefix, self._seed, rate)
+        return Load(self.client, self.prefix, self._seed, rate)
 
     def send(self, behavior: str, *, count: int = 1, size: int = 20_000, name: str = "") -> None:
         """Send requests for objects of one behavior, each to be accepted.
@@ -57,7 +59,7 @@ class Trial:
             name: the last part of the key; made up where not given.
         """
         for number in range(count):
-            key = f"{behavior}/{size}/{name or f'{self._prefix}-{number}'}"
+            key = f"{behavior}/{size}/{name or f'{self.prefix}-{number}'}"
             status = self.client.send(self.client.asked(key))
             assert status in (201, 409), f"{key} was answered {status}"
 
@@ -114,6 +116,15 @@ class Arena:
             self.stack.restore()
             raise
         self.stack.clear()
+
+    def note(self, figure: str, seconds: float) -> None:
+        """Put a figure of its own into the table.
+
+        Args:
+            figure: its name.
+            seconds: its value.
+        """
+        self._tell(Line(figure, recovery=seconds))
 
     def _note(self, fault: str, trial: Trial) -> list[str]:
         found = self.stack.found(trial.client.counts())

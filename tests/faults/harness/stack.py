@@ -165,8 +165,11 @@ class Stack:
         ((identity,),) = self.query("SELECT replace(id::text, '-', '') FROM installation")
         shutil.rmtree(self.storage / ".incoming", ignore_errors=True)
         with mount as mounted:
-            (self.storage / ".incoming/owner" / identity).mkdir(parents=True)
+            mark = self.storage / ".incoming/owner" / identity
+            mark.mkdir(parents=True)
             yield mounted
+        # The ledger knows the other one now, and takes the folder below for a missing mount.
+        mark.mkdir(parents=True)
 
     def logs(self) -> str:
         """Return the last lines of every process's log that tell of trouble."""

@@ -32,6 +32,13 @@ def test_a_strict_policy_takes_the_etag_for_the_md5(earlier: UnprovenCopy | None
     assert not isinstance(raised.value, CopyUnproven)
 
 
+def test_a_strict_policy_compares_what_cannot_be_checked() -> None:
+    strict = Comparison(EtagMismatch.FAIL, COPY)
+    assert strict.verdict("a", COPY, differs=False) == "two equal downloads"
+    with pytest.raises(CopyUnproven):
+        Comparison(EtagMismatch.FAIL).verdict("a", COPY, differs=False)
+
+
 def test_a_lax_policy_takes_what_has_the_right_size() -> None:
     assert Comparison(EtagMismatch.ACCEPT).verdict("a", COPY) == "size, not the ETag"
     with pytest.raises(CopyUnproven):
