@@ -87,7 +87,7 @@ def test_a_slow_store_that_answers_ranges_by_200_gives_its_object_in_one_attempt
 
 def test_the_start_page_of_a_web_server_is_no_object(tmp_path: Path) -> None:
     files = {"index.html": FILES["page.html"], "a.jpg": NINE[:50_000]}
-    page = f"types {{ text/html html; }} try_files $uri /{BUCKET}/index.html;"
+    page = f"types {{ text/html html; image/jpeg jpg; }} try_files $uri /{BUCKET}/index.html;"
     for directives in ("", page):
         with nginx(tmp_path, files, directives) as server:
             with pytest.raises(NotAnObjectStore):
