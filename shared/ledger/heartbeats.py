@@ -60,12 +60,6 @@ class Heartbeats:
             detail=storable(detail),
         )
 
-    def end(self, component: str, instance: str = "") -> None:
-        """Forget a process that ends on purpose."""
-        self._database.run(
-            "end_heartbeat", component=component, instance=instance or this_process()
-        )
-
     def all(self) -> list[Heartbeat]:
         """Return the last heartbeat of every process of the last day, the latest first."""
         return [

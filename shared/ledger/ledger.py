@@ -295,15 +295,6 @@ class Placing:
         )
         return {row.id: bool(row.outdated) for row in rows}
 
-    def settle(self, settlements: Sequence[Settlement]) -> set[int]:
-        """Record how claims ended; valid from the commit on.
-
-        Raises:
-            RowRefused: PostgreSQL does not take one of them, and the transaction is lost.
-        """
-        with refusals():
-            return {row.id for row in self._step("settle", **_columns(settlements))}
-
 
 def _unproven(row: Any) -> UnprovenCopy | None:
     if row.unproven_sha256 is None:

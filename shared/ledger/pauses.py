@@ -19,14 +19,12 @@ class Pause:
         part: "source", or "storage:" and the machine.
         reason: the fault, as people read it.
         since: when it was opened (aware, the database's clock).
-        probe_at: when the next probe may begin.
-        probe_in: seconds until then, below 0 if it is due.
+        probe_in: seconds until the next probe may begin, below 0 if it is due.
     """
 
     part: str
     reason: str
     since: datetime
-    probe_at: datetime
     probe_in: float
 
 
@@ -102,4 +100,4 @@ class Pauses:
 
 
 def _pause(row: Row) -> Pause:
-    return Pause(row.part, row.reason, row.since, row.probe_at, row.probe_in)
+    return Pause(row.part, row.reason, row.since, row.probe_in)

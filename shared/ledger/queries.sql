@@ -317,10 +317,6 @@ ON CONFLICT (component, instance)
 DO UPDATE SET beat_at = now(), detail = excluded.detail
 RETURNING instance;
 
--- name: end_heartbeat(component, instance)
--- Forgets a process that ends on purpose.
-DELETE FROM heartbeat WHERE component = :component AND instance = :instance RETURNING instance;
-
 -- name: heartbeats()
 -- The last heartbeats, of a day at most.
 SELECT component, instance, extract(epoch FROM now() - beat_at)::float8 AS age, detail
@@ -330,14 +326,14 @@ SELECT component, instance, extract(epoch FROM now() - beat_at)::float8 AS age, 
 
 -- name: pauses()
 -- Reads the pauses that are probed still: one of a machine that is gone is not.
-SELECT part, reason, since, probe_at, extract(epoch FROM probe_at - now())::float8 AS probe_in
+SELECT part, reason, since, extract(epoch FROM probe_at - now())::float8 AS probe_in
   FROM pause
  WHERE part = 'source' OR probe_at > now() - interval '1 hour'
  ORDER BY since, part;
 
 -- name: pauses_of(parts)
 -- Reads the pauses of some parts.
-SELECT part, reason, since, probe_at, extract(epoch FROM probe_at - now())::float8 AS probe_in
+SELECT part, reason, since, extract(epoch FROM probe_at - now())::float8 AS probe_in
   FROM pause WHERE part = ANY(:parts::text[]) ORDER BY part DESC;
 
 -- name: open_pause(part, reason, seconds)

@@ -33,12 +33,6 @@ def test_the_last_heartbeat_counts(heartbeats: Heartbeats) -> None:
     assert found == {(WORKER, "a:1"): None, (SCHEDULER, "a:2"): None}
 
 
-def test_one_that_ends_on_purpose_is_forgotten(heartbeats: Heartbeats) -> None:
-    heartbeats.beat(WORKER)
-    heartbeats.end(WORKER)
-    assert heartbeats.all() == []
-
-
 def test_one_that_was_silent_for_a_day_is_forgotten(
     heartbeats: Heartbeats, database_url: str
 ) -> None:

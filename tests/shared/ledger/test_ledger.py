@@ -279,7 +279,7 @@ def test_a_held_row_cannot_be_claimed_until_the_commit(
     with ledger.placing() as placing:
         assert placing.hold([(sleeper, "e1")]) == {row_id: False}
         assert claim(other, row_id, suspect=True) == []
-        placing.settle([synced(sleeper)])
+    assert set(ledger.settle([synced(sleeper)])) == {row_id}
     assert claim(other, row_id, suspect=True) == []
     other.close()
 
@@ -326,13 +326,15 @@ def test_a_copy_older_than_what_was_placed_under_its_name_is_outdated(ledger: Le
         assert placing.hold([(slow_claim, COPY.etag)]) == {slow: False}
 
 
-def test_an_error_in_the_block_rolls_everything_back(ledger: Ledger) -> None:
+def test_an_error_in_the_block_rolls_everything_back(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
     row_id = record(ledger)
     mine = claim(ledger, row_id)[0]
     with pytest.raises(RuntimeError), ledger.placing() as placing:
-        placing.settle([synced(mine)])
+        assert placing.hold([(mine, "e1")]) == {row_id: False}
         raise RuntimeError
-    assert ledger.counts().synced == 0
+    assert execute("SELECT placed_at, etag FROM file_sync") == [(None, None)]
     assert set(ledger.settle([synced(mine)])) == {row_id}
 
 
@@ -420,10 +422,10 @@ def test_an_etag_of_any_kind_is_recorded_and_compared(ledger: Ledger) -> None:
     one, other = claim(ledger, first, second)
     with ledger.placing() as placing:
         assert placing.hold([(one, odd.etag)]) == {first: False}
-        assert placing.settle([synced(one, odd)]) == {first}
+    assert set(ledger.settle([synced(one, odd)])) == {first}
     with ledger.placing() as placing:
         assert placing.hold([(other, odd.etag)]) == {second: False}  # the same version
-        assert placing.settle([synced(other, odd)]) == {second}
+    assert set(ledger.settle([synced(other, odd)])) == {second}
 
 
 def test_an_outcome_that_is_refused_keeps_no_other_from_being_recorded(

@@ -105,8 +105,8 @@ def _work(ledger: Ledger, number: int) -> bool:
         return True
     with ledger.placing() as placing:
         assert placing.hold([(claims[0], "e1")]) == {row_id: False}
-        done = Settlement(claims[0], Outcome.SYNCED, fetched=COPY)
-        assert placing.settle([done]) == {row_id}
+    done = Settlement(claims[0], Outcome.SYNCED, fetched=COPY)
+    assert set(ledger.settle([done])) == {row_id}
     return True
 
 
