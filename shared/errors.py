@@ -218,7 +218,7 @@ class ContentMismatch(RetryLater):
 class CopyUnproven(ContentMismatch):
     """The received bytes differ from the object, or it has no checksum.
 
-    Only its ETag, which need not be an MD5, speaks against the copy.
+    Nothing but the ETag, which need not be an MD5, contradicts the copy.
 
     Args:
         about: what does not match.

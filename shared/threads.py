@@ -1,8 +1,8 @@
 """Threads that are noticed when they fail: started again after a back-off, and visible to health.
 
-An exception ends a thread of Python's in silence, and whatever waits for it waits forever. Every
-thread of ours that is to live as long as its process is one of these; docs/architecture.md lists
-them, and why the others need not be.
+An exception ends a Python thread silently, and whatever waits for it waits forever. Every thread
+that must live as long as its process is one of these; docs/architecture.md lists them, and why the
+others need not be.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 30.0
 SETTLED_SECONDS = 60.0
-"""A thread that has run for so long counts as healthy, and its next pause is the first again."""
+"""A thread that has run this long counts as healthy, and its back-off starts over."""
 
 
 class SupervisedThread(threading.Thread):

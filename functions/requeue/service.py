@@ -29,11 +29,11 @@ RETRY_SHARE = 1_000
 them in the ledger, long before their messages come; the messages are for when it has ended."""
 
 BEHIND_BACKLOG = 10
-"""How many times longer a message may take behind a full queue: until then its row is not published
+"""Factor by which a message may take longer behind a full queue, before its row is published
 again."""
 
 INSTANCE = "requeue"
-"""Its heartbeats are of one process, wherever it runs: it is run by one schedule."""
+"""Instance of its heartbeats: one schedule runs it, wherever that is."""
 
 HORIZON_MARGIN_SECONDS = 600.0
 """A row is due after a retry's delay, a message's delivery or a lease. A row due later than the

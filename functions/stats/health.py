@@ -17,10 +17,10 @@ from shared.ledger.pauses import Pause
 from shared.threads import failed_threads
 
 SILENT_SECONDS = 180.0
-"""Without a heartbeat for so long, three runs of the schedule on AWS, a process counts as gone."""
+"""Without a heartbeat for this long, three runs of the schedule on AWS, a process counts as gone."""
 
 WAITING_SECONDS = 900.0
-"""An object that has waited for so long is worth a look: its retries alone may take as long."""
+"""An object that has waited longer needs attention: its own retries may take as long as this."""
 
 
 class Status(enum.StrEnum):
@@ -41,7 +41,7 @@ class Part:
     Attributes:
         name: of the part.
         status: how well it works.
-        reason: what is wrong with it, "" if nothing is.
+        reason: what is wrong with it, empty if nothing is.
         since: when that began (aware), None where it is not known.
     """
 
@@ -83,10 +83,10 @@ class Report:
 
 
 class HealthCheck:
-    """Looks at every part.
+    """Checks every part.
 
-    Only the database and the cache are asked themselves: the processes that use the other servers
-    leave in the ledger what they met there, so that this costs the same wherever it runs.
+    Only the database and the cache are asked directly. The processes that use the other servers
+    report in the ledger what they found there, so that this costs the same wherever it runs.
 
     Args:
         ledger: where objects, heartbeats and pauses are.
@@ -196,7 +196,7 @@ def threads(failed: str) -> Part:
 
 
 def paused(name: str, pauses: Sequence[Pause]) -> Part:
-    """Return the health of the source or of the storage; a machine's name is nobody's business.
+    """Return the health of the source or of the storage, without the names of machines.
 
     Args:
         name: "source" or "storage".

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from functions.sync_worker import witness
+from functions.sync_worker import second_look
 from shared.errors import LedgerUnavailable, OutOfTime, TransferError
 from shared.ledger.pauses import Pauses
 from shared.ledger.rows import Claim
@@ -36,9 +36,9 @@ from shared.storage.interface import Storage
 logger = logging.getLogger(__name__)
 
 HOLD_SECONDS = 10.0
-"""A worker keeps the rows of its batch this long during a pause, so that it goes on with them the
-moment the cause is gone. Then it leaves them to the ledger, and takes the next batch: neither a
-message nor the processor is worked hard meanwhile."""
+"""How long a worker keeps the rows of its batch during a pause, so that it continues with them as
+soon as the cause is gone. Then it leaves them to the ledger and takes the next batch, so that
+messages are not delivered over and over meanwhile."""
 
 PROBE_SECONDS = 5.0
 """A probe that has not ended by then is broken off: it has shown whether its object arrives."""
@@ -46,11 +46,12 @@ PROBE_SECONDS = 5.0
 LOOK_SECONDS = 0.2
 """How often a worker looks whether another one has opened or ended a pause."""
 
-WITNESS_SECONDS = 5.0
+SECOND_LOOK_SECONDS = 5.0
+"""How long the other object may take to begin to arrive."""
 
 RECENT_SECONDS = 1.0
-"""What a look at the whole part showed is believed for so long, so that a part of the objects
-that cannot be read costs one more request a second, and not one each."""
+"""How long the result of a second look is used, so that objects that cannot be read cost one more
+request a second, and not one each."""
 
 
 class Allowance(enum.Enum):
@@ -59,7 +60,7 @@ class Allowance(enum.Enum):
     ALL = enum.auto()
     """As many rows as it has room for."""
     PROBE = enum.auto()
-    """One row, whose fate decides."""
+    """One row, whose outcome decides."""
     NONE = enum.auto()
     """Nothing."""
 
@@ -71,7 +72,7 @@ class Breaker:
         pauses: shared with all workers.
         source: where objects come from.
         storage: where files are written to.
-        machine: whose storage it is; machines that share one may still differ in how it fails.
+        machine: name of the machine whose storage it is; a shared storage may fail on one alone.
         clock: monotonic seconds.
     """
 
@@ -107,7 +108,7 @@ class Breaker:
         return self._open_since is not None
 
     def allowance(self) -> Allowance:
-        """Return what may be claimed now; without the ledger, what was right the last time."""
+        """Return what may be claimed now; if the ledger is unreachable, the last known answer."""
         if self._judging.locked():
             return Allowance.NONE  # it is being decided
         with self._lock:
@@ -117,7 +118,7 @@ class Breaker:
             return Allowance.NONE if self.is_open else Allowance.ALL
 
     def began(self, claims: Sequence[Claim]) -> None:
-        """Note the claims that are a probe; without one, the next may be another worker's."""
+        """Note the claims of a probe; if there are none, another worker may take the next one."""
         with self._lock:
             self._probes, self._probe_ends = list(claims), self._clock() + PROBE_SECONDS
             if not claims:
@@ -260,7 +261,7 @@ class Breaker:
 
     def _is_shared(self, part: Part, error: TransferError, suspects: int) -> bool:
         certain = is_certain(error)
-        if certain:  # what a look showed shortly before cannot speak against it
+        if certain:  # an earlier look must not overrule it
             self._looks.pop(part, None)
         finding = finding_of(error, self._look(part))
         if finding is Finding.WORKS:
@@ -268,14 +269,14 @@ class Breaker:
         return must_pause(finding, suspects, certain=certain)
 
     def _look(self, part: Part) -> TransferError | None:
-        """Return how another object fares, or a file that is written only to see."""
+        """Return why another object, or a small file, fails as well; None if it does not."""
         looked_at, seen = self._looks.get(part, (None, None))
         if looked_at is None or self._clock() - looked_at > RECENT_SECONDS:
             if part is Part.STORAGE:
                 seen = self._storage.check()
             else:
-                name = self._pauses.witness() or witness.MISSING_NAME
-                seen = witness.ask(self._source, name, WITNESS_SECONDS)
+                name = self._pauses.recently_synced() or second_look.MISSING_NAME
+                seen = second_look.request(self._source, name, SECOND_LOOK_SECONDS)
             self._looks[part] = self._clock(), seen
         return seen
 

@@ -16,25 +16,26 @@ SLICE = 2
 there when one ends, and few are lost when the worker dies."""
 
 MOST_HELD = 8
-"""The same for objects in hand, with those that wait for a slow disk. They need no connection, and
-the more there are, the more of them share its next sync."""
+"""Largest number of unsettled objects, as the same multiple: those that are copied and those that
+wait for a slow disk. The latter need no connection, and the more there are, the more of them share
+the disk's next sync."""
 
 HELD_UP_SECONDS = 0.5
-"""After this long without a fresh row, an invocation that is held up by the objects in its hands
-looks for rows whose messages wait behind its own, and so often again."""
+"""After this many seconds without a fresh row, an invocation that is held up by its unsettled
+objects looks for rows whose messages wait behind its own, and repeats that as often."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """How long a claim is held, how often a row is attempted, and how many are in hand.
+    """How long a claim is held, how often a row is attempted, and how many are copied at once.
 
     Attributes:
         lease_seconds: how long a claim lasts without a heartbeat of its worker.
         max_attempts: attempts that a row has.
         concurrency: objects that the source copies at once.
         delivery_seconds: how long a message may take.
-        standing_seconds: how long a copy, or a settled group, may make no progress. At 1 KiB
-            a second a source writes every 256 s, and a slower one is broken off by itself.
+        standing_seconds: how long a copy, or a group that is settled, may make no progress. At
+            1 KiB a second a source writes every 256 s, and ends a slower download itself.
     """
 
     lease_seconds: float
@@ -45,7 +46,7 @@ class Config:
 
 
 def few(config: Config) -> int:
-    """Return at how many running transfers the next slice is claimed, one statement for several."""
+    """Return the number of running transfers at which the next slice is claimed."""
     most = SLICE * config.concurrency
     return most - max(1, most // 4)
 
@@ -55,7 +56,7 @@ class Intake:
 
     A suspect, whose last worker is presumed dead, may kill this one too. Suspects come after the
     fresh rows of the invocation, and take at most half of the concurrency. One that two workers
-    died with is the only suspect in hand, so that it dies with no other but itself to blame.
+    died with is attempted as the only suspect, so that another death is its own.
 
     Args:
         config: how many, and for how long.
@@ -88,7 +89,7 @@ class Intake:
         """Claim rows that are not suspects, as many as there is room for.
 
         Args:
-            batch: what is in hand.
+            batch: the unsettled transfers.
 
         Raises:
             LedgerUnavailable: nothing can be claimed.
@@ -104,22 +105,22 @@ class Intake:
         """Claim suspects, if it is their turn.
 
         Args:
-            batch: what is in hand.
+            batch: the unsettled transfers.
 
         Raises:
             LedgerUnavailable: nothing can be claimed.
         """
         if self._fresh or not self._suspects:
             return []
-        in_hand = batch.holds(self._taken)
-        if batch.held > in_hand and self._clock() - self._named_at < HELD_UP_SECONDS:
-            return []  # what is nearly done shall not die with them
+        unsettled = batch.holds(self._taken)
+        if batch.held > unsettled and self._clock() - self._named_at < HELD_UP_SECONDS:
+            return []  # what is nearly done must not be lost with them
         if self._grouped:
             most = max(1, self._config.concurrency // 2)
-            room = most - in_hand
+            room = most - unsettled
             claims = self._claim_suspects(room, grouped=True) if room >= max(1, most // 4) else []
         else:
-            claims = [] if in_hand else self._claim_suspects(1, grouped=False)
+            claims = [] if unsettled else self._claim_suspects(1, grouped=False)
         return claims
 
     def probe(self) -> list[Claim]:

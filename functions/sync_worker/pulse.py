@@ -19,7 +19,7 @@ BEAT_SECONDS = 20.0
 
 
 class Pulse:
-    """Records heartbeats of this process, as rarely as health can do with.
+    """Records heartbeats of this process, no more often than health checks need.
 
     Args:
         heartbeats: where they are recorded.
@@ -43,8 +43,8 @@ class Pulse:
         """Record a heartbeat, if one is due or has something new to report.
 
         Args:
-            batch: what is in hand.
-            settling: settles it.
+            batch: the unsettled transfers.
+            settling: the thread that settles them.
         """
         now, detail = self._clock(), self._detail(batch, settling)
         if self._last and now - self._last[0] < BEAT_SECONDS and detail == self._last[1]:

@@ -98,7 +98,7 @@ class Settler:
         ]
         injection_point(CrashPoint.BEFORE_UPDATE)
         self._discard(settlements)
-        recorded = self._patiently(lambda: self._ledger.settle(settlements))
+        recorded = self._retrying(lambda: self._ledger.settle(settlements))
         injection_point(CrashPoint.AFTER_UPDATE)
         for settlement in recorded.values():
             # What a pause gives back is one problem, and has a line of its own.
@@ -122,7 +122,7 @@ class Settler:
         if any(t.fetched or (t.begun and isinstance(t.error, OutOfTime)) for t in transfers):
             works.add(Part.SOURCE)
         claims = [transfer.claim for transfer in transfers]
-        return self._patiently(lambda: self._breaker.judge(claims, errors, works))
+        return self._retrying(lambda: self._breaker.judge(claims, errors, works))
 
     def _make_durable(self, transfers: Sequence[Transfer]) -> dict[int, TransferError]:
         parts = {t.part: t.fetched.file for t in transfers if t.part and t.fetched}
@@ -180,15 +180,15 @@ class Settler:
                 renamed.update({t.row_id for t in placeable} - set(refused))
             return held, refused, placeable
 
-        held, refused, placeable = self._patiently(rename)
+        held, refused, placeable = self._retrying(rename)
         errors |= refused
         placed = [t.claim.wanted for t in placeable if t.row_id not in refused]
         if placed:
             errors |= self._storage.make_names_durable(placed)
         return held, {wanted.row_id for wanted in placed} - set(errors)
 
-    def _patiently(self, operation: Callable[[], T]) -> T:
-        """Perform an operation of the ledger, again and again while PostgreSQL is unreachable.
+    def _retrying(self, operation: Callable[[], T]) -> T:
+        """Perform an operation of the ledger, and repeat it while PostgreSQL is unreachable.
 
         Only the time of the outage counts, not that of a slow disk before it.
         """

@@ -14,6 +14,7 @@ from functions.sync_worker.settler import Settler
 from shared.ledger.rows import Outcome
 
 POLL_SECONDS = 0.2
+"""How often the invocation's thread looks whether this one has failed."""
 
 
 class SettlingThread:
@@ -28,7 +29,7 @@ class SettlingThread:
 
     Attributes:
         outcomes: the number of attempts by how they ended.
-        busy_since: when it began with what it settles now, None if it waits.
+        busy_since: when it began to settle the current group (monotonic), None while it waits.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class SettlingThread:
         self.busy_since: float | None = None
         self._settler, self._batch, self._clock = settler, batch, clock
         self._error: BaseException | None = None
-        # A disk that hangs must not keep the process: daemons do not.
+        # A daemon, so that a disk that hangs does not keep the process alive.
         self._thread = threading.Thread(target=self._run, name="settling", daemon=True)
 
     def __enter__(self) -> Self:

@@ -1,6 +1,6 @@
 """Log lines about refused requests: one a minute for each address and reason, with a count.
 
-Whoever sends a thousand invalid requests a second must not fill the disk with a line for each.
+A client that sends a thousand invalid requests a second must not fill the disk with log lines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from shared.errors import RequestRefused
 
 SECONDS = 60.0
-"""Between two lines about the same."""
+"""Between two lines about the same address and reason."""
 
 MOST = 10_000
 """Addresses and reasons that are remembered; beyond them the oldest are logged early."""

@@ -21,7 +21,7 @@ SELECT count(*) FILTER (WHERE pg_cancel_backend(pid)) FROM pg_stat_activity
 
 
 class Canceller:
-    """Cancels statements by one connection and one thread of its own, which ends with its work.
+    """Cancels statements over a connection and in a thread of its own, which ends with its work.
 
     psycopg2's `cancel` is not used: it waits for the server without a limit, and no other thread
     runs meanwhile. Through a pooler the numbers are not the server's, and nothing is cancelled.
@@ -54,7 +54,7 @@ class Canceller:
                 self._running = bool(pids)
             if not pids:
                 return
-            # Nobody waits for it; a server that does not answer has been reported already.
+            # No caller waits for it; a server that does not answer has been reported already.
             with contextlib.suppress(psycopg2.Error):
                 self._cancel(pids)
 

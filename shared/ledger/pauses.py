@@ -93,9 +93,9 @@ class Pauses:
         )
         return {row.id for row in rows}
 
-    def witness(self) -> str | None:
-        """Return the name of an object that could be read lately, a small one; None if none was."""
-        rows = self._database.run("witness")
+    def recently_synced(self) -> str | None:
+        """Return the name of a small object that was synced recently; None if none was."""
+        rows = self._database.run("recently_synced")
         return rows[0].file_name if rows else None
 
 

@@ -393,7 +393,7 @@ UPDATE file_sync AS f
  WHERE f.id = chosen.id
 RETURNING f.id;
 
--- name: witness()
+-- name: recently_synced()
 -- Finds a small object among the newest that were synced.
 SELECT file_name
   FROM (SELECT file_name, size_bytes FROM file_sync

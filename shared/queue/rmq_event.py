@@ -95,8 +95,8 @@ def build(
         arn: what the event names as its source.
 
     Returns:
-        The event, of JSON's types only. What a message brings never fails it: a batch that could
-        not be handed over would come for ever.
+        The event, of JSON's types only. No content of a message makes this fail: a batch that
+        could not be handed over would be redelivered forever.
     """
     return {
         "eventSource": "aws:rmq",

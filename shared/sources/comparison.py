@@ -50,10 +50,10 @@ class Comparison:
         download alike, at the same place of the object, they do not show.
 
         Args:
-            about: what speaks against the copy.
+            about: what contradicts the copy.
             copy: what came.
             whole: whether its end is known to be the object's.
-            differs: whether there is something that differs, and not only nothing that agrees.
+            differs: whether something contradicts the copy; otherwise nothing confirms it.
 
         Raises:
             ContentMismatch: it must not be taken.

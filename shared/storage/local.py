@@ -44,7 +44,7 @@ class LocalStorage:
     Args:
         root: its path; it must exist when the first file comes.
         now: the clock that file times are compared with.
-        owner: whose storage it has to be; anybody's where None.
+        owner: the installation that the storage must belong to; None for any.
         attributes: what files get beside their content.
     """
 
@@ -187,7 +187,7 @@ class LocalStorage:
             raise from_os_error(error) from error
 
     def adopt(self) -> list[str]:
-        """Make the storage its owner's, whoever had it; return the identities of earlier owners.
+        """Make the storage its owner's, and return the identities of earlier owners.
 
         Raises:
             StorageUnavailable: the folder is missing or not writable.

@@ -1,7 +1,7 @@
 """A complete part, still open since before its first byte was written.
 
-A failed write is reported to the descriptors that were open when it happened, and to nobody who
-opens the file later once it was reported. So the descriptor that wrote a part is the one that
+A failed write is reported to the descriptors that were open when it happened, and once it has been
+reported, to none that is opened later. So the descriptor that wrote a part is the one that
 proves it durable.
 """
 

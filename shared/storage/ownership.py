@@ -94,7 +94,7 @@ class Ownership:
         self._remembered = place
 
     def adopt(self, root: int) -> list[str]:
-        """Make the storage this installation's, whoever had it; return the earlier owners.
+        """Make the storage this installation's, and return the identities of earlier owners.
 
         Args:
             root: descriptor of the storage's folder.
@@ -117,7 +117,7 @@ class Ownership:
         if others := [mark for mark in marks if mark != self.identity]:
             raise StorageForeign(
                 f"{self._shown!r} is used by installation {others[0]}, this one is"
-                f" {self.identity}; if it is to take over, run {ADOPT}"
+                f" {self.identity}; to take the storage over, run {ADOPT}"
             )
         return bool(marks)
 

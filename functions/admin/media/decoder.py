@@ -23,10 +23,10 @@ MEMORY_BYTES = 1024 * 1024 * 1024
 """Address space of the process: libraries, an image of 50 million pixels and its copies."""
 
 SECONDS = 15.0
-"""For one image. A large one takes about two."""
+"""Limit for one image. A large one takes about two."""
 
 WAIT_SECONDS = 20.0
-"""For the images before it; a request that waits holds a thread."""
+"""Longest wait for the images before it; a request that waits holds a thread."""
 
 
 class Decoder:
@@ -72,7 +72,7 @@ class Decoder:
             FileUnreadable: it is no image, or takes too much memory or time.
         """
         if not self._lock.acquire(timeout=self._wait_seconds):
-            raise FileUnreadable("too many images wait for their thumbnails; try again")
+            raise FileUnreadable("too many images are waiting for their thumbnails; try again")
         try:
             done, content = self._ask(image, REQUEST.pack(side, quality))
         except (OSError, EOFError) as error:

@@ -12,7 +12,7 @@ MOST_BYTES = 256 * 1024 * 1024
 """On disk; about 5,000 large thumbnails. Lambda gives a function 512 MB there."""
 
 LOOK_EVERY = 64
-"""Thumbnails that are written between two looks at how much there is."""
+"""Thumbnails written between two checks of the cache's size."""
 
 
 class ThumbnailCache:
@@ -77,7 +77,7 @@ class ThumbnailCache:
         return self._folder / f"{sha256.hex()}.{size}"
 
     def _is_ours(self) -> bool:
-        """Return whether nobody else can write there: the folder's name is known to everyone."""
+        """Return whether this account alone can write there: anyone can predict the name."""
         status = self._folder.lstat()
         return status.st_uid == os.geteuid() and not status.st_mode & 0o022
 

@@ -180,7 +180,7 @@ class BackgroundPublisher:
         if self._outage:
             self._outage = False
             logger.info("RabbitMQ is reachable again", extra={"lost": dict(self._lost)})
-        # Not from here: pika would take an error of ours for one of the connection.
+        # Not from here: pika would treat an error in `_flush` as one of the connection.
         self._loop.call_later(0, self._flush)
 
     def on_lost(self, error: QueueUnavailable) -> None:

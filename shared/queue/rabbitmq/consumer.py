@@ -21,8 +21,8 @@ from shared.queue.rmq_event import Delivery
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024
-"""What is kept of a body. Ours have 30 bytes, and twice a batch of foreign ones must fit in memory;
-a mapping of AWS drops those over 6 MB."""
+"""Bytes of a body that are kept. This service's have 30, and two batches of others must fit in
+memory; an event source mapping of AWS drops those over 6 MB."""
 
 _PROPERTIES = (
     "headers",

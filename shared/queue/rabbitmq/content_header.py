@@ -1,8 +1,9 @@
 """Content header frames: the properties of a message, read so that none of them can raise.
 
 pika decodes them before any callback and closes the connection if that fails: a time in
-milliseconds, or tables nested too deeply for Python, would come back for ever and stop everything
-behind them. Here what cannot be read is left out and described, and the message is delivered.
+milliseconds, or tables nested too deeply for Python, would be redelivered forever and stop
+everything behind them. Here what cannot be read is left out and described, and the message is
+delivered.
 
 The frame is that of AMQP 0-9-1, sections 2.3.5.2 and 4.2.6.1; the types of field values are those
 of RabbitMQ ("AMQP 0-9-1 Errata", section 3). Pure.

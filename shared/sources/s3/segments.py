@@ -45,7 +45,7 @@ class Segments:
         return self.take()
 
     def take_rest(self) -> tuple[int, int]:
-        """Hand out all that follows the frontier, whoever had it: one stream brings it now."""
+        """Hand out everything after the frontier to one stream, taking it from all others."""
         first = self.frontier
         self._next = self.size
         self._returned, self._gaps, self._filled_to = [], {first: self.size}, {first: first}

@@ -1,4 +1,4 @@
-"""Whether the source works as a whole: another object is asked for."""
+"""The second look at a source: another object is requested, to see whether the source works."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from shared.errors import OutOfTime, TransferError
 from shared.sources.interface import ObjectSource
 
 MISSING_NAME = "external-storage-sync/no-such-object"
-"""Asked for while nothing has been synced: a source that works answers that it is missing."""
+"""Key requested while nothing has been synced: a source that works answers that it is missing."""
 
 LOOK_SECONDS = 0.05
 WIND_UP_SECONDS = 2.0
 
 
-def ask(source: ObjectSource, file_name: str, seconds: float) -> TransferError | None:
-    """Begin to copy an object beside the storage, and return how that ended.
+def request(source: ObjectSource, file_name: str, seconds: float) -> TransferError | None:
+    """Begin to copy an object into a temporary folder, and return how that ended.
 
     Args:
-        source: in question.
-        file_name: of an object that could be read lately, or `MISSING_NAME`.
-        seconds: how long it may take.
+        source: the source that failed for other objects.
+        file_name: key of an object that was read recently, or `MISSING_NAME`.
+        seconds: longest wait for an answer.
 
     Returns:
         None once the object has begun to arrive; `OutOfTime` if there is no answer in time, which
@@ -34,7 +34,7 @@ def ask(source: ObjectSource, file_name: str, seconds: float) -> TransferError |
     now = datetime.now(UTC)
     wanted = Wanted(row_id=0, attempt=1, file_name=file_name, queued_at=now, claimed_at=now)
     try:
-        with tempfile.TemporaryDirectory(prefix="sync-witness-") as folder:
+        with tempfile.TemporaryDirectory(prefix="sync-look-") as folder:
             part = Path(folder) / "0.1.part"
             future = source.fetch(wanted, part)
             deadline = time.monotonic() + seconds
