@@ -17,7 +17,7 @@ from shared.ledger.pauses import Pause
 from shared.threads import failed_threads
 
 SILENT_SECONDS = 180.0
-"""Without a heartbeat for this long, three runs of the schedule on AWS, a process counts as gone."""
+"""Without a heartbeat for so long, three runs of AWS's schedule, a process counts as gone."""
 
 WAITING_SECONDS = 900.0
 """An object that has waited longer needs attention: its own retries may take as long as this."""
