@@ -220,7 +220,7 @@ class Settings:
     )
     missing_object_seconds: int = _setting(
         "MISSING_OBJECT_SECONDS",
-        "keep retrying a 404 for this many seconds after the request",
+        "keep retrying a 404 or 403 for this many seconds after the request",
         whole(0),
         300,
         shown="300",
