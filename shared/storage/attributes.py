@@ -69,7 +69,7 @@ class Inherited:
 
 
 class Finisher:
-    """Gives parts what the files of one folder have.
+    """Sets on parts what the files of one folder have.
 
     Args:
         attributes: what is wanted.

@@ -42,16 +42,17 @@ _CREDENTIALS = {
 }
 """Codes with which no object at all can be read until a person, or a new token, changes that."""
 
-_ADDRESS = dict.fromkeys(
-    (
-        "SecondLevelDomainForbidden",
-        "PathStyleDomainForbidden",
-        "VirtualHostDomainRequired",
-        "InvalidPathAccess",
-    ),
-    "it takes no bucket in the path; set S3_ADDRESSING=virtual",
+STYLE_CODES = frozenset(
+    {
+        "InvalidPathAccess",  # Volcengine TOS
+        "PathStyleDomainForbidden",  # Tencent COS
+        "SecondLevelDomainForbidden",  # Alibaba OSS
+        "VirtualHostDomainRequired",  # Huawei OBS
+    }
 )
-"""Codes of stores that want the bucket in the host name, see `remedies`."""
+"""Codes with which a store refuses the bucket's name in the path, see `remedies`."""
+
+_ADDRESS = dict.fromkeys(STYLE_CODES, "it takes no bucket in the path; set S3_ADDRESSING=virtual")
 
 _MEANINGS: tuple[tuple[type[TransferError], Mapping[str, str]], ...] = (
     (SourceUnavailable, _PASSING),
@@ -92,7 +93,7 @@ def refusal(status: int, document: bytes, *, within_grace: bool) -> TransferErro
     ==============================  ===========================================
     a code of `_PASSING`            `SourceUnavailable`, whatever the status
     a code of `_CREDENTIALS`        `CredentialsRefused`, whatever the status
-    a code of `_ADDRESS`            `AddressRefused`, whatever the status
+    a code of `STYLE_CODES`         `AddressRefused`, whatever the status
     code NoSuchBucket               `BucketMissing`
     other 404, within the grace     `ObjectNotVisible`
     other 404, after it             `ObjectMissing`

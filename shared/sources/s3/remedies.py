@@ -27,20 +27,10 @@ CREDENTIAL_CODES = frozenset(
 )
 """Codes, with 400 or 403, for credentials that are wrong or no longer right."""
 
-STYLE_CODES = frozenset(
-    {
-        "InvalidPathAccess",  # Volcengine TOS
-        "PathStyleDomainForbidden",  # Tencent COS
-        "SecondLevelDomainForbidden",  # Alibaba OSS
-        "VirtualHostDomainRequired",  # Huawei OBS
-    }
-)
-"""Codes with which a store refuses the bucket's name in the path."""
-
 _STYLE_MESSAGE = re.compile(
     rb"<Message>[^<]*virtual[- ]?(host|style)[^<]*</Message>", re.IGNORECASE
 )
-"""For the stores whose code is not known here: all of the above but TOS say it in words, too."""
+"""For stores whose code is not in `STYLE_CODES`: all of those but TOS say it in words, too."""
 
 
 class Kind(Enum):
@@ -83,6 +73,6 @@ def remedy_for(
     code = refusals.code_of(document)
     if code in CREDENTIAL_CODES:
         return Remedy(Kind.CREDENTIALS, lambda: location.renew(target.credentials))
-    if code in STYLE_CODES or _STYLE_MESSAGE.search(document):
+    if code in refusals.STYLE_CODES or _STYLE_MESSAGE.search(document):
         return Remedy(Kind.STYLE, lambda: location.use_virtual_host(target))
     return None

@@ -5,7 +5,8 @@ import pytest
 from shared.aws.s3_bucket import Credentials
 from shared.config.settings import Settings
 from shared.sources.s3.location import Location, SignedUrl
-from shared.sources.s3.remedies import CREDENTIAL_CODES, STYLE_CODES, Kind, remedy_for
+from shared.sources.s3.refusals import STYLE_CODES
+from shared.sources.s3.remedies import CREDENTIAL_CODES, Kind, remedy_for
 from tests.helpers.s3_server import Answer, error
 
 TARGET = SignedUrl("https://s3.example/bucket/key", "eu-west-1", Credentials("key", "secret", None))
