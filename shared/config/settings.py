@@ -249,6 +249,14 @@ class Settings:
         one_of("compare", "fail", "accept"),
         "compare",
     )
+    scrub_days: int = _setting(
+        "SCRUB_DAYS",
+        "read every stored file again within this many days and compare it with the ledger; 0 for"
+        " never",
+        whole(0),
+        30,
+        shown="30",
+    )
     queue_type: str = _setting(
         "QUEUE_TYPE",
         "type of the RabbitMQ queues, quorum or classic",
