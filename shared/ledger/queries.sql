@@ -13,11 +13,13 @@ ON CONFLICT (payload_checksum) DO NOTHING
 RETURNING id, payload_checksum, request_id;
 
 -- name: recorded_by(checksums, request_ids)
--- Finds the rows that these very requests recorded, if the answer to `record` was lost.
+-- Finds the rows that these very requests recorded, if the answer to `record` was lost. An older row
+-- is an earlier request's that had the same id, as its client sent it.
 SELECT id, payload_checksum, request_id
   FROM file_sync
   JOIN unnest(:checksums::bytea[], :request_ids::text[]) AS t(payload_checksum, request_id)
- USING (payload_checksum, request_id);
+ USING (payload_checksum, request_id)
+ WHERE created_at > now() - interval '1 minute';
 
 -- name: claim(row_ids, suspect, grouped, most, lease_seconds, max_attempts)
 -- Claims rows for one attempt each, counted before anything is downloaded. A suspect is a row whose
