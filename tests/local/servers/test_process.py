@@ -48,7 +48,7 @@ def test_a_log_keeps_its_limit_and_loses_no_line(tmp_path: Path) -> None:
     lines = 6 * LOG_BYTES // 100  # more than all files hold
     program = f"for n in range({lines}): print(f'{{n:099}}')"
     process.start(Command((sys.executable, "-c", program), {}), None)
-    until(lambda: process.running is None, 60)
+    until(lambda: process.running is None)
     process.stop()
     names = ["talker.log", *(f"talker.log.{n + 1}" for n in range(OLD_LOGS))]
     assert {path.name for path in tmp_path.iterdir()} == set(names)
