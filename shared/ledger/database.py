@@ -86,7 +86,7 @@ class Database:
         """
         return self.run_telling(name, **parameters)[0]
 
-    def run_telling(self, name: str, **parameters: object) -> tuple[list[Row], bool]:
+    def run_telling(self, name: str, /, **parameters: object) -> tuple[list[Row], bool]:
         """Run one named statement like `run`, and tell whether it may have been executed before.
 
         Raises:
