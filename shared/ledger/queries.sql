@@ -244,13 +244,13 @@ WITH exhausted AS (
                       || 'the worker stopped without an answer, attempts used up'
     FROM exhausted
    WHERE f.id = exhausted.id
-  RETURNING f.id, f.attempts, f.claimed_at, f.last_error, exhausted.lost
+  RETURNING f.id, f.request_id, f.attempts, f.claimed_at, f.last_error, exhausted.lost
 ), history AS (
   INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
   SELECT id, attempts, 'lost', 'The worker stopped without an answer', claimed_at
     FROM failed WHERE lost
 )
-SELECT id FROM failed;
+SELECT id, request_id FROM failed;
 
 -- name: counts()
 -- The exact numbers by state.

@@ -267,10 +267,10 @@ def test_a_row_with_its_attempts_used_up_is_failed_not_claimed(
     for _ in range(MAX_ATTEMPTS - 1):
         execute(EXPIRE)
         assert claim(ledger, row_id, suspect=True)
-    assert ledger.fail_exhausted(MAX_ATTEMPTS) == []
+    assert ledger.fail_exhausted(MAX_ATTEMPTS) == {}
     execute(EXPIRE)
     assert claim(ledger, row_id, suspect=True) == []
-    assert ledger.fail_exhausted(MAX_ATTEMPTS) == [row_id]
+    assert ledger.fail_exhausted(MAX_ATTEMPTS).keys() == {row_id}
     assert execute("SELECT state, last_error FROM file_sync") == [
         ("failed", "the worker stopped without an answer, attempts used up")
     ]
