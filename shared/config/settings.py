@@ -32,6 +32,7 @@ from shared.config.parsers import (
     whole,
 )
 from shared.errors import SettingError
+from shared.log import FORMATS
 
 T = TypeVar("T")
 
@@ -299,6 +300,12 @@ class Settings:
         "lowest level that is logged: DEBUG, INFO, WARNING or ERROR",
         one_of("DEBUG", "INFO", "WARNING", "ERROR"),
         "INFO",
+    )
+    log_format: str = _setting(
+        "LOG_FORMAT",
+        "form of log lines: text, json, or auto for text on a terminal and JSON elsewhere",
+        one_of(*FORMATS),
+        "auto",
     )
     on_lambda: bool = _setting(
         "AWS_LAMBDA_FUNCTION_NAME", "set by AWS Lambda, never by you", bool, default=False

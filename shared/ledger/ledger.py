@@ -218,9 +218,10 @@ class Ledger:
         """Make rows due that are due later than in `horizon` seconds, and return their ids."""
         return [row.id for row in self._database.run("bring_forward", horizon=horizon)]
 
-    def fail_exhausted(self, max_attempts: int) -> list[int]:
-        """Fail the rows whose workers died once too often, and return their ids."""
-        return [row.id for row in self._database.run("fail_exhausted", max_attempts=max_attempts)]
+    def fail_exhausted(self, max_attempts: int) -> dict[int, str]:
+        """Fail the rows whose workers died once too often; return the request's id of each."""
+        rows = self._database.run("fail_exhausted", max_attempts=max_attempts)
+        return {row.id: row.request_id for row in rows}
 
     def retry(self, row_ids: Sequence[int]) -> set[int]:
         """Put failed rows back in the queue, with all attempts allowed again.
