@@ -1,0 +1,54 @@
+"""Which installation a command works on: its settings, its servers, its key, the caller's files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from local.environment import LocalEnvironment
+
+
+def environment() -> LocalEnvironment:
+    """Return what the user set up in the project's folder.
+
+    Raises:
+        SettingError: `.env` cannot be read, or has a name that nothing reads.
+    """
+    return LocalEnvironment.load(os.environ, Path.cwd())
+
+
+def adopt() -> LocalEnvironment:
+    """Make the running installation's environment this process's own, where functions read it.
+
+    Raises:
+        NothingRuns, SeveralRun, Unreadable: see `local.discovery.find`.
+        SettingError: a setting is invalid.
+    """
+    from local.discovery import with_servers
+
+    adopted = with_servers(environment())
+    os.environ.update(adopted.given)
+    return adopted
+
+
+def adopt_with_ledger() -> LocalEnvironment:
+    """Do the same for a process that serves, and refuse a database that it cannot serve with.
+
+    Raises:
+        NothingRuns, SeveralRun, Unreadable, SettingError: as `adopt`.
+    """
+    from local.provisioning import check_database
+
+    adopted = adopt()
+    check_database(adopted.given)
+    return adopted
+
+
+def key(of: LocalEnvironment) -> bytes:
+    """Return the key that requests are signed with."""
+    return of.local_variables()["SECRET_KEY"].encode()
+
+
+def from_caller(file: Path) -> Path:
+    """Return a file as it was named in the folder that `./sync` was typed in."""
+    return Path(os.environ.get("CALLER_DIRECTORY", ""), file)
