@@ -10,22 +10,28 @@ must not wait for moto, nor `sign` for PostgreSQL.
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
+from typer.main import get_command
 
-from local.commands import objects, processes, requests, services, setup, status
-from local.commands.exit_codes import PROBLEM
+from local.commands import completion, objects, processes, requests, services, setup, status
+from local.commands.exit_codes import BROKEN_PIPE, INTERRUPTED, PROBLEM
 from shared.errors import ServiceError
 
 NAME = "./sync"
 
 app = typer.Typer(
     help="external-storage-sync on this machine. Settings come from the environment and from the"
-    " file .env in the project's folder.",
-    add_completion=False,
+    " file .env in the project's folder. Exit codes: 0 fine, 1 a problem was found or met, 2 typed"
+    " wrongly, 130 ended by Ctrl-C.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (status, objects, requests, setup, processes):
     app.add_typer(group.app)
@@ -34,8 +40,33 @@ app.add_typer(services.app, name="services")
 
 def main() -> None:
     """Run the command line; an error that a person can fix is one line, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name may have letters the locale lacks
+            stream.reconfigure(errors="backslashreplace")
+    command = get_command(app)
+    completion.adjust(command)
+    with _explained():
+        command(prog_name=NAME, complete_var=completion.VARIABLE)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """End the process with a line and an exit code for what is no fault of this program."""
     try:
-        app(prog_name=NAME)
+        yield
     except ServiceError as error:
         typer.echo(error, err=True)
+        sys.exit(PROBLEM)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        # typer, and rich likewise, end with 1 when the reader of a pipe has gone.
+        if isinstance(end.__context__, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(BROKEN_PIPE)
+        raise
+    except OSError as error:
+        if error.filename is None:
+            raise
+        typer.echo(f"{error.filename}: {error.strerror}", err=True)
         sys.exit(PROBLEM)

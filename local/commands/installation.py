@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local.environment import LocalEnvironment
+
+if TYPE_CHECKING:
+    from shared.config.settings import Settings
 
 
 def environment() -> LocalEnvironment:
@@ -42,6 +46,26 @@ def adopt_with_ledger() -> LocalEnvironment:
     adopted = adopt()
     check_database(adopted.given)
     return adopted
+
+
+def settings_of(here: LocalEnvironment) -> Settings:
+    """Return the settings of the running installation, for a command that asks or changes it.
+
+    Nothing is logged: what goes wrong is the command's to print.
+
+    Raises:
+        NothingRuns, SeveralRun, Unreadable, SettingError: as `adopt`.
+    """
+    from local.discovery import with_servers
+    from shared import log
+    from shared.config import secrets
+    from shared.config.settings import Settings
+
+    given = with_servers(here).given
+    os.environ.update(given)  # boto3 reads its own variables there
+    log.configure("CRITICAL")
+    with here.placing_errors():
+        return Settings.from_mapping(secrets.resolve(given))
 
 
 def key(of: LocalEnvironment) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,16 @@ def print_json(document: Mapping[str, Any]) -> None:
     """Print a document on one line, in ASCII where standard output is not UTF-8."""
     readable = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     typer.echo(json.dumps(document, ensure_ascii=not readable, default=_plain))
+
+
+def print_lines(lines: Iterable[str], prefix: str = "") -> None:
+    """Print lines in one piece.
+
+    Args:
+        lines: without control characters, see `printable`.
+        prefix: a terminal's control sequence; left out where standard output is none.
+    """
+    typer.echo((prefix if sys.stdout.isatty() else "") + "\n".join(lines))
 
 
 def printable(text: str) -> str:

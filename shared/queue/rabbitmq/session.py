@@ -88,6 +88,17 @@ class Session:
         """
         return self._with_retry(lambda: self._ask(method))
 
+    def product(self) -> str:
+        """Return what the broker says it is, such as ``RabbitMQ 4.1.0``.
+
+        Raises:
+            QueueUnavailable: the broker is unreachable.
+        """
+        channel, _ = self._with_retry(self._open)
+        found = getattr(channel.connection, "server_properties", None) or {}
+        named = [found.get(name, b"?") for name in ("product", "version")]
+        return " ".join(n.decode() if isinstance(n, bytes) else str(n) for n in named)
+
     def close(self) -> None:
         """Close the connection, if there is one; the next use opens another."""
         link, loop, self._link, self._channel = self._link, self._loop, None, None
