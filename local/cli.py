@@ -19,7 +19,16 @@ from contextlib import contextmanager
 import typer
 from typer.main import get_command
 
-from local.commands import completion, objects, processes, requests, services, setup, status
+from local.commands import (
+    completion,
+    doctor,
+    objects,
+    processes,
+    requests,
+    services,
+    setup,
+    status,
+)
 from local.commands.exit_codes import BROKEN_PIPE, INTERRUPTED, PROBLEM
 from shared.errors import ServiceError
 
@@ -33,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (status, objects, requests, setup, processes):
+for group in (status, doctor, objects, requests, setup, processes):
     app.add_typer(group.app)
 app.add_typer(services.app, name="services")
 

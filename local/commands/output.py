@@ -69,6 +69,18 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         yield lambda steps: bar.advance(task, steps)
 
 
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show on standard error that something is done while the block runs, if it is a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
+
+
 def size(number: float) -> str:
     """Return bytes for people: ``512 B``, ``1.5 GiB``."""
     unit = 0
