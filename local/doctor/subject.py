@@ -57,7 +57,8 @@ def read(
     except SettingError as error:
         add(problem(CHECK, str(error), FIX))
         return None
-    for name, meant in misspelled(environment.given).items():
+    inherited = [name for name in environment.given if name not in environment.places]
+    for name, meant in misspelled(inherited).items():
         findings.append(warning(CHECK, f"{name} is set, which nothing reads", f"meant {meant}?"))
     values = _with_servers(environment, findings)
     invalid = Settings.invalid(values)
