@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import aiosql
 import psycopg2
 from psycopg2 import errors, extensions
 from psycopg2.extras import NamedTupleCursor
@@ -23,6 +22,7 @@ from shared.errors import LedgerUnavailable
 from shared.ledger.connection import StatementTimeout, TimedConnection
 from shared.ledger.failures import is_unavailable, one_line
 from shared.ledger.pool import Pool
+from shared.ledger.statements import Statements
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ CONFLICTS = 5
 class Transaction(Protocol):
     """The open transaction of `Database.transaction`."""
 
-    def __call__(self, name: str, **parameters: object) -> list[Row]:
+    def __call__(self, name: str, /, **parameters: object) -> list[Row]:
         """Run one named statement of the transaction and return its rows; never a second time.
 
         Raises:
@@ -56,7 +56,7 @@ class Database:
 
     Args:
         url: a `postgresql://` URL.
-        queries: a file of named SQL blocks in aiosql's format.
+        queries: files of named SQL blocks, see `Statements`.
         statement_seconds: how long one statement may take before the connection is given up.
 
     Where PostgreSQL is the reason, psycopg2's error becomes `LedgerUnavailable`; an error in a
@@ -67,14 +67,14 @@ class Database:
     """
 
     def __init__(
-        self, url: str, queries: Path, statement_seconds: float = STATEMENT_SECONDS
+        self, url: str, *queries: Path, statement_seconds: float = STATEMENT_SECONDS
     ) -> None:
         self._pool = Pool(url, statement_seconds)
-        self._queries = aiosql.from_path(queries, "psycopg2")
+        self._statements = Statements(*queries)
         self._row_types: dict[str, Any] = {}
         self._outage = False
 
-    def run(self, name: str, **parameters: object) -> list[Row]:
+    def run(self, name: str, /, **parameters: object) -> list[Row]:
         """Run one named statement in a transaction of its own and return its rows.
 
         A kept connection may have died while it was idle, so a statement that fails on one is run
@@ -98,7 +98,7 @@ class Database:
         """
         connection, _ = self._perform(_begin)
 
-        def step(name: str, **parameters: object) -> list[Row]:
+        def step(name: str, /, **parameters: object) -> list[Row]:
             # Never on a new connection: half of the transaction would be missing there.
             with self._translated(connection):
                 return self._rows(connection, name, parameters)
@@ -152,7 +152,7 @@ class Database:
         # columns. Those of a statement never change: its first result names them for all.
         row_type = self._row_types.get(name)
         connection.cursor_factory = extensions.cursor if row_type else NamedTupleCursor
-        rows = list(getattr(self._queries, name)(connection, **parameters))
+        rows = list(self._statements[name](connection, **parameters))
         if row_type:
             return list(map(row_type._make, rows))
         if rows:

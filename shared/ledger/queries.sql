@@ -166,11 +166,15 @@ WITH ended AS (
          deaths = 0,  -- it answers: the workers died of something else
          leased_until = NULL,
          last_error = e.reason,
+         failed_at = CASE e.outcome WHEN 'failed' THEN clock_timestamp() END,
          next_attempt_at = now() + make_interval(secs => e.delay),
          due_at = now() + make_interval(secs => e.delay),
          synced_at = CASE e.outcome WHEN 'synced' THEN clock_timestamp() END,
-         file_path = e.path, size_bytes = e.size, sha256 = e.digest, etag = e.etag,
-         verified_by = e.verified_by,
+         -- Of an object that is fetched again, what was recorded of its file stays until then.
+         file_path = coalesce(e.path, f.file_path), size_bytes = coalesce(e.size, f.size_bytes),
+         sha256 = coalesce(e.digest, f.sha256),
+         etag = CASE WHEN e.path IS NULL THEN f.etag ELSE e.etag END,
+         verified_by = coalesce(e.verified_by, f.verified_by),
          unproven_etag = coalesce(e.unproven_etag, f.unproven_etag),
          unproven_size = coalesce(e.unproven_size, f.unproven_size),
          unproven_sha256 = coalesce(e.unproven_sha256, f.unproven_sha256)
@@ -233,7 +237,7 @@ WITH exhausted AS (
      FOR UPDATE SKIP LOCKED
 ), failed AS (
   UPDATE file_sync AS f
-     SET state = 'failed', leased_until = NULL,
+     SET state = 'failed', leased_until = NULL, failed_at = now(),
          last_error = coalesce(f.last_error || '; then ', '')
                       || 'the worker stopped without an answer, attempts used up'
     FROM exhausted

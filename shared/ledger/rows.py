@@ -20,6 +20,8 @@ class State(enum.StrEnum):
     """Its file is in place and verified."""
     FAILED = "failed"
     """Given up, with a reason; a person may retry it."""
+    DISMISSED = "dismissed"
+    """A person has seen the failure and lets it be."""
 
 
 class Outcome(enum.StrEnum):
@@ -96,6 +98,7 @@ class Counts:
     queued: int
     failed: int
     bytes_stored: int
+    dismissed: int = 0
 
 
 def storable(text: str | None) -> str | None:
