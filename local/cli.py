@@ -20,7 +20,9 @@ import typer
 from typer.main import get_command
 
 from local.commands import (
+    actions,
     completion,
+    dead_letters,
     doctor,
     objects,
     processes,
@@ -42,8 +44,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (status, doctor, objects, requests, setup, processes):
+for group in (status, doctor, objects, actions, requests, setup, processes):
     app.add_typer(group.app)
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(services.app, name="services")
 
 

@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.environment import LocalEnvironment
+from shared.errors import ServiceError
 
 if TYPE_CHECKING:
     from shared.config.settings import Settings
+
+
+CONNECT_SECONDS = 5.0
+"""For a server that a person waits for."""
+
+
+class MigrationsPending(ServiceError):
+    """The ledger's schema is of an earlier version."""
 
 
 def environment() -> LocalEnvironment:
@@ -66,6 +75,24 @@ def settings_of(here: LocalEnvironment) -> Settings:
     log.configure("CRITICAL")
     with here.placing_errors():
         return Settings.from_mapping(secrets.resolve(given))
+
+
+def ledger_settings() -> Settings:
+    """Return the settings of the running installation, whose ledger is reachable and up to date.
+
+    Raises:
+        NothingRuns, SeveralRun, Unreadable, SettingError: as `adopt`.
+        LedgerUnavailable: PostgreSQL is unreachable; the text has the reason.
+        MigrationsPending: the ledger's schema is of an earlier version.
+    """
+    from shared.config.settings import needed
+    from shared.ledger.inspection import inspect
+
+    settings = settings_of(environment())
+    found = inspect(needed(settings.database_url, "DATABASE_URL"), CONNECT_SECONDS)
+    if found.schema.pending:
+        raise MigrationsPending(f"{', '.join(found.schema.pending)}; run ./sync migrate")
+    return settings
 
 
 def key(of: LocalEnvironment) -> bytes:

@@ -106,6 +106,23 @@ def moment(at: datetime | None) -> str:
     return "-" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
+def plain(value: object) -> object:
+    """Return a value from a message's headers as JSON can hold it."""
+    match value:
+        case dict():
+            return {str(name): plain(inner) for name, inner in value.items()}
+        case list():
+            return [plain(inner) for inner in value]
+        case None | bool() | int() | float() | str():
+            return value
+        case bytes():
+            return value.decode(errors="replace")
+        case datetime():
+            return _plain(value)
+        case _:
+            return str(value)
+
+
 def _plain(value: object) -> object:
     """Return what `json` cannot write by itself: times, digests, paths."""
     match value:
