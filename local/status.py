@@ -18,6 +18,7 @@ from local.at_once import Answer, ask_all
 from local.client import Client
 from local.environment import LocalEnvironment
 from local.places import Places
+from local.provisioning import require_ledger
 from shared import adapters
 from shared.config.settings import Settings
 from shared.errors import ServiceError
@@ -157,6 +158,7 @@ def look(environment: LocalEnvironment, found: Places, settings: Settings) -> Ov
     """
 
     def work() -> Iterator[Any]:
+        require_ledger(settings, SECONDS / 2)
         with closing(adapters.ledger(settings)) as ledger:
             yield _work(ledger, settings)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.environment import LocalEnvironment
-from shared.errors import ServiceError
 
 if TYPE_CHECKING:
     from shared.config.settings import Settings
@@ -15,10 +14,6 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5.0
 """For a server that a person waits for."""
-
-
-class MigrationsPending(ServiceError):
-    """The ledger's schema is of an earlier version."""
 
 
 def environment() -> LocalEnvironment:
@@ -85,13 +80,10 @@ def ledger_settings() -> Settings:
         LedgerUnavailable: PostgreSQL is unreachable; the text has the reason.
         MigrationsPending: the ledger's schema is of an earlier version.
     """
-    from shared.config.settings import needed
-    from shared.ledger.inspection import inspect
+    from local.provisioning import require_ledger
 
     settings = settings_of(environment())
-    found = inspect(needed(settings.database_url, "DATABASE_URL"), CONNECT_SECONDS)
-    if found.schema.pending:
-        raise MigrationsPending(f"{', '.join(found.schema.pending)}; run ./sync migrate")
+    require_ledger(settings, CONNECT_SECONDS)
     return settings
 
 
