@@ -53,7 +53,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 def respond(stats: Stats, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the response to an event, in the event's format."""
     request = Request.from_event(event)
-    return (misrouted(request, ROUTES, INGEST) or answer(stats, request)).to_event()
+    response = misrouted(request, ROUTES, INGEST) or answer(stats, request)
+    return response.to_event(request.request_id)
 
 
 def answer(stats: Stats, request: Request) -> Response:

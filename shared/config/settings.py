@@ -32,6 +32,7 @@ from shared.config.parsers import (
     whole,
 )
 from shared.errors import SettingError
+from shared.log import FORMATS
 
 T = TypeVar("T")
 
@@ -249,6 +250,14 @@ class Settings:
         one_of("compare", "fail", "accept"),
         "compare",
     )
+    scrub_days: int = _setting(
+        "SCRUB_DAYS",
+        "read every stored file again within this many days and compare it with the ledger; 0 for"
+        " never",
+        whole(0),
+        30,
+        shown="30",
+    )
     queue_type: str = _setting(
         "QUEUE_TYPE",
         "type of the RabbitMQ queues, quorum or classic",
@@ -291,6 +300,12 @@ class Settings:
         "lowest level that is logged: DEBUG, INFO, WARNING or ERROR",
         one_of("DEBUG", "INFO", "WARNING", "ERROR"),
         "INFO",
+    )
+    log_format: str = _setting(
+        "LOG_FORMAT",
+        "form of log lines: text, json, or auto for text on a terminal and JSON elsewhere",
+        one_of(*FORMATS),
+        "auto",
     )
     on_lambda: bool = _setting(
         "AWS_LAMBDA_FUNCTION_NAME", "set by AWS Lambda, never by you", bool, default=False

@@ -13,11 +13,13 @@ ON CONFLICT (payload_checksum) DO NOTHING
 RETURNING id, payload_checksum, request_id;
 
 -- name: recorded_by(checksums, request_ids)
--- Finds the rows that these very requests recorded, if the answer to `record` was lost.
+-- Finds the rows that these very requests recorded, if the answer to `record` was lost. An older row
+-- is an earlier request's that had the same id, as its client sent it.
 SELECT id, payload_checksum, request_id
   FROM file_sync
   JOIN unnest(:checksums::bytea[], :request_ids::text[]) AS t(payload_checksum, request_id)
- USING (payload_checksum, request_id);
+ USING (payload_checksum, request_id)
+ WHERE created_at > now() - interval '1 minute';
 
 -- name: claim(row_ids, suspect, grouped, most, lease_seconds, max_attempts)
 -- Claims rows for one attempt each, counted before anything is downloaded. A suspect is a row whose
@@ -242,13 +244,13 @@ WITH exhausted AS (
                       || 'the worker stopped without an answer, attempts used up'
     FROM exhausted
    WHERE f.id = exhausted.id
-  RETURNING f.id, f.attempts, f.claimed_at, f.last_error, exhausted.lost
+  RETURNING f.id, f.request_id, f.attempts, f.claimed_at, f.last_error, exhausted.lost
 ), history AS (
   INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
   SELECT id, attempts, 'lost', 'The worker stopped without an answer', claimed_at
     FROM failed WHERE lost
 )
-SELECT id FROM failed;
+SELECT id, request_id FROM failed;
 
 -- name: counts()
 -- The exact numbers by state.

@@ -71,6 +71,12 @@ def test_the_file_is_what_compose_understands() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_what_a_container_prints_is_bounded() -> None:
+    for service in COMPOSE["services"].values():
+        options = service["logging"]["options"]
+        assert (options["max-size"], options["max-file"]) == ("10m", "5")
+
+
 def test_every_port_is_the_documented_one() -> None:
     documented = Ports()
     assert published("nginx") == inside("nginx") == {documented.nginx}

@@ -90,6 +90,7 @@ def publication(message: SyncMessage, now: float) -> Publication:
         content_type="application/json",
         delivery_mode=_PERSISTENT,
         headers=message.headers,
+        correlation_id=message.request_id or None,
         message_id=str(message.row_id),
         timestamp=int(now),
     )
