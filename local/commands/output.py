@@ -16,6 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
+from shared.log import escaped
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 """The option of every command that prints something."""
 
@@ -42,7 +44,7 @@ def print_lines(lines: Iterable[str], prefix: str = "") -> None:
 
 def printable(text: str) -> str:
     """Return a text from outside that can neither move the cursor nor begin a new line."""
-    return text if text.isprintable() else ascii(text)[1:-1]
+    return escaped(text)
 
 
 @contextmanager
