@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 
 class StopFlag:
@@ -46,3 +47,20 @@ class StopFlag:
             with suppress(queue.Empty):
                 self._wakeups.get(timeout=seconds)
         return self._is_set
+
+
+@contextmanager
+def first_interrupt() -> Iterator[StopFlag]:
+    """Yield a flag that the first Ctrl-C sets; the second one ends the process as ever."""
+    stop = StopFlag()
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

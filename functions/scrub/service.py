@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from functions.scrub import schedule
 from functions.scrub.checking import Checker
 from shared.ledger.actions import Action
 from shared.ledger.ledger import Ledger
@@ -25,11 +26,14 @@ SLICE_FILES = 256
 UNCHECKED = "unchecked"
 """Finding: the file takes longer to read than the platform lets a call last."""
 
+FETCHED_AGAIN = "fetched_again"
+"""Number: objects that a run has queued to be fetched again."""
+
 LONG_SECONDS = 300.0
 """A file that took a call so long and was not read to its end is skipped, not begun for ever."""
 
-ACTOR = "schedule"
-"""Actor of the runs that no person asked for."""
+RECENT_RUNS = 100
+"""Runs among which the schedule's last one is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ class Scrub:
     ) -> int | None:
         """Record a run over the files that are recorded now, and return its id.
 
+        A run of the schedule gives way to a person's.
+
         Args:
             actor: who asks for it.
             part: which of the files.
@@ -115,22 +121,27 @@ class Scrub:
             "seconds": seconds,
             "fetch_again": fetch_again,
         }
-        return self._ledger.runs.begin(Kind.SCRUB, actor, options)
+        while (run_id := self._ledger.runs.begin(Kind.SCRUB, actor, options)) is None:
+            if actor == schedule.ACTOR or not self._end_scheduled():
+                return None
+        return run_id
 
     def verify_requested(
         self,
         going: Callable[[], bool] = lambda: True,
         progress: Callable[[Report], None] = lambda _: None,
+        bytes_per_second: int | None = None,
     ) -> Report:
         """Verify the files that people asked for, in the order in which they did.
 
         Args:
             going: as in `run`.
             progress: called after each slice with what was done so far.
+            bytes_per_second: the most to read, None for no limit.
         """
         total = Report(0, 0)
         while going() and (recorded := self._ledger.verifications.requested(SLICE_FILES)):
-            results = self._verify(recorded, going)
+            results = self._verify(recorded, going, bytes_per_second=bytes_per_second)
             late = {record.row_id for record in recorded} - results.keys()
             # Those for which there was no time let others go first.
             self._ledger.verifications.postpone(late)
@@ -152,7 +163,7 @@ class Scrub:
         """
         total = Report(0, 0)
         run = self._ledger.runs.take(Kind.SCRUB)
-        while run is not None and going() and self._is_due(run):
+        while run is not None and going() and schedule.slice_is_due(run, self._now()):
             progress(run)
             before = run.numbers
             run = self._slice(run, going)
@@ -167,27 +178,31 @@ class Scrub:
             self._ledger.runs.release(run.id)
         return total
 
+    def _end_scheduled(self) -> bool:
+        """End the run that goes on if it is the schedule's, and return whether one may begin."""
+        (newest,) = self._ledger.runs.newest(1, Kind.SCRUB)
+        if newest.state is RunState.RUNNING and newest.actor != schedule.ACTOR:
+            return False
+        self._ledger.runs.end(newest.id, RunState.CANCELLED, schedule.GAVE_WAY)
+        return True
+
     def _begin_scheduled(self) -> None:
-        """Begin the schedule's next run if it is due."""
+        """Begin the schedule's next run if it is due, or go on with the one that gave way."""
         if not self._days:
             return
+        recent = self._ledger.runs.newest(RECENT_RUNS, Kind.SCRUB)
+        last = next((run for run in recent if run.actor == schedule.ACTOR), None)
         period = timedelta(days=self._days)
-        newest = self._ledger.runs.newest(1, Kind.SCRUB)
-        if not newest or newest[0].begun_at + period < self._now():
-            self.begin(ACTOR, Part(), seconds=period.total_seconds())
-
-    def _is_due(self, run: Run) -> bool:
-        """Return whether a run that is spread over time has come to its next slice."""
-        seconds = run.options["seconds"]
-        if seconds is None or run.position is None:
-            return True
-        share = (self._now() - run.begun_at).total_seconds() / seconds
-        return bool(run.position <= run.options["last_id"] * share)
+        if last is not None and last.error == schedule.GAVE_WAY:
+            options = schedule.rest_of(last, self._now())
+            self._ledger.runs.begin(Kind.SCRUB, schedule.ACTOR, options)
+        elif schedule.is_due(last, self._now(), period):
+            self.begin(schedule.ACTOR, Part(), seconds=period.total_seconds())
 
     def _slice(self, run: Run, going: Callable[[], bool]) -> Run:
         options = run.options
         recorded = self._ledger.verifications.stored(
-            run.position or 0, options["last_id"], SLICE_FILES, Part(**options["part"]), run.id
+            schedule.after_id(run), options["last_id"], SLICE_FILES, Part(**options["part"]), run.id
         )
         if not recorded:
             self._ledger.runs.end(run.id, RunState.FINISHED)
@@ -217,7 +232,7 @@ class Scrub:
                     findings.append(_finding(record, result.value))
             position = record.row_id
         if options["fetch_again"]:
-            self._fetch_again(results, run.actor)
+            numbers[FETCHED_AGAIN] += self._fetch_again(results, run.actor)
         saved = replace(run, position=position, numbers=numbers)
         if not self._ledger.runs.save(run.id, position, numbers, findings):
             return self._ledger.runs.get(run.id)  # cancelled, or another process has taken it
@@ -245,10 +260,11 @@ class Scrub:
                 )
         return results
 
-    def _fetch_again(self, results: Mapping[int, Verification], actor: str) -> None:
+    def _fetch_again(self, results: Mapping[int, Verification], actor: str) -> int:
         ids = tuple(row_id for row_id, result in results.items() if result in PROBLEMS)
-        if ids:
-            self._ledger.actions.perform(Action.FETCH_AGAIN, Selection(ids=ids), actor)
+        if not ids:
+            return 0
+        return self._ledger.actions.perform(Action.FETCH_AGAIN, Selection(ids=ids), actor).objects
 
 
 def _problems(numbers: Mapping[str, int]) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Sequence
 from contextlib import closing
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +15,9 @@ from local.commands.filters import filtered, is_given
 from local.commands.installation import ledger_settings
 from local.commands.output import Json
 from shared.ledger.selection import Selection
+
+if TYPE_CHECKING:
+    from shared.config.settings import Settings
 
 app = typer.Typer()
 
@@ -102,7 +106,6 @@ def perform(
     """
     from shared import adapters
     from shared.ledger.actions import Action
-    from shared.ledger.objects import QUERIES, Objects
 
     if is_given(selection) == everything:
         raise typer.BadParameter("give ids, a filter or --all, and not --all with another")
@@ -122,10 +125,7 @@ def perform(
 
                 performed = ledger.actions.perform(action, selection, actor(), progress=note)
             number, action_id = performed.objects, performed.id
-    unknown: list[int] = []
-    if selection.ids:
-        with closing(Objects(adapters.database(settings, QUERIES))) as objects:
-            unknown = sorted(set(selection.ids) - set(objects.known(selection.ids)))
+    unknown = unknown_ids(settings, selection)
     if as_json:
         output.print_json(
             {
@@ -139,8 +139,28 @@ def perform(
         )
     else:
         typer.echo(f"{number} {DONE[name].format('would be' if dry_run else 'are')}")
-    if unknown:
-        typer.echo(f"there is no object {', '.join(map(str, unknown))}", err=True)
+    refuse_unknown(unknown)
+
+
+def unknown_ids(settings: Settings, selection: Selection) -> list[int]:
+    """Return those ids of a filter that are no objects, in ascending order."""
+    if not selection.ids:
+        return []
+    from shared import adapters
+    from shared.ledger.objects import QUERIES, Objects
+
+    with closing(Objects(adapters.database(settings, QUERIES))) as objects:
+        return sorted(set(selection.ids) - set(objects.known(selection.ids)))
+
+
+def refuse_unknown(ids: Sequence[int]) -> None:
+    """Name ids that are no objects, the others being done.
+
+    Raises:
+        Exit: there are any.
+    """
+    if ids:
+        typer.echo(f"there is no object {', '.join(map(str, ids))}", err=True)
         raise typer.Exit(exit_codes.PROBLEM)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from shared.ledger.database import Database, Row
-from shared.ledger.selection import Verification
+from shared.ledger.selection import PROBLEMS, Verification
 
 WHOLE = 1_000_000
 """Millionths of all."""
+
+PAGE = 1_000
+"""Problems read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,28 @@ class Verifications:
         """Let the requests for some files wait behind all others."""
         if row_ids:
             self._database.run("postpone_verifications", row_ids=list(row_ids))
+
+    def withdraw(self) -> int:
+        """Withdraw every request that is not done, and return how many there were."""
+        return int(self._database.run("withdraw_verifications")[0].objects)
+
+    def of_action(self, action_id: int) -> dict[Verification | None, int]:
+        """Return how many files of an action have each result since; None: they still wait."""
+        rows = self._database.run("verified_by_action", action_id=action_id)
+        return {row.result and Verification(row.result): row.objects for row in rows}
+
+    def problems_of_action(self, action_id: int) -> Iterator[tuple[int, str, Verification]]:
+        """Yield row id, name and result of what an action found wrong, in bounded memory."""
+        after_id = 0
+        while rows := self._database.run(
+            "problems_of_action",
+            action_id=action_id,
+            results=[problem.value for problem in PROBLEMS],
+            after_id=after_id,
+            most=PAGE,
+        ):
+            yield from ((row.id, row.file_name, Verification(row.result)) for row in rows)
+            after_id = rows[-1].id
 
     def counts(self) -> dict[Verification, int]:
         """Return how many files have each result, at a cost that no number of rows changes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,14 +13,25 @@ from local.doctor.finding import document, problem
 from shared.ledger.heartbeats import WORKER
 from shared.ledger.ledger import Ledger
 from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
+from shared.storage.local import LocalStorage
+from tests.browser import demo
 from tests.docs.pages import blocks
 from tests.helpers.paths import ROOT
 from tests.helpers.servers import execute, free_port
 from tests.local.commands.conftest import Sync
 
-STATUS, DOCTOR, LIST, SHOW, ACTION, LETTER, SETTLED = map(
-    json.loads, blocks(ROOT / "docs" / "command_line.md", "json")
-)
+(
+    STATUS,
+    DOCTOR,
+    LIST,
+    SHOW,
+    ACTION,
+    VERIFY,
+    VERIFY_STATUS,
+    VERIFY_CANCEL,
+    LETTER,
+    SETTLED,
+) = map(json.loads, blocks(ROOT / "docs" / "command_line.md", "json"))
 FAILED = """
 INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, state,
                        last_error, failed_at, attempts)
@@ -54,6 +66,22 @@ def test_objects_and_actions(url: str, sync: Sync) -> None:
     for command in ("dismiss", "restore", "retry"):
         done = sync(command, "--all", "--json", DATABASE_URL=url)
         assert shape(json.loads(done.out)) == shape(ACTION)
+
+
+def test_verification(database_url: str, tmp_path: Path, sync: Sync) -> None:
+    given = {"DATABASE_URL": database_url, "STORAGE_PATH": str(tmp_path / "storage")}
+    with closing(Ledger.at(database_url)) as ledger:
+        for name in ("ok", "damaged", "missing"):
+            demo.synced(ledger, tmp_path / "storage", demo.Content(name, "image/png", b"x"), "")
+        LocalStorage(tmp_path / "storage", owner=ledger.installation).check_owner()
+    (tmp_path / "storage" / "damaged").write_bytes(b"y")
+    (tmp_path / "storage" / "missing").unlink()
+    done = sync("verify", "--all", "--json", **given)
+    assert shape(json.loads(done.out)) == shape(VERIFY)
+    shown = sync("verify", "--status", "--json", **given)
+    assert shape(json.loads(shown.out)) == shape(VERIFY_STATUS)
+    done = sync("verify", "--cancel", "--json", **given)
+    assert shape(json.loads(done.out)) == shape({**VERIFY_CANCEL, "cancelled": []})
 
 
 def test_status_and_dead_letters(url: str, rabbitmq_url: str, sync: Sync) -> None:

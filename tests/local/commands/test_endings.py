@@ -51,7 +51,16 @@ def test_fine_is_0_a_problem_1_and_a_mistake_2(database_url: str, sync: Sync) ->
 def test_help_of_every_command_has_its_exit_codes_or_an_example(sync: Sync) -> None:
     shown = sync("--help")
     assert (shown.code, "Exit codes: 0" in shown.out) == (OK, True)
-    for command in ("status", "list", "show", "retry", "fetch-again", "dismiss", "doctor"):
+    for command in (
+        "status",
+        "list",
+        "show",
+        "retry",
+        "fetch-again",
+        "dismiss",
+        "verify",
+        "doctor",
+    ):
         assert "Example" in sync(command, "--help").out, command
 
 
