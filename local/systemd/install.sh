@@ -41,7 +41,9 @@ if [ ! -e $settings ]; then
   chmod 640 $settings
 fi
 
-# Each release is a folder of its own, which running processes keep until they are restarted.
+# Each release is a folder of its own, which running processes keep until they are restarted. One
+# that is there already is used again, so that the one before it remains to go back to.
+current=$(readlink $home/current || true)
 release=$home/releases/$(date -u +%Y%m%dT%H%M%SZ)
 install -d "$release"
 trap 'rm -rf "$release"' EXIT
@@ -49,13 +51,20 @@ trap 'exit 1' INT TERM
 tar -c --exclude=__pycache__ .env.example LICENSE functions local requirements/run.txt shared sync \
   template.yaml | tar -x -C "$release" --no-same-owner --no-same-permissions
 chmod -R u=rwX,go=rX "$release"
-echo "installing into $release"
-"$python" -m venv "$release/.venv"
-"$release/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 \
-  --require-hashes -r requirements/run.txt
-touch "$release/.venv/.run"
-"$release/.venv/bin/python" -m compileall -q "$release/functions" "$release/local" "$release/shared"
-ln -s $settings "$release/.env"
+"$python" -VV > "$release/.python"
+if [ -n "$current" ] && diff -rq -x .env -x .venv -x __pycache__ "$release" "$current" > /dev/null; then
+  rm -rf "$release"
+  trap - EXIT
+  release=$current
+else
+  echo "installing into $release"
+  "$python" -m venv "$release/.venv"
+  "$release/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 \
+    --require-hashes -r requirements/run.txt
+  touch "$release/.venv/.run"
+  "$release/.venv/bin/python" -m compileall -q "$release/functions" "$release/local" "$release/shared"
+  ln -s $settings "$release/.env"
+fi
 
 # As the service will be: with its account and its settings, and without root's variables.
 as_service() {
@@ -89,12 +98,13 @@ exec $home/current/sync "\$@"
 EOF
 chmod 755 /usr/local/bin/$name
 
-previous=$(readlink $home/current || true)
-ln -sfn "$release" $home/current
 trap - EXIT
-for other in "$home"/releases/*; do
-  [ "$other" = "$release" ] || [ "$other" = "$previous" ] || rm -rf "$other"
-done
+if [ "$release" != "$current" ]; then
+  ln -sfn "$release" $home/current
+  for other in "$home"/releases/*; do
+    [ "$other" = "$release" ] || [ "$other" = "$current" ] || rm -rf "$other"
+  done
+fi
 
 systemctl daemon-reload
 wanted=

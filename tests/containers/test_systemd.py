@@ -280,6 +280,7 @@ def test_an_upgrade_keeps_every_row_and_answers_all_but_some_seconds(box: Box) -
     poll = "curl -sk -o /dev/null -m 2 -w '%{http_code}\\n' https://localhost/sync/"
     loop = f"while sleep 0.1; do {poll} >> /root/poll; done"
     box.run(f'systemd-run --quiet --unit=poll bash -c "{loop}"')
+    box.run("echo '# another version' >> shared/__init__.py")
     assert f"{NAME} answers on https://localhost:443" in typed(box, "make install-service")
     box.run("systemctl stop poll")
     codes = [*box.run("cat /root/poll").split()]
@@ -311,11 +312,16 @@ def test_the_earlier_release_is_taken_again(box: Box) -> None:
     wait_ready(box)
     assert box.run(f"readlink /proc/{main_pid(box, 'http')}/cwd").strip() != old
     send(box, "https://localhost")
+    typed(box, "current=$(readlink")
+    assert box.run(f"readlink /opt/{NAME}/current").strip() == old
+    wait_ready(box)
 
 
 def test_fewer_triggers_are_fewer_units(box: Box) -> None:
+    releases = box.run(f"ls -d /opt/{NAME}/releases/*").split()
     set_(box, "TRIGGERS=1")
     typed(box, "make install-service")
+    assert box.run(f"ls -d /opt/{NAME}/releases/*").split() == releases
     assert not is_active(box, "trigger@2")
     assert "disabled" in box.run(f"systemctl is-enabled {NAME}-trigger@2", code=1)
     box.run(f"sed -i '$d' {SETTINGS}")
