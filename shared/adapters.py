@@ -27,19 +27,19 @@ _direct_queues: list[Queue] = []
 """The queues of the blocks of `without_broker` that run, the innermost last."""
 
 
-def database(settings: Settings, queries: Path) -> Database:
+def database(settings: Settings, *queries: Path) -> Database:
     """Return the database of `DATABASE_URL`.
 
     Args:
         settings: the settings.
-        queries: a file of named SQL blocks.
+        queries: files of named SQL blocks.
     """
-    return Database(needed(settings.database_url, "DATABASE_URL"), queries)
+    return Database(needed(settings.database_url, "DATABASE_URL"), *queries)
 
 
 def ledger(settings: Settings) -> Ledger:
     """Return the ledger in the database of `DATABASE_URL`."""
-    return Ledger(database(settings, QUERIES))
+    return Ledger(database(settings, *QUERIES))
 
 
 def storage(settings: Settings, ledger: Ledger) -> LocalStorage:

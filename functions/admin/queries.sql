@@ -111,10 +111,14 @@ SELECT id, oeid, ref_id, file_name, file_type, payload_checksum, request_id, sta
   FROM file_sync WHERE id = :row_id;
 
 -- name: attempts(row_id)
--- Reads the newest attempts on one object.
-SELECT attempt, outcome, reason, started_at, finished_at
+-- Reads the newest attempts on one object, and what people did with it.
+SELECT attempt, outcome::text AS outcome, reason, started_at, finished_at, NULL AS actor
   FROM sync_attempt WHERE file_sync_id = :row_id
- ORDER BY finished_at DESC, attempt DESC LIMIT 100;
+UNION ALL
+SELECT NULL, a.name, o.reason, a.begun_at, a.begun_at, a.actor
+  FROM action_object AS o JOIN action AS a ON a.id = o.action_id
+ WHERE o.file_sync_id = :row_id
+ ORDER BY finished_at DESC, attempt DESC NULLS LAST LIMIT 100;
 
 -- name: files(row_ids)
 -- Reads what is recorded of the files of some objects, in the order of their ids.

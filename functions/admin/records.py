@@ -84,18 +84,20 @@ class Attempt:
     """One entry of an object's history.
 
     Attributes:
-        attempt: its number, from 1.
-        outcome: how it ended, or that a person retried the object after it.
+        attempt: its number, from 1; None for an action.
+        outcome: how it ended, or the action.
         reason: why it did not succeed.
         started_at: when the worker began.
         finished_at: when it ended.
+        actor: who asked for the action; None for an attempt.
     """
 
-    attempt: int
+    attempt: int | None
     outcome: str
     reason: str | None
     started_at: datetime
     finished_at: datetime
+    actor: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from functions.admin.media.content import (
 from functions.admin.media.decoder import Decoder
 from functions.admin.media.thumbnail_cache import ThumbnailCache
 from functions.admin.media.thumbnails import FORMATS, Thumbnails
-from functions.admin.objects.actions import Actions
+from functions.admin.objects.actions import ObjectActions
 from functions.admin.objects.pages import ObjectPages
 from functions.admin.objects.paging import Paging
 from functions.admin.records import QUERIES, Records
@@ -91,7 +91,7 @@ def build(settings: Settings) -> Admin:
             paging=Paging(database),
             records=records,
             ledger=ledger,
-            actions=Actions(records, ledger, files),
+            actions=ObjectActions(records, ledger.actions, files),
             files=files,
             largest_response=None if settings.media_accel else largest,
         ),

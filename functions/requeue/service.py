@@ -47,12 +47,14 @@ class Report:
     Attributes:
         published: rows whose message the broker confirmed.
         unconfirmed: rows whose message it did not; they become due again.
+        changed: objects of actions that their callers had left unfinished.
         failed: rows that were failed because too many of their workers died.
     """
 
     published: int
     unconfirmed: int
     failed: int
+    changed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +130,14 @@ class Requeue:
         return report
 
     def _publish_due(self, going: Callable[[], bool]) -> Report:
+        changed = self._ledger.actions.finish(going)
         early = self._ledger.bring_forward(self._horizon)
         if early:
             logger.warning("PostgreSQL's clock has gone back", extra={"rows": len(early)})
         failed = self._ledger.fail_exhausted(self._config.max_attempts)
-        for row_id in failed:
-            logger.error("object failed, its workers died", extra={"row_id": row_id})
+        for row_id, request_id in failed.items():
+            about = {"row_id": row_id, "request_id": request_id}
+            logger.error("object failed, its workers died", extra=about)
         published = unconfirmed = 0
         paused = any(pause.part == Part.SOURCE.value for pause in self._ledger.pauses.all())
         for rows in self._probe(going) if paused else self._portions(going):
@@ -141,7 +145,7 @@ class Requeue:
             confirmed = len(self._queue.publish_all(rows))
             published += confirmed
             unconfirmed += len(rows) - confirmed
-        return Report(published, unconfirmed, len(failed))
+        return Report(published, unconfirmed, len(failed), changed)
 
     def _probe(self, going: Callable[[], bool]) -> Iterator[list[SyncMessage]]:
         """Take one row: while the source is paused, a worker needs no more than one to probe it."""

@@ -10,7 +10,7 @@ from functions.sync_worker import wiring
 from functions.sync_worker.service import SyncWorker
 from shared.queue import rmq_event
 from shared.queue.interface import Queue
-from shared.queue.messages import SyncMessage
+from shared.queue.messages import SyncMessage, request_id_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ def work(
     )
     for message in messages:
         if isinstance(message, rmq_event.Unreadable):
-            logger.error("unreadable message", extra={"reason": message.reason})
+            about = {"reason": message.reason, "request_id": request_id_of(message.headers)}
+            logger.error("unreadable message", extra=about)
             queue().dead_letter(message.data, message.reason, message.headers)
     return {outcome.value: number for outcome, number in outcomes.items()}

@@ -79,7 +79,7 @@ class NginxServer:
             hosts: regular expression of the names that clients may call it by, in lower case.
             proxies: networks of the proxies in front, whose X-Forwarded-For and -Proto count.
             tls: answer in TLS alone.
-            access_log: where requests are logged, as nginx's `access_log` has it.
+            access_log: where requests are logged, as nginx's `access_log` names it.
             stays: see `Process`.
         """
         self._folder = data_dir.resolve()

@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,10 @@ from local.servers.ports import require_free
 from local.servers.running import Record, Running
 
 LAUNCH = Path(__file__).with_name("launch.py")
+LOG_WRITER = Path(__file__).with_name("log_writer.py")
+LOG_SECONDS = 2.0
+"""How long the last lines of a server that has ended may take to be written."""
+
 POLL_SECONDS = 0.02
 LOG_LINES_SHOWN = 3
 
@@ -68,7 +74,7 @@ class Command:
 
 
 class Process:
-    """A server's process and its files `<name>.pid` and `<name>.log`."""
+    """A server's process and its files `<name>.pid` and `<name>.log`, see `log_writer`."""
 
     def __init__(
         self,
@@ -93,6 +99,7 @@ class Process:
         self._stays = stays
         self._stop_signal = stop_signal
         self._child: subprocess.Popen[bytes] | None = None
+        self._log_writer: threading.Thread | None = None
 
     @property
     def running(self) -> Running | None:
@@ -124,7 +131,7 @@ class Process:
         if self._child is not None:
             self._child.wait()  # it ended after the last look at it, and is still to be reaped
         ending = ["--parent", str(os.getpid()), "--signal", str(int(self._stop_signal))]
-        with self.log.open("ab") as log:
+        with self._log_pipe() as log:
             self._child = subprocess.Popen(  # the arguments are this package's own
                 command.launch(*([] if self._stays else ending)),
                 env=dict(command.environment),
@@ -186,7 +193,39 @@ class Process:
         if self._child is not None:
             self._child.wait()
             self._child = None
+        self._end_log()
         self._record.unlink(missing_ok=True)
+
+    @contextmanager
+    def _log_pipe(self) -> Iterator[int]:
+        """Start the process that writes the log, and open the pipe to it, to be inherited."""
+        self._end_log()
+        self.log.touch()  # raises here, and not unseen over there
+        reading, writing = os.pipe()
+        try:
+            writer = subprocess.Popen(  # the arguments are this package's own
+                [sys.executable, "-I", "-S", str(LOG_WRITER), str(self.log.absolute())],
+                env={},
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # it outlives the server's process group
+            )
+            # It ends with the last that prints into it, whenever that is: a thread waits for it.
+            self._log_writer = threading.Thread(target=writer.wait, name="log", daemon=True)
+            self._log_writer.start()
+            yield writing
+        finally:
+            os.close(reading)
+            os.close(writing)
+
+    def _end_log(self) -> None:
+        """Wait until everything that an ended server printed is in its log.
+
+        Something that the server left behind may print on; that is not waited for.
+        """
+        if self._log_writer is not None:
+            self._log_writer.join(LOG_SECONDS)
 
     def _known(self) -> Running | None:
         """Return the recorded process; if the record has been removed, our own child."""
@@ -208,6 +247,8 @@ class Process:
         return False
 
     def _last_words(self) -> str:
+        if self.running is None:
+            self._end_log()
         lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
         written = [line.strip() for line in lines if line.strip()]
         return " | ".join(written[-LOG_LINES_SHOWN:]) or "it wrote nothing"

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import aiosql
 import psycopg2
 from psycopg2 import errors, extensions
 from psycopg2.extras import NamedTupleCursor
@@ -23,6 +22,7 @@ from shared.errors import LedgerUnavailable
 from shared.ledger.connection import StatementTimeout, TimedConnection
 from shared.ledger.failures import is_unavailable, one_line
 from shared.ledger.pool import Pool
+from shared.ledger.statements import Statements
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ CONFLICTS = 5
 class Transaction(Protocol):
     """The open transaction of `Database.transaction`."""
 
-    def __call__(self, name: str, **parameters: object) -> list[Row]:
+    def __call__(self, name: str, /, **parameters: object) -> list[Row]:
         """Run one named statement of the transaction and return its rows; never a second time.
 
         Raises:
@@ -56,7 +56,7 @@ class Database:
 
     Args:
         url: a `postgresql://` URL.
-        queries: a file of named SQL blocks in aiosql's format.
+        queries: files of named SQL blocks, see `Statements`.
         statement_seconds: how long one statement may take before the connection is given up.
 
     Where PostgreSQL is the reason, psycopg2's error becomes `LedgerUnavailable`; an error in a
@@ -67,14 +67,14 @@ class Database:
     """
 
     def __init__(
-        self, url: str, queries: Path, statement_seconds: float = STATEMENT_SECONDS
+        self, url: str, *queries: Path, statement_seconds: float = STATEMENT_SECONDS
     ) -> None:
         self._pool = Pool(url, statement_seconds)
-        self._queries = aiosql.from_path(queries, "psycopg2")
+        self._statements = Statements(*queries)
         self._row_types: dict[str, Any] = {}
         self._outage = False
 
-    def run(self, name: str, **parameters: object) -> list[Row]:
+    def run(self, name: str, /, **parameters: object) -> list[Row]:
         """Run one named statement in a transaction of its own and return its rows.
 
         A kept connection may have died while it was idle, so a statement that fails on one is run
@@ -84,9 +84,17 @@ class Database:
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
         """
-        connection, rows = self._perform(lambda c: self._rows(c, name, parameters))
+        return self.run_telling(name, **parameters)[0]
+
+    def run_telling(self, name: str, /, **parameters: object) -> tuple[list[Row], bool]:
+        """Run one named statement like `run`, and tell whether it may have been executed before.
+
+        Raises:
+            LedgerUnavailable: PostgreSQL is unreachable.
+        """
+        connection, rows, again = self._perform(lambda c: self._rows(c, name, parameters))
         self._pool.give_back(connection)
-        return rows
+        return rows, again
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -96,9 +104,9 @@ class Database:
             LedgerUnavailable: PostgreSQL is unreachable; whether the commit took place is then
                 unknown.
         """
-        connection, _ = self._perform(_begin)
+        connection, _, _ = self._perform(_begin)
 
-        def step(name: str, **parameters: object) -> list[Row]:
+        def step(name: str, /, **parameters: object) -> list[Row]:
             # Never on a new connection: half of the transaction would be missing there.
             with self._translated(connection):
                 return self._rows(connection, name, parameters)
@@ -118,12 +126,17 @@ class Database:
         """Close the connections that are not in use."""
         self._pool.close_idle()
 
-    def _perform(self, operation: Callable[[TimedConnection], T]) -> tuple[TimedConnection, T]:
-        """Perform an operation; its connection is the caller's to give back."""
+    def _perform(
+        self, operation: Callable[[TimedConnection], T]
+    ) -> tuple[TimedConnection, T, bool]:
+        """Perform an operation, and tell whether it was performed again after a lost connection.
+
+        Its connection is the caller's to give back.
+        """
         kept = self._pool.take()
         if kept is not None:
             try:
-                return kept, self._attempt(kept, operation)
+                return kept, self._attempt(kept, operation), False
             except LedgerUnavailable as error:
                 # A server that has just not answered will not answer at once.
                 if isinstance(error.__cause__, StatementTimeout):
@@ -131,7 +144,7 @@ class Database:
                 self._pool.close_idle()  # what broke one has broken the others
         with self._translated(None):
             connection = self._pool.connect()
-        return connection, self._attempt(connection, operation)
+        return connection, self._attempt(connection, operation), kept is not None
 
     def _attempt(self, connection: TimedConnection, operation: Callable[[TimedConnection], T]) -> T:
         try:
@@ -152,7 +165,7 @@ class Database:
         # columns. Those of a statement never change: its first result names them for all.
         row_type = self._row_types.get(name)
         connection.cursor_factory = extensions.cursor if row_type else NamedTupleCursor
-        rows = list(getattr(self._queries, name)(connection, **parameters))
+        rows = list(self._statements[name](connection, **parameters))
         if row_type:
             return list(map(row_type._make, rows))
         if rows:

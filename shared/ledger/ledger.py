@@ -16,6 +16,7 @@ from typing import Any, Self
 from shared.batching import GroupCommit
 from shared.domain import UnprovenCopy, Wanted
 from shared.errors import RowRefused
+from shared.ledger.actions import Actions
 from shared.ledger.database import Database, Transaction
 from shared.ledger.failures import refusals
 from shared.ledger.heartbeats import Heartbeats
@@ -23,10 +24,15 @@ from shared.ledger.installation import Installation
 from shared.ledger.pauses import Pauses
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State, storable
+from shared.ledger.runs import Runs
+from shared.ledger.verifications import Verifications
 from shared.queue.messages import SyncMessage
 from shared.storage.object_key import fold
 
-QUERIES = Path(__file__).with_name("queries.sql")
+QUERIES = tuple(
+    Path(__file__).with_name(name)
+    for name in ("queries.sql", "actions.sql", "verifications.sql", "runs.sql")
+)
 MOST_COUNTING = 1_000
 """Threads that share one reading of the counts; more never ask at the same time."""
 
@@ -44,6 +50,9 @@ class Ledger:
         installation: its identity, and the storage that it is bound to.
         heartbeats: which processes are alive.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
+        actions: what people ask for.
+        verifications: whether stored files still are what was recorded.
+        runs: long work that continues where it was.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
@@ -53,13 +62,16 @@ class Ledger:
         self.installation = Installation(database)
         self.pauses = Pauses(database)
         self.heartbeats = Heartbeats(database)
+        self.actions = Actions(database)
+        self.verifications = Verifications(database)
+        self.runs = Runs(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
     @classmethod
     def at(cls, url: str) -> Self:
         """Return the ledger in a database, given by URL; it connects when first used."""
-        return cls(Database(url, QUERIES))
+        return cls(Database(url, *QUERIES))
 
     def record(self, new: NewObject, due_in: float) -> int | None:
         """Record an accepted request; the commit has happened when this returns.
@@ -206,9 +218,10 @@ class Ledger:
         """Make rows due that are due later than in `horizon` seconds, and return their ids."""
         return [row.id for row in self._database.run("bring_forward", horizon=horizon)]
 
-    def fail_exhausted(self, max_attempts: int) -> list[int]:
-        """Fail the rows whose workers died once too often, and return their ids."""
-        return [row.id for row in self._database.run("fail_exhausted", max_attempts=max_attempts)]
+    def fail_exhausted(self, max_attempts: int) -> dict[int, str]:
+        """Fail the rows whose workers died once too often; return the request's id of each."""
+        rows = self._database.run("fail_exhausted", max_attempts=max_attempts)
+        return {row.id: row.request_id for row in rows}
 
     def retry(self, row_ids: Sequence[int]) -> set[int]:
         """Put failed rows back in the queue, with all attempts allowed again.
@@ -251,6 +264,7 @@ class Ledger:
             queued=objects.get(State.QUEUED, 0),
             failed=objects.get(State.FAILED, 0),
             bytes_stored=found[State.SYNCED].bytes if State.SYNCED in found else 0,
+            dismissed=objects.get(State.DISMISSED, 0),
         )
         return [counts for _ in asked]
 

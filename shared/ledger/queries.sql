@@ -13,11 +13,13 @@ ON CONFLICT (payload_checksum) DO NOTHING
 RETURNING id, payload_checksum, request_id;
 
 -- name: recorded_by(checksums, request_ids)
--- Finds the rows that these very requests recorded, if the answer to `record` was lost.
+-- Finds the rows that these very requests recorded, if the answer to `record` was lost. An older row
+-- is an earlier request's that had the same id, as its client sent it.
 SELECT id, payload_checksum, request_id
   FROM file_sync
   JOIN unnest(:checksums::bytea[], :request_ids::text[]) AS t(payload_checksum, request_id)
- USING (payload_checksum, request_id);
+ USING (payload_checksum, request_id)
+ WHERE created_at > now() - interval '1 minute';
 
 -- name: claim(row_ids, suspect, grouped, most, lease_seconds, max_attempts)
 -- Claims rows for one attempt each, counted before anything is downloaded. A suspect is a row whose
@@ -166,11 +168,15 @@ WITH ended AS (
          deaths = 0,  -- it answers: the workers died of something else
          leased_until = NULL,
          last_error = e.reason,
+         failed_at = CASE e.outcome WHEN 'failed' THEN clock_timestamp() END,
          next_attempt_at = now() + make_interval(secs => e.delay),
          due_at = now() + make_interval(secs => e.delay),
          synced_at = CASE e.outcome WHEN 'synced' THEN clock_timestamp() END,
-         file_path = e.path, size_bytes = e.size, sha256 = e.digest, etag = e.etag,
-         verified_by = e.verified_by,
+         -- Of an object that is fetched again, what was recorded of its file stays until then.
+         file_path = coalesce(e.path, f.file_path), size_bytes = coalesce(e.size, f.size_bytes),
+         sha256 = coalesce(e.digest, f.sha256),
+         etag = CASE WHEN e.path IS NULL THEN f.etag ELSE e.etag END,
+         verified_by = coalesce(e.verified_by, f.verified_by),
          unproven_etag = coalesce(e.unproven_etag, f.unproven_etag),
          unproven_size = coalesce(e.unproven_size, f.unproven_size),
          unproven_sha256 = coalesce(e.unproven_sha256, f.unproven_sha256)
@@ -233,18 +239,18 @@ WITH exhausted AS (
      FOR UPDATE SKIP LOCKED
 ), failed AS (
   UPDATE file_sync AS f
-     SET state = 'failed', leased_until = NULL,
+     SET state = 'failed', leased_until = NULL, failed_at = now(),
          last_error = coalesce(f.last_error || '; then ', '')
                       || 'the worker stopped without an answer, attempts used up'
     FROM exhausted
    WHERE f.id = exhausted.id
-  RETURNING f.id, f.attempts, f.claimed_at, f.last_error, exhausted.lost
+  RETURNING f.id, f.request_id, f.attempts, f.claimed_at, f.last_error, exhausted.lost
 ), history AS (
   INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
   SELECT id, attempts, 'lost', 'The worker stopped without an answer', claimed_at
     FROM failed WHERE lost
 )
-SELECT id FROM failed;
+SELECT id, request_id FROM failed;
 
 -- name: counts()
 -- The exact numbers by state.

@@ -20,6 +20,8 @@ class State(enum.StrEnum):
     """Its file is in place and verified."""
     FAILED = "failed"
     """Given up, with a reason; a person may retry it."""
+    DISMISSED = "dismissed"
+    """A person has seen the failure and lets it be."""
 
 
 class Outcome(enum.StrEnum):
@@ -39,7 +41,7 @@ class NewObject:
 
     Attributes:
         payload_checksum: the request's signature, 32 bytes; unique forever.
-        request_id: the platform's id of the request, for the trace.
+        request_id: the request's, for the trace; a client may use one for several requests.
     """
 
     oeid: str
@@ -96,6 +98,7 @@ class Counts:
     queued: int
     failed: int
     bytes_stored: int
+    dismissed: int = 0
 
 
 def storable(text: str | None) -> str | None:

@@ -451,13 +451,13 @@ def test_a_row_fails_for_deaths_of_workers_only_after_one_that_it_was_alone_with
     for _ in range(MAX_ATTEMPTS - answers - 2):
         die(bench, [row_id], suspect=True, grouped=True)
     bench.sql("UPDATE file_sync SET due_at = now()")
-    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS) == []
+    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS) == {}
     assert not bench.ledger.claim(
         [row_id], lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS, suspect=True, grouped=True
     )
     die(bench, [row_id], suspect=True)
     bench.sql("UPDATE file_sync SET due_at = now()")
-    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS) == [row_id]
+    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS).keys() == {row_id}
     bench.ledger.retry([row_id])
     assert bench.row(row_id, "attempts - attempts_forgiven, deaths") == (0, 0)
 

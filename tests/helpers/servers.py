@@ -88,6 +88,14 @@ def connect(url: str) -> connection:
     return psycopg2.connect(url, options=f"-c statement_timeout={STATEMENT_SECONDS}s")
 
 
+def query(url: str, sql: str) -> list[tuple[Any, ...]]:
+    """Return the rows of one SQL statement."""
+    with contextlib.closing(psycopg2.connect(url)) as opened, opened.cursor() as cursor:
+        cursor.execute(sql)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
 def execute(url: str, *statements: str) -> None:
     """Run SQL, each statement by itself."""
     with contextlib.closing(connect(url)) as connection:

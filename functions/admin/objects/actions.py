@@ -1,4 +1,4 @@
-"""What a person can do with objects: retry failed ones, verify files."""
+"""What a person can do with objects: retry, fetch again, dismiss, verify."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from functions.admin.records import FileRecord, Records
-from shared.ledger.ledger import Ledger
+from shared.ledger.actions import Action, Actions
 from shared.ledger.rows import State
+from shared.ledger.selection import Selection
 from shared.storage.reading import StorageReader, Verdict
 
 logger = logging.getLogger(__name__)
@@ -50,12 +51,12 @@ class Report:
     lines: Sequence[Line]
 
 
-class Actions:
-    """Performs the actions.
+class ObjectActions:
+    """Performs what the forms ask for.
 
     Args:
         records: reads the ledger.
-        ledger: queues failed objects again.
+        actions: records and performs what changes the ledger.
         files: the storage.
         clock: returns monotonic seconds.
     """
@@ -63,33 +64,41 @@ class Actions:
     def __init__(
         self,
         records: Records,
-        ledger: Ledger,
+        actions: Actions,
         files: StorageReader,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._records = records
-        self._ledger = ledger
+        self._actions = actions
         self._files = files
         self._clock = clock
 
-    def retry(self, row_ids: Sequence[int], user: str) -> Report:
-        """Queue the failed ones among some objects again.
+    def perform(self, action: Action, row_ids: Sequence[int], user: str) -> Report:
+        """Perform an action on those of some objects whose state allows it.
 
         Args:
+            action: what to do.
             row_ids: the objects.
-            user: who asked for it, for the log.
+            user: who asked for it.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
         """
-        retried = self._ledger.retry(row_ids)
-        logger.info("retried", extra={"row_ids": sorted(retried), "user": user})
+        if not row_ids:
+            return _report("", ())
+        selection = Selection(ids=tuple(row_ids))
+        performed = self._actions.perform(action, selection, f"admin: {user}")
+        changed = self._actions.changed_by(performed.id, row_ids)
+        logger.info(
+            "action performed",
+            extra={"action": action.value, "row_ids": sorted(changed), "user": user},
+        )
         lines = []
         for file in self._records.files(row_ids):
-            ok = file.id in retried
-            message = "queued for retry" if ok else f"skipped: already {file.state}"
+            ok = file.id in changed
+            message = action.done if ok else f"skipped: already {file.state}"
             lines.append(Line(file.id, file.file_name, ok, message))
-        return _report(f"{len(retried)} of {len(lines)} queued for retry", lines)
+        return _report(f"{len(changed)} of {len(lines)} {action.done}", lines)
 
     def verify(self, row_ids: Sequence[int], user: str) -> Report:
         """Read the files of some objects again and compare them with the ledger.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functions.admin.errors import FormInvalid, NotFound
 from functions.admin.media.disposition import treatment
 from functions.admin.media.thumbnails import has_thumbnail, is_own_preview
-from functions.admin.objects.actions import Actions, Report
+from functions.admin.objects.actions import ObjectActions, Report
 from functions.admin.objects.listing import Listing
 from functions.admin.objects.paging import Paging
 from functions.admin.objects.search import CANDIDATES
@@ -17,6 +17,7 @@ from functions.admin.web.context import RequestContext
 from functions.admin.web.rendering import Templates
 from shared.errors import FileUnreadable
 from shared.http.event import Response
+from shared.ledger.actions import Action
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import State
 from shared.queue.messages import SyncMessage
@@ -37,7 +38,7 @@ class ObjectPages:
         paging: reads pages of the list.
         records: reads the ledger.
         ledger: counts objects.
-        actions: retry and verify.
+        actions: what the forms ask for.
         files: the storage, for text previews.
         largest_response: bytes of one response of the media, None where they are not limited.
 
@@ -51,7 +52,7 @@ class ObjectPages:
         paging: Paging,
         records: Records,
         ledger: Ledger,
-        actions: Actions,
+        actions: ObjectActions,
         files: StorageReader,
         largest_response: int | None,
     ) -> None:
@@ -145,10 +146,10 @@ class ObjectPages:
             raise FormInvalid("no such objects")
         user = context.session.user
         match context.form.get("action"):
-            case ["retry"]:
-                return self._actions.retry(numbers, user)
             case ["verify"]:
                 return self._actions.verify(numbers, user)
+            case [name] if name in set(Action):
+                return self._actions.perform(Action(name), numbers, user)
         raise FormInvalid("no such action")
 
     def _text(self, details: ObjectDetails) -> str | None:

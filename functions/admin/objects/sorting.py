@@ -52,13 +52,16 @@ class Part:
     most: int | None = None
 
 
-_UNSYNCED = (Part(SortOrder.QUEUED, State.QUEUED), Part(SortOrder.QUEUED, State.FAILED))
+_UNSYNCED = tuple(
+    Part(SortOrder.QUEUED, state) for state in (State.QUEUED, State.FAILED, State.DISMISSED)
+)
 """Objects that have no size yet, or were not synced, follow those that have."""
 
 _ATTEMPTED = (
     Part(SortOrder.ATTEMPTS, least=2),
     Part(SortOrder.SYNCED, State.SYNCED, most=1),
     Part(SortOrder.QUEUED, State.FAILED, most=1),
+    Part(SortOrder.QUEUED, State.DISMISSED, most=1),
     Part(SortOrder.QUEUED, State.QUEUED, least=1, most=1),
     Part(SortOrder.QUEUED, State.QUEUED, most=0),
 )
@@ -76,7 +79,7 @@ def parts(
     created, name  any        one, in that order
     created        a state    one, by when it was synced, or queued: a rare state
                               may be far from the newest ids
-    size, synced   any        the synced, then the queued, then the failed
+    size, synced   any        the synced, the queued, the failed, the dismissed
     attempts       any        several attempts, then one, then none; ascending the
                               other way round
     =============  =========  ====================================================

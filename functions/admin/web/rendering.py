@@ -16,6 +16,7 @@ from functions.admin.web.assets import Assets
 from functions.admin.web.context import RequestContext
 from functions.admin.web.responses import SAFE_HEADERS
 from shared.http.event import Response
+from shared.ledger.actions import Action
 
 FOLDER = Path(__file__).parents[1] / "templates"
 
@@ -37,6 +38,7 @@ class Templates:
         )
         self._templates.globals |= {"asset": assets.url, "addresses": addresses}
         self._templates.filters |= {
+            "action_done": lambda name: Action(name).done,
             "size": formatting.size,
             "count": formatting.count,
             "span": formatting.span,

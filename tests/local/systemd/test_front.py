@@ -38,7 +38,7 @@ def test_the_configuration_is_the_one_of_the_settings(tmp_path: Path) -> None:
         f"server 127.0.0.1:{FUNCTIONS_PORT};",
         "set_real_ip_from 192.0.2.7/32;",
         "client_max_body_size 2000;",
-        "access_log syslog:server=unix:/dev/log,nohostname,tag=nginx;",
+        "access_log syslog:server=unix:/dev/log,nohostname,tag=nginx requests;",
     ):
         assert line in text
     assert re.search(r"sync\\\.example\\\.com", text)

@@ -42,7 +42,7 @@ def proxy(database_url: str) -> Iterator[TcpProxy]:
 
 @pytest.fixture
 def database(proxy: TcpProxy) -> Iterator[Database]:
-    with closing(Database(proxy.url, QUERIES, statement_seconds=SECONDS)) as database:
+    with closing(Database(proxy.url, *QUERIES, statement_seconds=SECONDS)) as database:
         yield database
 
 
@@ -179,7 +179,7 @@ def test_a_second_host_is_found_past_one_that_swallows_everything(database_url: 
         port = silent.getsockname()[1]
         hosts = f"127.0.0.1:{port},127.0.0.1:{free_port()},{address}"
         url = f"{head}@{hosts}/{name}?target_session_attrs=read-write"
-        with closing(Database(url, QUERIES)) as database:
+        with closing(Database(url, *QUERIES)) as database:
             with within(CONNECT_SECONDS):
                 database.run("ping")
             with within(0.5):  # it is remembered
@@ -188,7 +188,7 @@ def test_a_second_host_is_found_past_one_that_swallows_everything(database_url: 
 
 def test_a_primary_that_became_a_standby_is_left(database_url: str) -> None:
     name = database_url.rpartition("/")[2]
-    with closing(Database(database_url, QUERIES)) as database:
+    with closing(Database(database_url, *QUERIES)) as database:
         database.run("bring_forward", horizon=1.0)
         execute(database_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
         execute(
@@ -232,7 +232,7 @@ def test_a_socket_is_an_address(
 )
 def test_a_url_that_libpq_cannot_read_stops_the_start_in_one_line(url: str) -> None:
     with pytest.raises(SettingError) as caught:
-        Database(url, QUERIES)
+        Database(url, *QUERIES)
     assert "DATABASE_URL" in str(caught.value)
     assert "hidden" not in str(caught.value)
 

@@ -12,7 +12,7 @@ from tests.helpers.servers import execute
 
 @pytest.fixture
 def heartbeats(database_url: str) -> Iterator[Heartbeats]:
-    database = Database(database_url, QUERIES)
+    database = Database(database_url, *QUERIES)
     yield Heartbeats(database)
     database.close()
 

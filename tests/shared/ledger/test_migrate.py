@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 import pytest
@@ -21,16 +20,10 @@ from shared.ledger.hosts import check_encoding
 from shared.ledger.ledger import QUERIES, Ledger
 from shared.ledger.migrate import LOCK, MIGRATIONS, migrate
 from tests.helpers.paths import ROOT
-from tests.helpers.servers import execute, free_port
+from tests.helpers.servers import execute, free_port, query
 from tests.helpers.waiting import join, until
 
 NEWEST = sorted(file.stem for file in MIGRATIONS.glob("*.sql") if ".rollback" not in file.name)
-
-
-def query(url: str, sql: str) -> list[tuple[Any, ...]]:
-    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-        cursor.execute(sql)
-        return cursor.fetchall()
 
 
 def relations(url: str) -> int:
@@ -126,8 +119,10 @@ def test_a_migration_that_was_ended_midway_has_done_nothing(postgres_url: str) -
 
 
 def test_a_migration_that_fails_names_itself_and_undoes_the_others(postgres_url: str) -> None:
-    execute(postgres_url, "CREATE TABLE heartbeat ()")
-    with pytest.raises(MigrationFailed, match=f'{NEWEST[-1]}: relation "heartbeat" already exists'):
+    execute(postgres_url, "CREATE TABLE run_finding ()")
+    with pytest.raises(
+        MigrationFailed, match=f'{NEWEST[-1]}: relation "run_finding" already exists'
+    ):
         migrate(postgres_url)
     assert relations(postgres_url) == 0
 
@@ -205,7 +200,7 @@ def test_a_database_that_cannot_hold_every_text_is_refused(
             with pytest.raises(SettingError) as caught:
                 use(other)
             assert str(caught.value) == line
-        with closing(Database(other, QUERIES)) as database, pytest.raises(LedgerUnavailable):
+        with closing(Database(other, *QUERIES)) as database, pytest.raises(LedgerUnavailable):
             database.run("ping")
     finally:
         execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from functions.admin.objects.actions import VERIFY_SECONDS, Actions
+from functions.admin.objects.actions import VERIFY_SECONDS, ObjectActions
 from functions.admin.records import QUERIES, Records
+from shared.ledger.actions import Action
 from shared.ledger.database import Database
 from shared.ledger.ledger import Ledger
 from shared.storage.reading import StorageReader
@@ -29,29 +30,33 @@ def records(database_url: str) -> Iterator[Records]:
 
 
 @pytest.fixture
-def actions(records: Records, ledger: Ledger, tmp_path: Path) -> Actions:
-    return Actions(records, ledger, StorageReader(str(tmp_path)))
+def actions(records: Records, ledger: Ledger, tmp_path: Path) -> ObjectActions:
+    return ObjectActions(records, ledger.actions, StorageReader(str(tmp_path)))
 
 
 def synced(ledger: Ledger, storage: Path, name: str, salt: str = "", content: bytes = b"x") -> int:
     return demo.synced(ledger, storage, demo.Content(name, "image/jpeg", content), salt)
 
 
-def test_only_failed_objects_are_retried(actions: Actions, ledger: Ledger, tmp_path: Path) -> None:
+def test_only_failed_objects_are_retried(
+    actions: ObjectActions, ledger: Ledger, tmp_path: Path
+) -> None:
     failed = demo.failed(ledger, "a", "gone")
     done = synced(ledger, tmp_path, "b")
-    report = actions.retry([failed, done], "root")
+    report = actions.perform(Action.RETRY, [failed, done], "root")
     assert (report.title, report.ok) == ("1 of 2 queued for retry", False)
     assert [line.message for line in report.lines] == [
         "queued for retry",
         "skipped: already synced",
     ]
-    again = actions.retry([failed], "root")
+    again = actions.perform(Action.RETRY, [failed], "root")
     assert (again.title, again.ok) == ("0 of 1 queued for retry", False)
     assert again.lines[0].message == "skipped: already queued"
 
 
-def test_one_files_verdict_is_the_title(actions: Actions, ledger: Ledger, tmp_path: Path) -> None:
+def test_one_files_verdict_is_the_title(
+    actions: ObjectActions, ledger: Ledger, tmp_path: Path
+) -> None:
     row_id = synced(ledger, tmp_path, "a")
     file = tmp_path / "a"
 
@@ -80,12 +85,14 @@ def test_files_that_no_time_is_left_for_are_not_checked(
     row_ids = [synced(ledger, tmp_path, name) for name in "ab"]
     # Begins, asks before the first file and in it, then finds the time over.
     seconds = itertools.chain([0.0, 0.0, 0.0], itertools.repeat(VERIFY_SECONDS))
-    actions = Actions(records, ledger, StorageReader(str(tmp_path)), lambda: next(seconds))
+    actions = ObjectActions(
+        records, ledger.actions, StorageReader(str(tmp_path)), lambda: next(seconds)
+    )
     report = actions.verify(row_ids, "root")
     assert report.title == "1 of 2 files match the originals"
     assert [line.message.partition(":")[0] for line in report.lines] == ["OK", "was not checked"]
 
 
-def test_nothing_selected_is_reported(actions: Actions) -> None:
-    for report in (actions.retry([], "root"), actions.verify([], "root")):
+def test_nothing_selected_is_reported(actions: ObjectActions) -> None:
+    for report in (actions.perform(Action.RETRY, [], "root"), actions.verify([], "root")):
         assert (report.title, report.ok, report.lines) == ("Nothing selected", False, ())

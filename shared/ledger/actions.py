@@ -1,0 +1,278 @@
+"""What people and schedules ask of objects: retry, fetch again, dismiss, verify.
+
+An action is recorded first, with its filter, and then performed in slices, each one transaction.
+If whoever asked for it is gone, `requeue` performs the rest. What it changed stands in the history
+of each object.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.ledger.database import Database, Row, Transaction
+from shared.ledger.rows import State
+from shared.ledger.selection import Selection
+
+SLICE = 5_000
+"""Objects changed in one transaction: their rows are locked for a fraction of a second."""
+
+OTHERS_SECONDS = 0.1
+"""Seconds between looks at an action that another process performs."""
+
+
+class Action(enum.StrEnum):
+    """What can be asked for."""
+
+    RETRY = "retry"
+    """Queue what has failed again."""
+    RETRY_NOW = "retry_now"
+    """The same, and let what waits for its next attempt have it at once."""
+    FETCH_AGAIN = "fetch_again"
+    """Queue what is synced again; its file stays until it is replaced."""
+    DISMISS = "dismiss"
+    """Let a failure be."""
+    RESTORE = "restore"
+    """Undo that."""
+    VERIFY = "verify"
+    """Read the file again and compare it with the ledger."""
+
+    @property
+    def done(self) -> str:
+        """What was done with an object, for people."""
+        return _DONE[self]
+
+
+_DONE = {
+    Action.RETRY: "queued for retry",
+    Action.RETRY_NOW: "queued for retry",
+    Action.FETCH_AGAIN: "queued to be fetched again",
+    Action.DISMISS: "dismissed",
+    Action.RESTORE: "restored",
+    Action.VERIFY: "queued for verification",
+}
+
+
+POSSIBLE: dict[Action, tuple[State, ...]] = {
+    Action.RETRY: (State.FAILED,),
+    Action.RETRY_NOW: (State.FAILED, State.QUEUED),
+    Action.FETCH_AGAIN: (State.SYNCED,),
+    Action.DISMISS: (State.FAILED,),
+    Action.RESTORE: (State.DISMISSED,),
+    Action.VERIFY: (State.SYNCED,),
+}
+"""The states in which an object can be changed; one in another state is skipped."""
+
+_STATEMENTS = {
+    Action.RETRY: "apply_retry",
+    Action.RETRY_NOW: "apply_retry",
+    Action.FETCH_AGAIN: "apply_fetch_again",
+    Action.DISMISS: "apply_dismiss",
+    Action.RESTORE: "apply_restore",
+    Action.VERIFY: "apply_verify",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What was asked for, and what has become of it.
+
+    Attributes:
+        id: of the action.
+        action: what was asked for.
+        actor: by whom, such as "admin: jane".
+        selection: for which objects.
+        begun_at: when (aware).
+        finished_at: when the last object was changed, None if there may be more.
+        objects: how many were changed.
+    """
+
+    id: int
+    action: Action
+    actor: str
+    selection: Selection
+    begun_at: datetime
+    finished_at: datetime | None
+    objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOnObject:
+    """An action in the history of one object.
+
+    Attributes:
+        id: of the action.
+        action: what was done.
+        actor: by whom.
+        at: when (aware).
+        reason: why the object had failed, if it had.
+    """
+
+    id: int
+    action: Action
+    actor: str
+    at: datetime
+    reason: str | None
+
+
+class Actions:
+    """Performs and remembers actions.
+
+    Args:
+        database: with the ledger's statements.
+        slice_size: the most objects changed in one transaction.
+
+    Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
+    """
+
+    def __init__(self, database: Database, slice_size: int = SLICE) -> None:
+        self._database = database
+        self._slice_size = slice_size
+
+    def count(self, action: Action, selection: Selection) -> int:
+        """Return how many objects an action would change now."""
+        rows = self._database.run("count_selected", **_possible(action), **selection.parameters())
+        return int(rows[0].objects)
+
+    def perform(
+        self,
+        action: Action,
+        selection: Selection,
+        actor: str,
+        *,
+        going: Callable[[], bool] = lambda: True,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> Performed:
+        """Perform an action on all objects of a selection that are there now.
+
+        Args:
+            action: what to do.
+            selection: with which objects; those in another state than it needs are skipped.
+            actor: who asks for it.
+            going: asked before each slice; False leaves the rest to `requeue`.
+            progress: called now and then with the number of objects changed so far.
+        """
+        action_id = self.begin(action, selection, actor)
+        while going():
+            alone = self.advance(action_id) is not None
+            performed = self.get(action_id)
+            progress(performed.objects)
+            if performed.finished_at:
+                return performed
+            if not alone:  # the schedule is at it
+                time.sleep(OTHERS_SECONDS)
+        return self.get(action_id)
+
+    def begin(self, action: Action, selection: Selection, actor: str) -> int:
+        """Record an action without performing it yet, and return its id."""
+        with self._database.transaction() as step:  # never twice, as `run` might
+            rows = step(
+                "begin_action",
+                action=action.value,
+                actor=actor,
+                criteria=json.dumps(selection.document()),
+            )
+        return int(rows[0].id)
+
+    def advance(self, action_id: int) -> int | None:
+        """Perform the next slice of an action.
+
+        Returns:
+            The number of objects that it changed, None if nothing is left or another process is
+            at it.
+        """
+        with self._database.transaction() as step:
+            locked = step("lock_action", action_id=action_id)
+            return self._slice(step, locked[0]) if locked else None
+
+    def _slice(self, step: Transaction, row: Row) -> int | None:
+        action = Action(row.name)
+        chosen = step(
+            "choose",
+            action_id=row.id,
+            position=row.position,
+            last_id=row.last_id,
+            most=self._slice_size,
+            **_possible(action),
+            **Selection.from_document(row.selection).parameters(),
+        )
+        ids = [choice.id for choice in chosen]
+        if ids:
+            step(_STATEMENTS[action], row_ids=ids)
+        finished = len(ids) < self._slice_size
+        step(
+            "advance_action",
+            action_id=row.id,
+            position=max(ids, default=row.position),
+            objects=len(ids),
+            finished=finished,
+        )
+        return len(ids) or None
+
+    def finish(self, going: Callable[[], bool] = lambda: True) -> int:
+        """Perform what others have left unfinished, and return the number of objects changed.
+
+        Args:
+            going: asked before each slice.
+        """
+        changed = 0
+        for row in self._database.run("unfinished_actions"):
+            while going() and (more := self.advance(row.id)) is not None:
+                changed += more
+        return changed
+
+    def get(self, action_id: int) -> Performed:
+        """Return one action.
+
+        Raises:
+            LookupError: there is none of this id.
+        """
+        rows = self._database.run("action", action_id=action_id)
+        if not rows:
+            raise LookupError(action_id)
+        return _performed(rows[0])
+
+    def newest(self, most: int, before_id: int | None = None) -> list[Performed]:
+        """Return the audit, the newest first.
+
+        Args:
+            most: the largest number of actions.
+            before_id: only older ones than this.
+        """
+        rows = self._database.run("actions", most=most, before_id=before_id)
+        return [_performed(row) for row in rows]
+
+    def on(self, row_id: int) -> list[ActionOnObject]:
+        """Return what was done with one object, the newest first."""
+        return [
+            ActionOnObject(row.id, Action(row.name), row.actor, row.begun_at, row.reason)
+            for row in self._database.run("actions_on", row_id=row_id)
+        ]
+
+    def changed_by(self, action_id: int, row_ids: Sequence[int]) -> set[int]:
+        """Return those of some objects that an action changed."""
+        rows = self._database.run("changed_by", action_id=action_id, row_ids=list(row_ids))
+        return {row.id for row in rows}
+
+
+def _possible(action: Action) -> dict[str, object]:
+    return {
+        "possible": [state.value for state in POSSIBLE[action]],
+        "waiting": action is Action.RETRY_NOW,
+    }
+
+
+def _performed(row: Row) -> Performed:
+    return Performed(
+        row.id,
+        Action(row.name),
+        row.actor,
+        Selection.from_document(row.selection),
+        row.begun_at,
+        row.finished_at,
+        row.objects,
+    )
