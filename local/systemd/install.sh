@@ -72,7 +72,7 @@ as_service() {
     PYTHONDONTWRITEBYTECODE=1 "$@")
 }
 value() {
-  as_service "$release/.venv/bin/python" -m local.systemd.installation "$1"
+  as_service "$release/.venv/bin/python" -m local.systemd.unit_settings "$1"
 }
 
 storage=$(value storage) || fail "Set it in $settings, then run make install-service again"

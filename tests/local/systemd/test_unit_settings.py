@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from local.environment import LocalEnvironment
-from local.systemd.installation import Installation, quoted
+from local.systemd.unit_settings import UnitSettings, quoted
 from shared.errors import SettingError
 from shared.passwords import hash_password
 
@@ -20,21 +20,21 @@ GIVEN = {
 }
 
 
-def installation(directory: Path, **changed: str) -> Installation:
+def unit_settings(directory: Path, **changed: str) -> UnitSettings:
     lines = [f"{name}='{value}'" for name, value in {**GIVEN, **changed}.items()]
     (directory / ".env").write_text("\n".join(lines))
-    return Installation.of(LocalEnvironment.load({}, directory))
+    return UnitSettings.of(LocalEnvironment.load({}, directory))
 
 
 def test_the_units_get_their_folder_and_number_of_triggers(tmp_path: Path) -> None:
-    found = installation(tmp_path, TRIGGERS="3", PORT="443", STORAGE_PATH="/srv/a b")
+    found = unit_settings(tmp_path, TRIGGERS="3", PORT="443", STORAGE_PATH="/srv/a b")
     assert (found.triggers, found.url) == (3, "http://localhost:443")
     assert found.drop_in() == '[Service]\nReadWritePaths="/srv/a b"\n'
 
 
 def test_everything_that_is_missing_is_named_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SettingError) as caught:
-        Installation.of(LocalEnvironment.load({}, tmp_path))
+        UnitSettings.of(LocalEnvironment.load({}, tmp_path))
     assert str(caught.value) == (
         "Invalid setting: not set: SECRET_KEY, DATABASE_URL, RABBITMQ_URL, STORAGE_PATH,"
         " AWS_S3_BUCKET_NAME, ADMIN_PASSWORD_HASH"
@@ -44,11 +44,11 @@ def test_everything_that_is_missing_is_named_in_one_line(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", sorted(GIVEN.keys() - {"AWS_S3_REGION_NAME"}))
 def test_each_of_them_is_missed(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingError, match=f"not set: {name}$"):
-        installation(tmp_path, **{name: ""})
+        unit_settings(tmp_path, **{name: ""})
 
 
 def test_the_demonstration_source_needs_no_bucket(tmp_path: Path) -> None:
-    installation(tmp_path, SOURCE="nasa", AWS_S3_BUCKET_NAME="")
+    unit_settings(tmp_path, SOURCE="nasa", AWS_S3_BUCKET_NAME="")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_default_of_local_runs_and_an_invalid_value_are_refused(
     tmp_path: Path, name: str, value: str, error: str
 ) -> None:
     with pytest.raises(SettingError, match=error):
-        installation(tmp_path, **{name: value})
+        unit_settings(tmp_path, **{name: value})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What an installation takes from the settings: `python -m local.systemd.installation NAME`.
+"""What the units take from the settings: `python -m local.systemd.unit_settings NAME`.
 
 `install.sh` asks for one value at a time, as the account that the service runs as. Each time all
 settings are checked first: a server that others reach has none of the defaults of a local run.
@@ -15,6 +15,7 @@ from typing import Self
 
 from local.environment import LocalEnvironment
 from local.http.listener import Listener
+from local.preflight import adopt_sdk_variables
 from shared.aws.s3 import check_s3_settings
 from shared.config.admin_password import admin_password_hash
 from shared.config.secrets import SUFFIX, resolve
@@ -31,7 +32,7 @@ HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 # ref
 
 
 @dataclass(frozen=True, slots=True)
-class Installation:
+class UnitSettings:
     """The checked settings that the units depend on.
 
     Attributes:
@@ -60,9 +61,7 @@ class Installation:
             _ = environment.tls, environment.schedule_seconds
             _require_visible(environment.given["STORAGE_PATH"])
         if settings.source == "s3":
-            # boto3 reads its own variables from the process, and only there.
-            own = {k: v for k, v in environment.given.items() if k.startswith("AWS_")}
-            os.environ.update(own)
+            adopt_sdk_variables(environment)
             check_s3_settings(settings)
         return cls(environment.storage, environment.triggers, environment.url)
 
@@ -108,11 +107,11 @@ def _require_visible(storage: str) -> None:
             raise SettingError(f"STORAGE_PATH: the service cannot see what is below {folder}")
 
 
-VALUES: Mapping[str, Callable[[Installation], object]] = {
-    "drop-in": Installation.drop_in,
-    "storage": lambda installation: installation.storage,
-    "triggers": lambda installation: installation.triggers,
-    "url": lambda installation: installation.url,
+VALUES: Mapping[str, Callable[[UnitSettings], object]] = {
+    "drop-in": UnitSettings.drop_in,
+    "storage": lambda found: found.storage,
+    "triggers": lambda found: found.triggers,
+    "url": lambda found: found.url,
 }
 """What can be asked for."""
 
@@ -121,10 +120,10 @@ def main(arguments: list[str]) -> None:
     """Print one value; an error that a person can fix is one line."""
     (name,) = arguments
     try:
-        installation = Installation.of(LocalEnvironment.load(os.environ, Path.cwd()))
+        found = UnitSettings.of(LocalEnvironment.load(os.environ, Path.cwd()))
     except ServiceError as error:
         sys.exit(str(error))
-    sys.stdout.write(f"{VALUES[name](installation)}\n")
+    sys.stdout.write(f"{VALUES[name](found)}\n")
 
 
 if __name__ == "__main__":
