@@ -47,6 +47,11 @@ def printable(text: str) -> str:
     return escaped(text)
 
 
+def shows_progress() -> bool:
+    """Return whether a person watches."""
+    return sys.stderr.isatty()
+
+
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a bar on standard error while the block runs, if that is a terminal.
@@ -56,9 +61,9 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         total: steps in all, None where that is not known.
 
     Yields:
-        What is called with the number of steps that were done since the last call.
+        What is called with the number of steps that were done so far.
     """
-    if not sys.stderr.isatty():
+    if not shows_progress():
         yield lambda _: None
         return
     from rich.console import Console
@@ -68,13 +73,13 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda steps: bar.advance(task, steps)
+        yield lambda steps: bar.update(task, completed=steps)
 
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Show on standard error that something is done while the block runs, if it is a terminal."""
-    if not sys.stderr.isatty():
+    if not shows_progress():
         yield
         return
     from rich.console import Console

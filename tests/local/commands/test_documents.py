@@ -17,7 +17,7 @@ from tests.helpers.paths import ROOT
 from tests.helpers.servers import execute, free_port
 from tests.local.commands.conftest import Sync
 
-STATUS, DOCTOR, LIST, SHOW, ACTION, LETTER, SETTLED = map(
+STATUS, DOCTOR, LIST, SHOW, ACTION, VERIFY, RUN, LETTER, SETTLED = map(
     json.loads, blocks(ROOT / "docs" / "command_line.md", "json")
 )
 FAILED = """
