@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from shared.ledger.database import Database, Row
-from shared.ledger.selection import Verification
+from shared.ledger.selection import PROBLEMS, Verification
 
 WHOLE = 1_000_000
 """Millionths of all."""
@@ -182,6 +182,11 @@ class Verifications:
         """Return how many files have each result, at a cost that no number of rows changes."""
         rows = self._database.run("verification_counts")
         return {Verification(row.result): row.objects for row in rows if row.objects}
+
+    def problems(self) -> int:
+        """Return how many files are damaged, missing or unreadable."""
+        counts = self.counts()
+        return sum(counts.get(result, 0) for result in PROBLEMS)
 
 
 def _recorded(rows: Sequence[Row]) -> list[Recorded]:
