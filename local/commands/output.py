@@ -42,6 +42,15 @@ def print_lines(lines: Iterable[str], prefix: str = "") -> None:
     typer.echo((prefix if sys.stdout.isatty() else "") + "\n".join(lines))
 
 
+def report(done: Iterable[str], *, as_json: bool) -> None:
+    """Print what is done, a line each as it happens, or all of it as one document."""
+    if as_json:
+        print_json({"done": list(done)})
+    else:
+        for line in done:
+            typer.echo(line)
+
+
 def printable(text: str) -> str:
     """Return a text from outside that can neither move the cursor nor begin a new line."""
     return escaped(text)

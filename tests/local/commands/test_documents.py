@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from contextlib import closing
 from typing import Any
@@ -17,9 +18,22 @@ from tests.helpers.paths import ROOT
 from tests.helpers.servers import execute, free_port
 from tests.local.commands.conftest import Sync
 
-STATUS, DOCTOR, LIST, SHOW, ACTION, VERIFY, RUN, LETTER, SETTLED = map(
-    json.loads, blocks(ROOT / "docs" / "command_line.md", "json")
-)
+(
+    STATUS,
+    DOCTOR,
+    LIST,
+    SHOW,
+    ACTION,
+    VERIFY,
+    RUN,
+    LETTER,
+    SETTLED,
+    DONE,
+    SETTINGS,
+    SIGNED,
+    HASH,
+    REQUESTS,
+) = map(json.loads, blocks(ROOT / "docs" / "command_line.md", "json"))
 FAILED = """
 INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, state,
                        last_error, failed_at, attempts)
@@ -92,3 +106,22 @@ def test_with_everything_away_status_still_shows_where_it_should_be(sync: Sync) 
 
 def test_what_the_doctor_finds() -> None:
     assert shape(document([problem("a", "b", "c")])) == shape(DOCTOR)
+
+
+def test_what_sets_an_installation_up(
+    postgres_url: str, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def printed(*arguments: str, **variables: str) -> Any:
+        done = sync(*arguments, "--json", **variables)
+        assert (done.code, done.out.count("\n")) == (0, 1), done.err
+        return json.loads(done.out)
+
+    migrated = printed("migrate", DATABASE_URL=postgres_url)
+    assert shape(migrated) == shape(DONE)
+    assert migrated["done"][0] == "ledger migrated: 0001.ledger"
+    assert shape(printed("settings")) == shape(SETTINGS)
+    assert shape(printed("sign", "{}", SECRET_KEY="k")) == shape(SIGNED)
+    assert shape(printed("sample-requests", SECRET_KEY="k")) == shape(REQUESTS)
+    monkeypatch.setattr("sys.stdin", io.StringIO("a password\n"))
+    assert shape(printed("hash-password")) == shape(HASH)
+    assert "memcached: not running" in printed("services", "status")["done"]
