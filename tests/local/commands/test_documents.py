@@ -34,6 +34,9 @@ from tests.local.commands.conftest import Sync
     HASH,
     REQUESTS,
 ) = map(json.loads, blocks(ROOT / "docs" / "command_line.md", "json"))
+DAMAGED = """
+INSERT INTO verification (file_sync_id, result, checked_at) VALUES (1, 'damaged', now())
+"""
 FAILED = """
 INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, state,
                        last_error, failed_at, attempts)
@@ -55,7 +58,7 @@ def shape(document: Any) -> Any:
 @pytest.fixture
 def url(database_url: str) -> str:
     """A ledger with a failed object, a worker and a pause."""
-    execute(database_url, FAILED)
+    execute(database_url, FAILED, DAMAGED)
     with closing(Ledger.at(database_url)) as ledger:
         ledger.heartbeats.beat(WORKER)
         ledger.pauses.open("source", "The bucket does not exist")
@@ -85,7 +88,13 @@ def test_status_and_dead_letters(url: str, rabbitmq_url: str, sync: Sync) -> Non
     assert found["queue"] == {"messages": 0, "dead_letters": 1}
     assert found["failures"] == [{"reason": "Gone", "objects": 1}]
     assert found["rate"]["failed"] == 1
-    for text in ("1 objects have failed", "source: The bucket", "1 dead letters", "start it with"):
+    for text in (
+        "1 objects have failed",
+        "1 stored files are damaged",
+        "source: The bucket",
+        "1 dead letters",
+        "start it with",
+    ):
         assert any(text in problem for problem in found["problems"]), text
     text = sync("status", PORT=str(free_port()), **servers).out
     assert "Failed      1\n        1  Gone\n" in text
