@@ -276,8 +276,9 @@ def test_of_two_versions_under_one_name_one_is_fetched_again(bench: Bench) -> No
     versions = iter([b"old", b"new", b"new"])
     first = bench.add("same", lambda: next(versions))
     second = bench.add("same", bench.source.objects["same"])
-    assert bench.work(first, second) == {Outcome.SYNCED: 1, Outcome.RETRY: 1}
-    assert bench.work(first, second) == {Outcome.SYNCED: 1}
+    # An invocation that takes long takes the retry along; another one finds it otherwise.
+    outcomes = Counter(bench.work(first, second)) + Counter(bench.work(first, second))
+    assert outcomes == {Outcome.SYNCED: 2, Outcome.RETRY: 1}
     assert bench.files() == {"same": b"new"}
     assert {bench.row(first), bench.row(second)} == {"synced"}
 
