@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from local.restarts import OwnProcess, OwnServer, Watched
+from local.servers.account import Account
 from local.servers.errors import NotReady, ServerError
 from local.servers.ports import answers
 from local.servers.server import Server
@@ -26,20 +27,25 @@ class Supervisor:
 
     Args:
         variables: the environment of the processes.
+        account: the account that they run as, or None for ours.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, variables: Mapping[str, str], clock: Callable[[], float] = time.monotonic
+        self,
+        variables: Mapping[str, str],
+        account: Account | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._variables = variables
+        self._account = account
         self._clock = clock
         self._processes: list[OwnProcess] = []
         self._watched: list[Watched] = []
 
     def start(self, *arguments: str) -> None:
         """Start `python -m local` with these arguments."""
-        process = OwnProcess(arguments, self._variables)
+        process = OwnProcess(arguments, self._variables, self._account)
         self._processes.append(process)
         self._watched.append(Watched(process, self._clock()))
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import re
 import resource
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from local.addresses import LOOPBACK_HOSTS, at, near
+from local.servers.account import Account
 from local.servers.ports import answers
 from local.servers.process import Command, Process
 from local.servers.programs import find
@@ -64,6 +67,7 @@ class NginxServer:
         hosts: str = LOOPBACK_HOSTS,
         proxies: Sequence[IpNetwork] = (),
         tls: Tls | None = None,
+        account: Account | None = None,
         stays: bool = False,
     ) -> None:
         """Describe it; start nothing.
@@ -78,16 +82,18 @@ class NginxServer:
             hosts: regular expression of the names that clients may call it by, in lower case.
             proxies: networks of the proxies in front, whose X-Forwarded-For and -Proto count.
             tls: answer in TLS alone.
+            account: the account to run as, which can read the storage; None for ours.
             stays: see `Process`.
         """
         self._folder = data_dir.resolve()
         self._host = host
         self._port = port
-        self._storage = storage.resolve()
+        self._account = account
+        self._own = self._folder / "nginx" / "own"
         self._process = Process(self.name, self._folder, stays=stays, stop_signal=signal.SIGQUIT)
         self._values = {
             "NGINX_FILES": str(min(MOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
-            "NGINX_FOLDER": str(self._folder / "nginx"),
+            "NGINX_FOLDER": str(self._own),
             "NGINX_FUNCTIONS": f"127.0.0.1:{functions_port}",
             "NGINX_HOSTS": hosts,
             "NGINX_LISTEN": at(host, port) + (" ssl" if tls else ""),
@@ -96,7 +102,7 @@ class NginxServer:
             "NGINX_REAL_IP": " ".join(f"set_real_ip_from {network};" for network in proxies),
             "NGINX_RESOLVER": "",
             "NGINX_TLS": _tls_directives(tls) if tls else "",
-            "STORAGE_PATH": str(self._storage),
+            "STORAGE_PATH": str(storage.resolve()),
         }
 
     @property
@@ -114,11 +120,12 @@ class NginxServer:
         folder.mkdir(parents=True, exist_ok=True)
         if self._process.take_over():
             return
+        self._make_own()
         configuration = folder / "nginx.conf"
         configuration.write_bytes(os.fsencode(render(self._values)))
         arguments = [find("nginx", "nginx"), "-e", "stderr", "-p", str(folder)]
         arguments += ["-c", str(configuration), "-g", f"daemon off; {self._user()}"]
-        self._process.start(Command(arguments, {"PATH": os.defpath}), self._port)
+        self._process.start(Command(arguments, {"PATH": os.defpath}, self._account), self._port)
 
     def wait_ready(self, timeout: float = 10.0) -> None:
         """Wait until it accepts connections.
@@ -133,11 +140,18 @@ class NginxServer:
         self._process.stop(grace=10.0)
 
     def _user(self) -> str:
-        """Return the directive that makes root's workers the storage's owner, who can read it."""
-        if os.geteuid() != 0:
-            return ""
-        self._storage.mkdir(parents=True, exist_ok=True)
-        return f"user {self._storage.owner()} {self._storage.group()};"
+        """Return the directive that lets workers stay root, where root is to run everything."""
+        stays_root = os.geteuid() == 0 and self._account is None
+        return f"user root {grp.getgrgid(0).gr_name};" if stays_root else ""
+
+    def _make_own(self) -> None:
+        """Make what nginx writes its account's, and nothing that we write."""
+        shutil.rmtree(self._own, ignore_errors=True)  # temporary files alone
+        self._own.mkdir(mode=0o700)
+        if self._account:
+            self._process.log.touch()
+            for path in (self._own, self._process.log):
+                os.chown(path, self._account.uid, self._account.gid)
 
 
 def _tls_directives(tls: Tls) -> str:

@@ -29,7 +29,7 @@ class Command:
         arguments: absolute path of the program and its arguments.
         environment: its whole environment; nothing of ours is inherited.
         account: the account to run as, or None for ours.
-        directory: where it starts, or None for the folder of its log.
+        directory: where it starts, or None for the folder of its log; `run` starts in ours.
     """
 
     arguments: Sequence[str]
@@ -42,8 +42,8 @@ class Command:
         line = [sys.executable, "-I", "-S", str(LAUNCH), *more]
         if self.account:
             line += ["--uid", str(self.account.uid), "--gid", str(self.account.gid)]
-            if self.account.capability is not None:
-                line += ["--capability", str(self.account.capability)]
+            for capability in self.account.capabilities:
+                line += ["--capability", str(capability)]
         return [*line, "--", *self.arguments]
 
     def run(self, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -59,6 +59,7 @@ class Command:
             self.launch(),
             input=stdin,
             env=dict(self.environment),
+            cwd=self.directory,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

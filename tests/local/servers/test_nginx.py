@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import http.server
 import json
+import os
 import re
 import resource
 import socket
@@ -18,10 +19,12 @@ from typing import Any
 import pytest
 
 from local.allowed_hosts import AllowedHosts
+from local.servers.account import CAP_DAC_READ_SEARCH, Account
 from local.servers.nginx import TEMPLATE, NginxServer, Tls, render
 from tests.helpers.certificates import certificate
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
+from tests.local.interpreters import NOBODY
 
 MAX_BODY_BYTES = 1_000
 HALF_OPEN = 4_500
@@ -117,6 +120,27 @@ def ask(
         return answer.status, answer.headers, answer.read().decode()
     finally:
         connection.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+def test_as_another_account_it_reads_a_private_storage(
+    start_nginx: Callable[..., tuple[NginxServer, int]], storage: Path
+) -> None:
+    storage.parent.chmod(0o700)
+    for path in (storage, *storage.rglob("*")):
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    storage.chmod(0o700)
+    server, port = start_nginx(account=Account(NOBODY, NOBODY, (CAP_DAC_READ_SEARCH,)))
+    assert ask(port, "/media/a%20b/%C3%BC.png")[2] == "picture"
+    assert ask(port, "/sync/", b"x" * MAX_BODY_BYTES)[0] == 200
+    master = server.pid
+    assert master
+    listed = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    assert listed
+    for pid in (master, *listed):
+        status = Path(f"/proc/{pid}/status").read_text()
+        assert f"Uid:\t{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}\n" in status
+        assert f"CapEff:\t{1 << CAP_DAC_READ_SEARCH:016x}\n" in status
 
 
 def test_a_client_cannot_claim_another_address(nginx: tuple[NginxServer, int]) -> None:
