@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import math
 import os
 import re
 import resource
@@ -21,8 +22,36 @@ from shared.config.parsers import IpNetwork
 
 TEMPLATE = Path(__file__).parents[1] / "nginx.conf"
 
-MOST_FILES = 65_536
-"""Open files of one worker: as many connections as the configuration allows, twice."""
+PORTS = 65_536
+"""TCP ports of one address, and so the connections that one client can have."""
+
+LEAST_CONNECTIONS = 16_384
+"""Of one worker, whatever others there are: 10,000 idle ones may all come to the same."""
+
+FILES_PER_CONNECTION = 4 / 3
+"""Open files of a worker: a socket for each connection, and bodies and answers in files."""
+
+
+def connections(workers: int, most_files: int) -> tuple[int, int]:
+    """Return how many connections and open files one worker is to have.
+
+    Args:
+        workers: processes of nginx.
+        most_files: what the system allows a process.
+
+    =======  ==========  ====================
+    workers  most files  connections, files
+    =======  ==========  ====================
+    1        1,048,576   65,536, 87,382
+    2        1,048,576   65,536, 87,382
+    4        1,048,576   32,768, 43,691
+    16       1,048,576   16,384, 21,846
+    2        20,000      15,000, 20,000
+    =======  ==========  ====================
+    """
+    wanted = min(PORTS, max(LEAST_CONNECTIONS, 2 * PORTS // workers))
+    files = min(most_files, math.ceil(wanted * FILES_PER_CONNECTION))
+    return int(files / FILES_PER_CONNECTION), files
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +120,13 @@ class NginxServer:
         self._account = account
         self._own = self._folder / "nginx" / "own"
         self._process = Process(self.name, self._folder, stays=stays, stop_signal=signal.SIGQUIT)
+        most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if most_files == resource.RLIM_INFINITY:
+            most_files = 2 * PORTS
+        most, files = connections(os.cpu_count() or 1, most_files)
         self._values = {
-            "NGINX_FILES": str(min(MOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
+            "NGINX_CONNECTIONS": str(most),
+            "NGINX_FILES": str(files),
             "NGINX_FOLDER": str(self._own),
             "NGINX_FUNCTIONS": f"127.0.0.1:{functions_port}",
             "NGINX_HOSTS": hosts,

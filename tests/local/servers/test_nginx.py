@@ -20,7 +20,7 @@ import pytest
 
 from local.allowed_hosts import AllowedHosts
 from local.servers.account import CAP_DAC_READ_SEARCH, Account
-from local.servers.nginx import TEMPLATE, NginxServer, Tls, render
+from local.servers.nginx import TEMPLATE, NginxServer, Tls, connections, render
 from tests.helpers.certificates import certificate
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
@@ -28,7 +28,7 @@ from tests.local.interpreters import NOBODY
 
 MAX_BODY_BYTES = 1_000
 HALF_OPEN = 4_500
-"""Connections: more than nginx took in all before each of its processes took 32,768."""
+"""Connections: more than nginx takes in all where nothing is configured."""
 OF_A_FILE = {
     "Content-Security-Policy": "sandbox",
     "X-Frame-Options": "DENY",
@@ -181,6 +181,23 @@ def test_a_proxy_in_front_is_believed(
 def test_a_stranger_cannot_claim_tls(nginx: tuple[NginxServer, int]) -> None:
     _, _, seen = ask(nginx[1], "/sync/", headers={"X-Forwarded-Proto": "https"})
     assert "X-Forwarded-Proto: http\n" in seen
+
+
+@pytest.mark.parametrize(
+    ("workers", "most_files", "expected"),
+    [
+        (1, 1_048_576, (65_536, 87_382)),
+        (2, 1_048_576, (65_536, 87_382)),
+        (4, 1_048_576, (32_768, 43_691)),
+        (16, 1_048_576, (16_384, 21_846)),
+        (2, 20_000, (15_000, 20_000)),
+        (1, 1_024, (768, 1_024)),
+    ],
+)
+def test_one_address_has_fewer_ports_than_there_are_connections(
+    workers: int, most_files: int, expected: tuple[int, int]
+) -> None:
+    assert connections(workers, most_files) == expected
 
 
 def test_half_open_connections_shut_nobody_out(nginx: tuple[NginxServer, int]) -> None:
