@@ -88,7 +88,7 @@ class NativeServices:
             stays=True,
         )
         self._parts = self._all_parts(native_binaries)
-        self._nginx = self._make_nginx(None)
+        self._nginx = self._make_nginx()
         self._functions = Process("functions", self._folder, stays=True)
         # Triggers of an earlier start with a higher TRIGGERS are stopped like the others.
         wanted = {f"trigger-{number + 1}" for number in range(environment.triggers)}
@@ -115,7 +115,7 @@ class NativeServices:
         """
         check(self._environment)
         account = account_of_functions(self._environment, self._ports.functions)
-        self._nginx = self._make_nginx(account_of_nginx(self._environment, account))
+        self._nginx.account = account_of_nginx(self._environment, account)
         self._folder.mkdir(parents=True, exist_ok=True)
         given = set(self._environment.given)
         parts = [part for part in self._parts if not part.elsewhere & given]
@@ -174,7 +174,7 @@ class NativeServices:
             _part("DATABASE_URL", postgres, lambda: postgres.url),
         ]
 
-    def _make_nginx(self, account: Account | None) -> NginxServer:
+    def _make_nginx(self) -> NginxServer:
         environment = self._environment
         settings = Settings.from_mapping(environment.given)
         return NginxServer(
@@ -187,7 +187,6 @@ class NativeServices:
             hosts=environment.allowed_hosts.pattern,
             proxies=settings.trusted_proxies,
             tls=Tls(*environment.tls) if environment.tls else None,
-            account=account,
             stays=True,
         )
 

@@ -80,7 +80,11 @@ def render(values: Mapping[str, str]) -> str:
 
 
 class NginxServer:
-    """A private nginx that passes requests on to the functions."""
+    """A private nginx that passes requests on to the functions.
+
+    Attributes:
+        account: see `__init__`; counts from the next start on.
+    """
 
     name = "nginx"
 
@@ -117,7 +121,7 @@ class NginxServer:
         self._folder = data_dir.resolve()
         self._host = host
         self._port = port
-        self._account = account
+        self.account = account
         self._own = self._folder / "nginx" / "own"
         self._process = Process(self.name, self._folder, stays=stays, stop_signal=signal.SIGQUIT)
         most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -159,7 +163,7 @@ class NginxServer:
         configuration.write_bytes(os.fsencode(render(self._values)))
         arguments = [find("nginx", "nginx"), "-e", "stderr", "-p", str(folder)]
         arguments += ["-c", str(configuration), "-g", f"daemon off; {self._user()}"]
-        self._process.start(Command(arguments, {"PATH": os.defpath}, self._account), self._port)
+        self._process.start(Command(arguments, {"PATH": os.defpath}, self.account), self._port)
 
     def wait_ready(self, timeout: float = 10.0) -> None:
         """Wait until it accepts connections.
@@ -175,17 +179,17 @@ class NginxServer:
 
     def _user(self) -> str:
         """Return the directive that lets workers stay root, where root is to run everything."""
-        stays_root = os.geteuid() == 0 and self._account is None
+        stays_root = os.geteuid() == 0 and self.account is None
         return f"user root {grp.getgrgid(0).gr_name};" if stays_root else ""
 
     def _make_own(self) -> None:
         """Make what nginx writes its account's, and nothing that we write."""
         shutil.rmtree(self._own, ignore_errors=True)  # temporary files alone
         self._own.mkdir(mode=0o700)
-        if self._account:
+        if self.account:
             self._process.log.touch()
             for path in (self._own, self._process.log):
-                os.chown(path, self._account.uid, self._account.gid)
+                os.chown(path, self.account.uid, self.account.gid)
 
 
 def _tls_directives(tls: Tls) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -19,6 +20,8 @@ from local.servers.running import Record, Running
 LAUNCH = Path(__file__).with_name("launch.py")
 POLL_SECONDS = 0.02
 LOG_LINES_SHOWN = 3
+KILL_SECONDS = 5.0
+"""How long a process that was killed may take to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +122,12 @@ class Process:
 
         Raises:
             PortInUse: something else has that port.
+            NotReady: the one before was killed, and has not ended.
         """
         if port is not None:
             require_free(port, self.name)
         if self._child is not None:
-            self._child.wait()  # it ended after the last look at it, and is still to be reaped
+            self._reap(self._child)
         ending = ["--parent", str(os.getpid()), "--signal", str(int(self._stop_signal))]
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(  # the arguments are this package's own
@@ -177,7 +181,11 @@ class Process:
             time.sleep(POLL_SECONDS)
 
     def stop(self, grace: float = 30.0) -> None:
-        """Stop it and wait until it is gone; it is killed after `grace` seconds."""
+        """Stop it and wait until it is gone; it is killed after `grace` seconds.
+
+        One that waits for a disk which does not answer cannot be killed. It ends when the disk
+        does, and is not waited for.
+        """
         server = self._known()
         if server:
             server.signal(self._stop_signal)
@@ -185,9 +193,19 @@ class Process:
             server.kill_group()
             self._gone(server, grace)
         if self._child is not None:
-            self._child.wait()
-            self._child = None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(KILL_SECONDS)
+                self._child = None
         self._record.unlink(missing_ok=True)
+
+    def _reap(self, child: subprocess.Popen[bytes]) -> None:
+        """Take note of the end of a process, which may have come after the last look at it."""
+        try:
+            child.wait(KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise NotReady(
+                f"{self.name}: process {child.pid} cannot end before its disk answers"
+            ) from None
 
     def _known(self) -> Running | None:
         """Return the recorded process; if the record has been removed, our own child."""
