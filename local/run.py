@@ -24,8 +24,8 @@ from local.servers.server import Server
 from local.shutdown import StopFlag
 from local.storage_owner import require_own_storage
 from local.supervisor import Supervisor
-from shared import log
 from shared.config.settings import Settings
+from shared.config.startup import configure_log
 from shared.errors import SettingError
 
 READY_SECONDS = 60.0
@@ -39,7 +39,7 @@ def run(environment: LocalEnvironment) -> None:
             text says what to do.
         StorageForeign: the storage is not this installation's.
     """
-    log.configure()
+    configure_log(Settings.from_mapping(environment.given))
     stop = StopFlag.on_signals()
     listener = check(environment)
     if environment.tls:

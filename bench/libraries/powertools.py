@@ -138,7 +138,7 @@ def _ours(event: Mapping[str, Any]) -> dict[str, Any]:
     request = Request.from_event(event)
     if (request.method, request.path) != ("POST", "/sync/"):
         raise AssertionError("routed elsewhere")
-    return Response.json(CREATED, ANSWER).to_event()
+    return Response.json(CREATED, ANSWER).to_event(request.request_id)
 
 
 def _resolver(event: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:

@@ -14,4 +14,5 @@ prepare = wiring.admin
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one Function URL or HTTP API event (payload format 2.0)."""
-    return wiring.admin().answer(Request.from_event(event)).to_event()
+    request = Request.from_event(event)
+    return wiring.admin().answer(request).to_event(request.request_id)

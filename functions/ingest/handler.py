@@ -29,7 +29,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 def respond(ingest: Ingest, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the response to an event, in the event's format."""
     request = Request.from_event(event)
-    return (misrouted(request, ROUTES) or answer(ingest, request)).to_event()
+    response = misrouted(request, ROUTES) or answer(ingest, request)
+    return response.to_event(request.request_id)
 
 
 def answer(ingest: Ingest, request: Request) -> Response:

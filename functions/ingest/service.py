@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -94,8 +93,6 @@ class Ingest:
             ]
         )
         wanted = validation.parse(request.body)
-        # By its id the ledger recognizes a request that it records twice: no two may share one.
-        request_id = request.request_id or secrets.token_hex(16)
         injection_point(CrashPoint.BEFORE_RECORD)
         row_id = self._record(
             NewObject(
@@ -104,14 +101,14 @@ class Ingest:
                 file_name=wanted.file_name,
                 file_type=wanted.file_type,
                 payload_checksum=checksum,
-                request_id=request_id,
+                request_id=request.request_id,
             ),
             due_in=self._config.delivery_seconds,
         )
         if row_id is None:
             raise ObjectExists
         injection_point(CrashPoint.AFTER_RECORD)
-        self._publisher.publish(row_id, request_id)
+        self._publisher.publish(row_id, request.request_id)
         injection_point(CrashPoint.AFTER_HAND_OVER)
         return row_id
 

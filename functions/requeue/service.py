@@ -135,8 +135,9 @@ class Requeue:
         if early:
             logger.warning("PostgreSQL's clock has gone back", extra={"rows": len(early)})
         failed = self._ledger.fail_exhausted(self._config.max_attempts)
-        for row_id in failed:
-            logger.error("object failed, its workers died", extra={"row_id": row_id})
+        for row_id, request_id in failed.items():
+            about = {"row_id": row_id, "request_id": request_id}
+            logger.error("object failed, its workers died", extra=about)
         published = unconfirmed = 0
         paused = any(pause.part == Part.SOURCE.value for pause in self._ledger.pauses.all())
         for rows in self._probe(going) if paused else self._portions(going):

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from functions.stats import wiring
-from functions.stats.health import Part, Report, Status
+from functions.stats.health import Report
 from functions.stats.service import Stats
 from shared.errors import LedgerUnavailable, TooManyRequests
+from shared.health import Part, Status
 from shared.http.event import Request, Response
 from shared.http.responses import misrouted, refusal, unavailable
 
@@ -52,7 +53,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 def respond(stats: Stats, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the response to an event, in the event's format."""
     request = Request.from_event(event)
-    return (misrouted(request, ROUTES, INGEST) or answer(stats, request)).to_event()
+    response = misrouted(request, ROUTES, INGEST) or answer(stats, request)
+    return response.to_event(request.request_id)
 
 
 def answer(stats: Stats, request: Request) -> Response:

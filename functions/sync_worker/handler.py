@@ -10,12 +10,13 @@ from functions.sync_worker import wiring
 from functions.sync_worker.service import SyncWorker
 from shared.queue import rmq_event
 from shared.queue.interface import Queue
-from shared.queue.messages import SyncMessage
+from shared.queue.messages import SyncMessage, request_id_of
 
 logger = logging.getLogger(__name__)
 
-prepare = wiring.worker
-"""Called before the first batch, so that an invalid setting stops the start."""
+prepare = wiring.prepare
+"""Called before the first batch, so that an invalid setting stops the start, and no message waits
+for a worker that is still loading."""
 
 
 class Context(Protocol):
@@ -55,6 +56,7 @@ def work(
     )
     for message in messages:
         if isinstance(message, rmq_event.Unreadable):
-            logger.error("unreadable message", extra={"reason": message.reason})
+            about = {"reason": message.reason, "request_id": request_id_of(message.headers)}
+            logger.error("unreadable message", extra=about)
             queue().dead_letter(message.data, message.reason, message.headers)
     return {outcome.value: number for outcome, number in outcomes.items()}

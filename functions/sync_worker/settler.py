@@ -26,7 +26,7 @@ from shared.errors import (
 )
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.ledger import Ledger
-from shared.ledger.rows import Outcome, Settlement
+from shared.ledger.rows import Claim, Outcome, Settlement
 from shared.pausing import Part
 from shared.retry import RetryPolicy, is_half
 from shared.storage.interface import Storage
@@ -107,7 +107,7 @@ class Settler:
         self._breaker.give_back(spared & recorded.keys())
         for transfer in transfers:
             if transfer.row_id not in recorded:  # another worker has the row, and its own parts
-                self._remove_parts(transfer.claim.wanted)
+                self._remove_parts(transfer.claim)
         return list(recorded.values())
 
     def _judge(
@@ -249,15 +249,19 @@ class Settler:
             if outcome is Outcome.RETRY or (outcome is Outcome.SYNCED and wanted.attempt == 1):
                 continue
             # A person's retry continues what an object that failed has proven.
-            self._remove_parts(wanted, keep_proven=outcome is Outcome.FAILED)
+            self._remove_parts(settlement.claim, keep_proven=outcome is Outcome.FAILED)
 
-    def _remove_parts(self, wanted: Wanted, *, keep_proven: bool = False) -> None:
+    def _remove_parts(self, claim: Claim, *, keep_proven: bool = False) -> None:
         try:
-            self._storage.discard(wanted, keep_proven=keep_proven)
+            self._storage.discard(claim.wanted, keep_proven=keep_proven)
         except TransferError as error:
             logger.warning(
                 "part not removed, it will be swept",
-                extra={"row_id": wanted.row_id, "reason": str(error)},
+                extra={
+                    "row_id": claim.wanted.row_id,
+                    "request_id": claim.request_id,
+                    "reason": str(error),
+                },
             )
 
 

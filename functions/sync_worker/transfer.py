@@ -114,7 +114,10 @@ class Transfer:
             return self.broken_off or OutOfTime()
         except Exception as error:
             # A defect of our own in one transfer must not affect the others of its batch.
-            logger.exception("defect in a transfer", extra={"row_id": self.row_id})
+            logger.exception(
+                "defect in a transfer",
+                extra={"row_id": self.row_id, "request_id": self.claim.request_id},
+            )
             return SourceUnavailable(f"unexpected {type(error).__name__}")
         return None
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from local.context import Context, request_id
+from local.context import Context
+from local.context import request_id as new_request_id
 from local.http.function_url import Reply, event, reply
 from local.http.router import Router, Target
+from shared.http.request_id import HEADER, is_safe
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,17 @@ def refused(status: HTTPStatus, detail: str, *headers: tuple[str, str]) -> Reply
     return Reply(status, [_JSON, *headers], f'{{"detail": "{detail}"}}'.encode())
 
 
+def identity(headers: Iterable[tuple[str, str]]) -> str:
+    """Return the id of a request: the one it brings along if that is safe, otherwise a new one."""
+    brought = [value for name, value in headers if name == HEADER]
+    return brought[0] if len(brought) == 1 and is_safe(brought[0]) else new_request_id()
+
+
+def identified(refusal: Reply, request_id: str) -> Reply:
+    """Return an answer of the runtime's own with the id of its request, as functions' have it."""
+    return refusal._replace(headers=[*refusal.headers, (HEADER, request_id)])
+
+
 class Invoker:
     """The way of a request to its function.
 
@@ -51,28 +64,38 @@ class Invoker:
 
         Lambda itself would answer 502, without a body that a client could use.
         """
+        begun, request_id = self._clock(), identity(request.headers)
+        answer = self._answer(request, request_id)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "request answered",
+                extra={
+                    "request_id": request_id,
+                    "client": request.peer,
+                    "method": request.method,
+                    "path": request.path,
+                    "status": int(answer.status),
+                    "milliseconds": round(1000 * (self._clock() - begun), 1),
+                },
+            )
+        return answer
+
+    def _answer(self, request: HttpRequest, request_id: str) -> Reply:
         found = self._router.find(request.method, request.path)
         if not isinstance(found, Target):
-            if found:
-                return refused(
-                    HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed", ("allow", ", ".join(found))
-                )
-            return refused(HTTPStatus.NOT_FOUND, "Not found")
-        identity = request_id()
+            return identified(_unrouted(found), request_id)
         method = request.method if found.method in ("ANY", request.method) else found.method
         try:
-            return reply(
-                found.handler(
-                    self._event(request, method, identity), Context(found.seconds, identity)
-                )
-            )
+            event = self._event(request, method, request_id)
+            return reply(found.handler(event, Context(found.seconds, request_id)))
         except Exception:
             logger.exception(
-                "function failed", extra={"request_id": identity, "path": request.path}
+                "function failed", extra={"request_id": request_id, "path": request.path}
             )
-            return refused(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
+            failed = refused(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
+            return identified(failed, request_id)
 
-    def _event(self, request: HttpRequest, method: str, identity: str) -> dict[str, Any]:
+    def _event(self, request: HttpRequest, method: str, request_id: str) -> dict[str, Any]:
         return event(
             method=method,
             path=request.path,
@@ -81,6 +104,15 @@ class Invoker:
             headers=request.headers,
             body=request.body,
             peer=request.peer,
-            request_id=identity,
+            request_id=request_id,
             now=self._clock(),
         )
+
+
+def _unrouted(allowed: Sequence[str]) -> Reply:
+    """Return the answer where there is no route, or none for the method."""
+    if not allowed:
+        return refused(HTTPStatus.NOT_FOUND, "Not found")
+    return refused(
+        HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed", ("allow", ", ".join(allowed))
+    )

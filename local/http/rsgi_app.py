@@ -19,7 +19,7 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # not in i
 from local.allowed_hosts import AllowedHosts
 from local.http.deadlines import Deadlines
 from local.http.function_url import Reply
-from local.http.invocation import HttpRequest, refused
+from local.http.invocation import HttpRequest, identified, identity, refused
 from local.http.threads import Threads
 
 logger = logging.getLogger(__name__)
@@ -94,21 +94,21 @@ class RsgiApp:
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request; granian calls it on the event loop."""
         threads, deadlines = self._threads, self._deadlines
-        if threads is None or deadlines is None or threads.waiting() >= MOST_WAITING:
-            protocol.response_bytes(*BUSY)
-            return
         headers = scope.headers.items()
+        if threads is None or deadlines is None or threads.waiting() >= MOST_WAITING:
+            _refuse(protocol, BUSY, headers)
+            return
         refusal = self._misdirected(scope, headers)
         if refusal is not None:
-            protocol.response_bytes(*refusal)
+            _refuse(protocol, refusal, headers)
             return
         try:
             body = await self._body(headers, protocol, deadlines)
         except TimeoutError:
-            protocol.response_bytes(*TOO_SLOW)
+            _refuse(protocol, TOO_SLOW, headers)
             return
         except (ProtocolClosed, RuntimeError, EOFError):
-            protocol.response_bytes(*INCOMPLETE)
+            _refuse(protocol, INCOMPLETE, headers)
             return
         request = HttpRequest(
             method=scope.method,
@@ -175,3 +175,7 @@ class RsgiApp:
             if len(body) > self._max_body_bytes:
                 break
         return bytes(body[: self._max_body_bytes + 1])
+
+
+def _refuse(protocol: Any, refusal: Reply, headers: list[tuple[str, str]]) -> None:
+    protocol.response_bytes(*identified(refusal, identity(headers)))

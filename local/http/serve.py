@@ -22,7 +22,8 @@ from local.http.parent_watch import end_with_parent
 from local.http.router import Router
 from local.http.rsgi_app import STOP_SECONDS, RsgiApp
 from local.template import Route, load
-from shared import log
+from shared.config.settings import Settings
+from shared.config.startup import configure_log
 from shared.queue.publisher import FLUSH_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def serve(environment: LocalEnvironment, routes: tuple[Route, ...] | None = None
         SettingError: a setting or the template is invalid, or the port is taken.
     """
     listener = Listener.of(environment)
-    log.configure(environment.given.get("LOG_LEVEL", "INFO"))
+    configure_log(Settings.from_mapping(environment.given))
     listener.require_free()
     _allow_many_files()
     os.register_at_fork(before=_block_signals, after_in_parent=_unblock_signals)

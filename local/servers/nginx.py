@@ -187,9 +187,7 @@ class NginxServer:
         shutil.rmtree(self._own, ignore_errors=True)  # temporary files alone
         self._own.mkdir(mode=0o700)
         if self.account:
-            self._process.log.touch()
-            for path in (self._own, self._process.log):
-                os.chown(path, self.account.uid, self.account.gid)
+            os.chown(self._own, self.account.uid, self.account.gid)
 
 
 def _tls_directives(tls: Tls) -> str:

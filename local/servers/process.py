@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,10 @@ from local.servers.ports import require_free
 from local.servers.running import Record, Running
 
 LAUNCH = Path(__file__).with_name("launch.py")
+LOG_WRITER = Path(__file__).with_name("log_writer.py")
+LOG_SECONDS = 2.0
+"""How long the last lines of a server that has ended may take to be written."""
+
 POLL_SECONDS = 0.02
 LOG_LINES_SHOWN = 3
 KILL_SECONDS = 5.0
@@ -72,7 +78,7 @@ class Command:
 
 
 class Process:
-    """A server's process and its files `<name>.pid` and `<name>.log`."""
+    """A server's process and its files `<name>.pid` and `<name>.log`, see `log_writer`."""
 
     def __init__(
         self,
@@ -97,6 +103,7 @@ class Process:
         self._stays = stays
         self._stop_signal = stop_signal
         self._child: subprocess.Popen[bytes] | None = None
+        self._log_writer: threading.Thread | None = None
 
     @property
     def running(self) -> Running | None:
@@ -129,7 +136,9 @@ class Process:
         if self._child is not None:
             self._reap(self._child)
         ending = ["--parent", str(os.getpid()), "--signal", str(int(self._stop_signal))]
-        with self.log.open("ab") as log:
+        with self._log_pipe() as log:
+            if command.account:  # nginx opens it once more, by the name /dev/stdout
+                os.fchown(log, command.account.uid, command.account.gid)
             self._child = subprocess.Popen(  # the arguments are this package's own
                 command.launch(*([] if self._stays else ending)),
                 env=dict(command.environment),
@@ -196,6 +205,7 @@ class Process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(KILL_SECONDS)
                 self._child = None
+        self._end_log()
         self._record.unlink(missing_ok=True)
 
     def _reap(self, child: subprocess.Popen[bytes]) -> None:
@@ -206,6 +216,37 @@ class Process:
             raise NotReady(
                 f"{self.name}: process {child.pid} cannot end before its disk answers"
             ) from None
+
+    @contextmanager
+    def _log_pipe(self) -> Iterator[int]:
+        """Start the process that writes the log, and open the pipe to it, to be inherited."""
+        self._end_log()
+        self.log.touch()  # raises here, and not unseen over there
+        reading, writing = os.pipe()
+        try:
+            writer = subprocess.Popen(  # the arguments are this package's own
+                [sys.executable, "-I", "-S", str(LOG_WRITER), str(self.log.absolute())],
+                env={},
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # it outlives the server's process group
+            )
+            # It ends with the last that prints into it, whenever that is: a thread waits for it.
+            self._log_writer = threading.Thread(target=writer.wait, name="log", daemon=True)
+            self._log_writer.start()
+            yield writing
+        finally:
+            os.close(reading)
+            os.close(writing)
+
+    def _end_log(self) -> None:
+        """Wait until everything that an ended server printed is in its log.
+
+        Something that the server left behind may print on; that is not waited for.
+        """
+        if self._log_writer is not None:
+            self._log_writer.join(LOG_SECONDS)
 
     def _known(self) -> Running | None:
         """Return the recorded process; if the record has been removed, our own child."""
@@ -227,6 +268,8 @@ class Process:
         return False
 
     def _last_words(self) -> str:
+        if self.running is None:
+            self._end_log()
         lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
         written = [line.strip() for line in lines if line.strip()]
         return " | ".join(written[-LOG_LINES_SHOWN:]) or "it wrote nothing"

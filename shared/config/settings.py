@@ -32,6 +32,7 @@ from shared.config.parsers import (
     whole,
 )
 from shared.errors import SettingError
+from shared.log import FORMATS
 
 T = TypeVar("T")
 
@@ -249,6 +250,14 @@ class Settings:
         one_of("compare", "fail", "accept"),
         "compare",
     )
+    scrub_days: int = _setting(
+        "SCRUB_DAYS",
+        "read every stored file again within this many days and compare it with the ledger; 0 for"
+        " never",
+        whole(0),
+        30,
+        shown="30",
+    )
     queue_type: str = _setting(
         "QUEUE_TYPE",
         "type of the RabbitMQ queues, quorum or classic",
@@ -292,6 +301,12 @@ class Settings:
         one_of("DEBUG", "INFO", "WARNING", "ERROR"),
         "INFO",
     )
+    log_format: str = _setting(
+        "LOG_FORMAT",
+        "form of log lines: text, json, or auto for text on a terminal and JSON elsewhere",
+        one_of(*FORMATS),
+        "auto",
+    )
     on_lambda: bool = _setting(
         "AWS_LAMBDA_FUNCTION_NAME", "set by AWS Lambda, never by you", bool, default=False
     )
@@ -306,17 +321,33 @@ class Settings:
         Raises:
             SettingError: one is invalid; the text names the variable, never its value.
         """
-        values = {}
+        values, invalid = cls._parsed(environment)
+        for error in invalid.values():
+            raise error
+        return cls(**values)
+
+    @classmethod
+    def invalid(cls, environment: Mapping[str, str]) -> dict[str, SettingError]:
+        """Return what `from_mapping` would raise for each invalid variable, by its name."""
+        return cls._parsed(environment)[1]
+
+    @classmethod
+    def _parsed(
+        cls, environment: Mapping[str, str]
+    ) -> tuple[dict[str, Any], dict[str, SettingError]]:
+        values: dict[str, Any] = {}
+        invalid: dict[str, SettingError] = {}
         for item in fields(cls):
-            parse, text = item.metadata["parse"], environment.get(item.metadata["name"], "")
+            name, parse = item.metadata["name"], item.metadata["parse"]
+            text = environment.get(name, "")
             if not text.strip():
                 continue
             try:
                 values[item.name] = parse(text if parse in EXACT else text.strip())
             except ValueError as error:
-                about = f"{item.metadata['name']}: {error}"
-                raise SettingError(about) from error
-        return cls(**values)
+                invalid[name] = SettingError(f"{name}: {error}")
+                invalid[name].__cause__ = error
+        return values, invalid
 
     def require_long_keys(self) -> None:
         """Make sure that no key can be guessed, if others can reach the service.

@@ -22,7 +22,12 @@ def start() -> Settings:
     """
     settings = Settings.from_mapping(secrets.resolve(environment()))
     settings.require_long_keys()
-    log.configure(settings.log_level)
+    configure_log(settings)
     injection_points.arm(environment())
     gc.set_threshold(GARBAGE_THRESHOLD)
     return settings
+
+
+def configure_log(settings: Settings) -> None:
+    """Send this process's log lines to standard error, in the form that the settings name."""
+    log.configure(settings.log_level, style=settings.log_format, environment=environment())

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, unquote
 
 from shared.config.parsers import IpNetwork
 from shared.http.client_address import client_address
+from shared.http.request_id import HEADER, accepted
 
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
 """AWS passes these as text; every other body, including one without a type, is base64."""
@@ -40,7 +41,7 @@ class Request:
         cookies: name to value.
         body: the raw bytes, which signatures are made over.
         peer: address of the peer that connected, as the platform saw it.
-        request_id: the platform's id of this request.
+        request_id: the platform's id of this request, in the safe form; never empty.
     """
 
     method: str
@@ -74,7 +75,7 @@ class Request:
             ),
             body=_body(event),
             peer=http.get("sourceIp") or "",
-            request_id=context.get("requestId") or "",
+            request_id=accepted(context.get("requestId")),
         )
 
     def client(self, trusted_proxies: Sequence[IpNetwork]) -> str:
@@ -133,12 +134,16 @@ class Response:
         merged = {"content-type": "application/json", **(headers or {})}
         return cls(status, json.dumps(document, ensure_ascii=False).encode(), merged)
 
-    def to_event(self) -> dict[str, Any]:
-        """Return the response in the shape of payload format 2.0."""
+    def to_event(self, request_id: str) -> dict[str, Any]:
+        """Return the response in the shape of payload format 2.0.
+
+        Args:
+            request_id: of the request that it answers; every response tells it.
+        """
         text = _text(self.body) if is_text(self.headers.get("content-type", "")) else None
         event: dict[str, Any] = {
             "statusCode": self.status,
-            "headers": dict(self.headers),
+            "headers": {**self.headers, HEADER: request_id},
             "body": base64.b64encode(self.body).decode() if text is None else text,
             "isBase64Encoded": text is None,
         }

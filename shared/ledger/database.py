@@ -84,9 +84,17 @@ class Database:
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
         """
-        connection, rows = self._perform(lambda c: self._rows(c, name, parameters))
+        return self.run_telling(name, **parameters)[0]
+
+    def run_telling(self, name: str, /, **parameters: object) -> tuple[list[Row], bool]:
+        """Run one named statement like `run`, and tell whether it may have been executed before.
+
+        Raises:
+            LedgerUnavailable: PostgreSQL is unreachable.
+        """
+        connection, rows, again = self._perform(lambda c: self._rows(c, name, parameters))
         self._pool.give_back(connection)
-        return rows
+        return rows, again
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -96,7 +104,7 @@ class Database:
             LedgerUnavailable: PostgreSQL is unreachable; whether the commit took place is then
                 unknown.
         """
-        connection, _ = self._perform(_begin)
+        connection, _, _ = self._perform(_begin)
 
         def step(name: str, /, **parameters: object) -> list[Row]:
             # Never on a new connection: half of the transaction would be missing there.
@@ -118,12 +126,17 @@ class Database:
         """Close the connections that are not in use."""
         self._pool.close_idle()
 
-    def _perform(self, operation: Callable[[TimedConnection], T]) -> tuple[TimedConnection, T]:
-        """Perform an operation; its connection is the caller's to give back."""
+    def _perform(
+        self, operation: Callable[[TimedConnection], T]
+    ) -> tuple[TimedConnection, T, bool]:
+        """Perform an operation, and tell whether it was performed again after a lost connection.
+
+        Its connection is the caller's to give back.
+        """
         kept = self._pool.take()
         if kept is not None:
             try:
-                return kept, self._attempt(kept, operation)
+                return kept, self._attempt(kept, operation), False
             except LedgerUnavailable as error:
                 # A server that has just not answered will not answer at once.
                 if isinstance(error.__cause__, StatementTimeout):
@@ -131,7 +144,7 @@ class Database:
                 self._pool.close_idle()  # what broke one has broken the others
         with self._translated(None):
             connection = self._pool.connect()
-        return connection, self._attempt(connection, operation)
+        return connection, self._attempt(connection, operation), kept is not None
 
     def _attempt(self, connection: TimedConnection, operation: Callable[[TimedConnection], T]) -> T:
         try:

@@ -25,11 +25,13 @@ from shared.ledger.pauses import Pauses
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State, storable
 from shared.ledger.runs import Runs
+from shared.ledger.verifications import Verifications
 from shared.queue.messages import SyncMessage
 from shared.storage.object_key import fold
 
 QUERIES = tuple(
-    Path(__file__).with_name(name) for name in ("queries.sql", "actions.sql", "runs.sql")
+    Path(__file__).with_name(name)
+    for name in ("queries.sql", "actions.sql", "verifications.sql", "runs.sql")
 )
 MOST_COUNTING = 1_000
 """Threads that share one reading of the counts; more never ask at the same time."""
@@ -49,6 +51,7 @@ class Ledger:
         heartbeats: which processes are alive.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
         actions: what people ask for.
+        verifications: whether stored files still are what was recorded.
         runs: long work that continues where it was.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
@@ -60,6 +63,7 @@ class Ledger:
         self.pauses = Pauses(database)
         self.heartbeats = Heartbeats(database)
         self.actions = Actions(database)
+        self.verifications = Verifications(database)
         self.runs = Runs(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
@@ -129,14 +133,18 @@ class Ledger:
             for row in rows
         ]
 
-    def undelivered(self, most: int, delivery_seconds: float) -> list[int]:
+    def undelivered(self, most: int, newest: int, delivery_seconds: float) -> list[int]:
         """Return rows that may be claimed now although no message has named them yet.
 
         Args:
             most: the largest number of rows.
-            delivery_seconds: see `record`; what is due later than in this time is left out.
+            newest: how many of them are those accepted last; the others have waited longest.
+            delivery_seconds: see `record`; what is due later than in this time is left out of the
+                latter.
         """
-        rows = self._database.run("undelivered", most=most, delivery_seconds=delivery_seconds)
+        rows = self._database.run(
+            "undelivered", most=most, newest=newest, delivery_seconds=delivery_seconds
+        )
         return [row.id for row in rows]
 
     def hand_back(self, row_ids: Sequence[int]) -> None:
@@ -214,9 +222,10 @@ class Ledger:
         """Make rows due that are due later than in `horizon` seconds, and return their ids."""
         return [row.id for row in self._database.run("bring_forward", horizon=horizon)]
 
-    def fail_exhausted(self, max_attempts: int) -> list[int]:
-        """Fail the rows whose workers died once too often, and return their ids."""
-        return [row.id for row in self._database.run("fail_exhausted", max_attempts=max_attempts)]
+    def fail_exhausted(self, max_attempts: int) -> dict[int, str]:
+        """Fail the rows whose workers died once too often; return the request's id of each."""
+        rows = self._database.run("fail_exhausted", max_attempts=max_attempts)
+        return {row.id: row.request_id for row in rows}
 
     def retry(self, row_ids: Sequence[int]) -> set[int]:
         """Put failed rows back in the queue, with all attempts allowed again.

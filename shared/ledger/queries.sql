@@ -13,11 +13,13 @@ ON CONFLICT (payload_checksum) DO NOTHING
 RETURNING id, payload_checksum, request_id;
 
 -- name: recorded_by(checksums, request_ids)
--- Finds the rows that these very requests recorded, if the answer to `record` was lost.
+-- Finds the rows that these very requests recorded, if the answer to `record` was lost. An older row
+-- is an earlier request's that had the same id, as its client sent it.
 SELECT id, payload_checksum, request_id
   FROM file_sync
   JOIN unnest(:checksums::bytea[], :request_ids::text[]) AS t(payload_checksum, request_id)
- USING (payload_checksum, request_id);
+ USING (payload_checksum, request_id)
+ WHERE created_at > now() - interval '1 minute';
 
 -- name: claim(row_ids, suspect, grouped, most, lease_seconds, max_attempts)
 -- Claims rows for one attempt each, counted before anything is downloaded. A suspect is a row whose
@@ -57,13 +59,20 @@ RETURNING f.id, f.attempts, f.file_name, f.queued_at,
           f.attempts - f.attempts_forgiven - f.deaths AS counted_attempts, f.request_id,
           f.claimed_at, f.unproven_etag, f.unproven_size, f.unproven_sha256;
 
--- name: undelivered(most, delivery_seconds)
--- The rows that may be attempted now and whose messages wait in the queue, the longest first.
-SELECT id FROM file_sync
- WHERE state = 'queued' AND due_at <= now() + make_interval(secs => :delivery_seconds)
-   AND leased_until IS NULL AND next_attempt_at <= now()
- ORDER BY due_at
- LIMIT :most;
+-- name: undelivered(most, newest, delivery_seconds)
+-- The rows that may be attempted now and whose messages wait in the queue: the newest, so that a
+-- fresh request passes a backlog, and those that have waited longest. Publishing a row again makes it
+-- due later, but no newer. Few rows are looked at: all the newest may wait for their next attempt.
+(SELECT id
+   FROM (SELECT id, leased_until, next_attempt_at FROM file_sync
+          WHERE state = 'queued' ORDER BY queued_at DESC LIMIT 500) AS latest
+  WHERE leased_until IS NULL AND next_attempt_at <= now()
+  LIMIT :newest)
+UNION
+(SELECT id FROM file_sync
+  WHERE state = 'queued' AND due_at <= now() + make_interval(secs => :delivery_seconds)
+    AND leased_until IS NULL AND next_attempt_at <= now()
+  ORDER BY due_at LIMIT :most - :newest);
 
 -- name: hand_back(row_ids)
 -- Makes rows due at once whose messages reached a worker that did not come to them.
@@ -242,13 +251,13 @@ WITH exhausted AS (
                       || 'the worker stopped without an answer, attempts used up'
     FROM exhausted
    WHERE f.id = exhausted.id
-  RETURNING f.id, f.attempts, f.claimed_at, f.last_error, exhausted.lost
+  RETURNING f.id, f.request_id, f.attempts, f.claimed_at, f.last_error, exhausted.lost
 ), history AS (
   INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
   SELECT id, attempts, 'lost', 'The worker stopped without an answer', claimed_at
     FROM failed WHERE lost
 )
-SELECT id FROM failed;
+SELECT id, request_id FROM failed;
 
 -- name: counts()
 -- The exact numbers by state.

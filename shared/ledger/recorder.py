@@ -38,7 +38,7 @@ class Recorder:
 
     def _record(self, asked: Sequence[tuple[NewObject, float]]) -> list[int | None]:
         news = [new for new, _ in asked]
-        ids = self._ids(
+        ids, again = self._ids(
             "record",
             news,
             oeids=[new.oeid for new in news],
@@ -47,23 +47,25 @@ class Recorder:
             file_types=[new.file_type for new in news],
             delays=[due_in for _, due_in in asked],
         )
-        left = [new for new in news if _identity(new) not in ids]
-        if left:
-            # An insert that is run again after a lost connection finds its own first rows.
-            ids |= self._ids("recorded_by", left)
-        return [ids.get(_identity(new)) for new in news]
+        if again:
+            # After a lost connection the insert ran twice, and may find its own first rows. Only
+            # then: a client may send a request and its id once more, which is a duplicate.
+            own, _ = self._ids("recorded_by", news)
+            ids |= own
+        # Of two alike in one group, one was recorded.
+        return [ids.pop(_identity(new), None) for new in news]
 
     def _ids(
         self, query: str, news: Sequence[NewObject], **columns: list[object]
-    ) -> dict[tuple[bytes, str], int]:
+    ) -> tuple[dict[tuple[bytes, str], int], bool]:
         with refusals():
-            rows = self._database.run(
+            rows, again = self._database.run_telling(
                 query,
                 checksums=[new.payload_checksum for new in news],
                 request_ids=[new.request_id for new in news],
                 **columns,
             )
-        return {(bytes(row.payload_checksum), row.request_id): row.id for row in rows}
+        return {(bytes(row.payload_checksum), row.request_id): row.id for row in rows}, again
 
 
 def _identity(new: NewObject) -> tuple[bytes, str]:

@@ -41,7 +41,7 @@ class NewObject:
 
     Attributes:
         payload_checksum: the request's signature, 32 bytes; unique forever.
-        request_id: the platform's id of the request, for the trace.
+        request_id: the request's, for the trace; a client may use one for several requests.
     """
 
     oeid: str

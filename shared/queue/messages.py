@@ -62,8 +62,12 @@ class SyncMessage:
         Raises:
             UnreadableMessage: the body names no row; the text has the reason.
         """
-        request_id = header_text((headers or {}).get(REQUEST_ID))
-        return cls(_row_id(body), request_id[:_MAX_REQUEST_ID_LENGTH])
+        return cls(_row_id(body), request_id_of(headers))
+
+
+def request_id_of(headers: Mapping[str, object] | None) -> str:
+    """Return the id of the request that a message's headers name; empty if they name none."""
+    return header_text((headers or {}).get(REQUEST_ID))[:_MAX_REQUEST_ID_LENGTH]
 
 
 def header_text(value: object) -> str:

@@ -59,6 +59,7 @@ class Delivery:
             headers=message.headers,
             content_type="application/json",
             delivery_mode=2,
+            correlation_id=message.request_id or None,
             message_id=str(message.row_id),
             timestamp=timestamp,
         )

@@ -55,7 +55,11 @@ def three_ways(
     environment: dict[str, str],
     anew: Callable[[], None],
 ) -> None:
-    """Send the requests each way and compare what comes back."""
+    """Send the requests each way and compare what comes back, ids included."""
+    requests = [
+        request | {"headers": request["headers"] | {"x-request-id": f"request-{number}"}}
+        for number, request in enumerate(requests)
+    ]
     shim = through_the_shim(requests, environment, deployment.folder)
     anew()
     packages = through_the_packages(requests, deployment, OFF | PROXY)

@@ -8,7 +8,6 @@ import json
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,7 +43,7 @@ def event_of(request: dict[str, Any]) -> dict[str, Any]:
         headers=list(request["headers"].items()),
         body=body_of(request),
         peer="127.0.0.1",
-        request_id=str(uuid.uuid4()),
+        request_id=request["headers"]["x-request-id"],
         now=1_795_428_000.0,
     )
 

@@ -461,9 +461,11 @@ def process(service: Service) -> Callable[..., Any]:
 
 
 def test_the_handler_answers_an_event_with_an_event(process: Callable[..., Any]) -> None:
-    assert process(event(body())) == {
+    post = event(body())
+    request_id = post["requestContext"]["requestId"]
+    assert process(post) == {
         "statusCode": 201,
-        "headers": {"content-type": "application/json"},
+        "headers": {"content-type": "application/json", "x-request-id": request_id},
         "body": '{"detail": "Object queued for sync"}',
         "isBase64Encoded": False,
     }

@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from functions.ingest import handler as ingest
 from functions.stats import handler as stats
 from shared import errors
+from shared.http.request_id import FORM
 from shared.http.responses import refusal, unavailable
 from shared.http.validation import SyncRequest, parse
 
@@ -73,11 +74,20 @@ def test_every_refusal_is_documented_as_it_is_given(refused: errors.RequestRefus
     documented = POST["responses"][str(answer.status)]
     schema = documented["content"]["application/json"]["schema"]
     validator(schema).validate(json.loads(answer.body))
-    for name, header in documented.get("headers", {}).items():
-        value: object = answer.headers[name.lower()]
+    headers = answer.to_event("order-17")["headers"]
+    for name, header in documented["headers"].items():
+        value: object = headers[name.lower()]
         if header["schema"].get("type") == "integer":
             value = int(str(value))
         validator(header["schema"]).validate(value)
+
+
+def test_every_response_has_the_id_of_its_request() -> None:
+    for operations in PATHS.values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                header = response["headers"]["X-Request-Id"]
+                assert (header["required"], header["schema"]["pattern"]) == (True, f"^{FORM}$")
 
 
 def test_no_refusal_but_these_is_documented() -> None:

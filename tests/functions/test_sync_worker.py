@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -451,13 +452,13 @@ def test_a_row_fails_for_deaths_of_workers_only_after_one_that_it_was_alone_with
     for _ in range(MAX_ATTEMPTS - answers - 2):
         die(bench, [row_id], suspect=True, grouped=True)
     bench.sql("UPDATE file_sync SET due_at = now()")
-    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS) == []
+    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS) == {}
     assert not bench.ledger.claim(
         [row_id], lease_seconds=LEASE, max_attempts=MAX_ATTEMPTS, suspect=True, grouped=True
     )
     die(bench, [row_id], suspect=True)
     bench.sql("UPDATE file_sync SET due_at = now()")
-    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS) == [row_id]
+    assert bench.ledger.fail_exhausted(MAX_ATTEMPTS).keys() == {row_id}
     bench.ledger.retry([row_id])
     assert bench.row(row_id, "attempts - attempts_forgiven, deaths") == (0, 0)
 
@@ -476,6 +477,23 @@ def test_rows_are_claimed_as_copies_end_and_not_all_at_once(bench: Bench) -> Non
         "SELECT DISTINCT attempts - attempts_forgiven, leased_until IS NULL, "
         "next_attempt_at <= now() AND due_at <= now() FROM file_sync"
     ) == [(0, True, True)]
+
+
+def test_a_fresh_request_passes_the_batch_in_front_of_it(bench: Bench) -> None:
+    bench.concurrency = 2
+
+    def slow() -> bytes:
+        if not late:
+            late.append(bench.add("late"))  # its message waits behind the invocation's own
+        time.sleep(0.05)
+        return b"content"
+
+    late: list[int] = []
+    rows = [bench.add(f"{n}", slow) for n in range(40)]
+    bench.work(*rows)
+    names = [name for name, _ in bench.source.fetched]
+    assert "late" in names[:-10]
+    assert len(names) == len(set(names)) == 41
 
 
 def test_suspects_wait_when_there_is_no_time(bench: Bench) -> None:

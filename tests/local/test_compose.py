@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
 
 from local.cli import app
 from local.environment import S3_PORT, LocalEnvironment
@@ -69,6 +70,12 @@ def test_the_file_is_what_compose_understands() -> None:
         timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_a_container_prints_is_bounded() -> None:
+    for service in COMPOSE["services"].values():
+        options = service["logging"]["options"]
+        assert (options["max-size"], options["max-file"]) == ("10m", "5")
 
 
 def test_every_port_is_the_documented_one() -> None:
@@ -150,11 +157,7 @@ def test_every_address_is_a_service_and_its_port() -> None:
 
 
 def test_each_command_exists() -> None:
-    commands = {
-        command.name or command.callback.__name__
-        for command in app.registered_commands
-        if command.callback
-    }
+    commands = set(get_command(app).commands)  # type: ignore[attr-defined]
     for service in OURS.values():
         program, command = service["command"]
         assert program == "./sync"

@@ -51,10 +51,18 @@ def services(ports: Ports, given: dict[str, str]) -> Iterator[NativeServices]:
     list(services.stop())
 
 
-def ask(port: int, body: bytes | None = None) -> tuple[int, dict[str, int | str]]:
+def logged(folder: Path, request_id: str) -> set[str]:
+    """Return the names of the logs in which a request's id is found."""
+    return {path.stem for path in folder.glob("*.log") if request_id in path.read_text()}
+
+
+def ask(
+    port: int, body: bytes | None = None, request_id: str = ""
+) -> tuple[int, dict[str, int | str]]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         headers = {"Authorization": sign(KEY.encode(), body)} if body else {}
+        headers |= {"X-Request-Id": request_id} if request_id else {}
         connection.request("POST" if body else "GET", "/sync/", body, headers)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
@@ -73,8 +81,11 @@ def test_a_signed_request_becomes_a_file_and_everything_survives_a_restart(
     assert "sample pictures uploaded: 36" in list(services.start())
     first = list(services.status())
     assert not [line for line in first if "not running" in line]
-    assert ask(ports.nginx, body)[0] == CREATED
+    assert ask(ports.nginx, body, "order-17")[0] == CREATED
     until(lambda: ask(ports.nginx)[1]["synced_objects_count"] == 1)
+    # One id leads from the access log to the worker that copied the object.
+    logs = tmp_path / "services"
+    until(lambda: logged(logs, "order-17") in ({"nginx", "trigger-1"}, {"nginx", "trigger-2"}))
     assert (tmp_path / "storage" / picture.name).read_bytes() == picture.content
 
     assert "sample pictures uploaded: 0" in list(services.start())

@@ -126,6 +126,7 @@ def test_the_event_is_that_of_a_mapping(url: str, queue: BrokerQueue, start: Any
     properties = message["basicProperties"]
     assert properties["headers"]["request_id"] == {"bytes": list(b"request-1")}
     assert properties["messageId"] == "1"
+    assert properties["correlationId"] == "request-1"
     assert properties["deliveryMode"] == 2
     assert properties["bodySize"] == len(b'{"id": 1}')
     assert message["data"] == "eyJpZCI6IDF9"

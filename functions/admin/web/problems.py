@@ -66,13 +66,15 @@ class ProblemPages:
         """
         match error:
             case LedgerUnavailable():
-                logger.warning("ledger unreachable", extra={"reason": error})
+                about = {"request_id": context.request.request_id, "reason": error}
+                logger.warning("ledger unreachable", extra=about)
                 return self._outage(context)
             case LoginRequired():
                 return _to_login(context.request)
             case SessionExpired() | FormInvalid():
-                path = context.request.path
-                logger.warning("form refused", extra={"path": path, "reason": error})
+                request = context.request
+                about = {"request_id": request.request_id, "path": request.path, "reason": error}
+                logger.warning("form refused", extra=about)
                 expired = isinstance(error, SessionExpired)
                 title = "Session expired" if expired else "Invalid form"
                 return self._show(context, HTTPStatus.FORBIDDEN, title, str(error))

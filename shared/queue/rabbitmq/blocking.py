@@ -51,20 +51,20 @@ class BlockingPublisher:
     def publish(self, row_id: int, request_id: str) -> None:
         """Publish a row's message; see `Publisher.publish`."""
         self._published += 1
+        message = SyncMessage(row_id, request_id)
         if self._clock() < self._backing_off_until:
-            self._lose("broker away", row_id)
+            self._lose("broker away", message)
             return
-        message = publication(SyncMessage(row_id, request_id), self._wall_clock())
         try:
-            confirmed = self._session.publish([message])
+            confirmed = self._session.publish([publication(message, self._wall_clock())])
         except QueueUnavailable as error:
             self._backing_off_until = self._clock() + BACK_OFF_SECONDS
-            self._lose("broker away", row_id, str(error))
+            self._lose("broker away", message, str(error))
             return
         if confirmed:
             self._confirmed += 1
         else:
-            self._lose("refused or unroutable", row_id)
+            self._lose("refused or unroutable", message)
 
     def close(self, timeout: float) -> None:  # noqa: ARG002 - nothing waits here
         """Close the connection; see `Publisher.close`."""
@@ -76,9 +76,13 @@ class BlockingPublisher:
         """Return the counts so far; see `Publisher.counts`."""
         return Counts(self._published, self._confirmed, dict(self._lost))
 
-    def _lose(self, reason: str, row_id: int, error: str = "") -> None:
+    def _lose(self, reason: str, message: SyncMessage, error: str = "") -> None:
         self._lost[reason] += 1
         logger.warning(
             "message lost, requeue delivers the row",
-            extra={"row_id": row_id, "reason": f"{reason}: {error}" if error else reason},
+            extra={
+                "row_id": message.row_id,
+                "request_id": message.request_id,
+                "reason": f"{reason}: {error}" if error else reason,
+            },
         )

@@ -110,14 +110,15 @@ def test_a_function_reads_the_path_as_it_was(path: str) -> None:
 
 
 def test_a_functions_answer_becomes_the_reply() -> None:
-    answer = Response(201, b"\x00\xff", {"content-type": "image/jpeg"}, ("a=1", "b=2")).to_event()
+    answer = Response(201, b"\x00\xff", {"content-type": "image/jpeg"}, ("a=1", "b=2"))
 
-    found = reply(answer)
+    found = reply(answer.to_event("r-1"))
 
     assert found.status == 201
     assert found.body == b"\x00\xff"
     assert found.headers == [
         ("content-type", "image/jpeg"),
+        ("x-request-id", "r-1"),
         ("set-cookie", "a=1"),
         ("set-cookie", "b=2"),
     ]

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from shared.http.request_id import is_safe
 from tests.helpers.paths import ROOT
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
@@ -210,6 +211,35 @@ def test_a_function_that_fails_is_a_500_and_one_log_record(shim: Shim) -> None:
     assert answer.json() == {"detail": "Internal server error"}
     until(lambda: "a secret of the program" in shim.log.read_text())
     assert shim.log.read_text().count("function failed") == 1
+
+
+def test_every_answer_of_the_server_s_own_has_the_id_of_its_request(shim: Shim) -> None:
+    for method, path, headers, status in (
+        ("GET", "/boom", {}, 500),
+        ("GET", "/none", {}, 404),
+        ("DELETE", "/get", {}, 405),
+        ("GET", "/get", {"Host": "elsewhere.example.com"}, 421),
+    ):
+        answer = ask(shim.port, method, path, headers={**headers, "X-Request-Id": "order-17"})
+        assert (answer.status, answer.header("x-request-id")) == (status, "order-17")
+        answer = ask(shim.port, method, path, headers=headers)
+        assert is_safe(answer.header("x-request-id") or "")
+
+
+def test_a_safe_id_is_the_function_s_and_any_other_never_gets_in(shim: Shim) -> None:
+    def id_with(*headers: bytes) -> str:
+        start = b"GET /get HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        answer = raw(shim.port, b"\r\n".join([start.rstrip(), *headers, b"", b""]))
+        event = json.loads(answer.partition(b"\r\n\r\n")[2])
+        return str(event["requestContext"]["requestId"])
+
+    assert id_with(b"X-Request-Id: order-17") == "order-17"
+    unsafe = ["", "a b", "a\tb", "x" * 129, "größe", "=1", "a\u202eb"]
+    ids = {id_with(f"X-Request-Id: {text}".encode()) for text in unsafe}
+    ids.add(id_with(b"X-Request-Id: order-17", b"X-Request-Id: order-18"))
+    assert len(ids) == len(unsafe) + 1
+    assert all(is_safe(request_id) for request_id in ids)
+    assert not ids & {*unsafe, "order-17", "order-18"}
 
 
 def test_clients_that_stall_in_mid_body_hold_nobody_up(shim: Shim) -> None:

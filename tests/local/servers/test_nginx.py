@@ -21,6 +21,7 @@ import pytest
 from local.allowed_hosts import AllowedHosts
 from local.servers.account import CAP_DAC_READ_SEARCH, Account
 from local.servers.nginx import TEMPLATE, NginxServer, Tls, connections, render
+from shared.http.request_id import FORM, is_safe
 from tests.helpers.certificates import certificate
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
@@ -392,3 +393,56 @@ def test_names_can_be_listed(
         )
     )
     assert status_of(port, "GET / HTTP/1.1", f"Host: {host}") == status
+
+
+UNSAFE = ["", "a b", "x" * 129, "=1", "-rf", "a,b", "a;b", "größe"]
+
+
+def ids(headers: http.client.HTTPMessage) -> list[str]:
+    return headers.get_all("X-Request-Id") or []
+
+
+def test_the_safe_form_of_an_id_is_the_functions_own() -> None:
+    assert f'"~^{FORM}$"' in TEMPLATE.read_text()
+
+
+def test_functions_and_client_and_access_log_get_one_request_id(
+    nginx: tuple[NginxServer, int], tmp_path: Path
+) -> None:
+    _, headers, seen = ask(nginx[1], "/sync/", headers={"X-Request-Id": "order-17"})
+    assert ids(headers) == ["order-17"]
+    assert "X-Request-Id: order-17\n" in seen
+    new = set()
+    for unsafe in UNSAFE:
+        _, headers, seen = ask(
+            nginx[1], "/sync/", headers={"X-Request-Id": unsafe.encode().decode("latin-1")}
+        )
+        (request_id,) = ids(headers)
+        assert is_safe(request_id)
+        assert f"X-Request-Id: {request_id}\n" in seen
+        new.add(request_id)
+    assert len(new) == len(UNSAFE)
+    log = tmp_path / "da ta [x]" / "nginx.log"
+    until(lambda: len(new | {"order-17"} & set(log.read_text().split())) == len(new) + 1)
+
+
+def test_every_answer_of_nginx_s_own_has_a_request_id(
+    nginx: tuple[NginxServer, int], functions: http.server.ThreadingHTTPServer
+) -> None:
+    given = {"X-Request-Id": "order-17"}
+    for path, body, more, status in (
+        ("/media/a%20b/%C3%BC.png", None, {}, 200),
+        ("/media/a%20b/%C3%BC.png", None, {"Range": "bytes=9-"}, 416),
+        ("/media/none", None, {}, 404),
+        ("/sync/", b"x" * 3 * MAX_BODY_BYTES, {}, 413),
+        ("/sync/", None, {"Host": "elsewhere.example.com"}, 421),
+        ("/" + "x" * 9_000, None, {}, 414),
+    ):
+        answer = ask(nginx[1], path, body, {**given, **more})
+        # A request whose first line is too long has no headers yet.
+        assert answer[0] == status
+        assert ids(answer[1]) == ["order-17"] or (status == 414 and len(ids(answer[1])) == 1)
+    functions.shutdown()
+    functions.server_close()
+    status, headers, _ = ask(nginx[1], "/sync/", headers=given)
+    assert (status, ids(headers)) == (503, ["order-17"])

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.http.event import Request, Response
+from shared.http.request_id import is_safe
 from tests.helpers.events import recorded
 
 EVENT = recorded("function_url")
@@ -36,7 +37,8 @@ def test_keys_that_aws_leaves_out_or_nulls_are_read_as_nothing() -> None:
         "isBase64Encoded": None,
     }
     for sparse in (bare, nulls):
-        assert Request.from_event(sparse) == Request(
+        request = Request.from_event(sparse)
+        assert request == Request(
             method="GET",
             path="/",
             query={},
@@ -44,7 +46,7 @@ def test_keys_that_aws_leaves_out_or_nulls_are_read_as_nothing() -> None:
             cookies={},
             body=b"",
             peer="",
-            request_id="",
+            request_id=request.request_id,
         )
 
 
@@ -116,10 +118,10 @@ def test_every_answer_survives_its_event(
     status: int, body: bytes, content_type: str, cookies: list[str]
 ) -> None:
     headers = {"content-type": content_type} if content_type else {}
-    answer = Response(status, body, headers, tuple(cookies)).to_event()
+    answer = Response(status, body, headers, tuple(cookies)).to_event("r-1")
     assert json.loads(json.dumps(answer)) == answer
     assert answer["statusCode"] == status
-    assert answer["headers"] == headers
+    assert answer["headers"] == headers | {"x-request-id": "r-1"}
     assert bytes_of(answer) == body
     assert answer.get("cookies", []) == cookies
 
@@ -135,7 +137,7 @@ def test_every_answer_survives_its_event(
     ],
 )
 def test_only_text_goes_out_plain(content_type: str, plain: bool) -> None:
-    answer = Response(200, b"text", {"content-type": content_type}).to_event()
+    answer = Response(200, b"text", {"content-type": content_type}).to_event("r")
     assert answer["isBase64Encoded"] is not plain
 
 
@@ -143,3 +145,11 @@ def test_a_json_answer_is_utf_8() -> None:
     answer = Response.json(201, {"detail": "ü"}, {"x": "y"})
     assert answer.body == '{"detail": "ü"}'.encode()
     assert answer.headers == {"content-type": "application/json", "x": "y"}
+
+
+@pytest.mark.parametrize("given", [None, "", "a b", "a\r\nx: y", "ü", "x" * 129, "=1+1"])
+def test_a_request_without_a_safe_id_gets_one_of_its_own(given: str | None) -> None:
+    context = {**EVENT["requestContext"], "requestId": given}
+    ids = {Request.from_event({**EVENT, "requestContext": context}).request_id for _ in range(2)}
+    assert len(ids) == 2
+    assert all(is_safe(request_id) for request_id in ids)

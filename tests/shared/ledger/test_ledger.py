@@ -15,6 +15,7 @@ from shared.errors import RowRefused
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import LONGEST_TEXT, Claim, Counts, NewObject, Outcome, Settlement
 from tests.helpers.servers import connect
+from tests.helpers.tcp_proxy import Condition, TcpProxy
 from tests.helpers.waiting import join, until
 
 LEASE = 60.0
@@ -97,9 +98,48 @@ def test_a_signature_is_recorded_once(ledger: Ledger) -> None:
     assert ledger.counts().queued == 1
 
 
-def test_a_request_finds_its_own_row_when_its_insert_is_run_again(ledger: Ledger) -> None:
+GATE = """
+CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock_shared(17); RETURN NULL; END $$;
+CREATE TRIGGER gate AFTER INSERT ON file_sync FOR EACH STATEMENT EXECUTE FUNCTION wait_at_gate()
+"""
+
+
+def test_a_request_finds_its_own_row_when_its_insert_is_run_again(
+    database_url: str, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    one, earlier = new(), new()
+    with TcpProxy(database_url) as proxy, ThreadPoolExecutor(2) as threads:
+        ledger = Ledger.at(proxy.url)
+        ledger.record(earlier, 0)
+        execute("UPDATE file_sync SET created_at = created_at - interval '1 hour'")
+        execute(GATE)
+        execute("SELECT pg_advisory_lock(17)")
+        answer = threads.submit(ledger.record, one, 0)
+        until(lambda: execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+        # In the same group as `one`, or in the next: its row is an earlier request's.
+        again = threads.submit(ledger.record, earlier, 0)
+        proxy.set_condition(Condition.SILENT)  # so that the answer is lost after the commit
+        execute("SELECT pg_advisory_unlock(17)")
+        until(lambda: execute("SELECT 1 FROM file_sync WHERE request_id = %s", one.request_id))
+        proxy.reset()
+        proxy.set_condition(Condition.NORMAL)
+        assert [(answer.result(),)] == execute(
+            "SELECT id FROM file_sync WHERE request_id = %s", one.request_id
+        )
+        assert again.result() is None
+        ledger.close()
+    assert execute("SELECT count(*) FROM file_sync") == [(2,)]
+
+
+def test_a_client_that_repeats_request_and_id_is_told_so(ledger: Ledger) -> None:
     one = new()
-    assert ledger.record(one, 0) == ledger.record(one, 0)
+    assert ledger.record(one, 0) is not None
+    assert ledger.record(one, 0) is None
+    alike = [new()] * 50
+    with ThreadPoolExecutor(16) as threads:
+        ids = list(threads.map(lambda new: ledger.record(new, 0), alike))
+    assert len([row_id for row_id in ids if row_id is not None]) == 1
 
 
 UNPROVEN = UnprovenCopy("e1", 5, hashlib.sha256(b"bytes").digest())
@@ -227,10 +267,10 @@ def test_a_row_with_its_attempts_used_up_is_failed_not_claimed(
     for _ in range(MAX_ATTEMPTS - 1):
         execute(EXPIRE)
         assert claim(ledger, row_id, suspect=True)
-    assert ledger.fail_exhausted(MAX_ATTEMPTS) == []
+    assert ledger.fail_exhausted(MAX_ATTEMPTS) == {}
     execute(EXPIRE)
     assert claim(ledger, row_id, suspect=True) == []
-    assert ledger.fail_exhausted(MAX_ATTEMPTS) == [row_id]
+    assert ledger.fail_exhausted(MAX_ATTEMPTS).keys() == {row_id}
     assert execute("SELECT state, last_error FROM file_sync") == [
         ("failed", "the worker stopped without an answer, attempts used up")
     ]

@@ -49,7 +49,7 @@ def test_published_messages_are_in_the_queue(queue: BrokerQueue, url: str) -> No
     assert body == b'{"id": 1}'
     assert properties.headers == {"request_id": "request-1"}
     assert properties.delivery_mode == 2
-    assert properties.message_id == "1"
+    assert (properties.message_id, properties.correlation_id) == ("1", "request-1")
     assert properties.content_type == "application/json"
 
 

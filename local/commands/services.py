@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from local.environment import LocalEnvironment
+from local.commands.installation import environment
 
 app = typer.Typer(help="The service on servers installed on this machine.", no_args_is_help=True)
 
@@ -31,7 +29,7 @@ def start() -> None:
     from local.native_services import on_usual_ports
 
     install()
-    for line in on_usual_ports(_environment()).start():
+    for line in on_usual_ports(environment()).start():
         typer.echo(line)
 
 
@@ -40,7 +38,7 @@ def stop() -> None:
     """Stop everything; data is kept."""
     from local.native_services import on_usual_ports
 
-    for line in on_usual_ports(_environment()).stop():
+    for line in on_usual_ports(environment()).stop():
         typer.echo(line)
 
 
@@ -49,7 +47,7 @@ def status() -> None:
     """Show what runs."""
     from local.native_services import on_usual_ports
 
-    for line in on_usual_ports(_environment()).status():
+    for line in on_usual_ports(environment()).status():
         typer.echo(line)
 
 
@@ -58,10 +56,6 @@ def rabbitmqctl(arguments: list[str]) -> None:
     """Run rabbitmqctl on the private RabbitMQ."""
     from local.native_services import on_usual_ports
 
-    done = on_usual_ports(_environment()).rabbitmqctl(*arguments).run()
+    done = on_usual_ports(environment()).rabbitmqctl(*arguments).run()
     typer.echo(done.stdout, nl=False)
     raise typer.Exit(done.returncode)
-
-
-def _environment() -> LocalEnvironment:
-    return LocalEnvironment.load(os.environ, Path.cwd())

@@ -1,0 +1,36 @@
+"""Runs on a schedule: the Lambda handler that reads stored files again."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from functions.scrub import wiring
+
+logger = logging.getLogger(__name__)
+
+prepare = wiring.scrub
+"""Called before the first run, so that an invalid setting stops the start."""
+
+LAST_FILE_MILLISECONDS = 10_000
+"""With less time left a run records what it has, and the next one goes on."""
+
+
+class Context(Protocol):
+    """What the handler needs of Lambda's context object."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until the platform stops the function."""
+        ...
+
+
+def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
+    """Answer one scheduled event with what was done."""
+    report = wiring.scrub().run(
+        going=lambda: context.get_remaining_time_in_millis() > LAST_FILE_MILLISECONDS
+    )
+    if report.checked:
+        logger.info("stored files verified", extra=dataclasses.asdict(report))
+    return dataclasses.asdict(report)

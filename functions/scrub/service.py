@@ -1,0 +1,259 @@
+"""Scrubbing: are the stored files still what the ledger recorded?"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from functions.scrub.checking import Checker
+from shared.ledger.actions import Action
+from shared.ledger.ledger import Ledger
+from shared.ledger.runs import Finding, Kind, Run, RunState
+from shared.ledger.selection import PROBLEMS, Selection, Verification
+from shared.ledger.verifications import Part, Recorded
+
+logger = logging.getLogger(__name__)
+
+SLICE_FILES = 256
+"""Files between two notes of how far a run has come."""
+
+UNCHECKED = "unchecked"
+"""Finding: the file takes longer to read than the platform lets a call last."""
+
+LONG_SECONDS = 300.0
+"""A file that took a call so long and was not read to its end is skipped, not begun for ever."""
+
+ACTOR = "schedule"
+"""Actor of the runs that no person asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one call did.
+
+    Attributes:
+        checked: files that were read again.
+        problems: those that are damaged, missing or unreadable.
+    """
+
+    checked: int
+    problems: int
+
+
+class Scrub:
+    """Verifies the files that people asked for, then goes on with the run, if there is one.
+
+    Args:
+        ledger: what is recorded.
+        checker: reads the files.
+        days: within which the schedule reads every file once; 0 for never.
+        now: the time of day.
+        clock: returns monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        checker: Checker,
+        days: float = 0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._checker = checker
+        self._days = days
+        self._now = now
+        self._clock = clock
+
+    def run(self, going: Callable[[], bool] = lambda: True) -> Report:
+        """Verify what was asked for, and what the schedule has come to.
+
+        Args:
+            going: asked before and while each file is read; False ends the call soon.
+
+        Raises:
+            LedgerUnavailable: PostgreSQL is unreachable.
+            TransferError: this is not the right storage, or it cannot be read at all.
+        """
+        requested = self.verify_requested(going)
+        self._begin_scheduled()
+        continued = self.go_on(going)
+        return Report(
+            requested.checked + continued.checked, requested.problems + continued.problems
+        )
+
+    def begin(
+        self,
+        actor: str,
+        part: Part,
+        *,
+        bytes_per_second: int | None = None,
+        seconds: float | None = None,
+        fetch_again: bool = False,
+    ) -> int | None:
+        """Record a run over the files that are recorded now, and return its id.
+
+        Args:
+            actor: who asks for it.
+            part: which of the files.
+            bytes_per_second: the most to read, None for no limit.
+            seconds: time over which the run is spread, None to go on at once.
+            fetch_again: queue what is damaged or missing to be fetched again.
+
+        Returns:
+            None if a run goes on already.
+        """
+        options: dict[str, Any] = {
+            "last_id": self._ledger.verifications.last_row(),
+            "part": asdict(part),
+            "bytes_per_second": bytes_per_second,
+            "seconds": seconds,
+            "fetch_again": fetch_again,
+        }
+        return self._ledger.runs.begin(Kind.SCRUB, actor, options)
+
+    def verify_requested(
+        self,
+        going: Callable[[], bool] = lambda: True,
+        progress: Callable[[Report], None] = lambda _: None,
+    ) -> Report:
+        """Verify the files that people asked for, in the order in which they did.
+
+        Args:
+            going: as in `run`.
+            progress: called after each slice with what was done so far.
+        """
+        total = Report(0, 0)
+        while going() and (recorded := self._ledger.verifications.requested(SLICE_FILES)):
+            results = self._verify(recorded, going)
+            late = {record.row_id for record in recorded} - results.keys()
+            # Those for which there was no time let others go first.
+            self._ledger.verifications.postpone(late)
+            problems = sum(result in PROBLEMS for result in results.values())
+            total = Report(total.checked + len(results), total.problems + problems)
+            progress(total)
+        return total
+
+    def go_on(
+        self,
+        going: Callable[[], bool] = lambda: True,
+        progress: Callable[[Run], None] = lambda _: None,
+    ) -> Report:
+        """Go on with the run, unless another process is at it.
+
+        Args:
+            going: as in `run`.
+            progress: called with the run before each slice, and when it has ended.
+        """
+        total = Report(0, 0)
+        run = self._ledger.runs.take(Kind.SCRUB)
+        while run is not None and going() and self._is_due(run):
+            progress(run)
+            before = run.numbers
+            run = self._slice(run, going)
+            total = Report(
+                total.checked + run.numbers.get("checked", 0) - before.get("checked", 0),
+                total.problems + _problems(run.numbers) - _problems(before),
+            )
+            if run.state is not RunState.RUNNING:
+                progress(run)
+                return total
+        if run is not None:
+            self._ledger.runs.release(run.id)
+        return total
+
+    def _begin_scheduled(self) -> None:
+        """Begin the schedule's next run if it is due."""
+        if not self._days:
+            return
+        period = timedelta(days=self._days)
+        newest = self._ledger.runs.newest(1, Kind.SCRUB)
+        if not newest or newest[0].begun_at + period < self._now():
+            self.begin(ACTOR, Part(), seconds=period.total_seconds())
+
+    def _is_due(self, run: Run) -> bool:
+        """Return whether a run that is spread over time has come to its next slice."""
+        seconds = run.options["seconds"]
+        if seconds is None or run.position is None:
+            return True
+        share = (self._now() - run.begun_at).total_seconds() / seconds
+        return bool(run.position <= run.options["last_id"] * share)
+
+    def _slice(self, run: Run, going: Callable[[], bool]) -> Run:
+        options = run.options
+        recorded = self._ledger.verifications.stored(
+            run.position or 0, options["last_id"], SLICE_FILES, Part(**options["part"]), run.id
+        )
+        if not recorded:
+            self._ledger.runs.end(run.id, RunState.FINISHED)
+            return self._ledger.runs.get(run.id)
+        numbers = Counter(run.numbers)
+        begun = self._clock()
+        results = self._verify(
+            recorded,
+            going,
+            lambda: self._ledger.runs.save(run.id, run.position, run.numbers),
+            options["bytes_per_second"],
+        )
+        findings = []
+        position = run.position
+        for number, record in enumerate(recorded):
+            result = results.get(record.row_id)
+            if result is None and not going():
+                if number or self._clock() - begun < LONG_SECONDS:
+                    break
+                findings.append(_finding(record, UNCHECKED))
+                numbers[UNCHECKED] += 1
+            elif result is not None:
+                numbers["checked"] += 1
+                numbers["bytes"] += record.size
+                numbers[result.value] += 1
+                if result in PROBLEMS:
+                    findings.append(_finding(record, result.value))
+            position = record.row_id
+        if options["fetch_again"]:
+            self._fetch_again(results, run.actor)
+        saved = replace(run, position=position, numbers=numbers)
+        if not self._ledger.runs.save(run.id, position, numbers, findings):
+            return self._ledger.runs.get(run.id)  # cancelled, or another process has taken it
+        return saved
+
+    def _verify(
+        self,
+        recorded: Sequence[Recorded],
+        going: Callable[[], bool],
+        meanwhile: Callable[[], object] = lambda: None,
+        bytes_per_second: int | None = None,
+    ) -> Mapping[int, Verification]:
+        """Verify files and record the results; return what was recorded by row id."""
+        found = self._checker.check(recorded, going, meanwhile, bytes_per_second)
+        results = self._ledger.verifications.record(found) if found else {}
+        for record, _ in found:
+            if (result := results.get(record.row_id)) in PROBLEMS:
+                logger.error(
+                    "stored file is not as recorded",
+                    extra={
+                        "row_id": record.row_id,
+                        "file_name": record.file_name,
+                        "result": result.value if result else None,
+                    },
+                )
+        return results
+
+    def _fetch_again(self, results: Mapping[int, Verification], actor: str) -> None:
+        ids = tuple(row_id for row_id, result in results.items() if result in PROBLEMS)
+        if ids:
+            self._ledger.actions.perform(Action.FETCH_AGAIN, Selection(ids=ids), actor)
+
+
+def _problems(numbers: Mapping[str, int]) -> int:
+    return sum(numbers.get(problem.value, 0) for problem in PROBLEMS)
+
+
+def _finding(record: Recorded, finding: str) -> Finding:
+    return Finding(finding, record.file_name, record.row_id, record.size)

@@ -1,0 +1,142 @@
+"""Whether stored files still are what was recorded: what was asked for, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.ledger.database import Database, Row
+from shared.ledger.selection import PROBLEMS, Verification
+
+WHOLE = 1_000_000
+"""Millionths of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the ledger records of one stored file.
+
+    Attributes:
+        row_id: the object.
+        file_name: its name.
+        size: bytes.
+        sha256: 32 bytes.
+        synced_at: when it was copied; a later copy is another file.
+        read_at: when this was read from the ledger, by its clock.
+    """
+
+    row_id: int
+    file_name: str
+    size: int
+    sha256: bytes
+    synced_at: datetime
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which files of all: one of `of` equal groups, or a random fraction.
+
+    Attributes:
+        number: of the group, from 1; None for a fraction.
+        of: the number of groups.
+        millionths: the fraction, `WHOLE` for all.
+    """
+
+    number: int | None = None
+    of: int = 1
+    millionths: int = WHOLE
+
+
+class Verifications:
+    """The operations on verifications.
+
+    Args:
+        database: with the ledger's statements.
+
+    Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def requested(self, most: int) -> list[Recorded]:
+        """Return files that a person asked to be read again, in the order of the requests."""
+        return _recorded(self._database.run("verifications_requested", most=most))
+
+    def waiting(self) -> int:
+        """Return how many files are to be read again because a person asked for it."""
+        return int(self._database.run("verifications_waiting")[0].objects)
+
+    def last_row(self) -> int:
+        """Return the greatest row id there is, 0 if there is none."""
+        return int(self._database.run("last_row")[0].id)
+
+    def stored(
+        self, after_id: int, last_id: int, most: int, part: Part, seed: int
+    ) -> list[Recorded]:
+        """Return recorded files in the order of their ids.
+
+        Args:
+            after_id: only greater ids.
+            last_id: none greater than this.
+            most: the largest number of files.
+            part: which of them.
+            seed: another one yields another fraction.
+        """
+        fraction = part.number is None and part.millionths < WHOLE
+        rows = self._database.run(
+            "stored",
+            after_id=after_id,
+            last_id=last_id,
+            most=most,
+            modulus=None if part.number is None else part.of,
+            remainder=None if part.number is None else part.number - 1,
+            millionths=part.millionths if fraction else None,
+            seed=seed,
+        )
+        return _recorded(rows)
+
+    def of(self, row_ids: Collection[int]) -> list[Recorded]:
+        """Return what is recorded of some objects, of those that are synced."""
+        return _recorded(self._database.run("stored_by_ids", row_ids=list(row_ids)))
+
+    def record(self, found: Sequence[tuple[Recorded, Verification]]) -> Mapping[int, Verification]:
+        """Record what was found of files, unless they were copied again since they were read.
+
+        Returns:
+            What was recorded, by row id: an object whose name another one has taken is `REPLACED`.
+        """
+        rows = self._database.run(
+            "record_verifications",
+            row_ids=[recorded.row_id for recorded, _ in found],
+            synced_at=[recorded.synced_at for recorded, _ in found],
+            read_at=[recorded.read_at for recorded, _ in found],
+            results=[result.value for _, result in found],
+        )
+        return {row.id: Verification(row.result) for row in rows}
+
+    def postpone(self, row_ids: Collection[int]) -> None:
+        """Let the requests for some files wait behind all others."""
+        if row_ids:
+            self._database.run("postpone_verifications", row_ids=list(row_ids))
+
+    def counts(self) -> dict[Verification, int]:
+        """Return how many files have each result, at a cost that no number of rows changes."""
+        rows = self._database.run("verification_counts")
+        return {Verification(row.result): row.objects for row in rows if row.objects}
+
+    def problems(self) -> int:
+        """Return how many files are damaged, missing or unreadable."""
+        counts = self.counts()
+        return sum(counts.get(result, 0) for result in PROBLEMS)
+
+
+def _recorded(rows: Sequence[Row]) -> list[Recorded]:
+    return [
+        Recorded(
+            row.id, row.file_name, row.size_bytes, bytes(row.sha256), row.synced_at, row.read_at
+        )
+        for row in rows
+    ]
