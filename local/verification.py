@@ -1,23 +1,33 @@
-"""Stored files read again because a person asks for it, until they are done or Ctrl-C.
+"""Stored files read again because a person asks for it, until it is done or Ctrl-C.
 
-What is asked for is recorded in the ledger first. The scheduler does what is left, and so does the
-same command typed again.
+What is asked for is recorded in the ledger first, then the function is called in this process. What
+is left after Ctrl-C the schedule does, or the same command typed again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
-from functions.scrub.service import FETCHED_AGAIN, Report, Scrub
+from local.context import EndingContext
+from local.handlers import imported, prepare
 from local.shutdown import StopFlag
+from shared import log
 from shared.errors import ServiceError
-from shared.ledger.actions import Action, Performed
+from shared.ledger.actions import Action
 from shared.ledger.ledger import Ledger
+from shared.ledger.objects import Objects
 from shared.ledger.runs import Kind, Run, RunState
-from shared.ledger.selection import Selection
-from shared.ledger.verifications import WHOLE, Part
+from shared.ledger.selection import PROBLEMS, Selection
+from shared.ledger.verifications import WHOLE, Part, run_options
+
+FUNCTION = "functions.scrub.handler.handler"
+LONG_SECONDS = 366 * 86_400.0
+"""As long as it takes: a person may end it."""
 
 OTHERS_SECONDS = 0.5
 """Seconds between looks at a run that another process works at."""
@@ -25,169 +35,97 @@ OTHERS_SECONDS = 0.5
 IDS = 10_000
 """Objects in one action, where they are named by their ids."""
 
+SCHEDULE = "schedule"
+"""Actor of the runs that no person asked for."""
 
-class AnotherRun(ServiceError):
-    """Files are being verified already, in another way."""
+UNCHECKED = "unchecked"
+"""Number and finding of a run: the function had no time to read the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A file that is not as recorded.
-
-    Attributes:
-        row_id: the object.
-        file_name: its name.
-        finding: damaged, missing, unreadable or unchecked.
-    """
-
-    row_id: int | None
-    file_name: str
-    finding: str
+class RunGoesOn(ServiceError):
+    """Files are being verified already."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Found:
     """What was found so far.
 
     Attributes:
         finished: whether nothing of what was asked for is left.
         results: files by what was found.
-        fetched_again: damaged and missing ones that are queued to be fetched again.
-        problems: yields them; may be read once.
+        fetched_again: objects that are queued to be fetched again.
+        findings: yields id, file name and result of what is not as recorded; may be read once.
     """
 
     finished: bool
     results: Mapping[str, int]
     fetched_again: int
-    problems: Iterator[Problem]
+    findings: Iterator[tuple[int | None, str, str]]
 
     @property
-    def number(self) -> int:
-        """Return how many files are not as recorded."""
-        return sum(n for name, n in self.results.items() if name not in {"ok", "replaced"})
+    def problems(self) -> int:
+        """How many files are not as recorded, or could not be read."""
+        return sum(self.results.get(name, 0) for name in (*PROBLEMS, UNCHECKED))
 
 
-class Work:
+class Verifying:
     """The work of `./sync verify`.
 
     Args:
         ledger: what is recorded.
-        scrub: reads the files.
+        objects: likewise.
         actor: who asks, for the audit.
-        stop: ends it soon; what is left stays recorded.
+        storage: the folder of the files, unless a setting names it.
+        stop: ends the work soon.
     """
 
-    def __init__(self, ledger: Ledger, scrub: Scrub, actor: str, stop: StopFlag) -> None:
+    def __init__(
+        self, ledger: Ledger, objects: Objects, actor: str, storage: Path, stop: StopFlag
+    ) -> None:
         self._ledger = ledger
-        self._scrub = scrub
+        self._objects = objects
         self._actor = actor
         self._stop = stop
+        os.environ.setdefault("STORAGE_PATH", str(storage))
+        prepare(FUNCTION)
+        log.configure("CRITICAL")  # what is found is the command's to print
 
-    def ask(self, selection: Selection) -> Performed:
-        """Record that the files of a filter are to be verified."""
-        return self._ledger.actions.perform(
-            Action.VERIFY, selection, self._actor, going=self._going
-        )
-
-    def answer(
-        self,
-        asked: Performed,
-        advance: Callable[[int], None],
-        *,
-        bytes_per_second: int | None,
-        fetch_again: bool,
-    ) -> Outcome:
-        """Verify what was asked for, and return what was found.
+    def requested(
+        self, action_id: int, *, bytes_per_second: int | None, fetch_again: bool
+    ) -> Found:
+        """Read the files that an action asked for.
 
         Args:
-            asked: the action.
-            advance: called with the number of files read since the last call.
+            action_id: the action.
             bytes_per_second: the most to read, None for no limit.
             fetch_again: queue what is not as recorded to be fetched again.
         """
-        before = 0
+        self._call({"only": "requested", "bytes_per_second": bytes_per_second})
+        left = self._stop.is_set() and self._ledger.verifications.waiting()
+        results = self._objects.verified_by(action_id)
+        problems = list(self._objects.problems_of(action_id))
+        fetched = self._fetch_again([row_id for row_id, _, _ in problems]) if fetch_again else 0
+        return Found(not left, results, fetched, iter(problems))
 
-        def note(report: Report) -> None:
-            nonlocal before
-            advance(report.checked - before)
-            before = report.checked
-
-        self._scrub.verify_requested(self._going, note, bytes_per_second)
-        verifications = self._ledger.verifications
-        counts = verifications.of_action(asked.id)
-        results = {result.value: number for result, number in counts.items() if result}
-        problems = [Problem(*found) for found in verifications.problems_of_action(asked.id)]
-        fetched = self._fetch_again(problems) if fetch_again else 0
-        left = None in counts or asked.finished_at is None
-        return Outcome(not left, results, fetched, iter(problems))
-
-    def begin(self, part: Part, *, bytes_per_second: int | None, fetch_again: bool) -> Run:
-        """Record a run over all files, or return the same one if it goes on already.
-
-        Raises:
-            AnotherRun: one goes on with other options.
-        """
-        run_id = self._scrub.begin(
-            self._actor, part, bytes_per_second=bytes_per_second, fetch_again=fetch_again
-        )
-        if run_id is not None:
-            return self._ledger.runs.get(run_id)
-        (run,) = self._ledger.runs.newest(1, Kind.SCRUB)
-        wanted = {
-            "part": asdict(part),
-            "bytes_per_second": bytes_per_second,
-            "fetch_again": fetch_again,
-        }
-        if wanted.items() <= run.options.items():
-            return run
-        raise AnotherRun(
-            f"run {run.id}, begun by {run.actor}: see ./sync verify --status, or end it by"
-            " ./sync verify --cancel"
-        )
-
-    def follow(self, run: Run, advance: Callable[[int], None]) -> Outcome:
-        """Go on with a run until it has ended, or watch another process do so.
-
-        Args:
-            run: the run.
-            advance: called with the number of files read since the last call.
-        """
-        before = run.numbers.get("checked", 0)
-
-        def note(now: Run) -> None:
-            nonlocal before
-            advance(now.numbers.get("checked", 0) - before)
-            before = now.numbers.get("checked", 0)
-
+    def follow(self, run_id: int) -> Found:
+        """Go on with a run until it has ended, or watch another process do so."""
         while True:
-            self._scrub.go_on(self._going, note)
-            run = self._ledger.runs.get(run.id)
-            note(run)
+            self._call({"only": "run"})
+            run = self._ledger.runs.get(run_id)
             if run.state is not RunState.RUNNING or self._stop.wait(OTHERS_SECONDS):
                 break
-        results = {
-            name: number
-            for name, number in run.numbers.items()
-            if name not in {"checked", "bytes", FETCHED_AGAIN}
-        }
-        findings = self._ledger.runs.findings(run.id)
-        return Outcome(
-            run.state is RunState.FINISHED,
-            results,
-            run.numbers.get(FETCHED_AGAIN, 0),
-            (Problem(found.row_id, found.file_name, found.finding) for found in findings),
+        findings = (
+            (found.row_id, found.file_name, found.finding)
+            for found in self._ledger.runs.findings(run_id)
         )
+        fetched = run.numbers.get("fetched_again", 0)
+        return Found(run.state is RunState.FINISHED, results_of(run), fetched, findings)
 
-    def expected(self, part: Part) -> int:
-        """Return about how many files a part has."""
-        stored = self._ledger.counts().synced
-        return stored * part.millionths // WHOLE if part.number is None else stored // part.of
+    def _call(self, event: dict[str, Any]) -> None:
+        imported(FUNCTION)(event, EndingContext(LONG_SECONDS, self._stop.is_set))
 
-    def _going(self) -> bool:
-        return not self._stop.is_set()
-
-    def _fetch_again(self, problems: Iterable[Problem]) -> int:
-        ids = (problem.row_id for problem in problems if problem.row_id is not None)
+    def _fetch_again(self, row_ids: Iterable[int]) -> int:
+        ids = iter(row_ids)
         number = 0
         while portion := tuple(islice(ids, IDS)):
             performed = self._ledger.actions.perform(
@@ -195,3 +133,67 @@ class Work:
             )
             number += performed.objects
         return number
+
+
+def begin(
+    ledger: Ledger, actor: str, part: Part, *, bytes_per_second: int | None, fetch_again: bool
+) -> Run:
+    """Record a run, in place of the schedule's; return the one that goes on if it is the same.
+
+    Args:
+        ledger: where.
+        actor: who asks for it.
+        part: which of the files.
+        bytes_per_second: the most to read, None for no limit.
+        fetch_again: queue what is not as recorded to be fetched again.
+
+    Raises:
+        RunGoesOn: it is another one of a person.
+    """
+    options = run_options(
+        ledger.verifications.last_row(),
+        part,
+        bytes_per_second=bytes_per_second,
+        fetch_again=fetch_again,
+    )
+    while (run_id := ledger.runs.begin(Kind.SCRUB, actor, options)) is None:
+        (newest,) = ledger.runs.newest(1, Kind.SCRUB)
+        if newest.state is not RunState.RUNNING:
+            continue
+        if newest.actor == SCHEDULE:
+            ledger.runs.end(newest.id, RunState.CANCELLED)
+        elif {**newest.options, "last_id": options["last_id"]} == options:
+            return newest
+        else:
+            raise RunGoesOn(
+                f"run {newest.id} of {newest.actor} goes on; ./sync verify --cancel ends it"
+            )
+    return ledger.runs.get(run_id)
+
+
+def cancel(ledger: Ledger) -> tuple[list[int], int]:
+    """End the run of a person, and withdraw what people asked for.
+
+    The schedule's run is left alone: SCRUB_DAYS says whether there is one.
+
+    Returns:
+        The ids of the runs that were ended, and the number of files that are not read any more.
+    """
+    ended = [
+        run.id
+        for run in ledger.runs.newest(1, Kind.SCRUB)
+        if run.actor != SCHEDULE and ledger.runs.end(run.id, RunState.CANCELLED)
+    ]
+    return ended, ledger.verifications.withdraw()
+
+
+def expected(ledger: Ledger, part: Part) -> int:
+    """Return about how many files a part has."""
+    stored = ledger.counts().synced
+    return stored * part.millionths // WHOLE if part.number is None else stored // part.of
+
+
+def results_of(run: Run) -> dict[str, int]:
+    """Return the numbers of a run that are files by what was found."""
+    others = {"checked", "bytes", "fetched_again"}
+    return {name: number for name, number in run.numbers.items() if name not in others}

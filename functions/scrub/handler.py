@@ -27,9 +27,14 @@ class Context(Protocol):
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
-    """Answer one scheduled event with what was done."""
+    """Answer one scheduled event with what was done.
+
+    A command adds `only`, "requested" or "run", and for the former `bytes_per_second`.
+    """
     report = wiring.scrub().run(
-        going=lambda: context.get_remaining_time_in_millis() > LAST_FILE_MILLISECONDS
+        going=lambda: context.get_remaining_time_in_millis() > LAST_FILE_MILLISECONDS,
+        only=event.get("only"),
+        bytes_per_second=event.get("bytes_per_second"),
     )
     if report.checked:
         logger.info("stored files verified", extra=dataclasses.asdict(report))

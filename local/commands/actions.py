@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -90,9 +90,6 @@ def perform(
 ) -> None:
     """Perform an action on the objects of a filter, and print how many it changed.
 
-    It is recorded first: if this process ends meanwhile, the scheduler does the rest. Objects in
-    another state than the action needs are skipped.
-
     Args:
         name: of the action, as in `shared.ledger.actions`.
         selection: the filter.
@@ -104,64 +101,97 @@ def perform(
         BadParameter: not just one of a filter and `everything` is given.
         Exit: an id is unknown.
     """
-    from shared import adapters
-    from shared.ledger.actions import Action
+    require_choice(selection, everything=everything)
+    acted = act(ledger_settings(), name, selection, dry_run=dry_run)
+    if as_json:
+        output.print_json(acted.document())
+    else:
+        typer.echo(acted.line())
+    if acted.unknown_ids:
+        typer.echo(unknown(acted.unknown_ids), err=True)
+        raise typer.Exit(exit_codes.PROBLEM)
 
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What became of an action.
+
+    Attributes:
+        name: of the action.
+        selection: the objects that were meant.
+        dry_run: whether nothing was changed.
+        objects: how many were changed, or would be.
+        action_id: in the audit, None after a dry run.
+        unknown_ids: those of the selection's ids that no object has.
+    """
+
+    name: str
+    selection: Selection
+    dry_run: bool
+    objects: int
+    action_id: int | None
+    unknown_ids: list[int]
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "action": self.name,
+            "dry_run": self.dry_run,
+            "objects": self.objects,
+            "id": self.action_id,
+            "selection": self.selection.document(),
+            "unknown_ids": self.unknown_ids,
+        }
+
+    def line(self) -> str:
+        """Return it for people."""
+        return f"{self.objects} {DONE[self.name].format('would be' if self.dry_run else 'are')}"
+
+
+def require_choice(selection: Selection, *, everything: bool) -> None:
+    """Make sure that one of a filter and `--all` was given.
+
+    Raises:
+        BadParameter: it was not, or both were.
+    """
     if is_given(selection) == everything:
         raise typer.BadParameter("give ids, a filter or --all, and not --all with another")
-    settings = ledger_settings()
+
+
+def act(settings: Settings, name: str, selection: Selection, *, dry_run: bool) -> Acted:
+    """Perform an action, with a bar while it lasts.
+
+    It is recorded first: if this process ends meanwhile, the scheduler does the rest. Objects in
+    another state than the action needs are skipped.
+
+    Args:
+        settings: with the ledger.
+        name: of the action.
+        selection: the objects.
+        dry_run: change nothing, only count.
+    """
+    from shared import adapters
+    from shared.ledger.actions import Action
+    from shared.ledger.objects import QUERIES, Objects
+
     action = Action(name)
     with closing(adapters.ledger(settings)) as ledger:
         number = ledger.actions.count(action, selection)
         action_id = None
         if not dry_run:
-            with output.progress(action.done, number) as advance:
-                before = 0
-
-                def note(so_far: int) -> None:
-                    nonlocal before
-                    advance(so_far - before)
-                    before = so_far
-
-                performed = ledger.actions.perform(action, selection, actor(), progress=note)
+            with output.progress(action.done, number) as reached:
+                performed = ledger.actions.perform(action, selection, actor(), progress=reached)
             number, action_id = performed.objects, performed.id
-    unknown = unknown_ids(settings, selection)
-    if as_json:
-        output.print_json(
-            {
-                "action": name,
-                "dry_run": dry_run,
-                "objects": number,
-                "id": action_id,
-                "selection": selection.document(),
-                "unknown_ids": unknown,
-            }
-        )
-    else:
-        typer.echo(f"{number} {DONE[name].format('would be' if dry_run else 'are')}")
-    refuse_unknown(unknown)
+    missing: list[int] = []
+    if selection.ids:
+        with closing(Objects(adapters.database(settings, QUERIES))) as objects:
+            missing = sorted(set(selection.ids) - set(objects.known(selection.ids)))
+    return Acted(name, selection, dry_run, number, action_id, missing)
 
 
-def unknown_ids(settings: Settings, selection: Selection) -> list[int]:
-    """Return those ids of a filter that are no objects, in ascending order."""
-    if not selection.ids:
-        return []
-    from shared import adapters
-    from shared.ledger.objects import QUERIES, Objects
-
-    with closing(Objects(adapters.database(settings, QUERIES))) as objects:
-        return sorted(set(selection.ids) - set(objects.known(selection.ids)))
-
-
-def refuse_unknown(ids: Sequence[int]) -> None:
-    """Name ids that are no objects, the others being done.
-
-    Raises:
-        Exit: there are any.
-    """
-    if ids:
-        typer.echo(f"there is no object {', '.join(map(str, ids))}", err=True)
-        raise typer.Exit(exit_codes.PROBLEM)
+def unknown(row_ids: list[int]) -> str:
+    """Return the line about ids that no object has."""
+    return f"there is no object {', '.join(map(str, row_ids))}"
 
 
 def actor() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.ledger.database import Database, Row
 from shared.ledger.rows import State
-from shared.ledger.selection import Selection
+from shared.ledger.selection import PROBLEMS, Selection
 
 QUERIES = Path(__file__).with_name("objects.sql")
 
@@ -64,6 +64,24 @@ class Objects:
     def history(self, row_id: int) -> list[dict[str, Any]]:
         """Return the attempts on an object and what people did with it, the oldest first."""
         return [_document(row) for row in self._database.run("history", row_id=row_id)]
+
+    def verified_by(self, action_id: int) -> dict[str, int]:
+        """Return how many of the objects that an action is about were found how since then."""
+        rows = self._database.run("verified_by_action", action_id=action_id)
+        return {row.result: row.objects for row in rows}
+
+    def problems_of(self, action_id: int) -> Iterator[tuple[int, str, str]]:
+        """Yield id, file name and result of those that are not as recorded, as `verified_by`."""
+        after_id = 0
+        while rows := self._database.run(
+            "problems_of_action",
+            action_id=action_id,
+            problems=[problem.value for problem in PROBLEMS],
+            after_id=after_id,
+            most=PAGE,
+        ):
+            yield from ((row.id, row.file_name, row.result) for row in rows)
+            after_id = rows[-1].id
 
     def close(self) -> None:
         """Close the connections that are not in use."""

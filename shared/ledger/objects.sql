@@ -38,3 +38,24 @@ SELECT * FROM (
    WHERE o.file_sync_id = :row_id
   ORDER BY 1 DESC, 3 DESC LIMIT 1000) AS newest
  ORDER BY at, attempt;
+
+-- name: verified_by_action(action_id)
+-- Counts what was found of the objects that an action asked to be verified, since it did.
+SELECT v.result, count(*) AS objects
+  FROM action_object AS o
+  JOIN action AS a ON a.id = o.action_id
+  JOIN verification AS v ON v.file_sync_id = o.file_sync_id AND v.checked_at >= a.begun_at
+ WHERE o.action_id = :action_id
+ GROUP BY 1 ORDER BY 1;
+
+-- name: problems_of_action(action_id, problems, after_id, most)
+-- Reads a page of the objects that an action asked to be verified, those whose files are not as
+-- recorded.
+SELECT f.id, f.file_name, v.result
+  FROM action_object AS o
+  JOIN action AS a ON a.id = o.action_id
+  JOIN verification AS v ON v.file_sync_id = o.file_sync_id AND v.checked_at >= a.begun_at
+  JOIN file_sync AS f ON f.id = o.file_sync_id
+ WHERE o.action_id = :action_id AND o.file_sync_id > :after_id
+   AND v.result = ANY(:problems::text[])
+ ORDER BY f.id LIMIT :most;

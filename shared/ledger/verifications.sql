@@ -65,23 +65,6 @@ UPDATE verification SET requested_at = clock_timestamp()
  WHERE file_sync_id = ANY(:row_ids::bigint[]) AND requested_at IS NOT NULL
 RETURNING file_sync_id;
 
--- name: verified_by_action(action_id)
--- Counts the files of an action by what was found since; NULL for those that still wait.
-SELECT CASE WHEN v.requested_at IS NULL THEN v.result END AS result, count(*) AS objects
-  FROM action_object AS o JOIN verification AS v ON v.file_sync_id = o.file_sync_id
- WHERE o.action_id = :action_id
- GROUP BY 1;
-
--- name: problems_of_action(action_id, results, after_id, most)
--- Reads the files of an action whose verification found one of some results, in the order of ids.
-SELECT f.id, f.file_name, v.result
-  FROM action_object AS o
-  JOIN verification AS v ON v.file_sync_id = o.file_sync_id
-  JOIN file_sync AS f ON f.id = o.file_sync_id
- WHERE o.action_id = :action_id AND o.file_sync_id > :after_id
-   AND v.requested_at IS NULL AND v.result = ANY(:results::text[])
- ORDER BY f.id LIMIT :most;
-
 -- name: withdraw_verifications()
 -- Withdraws what people asked for and is not done; what was found before stays.
 WITH never AS (
