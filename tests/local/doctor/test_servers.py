@@ -168,9 +168,8 @@ def denying(part: str) -> FaultyServer:
 def test_all_rights_on_a_bucket_are_fine(s3_endpoint: str) -> None:
     with FaultyServer(s3) as server:
         found = of_s3(server.url)
-    assert [found[f"S3 permission {r}"].level for r in ("HeadBucket", "ListBucket", "GetObject")] == [
-        Level.OK
-    ] * 3
+    requests = ("HeadBucket", "ListBucket", "GetObject")
+    assert [found[f"S3 permission {r}"].level for r in requests] == [Level.OK] * 3
     missing = of_s3(s3_endpoint, "not-there")
     assert missing["S3 permission HeadBucket"].level is Level.PROBLEM
     assert missing["S3 permission HeadBucket"].advice == "correct AWS_S3_BUCKET_NAME"
