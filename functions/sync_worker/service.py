@@ -90,7 +90,7 @@ class SyncWorker:
         self._sweep_at = clock()
 
     def warm_up(self) -> None:
-        """Load what the first copy would have to wait for."""
+        """Load in advance what the first copy needs."""
         self._source.warm_up()
 
     def work(
