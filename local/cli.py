@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from local import services
+from local.commands import reconcile
 from local.environment import LocalEnvironment
 from shared.errors import FileUnreadable, ServiceError
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(services.app, name="services")
+app.add_typer(reconcile.app)
 
 NAME = "./sync"
 SIGN_USAGE = (
