@@ -125,6 +125,17 @@ class Client:
         """
         return self._repeat("POST", "/sync/", body)
 
+    def check(self) -> None:
+        """Return once the service answers, which counts for no rate limit.
+
+        Raises:
+            NotRunning: nothing answers.
+            NotAnswered: it answers with something else.
+        """
+        answer = self._repeat("GET", "/livez", None)
+        if answer.status != OK:
+            raise NotAnswered(self._url, answer.shown)
+
     def counts(self) -> Mapping[str, int]:
         """Return how many objects are synced, queued and failed, see `GET /sync/?detail=1`.
 

@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,9 +62,19 @@ class LocalEnvironment:
                 cannot be expanded. The text names file and line.
         """
         lines = env_file.read(directory / ".env", environment)
-        for line in lines:
-            if not is_known(line.name):
-                raise SettingError(f"{line.place}: {_unknown(line.name)}")
+        for error in unknown_names(lines):
+            raise error
+        return cls.of(lines, environment, directory)
+
+    @classmethod
+    def of(
+        cls, lines: Iterable[env_file.Line], environment: Mapping[str, str], directory: Path
+    ) -> Self:
+        """Return the environment that the lines of a file `.env` and a process's variables make.
+
+        Raises:
+            SettingError: a path cannot be expanded. The text names file and line.
+        """
         inherited = {name: value for name, value in environment.items() if value.strip()}
         from_file = {line.name: line for line in lines if line.name not in inherited}
         given = {name: line.value for name, line in from_file.items() if line.value.strip()}
@@ -200,9 +210,16 @@ class LocalEnvironment:
         return {name: known[name] for name in known if name not in references}
 
 
-def _unknown(name: str) -> str:
-    meant = suggestion(name)
-    return f"{name}: nothing reads this name" + (f"; did you mean {meant}?" if meant else "")
+def unknown_names(lines: Iterable[env_file.Line]) -> list[SettingError]:
+    """Return an error for each line of `.env` whose name nothing reads."""
+    return [
+        SettingError(
+            f"{line.place}: {line.name}: nothing reads this name"
+            + (f"; did you mean {meant}?" if (meant := suggestion(line.name)) else "")
+        )
+        for line in lines
+        if not is_known(line.name)
+    ]
 
 
 def _expanded(text: str, name: str) -> str:

@@ -44,11 +44,15 @@ def check(environment: LocalEnvironment) -> Listener:
         settings.require_long_keys()
         admin_password_hash(settings)
     if settings.source == "s3" and S3_ELSEWHERE & set(environment.given):
-        # boto3 reads its own variables from the process, and only there; .env may have some.
-        sdk = {name: value for name, value in environment.given.items() if name.startswith("AWS_")}
-        os.environ.update(sdk)
+        adopt_sdk_variables(environment)
         check_s3_settings(settings)
     return listener
+
+
+def adopt_sdk_variables(environment: LocalEnvironment) -> None:
+    """Make the AWS SDK's variables of `.env` the process's: boto3 reads them only there."""
+    sdk = {name: value for name, value in environment.given.items() if name.startswith("AWS_")}
+    os.environ.update(sdk)
 
 
 def _make(folder: Path, name: str) -> None:

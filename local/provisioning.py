@@ -5,8 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from shared.config.settings import Settings, needed
+from shared.errors import ServiceError
 from shared.ledger.hosts import check_encoding
+from shared.ledger.inspection import inspect
 from shared.ledger.migrate import migrate
+
+
+class MigrationsPending(ServiceError):
+    """The ledger's schema is of an earlier version."""
+
+
+def require_ledger(settings: Settings, seconds: float) -> None:
+    """Make sure that the ledger is reachable and up to date.
+
+    Args:
+        settings: with its URL.
+        seconds: for the connection, and for each statement.
+
+    Raises:
+        SettingError: `DATABASE_URL` is missing or invalid, or the database's encoding is not UTF8.
+        LedgerUnavailable: PostgreSQL is unreachable; the text has the reason.
+        MigrationsPending: the ledger's schema is of an earlier version.
+    """
+    found = inspect(needed(settings.database_url, "DATABASE_URL"), seconds)
+    if found.schema.pending:
+        raise MigrationsPending(f"{', '.join(found.schema.pending)}; run ./sync migrate")
 
 
 def check_database(variables: Mapping[str, str]) -> None:

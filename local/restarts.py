@@ -15,12 +15,12 @@ from local.servers.process import Command
 from local.servers.server import Server
 
 FIRST_PAUSE_SECONDS = 0.5
-"""Pauses before a process that ended is started again: it may take a while until what it misses
-is back."""
+"""Pause before a process is started again that has just been started: it may take a while until
+what it misses is back. One that had settled is started again at once."""
 
 LONGEST_PAUSE_SECONDS = 30.0
 SETTLED_SECONDS = 60.0
-"""A process that ran for so long starts with the first pause again."""
+"""A process that ran for so long has settled."""
 
 
 class Supervised(Protocol):
@@ -132,7 +132,7 @@ class Watched:
     def settle(self, now: float) -> None:
         """Forget earlier ends once it has run for long enough."""
         if now - self.started > SETTLED_SECONDS:
-            self.pause, self.failed = FIRST_PAUSE_SECONDS, 0
+            self.pause, self.failed = 0.0, 0
 
     def plan_restart(self, now: float, reason: str) -> float:
         """Return after how many seconds it is to be started again.
@@ -146,5 +146,5 @@ class Watched:
         pause = self.pause
         self.failed += 1
         self.restart_at = now + pause
-        self.pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        self.pause = min(2 * pause, LONGEST_PAUSE_SECONDS) or FIRST_PAUSE_SECONDS
         return pause

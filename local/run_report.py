@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,15 +18,15 @@ COLUMNS = tuple(field.name for field in fields(Finding))
 
 
 def document(run: Run) -> dict[str, Any]:
-    """Return a run as JSON can hold it, without its findings."""
+    """Return what is said of a run, without its findings."""
     return {
         "id": run.id,
         "kind": run.kind.value,
         "actor": run.actor,
         "options": dict(run.options),
         "state": run.state.value,
-        "begun_at": run.begun_at.isoformat(),
-        "finished_at": run.finished_at and run.finished_at.isoformat(),
+        "begun_at": run.begun_at,
+        "finished_at": run.finished_at,
         "error": run.error,
         "numbers": dict(run.numbers),
     }
@@ -72,7 +73,9 @@ def _write_csv(stream: TextIO, _: Mapping[str, Any], findings: Iterable[Finding]
 
 
 def _write_json(stream: TextIO, run: Mapping[str, Any], findings: Iterable[Finding]) -> None:
-    stream.write(f"{json.dumps({**run, 'findings': []}, ensure_ascii=False)[:-2]}")
+    stream.write(
+        f"{json.dumps({**run, 'findings': []}, ensure_ascii=False, default=datetime.isoformat)[:-2]}"
+    )
     separator = "\n"
     for finding in findings:
         stream.write(separator + json.dumps(asdict(finding), ensure_ascii=False))

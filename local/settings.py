@@ -37,15 +37,20 @@ INTERNAL = frozenset({"AWS_LAMBDA_FUNCTION_NAME", "LOCAL_RUN"})
 """Set by the platform or by the local commands, never by a person."""
 
 
-def table() -> str:
-    """Return the settings as a Markdown table: name, meaning, default."""
-    rows = [
+def rows() -> list[tuple[str, str, str]]:
+    """Return all settings that people make: name, meaning, default."""
+    of_functions = [
         (m["name"], m["doc"], m["shown"] or str(item.default or ""))
         for item in fields(Settings)
         if (m := item.metadata)["name"] not in INTERNAL
     ]
+    return [*of_functions, *LOCAL]
+
+
+def table() -> str:
+    """Return the settings as a Markdown table: name, meaning, default."""
     lines = [
         f"| `{name}` | {doc} | {f'`{default}`' if default else ''} |"
-        for name, doc, default in (*rows, *LOCAL)
+        for name, doc, default in rows()
     ]
     return "\n".join(["| variable | | default |", "|---|---|---|", *lines])

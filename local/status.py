@@ -1,59 +1,247 @@
-"""What runs, and where everything of it is: `./sync status`."""
+"""How far the service is and what needs attention: `./sync status`.
+
+What is recorded in the ledger is read there; the address, the queue and the storage are asked at
+the same time, each for a few seconds at most.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from urllib.parse import urlsplit
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
-from local.client import Client, NotAnswered
-from local.discovery import LEDGER_SETTINGS, find
+from local.at_once import Answer, ask_all
+from local.client import Client
 from local.environment import LocalEnvironment
+from local.places import Places
+from local.provisioning import require_ledger
+from shared import adapters
+from shared.config.settings import Settings
+from shared.errors import ServiceError
+from shared.health import SILENT_SECONDS, Part, Status, delivery, paused, scheduler, worker
+from shared.ledger.heartbeats import Heartbeat
+from shared.ledger.ledger import Ledger
+from shared.ledger.overview import QUERIES, FailureReason, Overview, Progress
+from shared.ledger.pauses import Pause
+from shared.ledger.rows import Counts
+from shared.ledger.selection import PROBLEMS, Verification
+
+SECONDS = 8.0
+"""For everything that is asked, together."""
 
 
-def status(environment: LocalEnvironment) -> Iterator[str]:
-    """Yield a line for each part of the service, never with a password or key.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the ledger says.
 
-    Raises:
-        NothingRuns, SeveralRun, Unreadable: see `local.discovery.find`.
-        SettingError: a setting is invalid.
+    Attributes:
+        counts: objects by state.
+        retrying: those of the queued that wait for another attempt.
+        oldest_seconds: that the oldest queued object has waited, None if nothing waits.
+        progress: of the last minutes.
+        failures: why objects failed, the most frequent reason first.
+        verified: how many stored files were found how when they were last read again.
+        beats: the last heartbeat of every process.
+        pauses: what nothing is attempted in.
     """
-    if LEDGER_SETTINGS & set(environment.given):
-        source, variables = "DATABASE_URL", environment.given
-    else:
-        found = find(environment)
-        source, variables = found.command, {**found.variables, **environment.given}
-    for name, setting in (
-        ("Ledger", "DATABASE_URL"),
-        ("Queue", "RABBITMQ_URL"),
-        ("Cache", "MEMCACHED_URL"),
-        ("S3", "AWS_ENDPOINT_URL_S3"),
-    ):
-        if setting in variables:
-            origin = "as set" if setting in environment.given else source
-            yield f"{name:8} {_address(variables[setting])}  ({origin})"
-    yield f"URL      {environment.url}/sync/  ({_answer(environment)})"
-    yield f"Files    {environment.storage}"
-    yield f"Key      {key_place(environment)}"
+
+    counts: Counts
+    retrying: int
+    oldest_seconds: float | None
+    progress: Progress
+    failures: Sequence[FailureReason]
+    verified: Mapping[Verification, int]
+    beats: Sequence[Heartbeat]
+    pauses: Sequence[Pause]
+
+    @property
+    def alive(self) -> list[Heartbeat]:
+        """The heartbeats of processes that are not presumed dead."""
+        return [beat for beat in self.beats if beat.age <= SILENT_SECONDS]
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Seconds until nothing is queued at the present rate, None where nothing is synced now."""
+        if not self.counts.queued:
+            return 0.0
+        rate = self.progress.per_second
+        return self.counts.queued / rate if rate else None
 
 
-def key_place(environment: LocalEnvironment) -> str:
-    """Return where the key that signs requests is kept."""
-    for setting in ("SECRET_KEY", "SECRET_KEY_ARN"):
-        if setting in environment.given:
-            return f"{setting}, from the environment or .env"
-    return str(environment.data_dir / "secret_key")
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What is left on the file system of the storage.
+
+    Attributes:
+        free_bytes: for an ordinary account.
+        total_bytes: of the file system.
+        free_inodes: files that can still be made, None where the file system sets no limit.
+    """
+
+    free_bytes: int
+    total_bytes: int
+    free_inodes: int | None
+
+    @classmethod
+    def of(cls, folder: Path) -> Space:
+        """Ask for the space of a folder.
+
+        Raises:
+            OSError: it is missing.
+        """
+        found = os.statvfs(folder)
+        return cls(
+            found.f_bavail * found.f_frsize,
+            found.f_blocks * found.f_frsize,
+            found.f_favail if found.f_files else None,
+        )
 
 
-def _address(value: str) -> str:
-    """Return host and port of a URL, or of an address without a scheme."""
-    parts = urlsplit(value if "://" in value else f"//{value}")
-    return parts.netloc.rpartition("@")[2]
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """Everything that `./sync status` shows.
+
+    Attributes:
+        places: where everything is.
+        work: what the ledger says, None where it is unreachable.
+        answering: whether the service answers requests.
+        space: of the storage, None where it cannot be told.
+        messages: in the queue, None without a broker or where it is unreachable.
+        dead_letters: likewise.
+        problems: what needs attention, a line each.
+    """
+
+    places: Places
+    work: Work | None = None
+    answering: bool = False
+    space: Space | None = None
+    messages: int | None = None
+    dead_letters: int | None = None
+    problems: Sequence[str] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as JSON, in the shape that docs/command_line.md documents."""
+        work = self.work
+        return {
+            "ok": not self.problems,
+            "problems": list(self.problems),
+            "servers": {name: asdict(place) for name, place in self.places.servers.items()},
+            "url": self.places.url,
+            "answering": self.answering,
+            "key": self.places.key,
+            "storage": {
+                "path": str(self.places.storage),
+                **(asdict(self.space) if self.space else {}),
+            },
+            "queue": {"messages": self.messages, "dead_letters": self.dead_letters},
+            "objects": {**asdict(work.counts), "retrying": work.retrying} if work else None,
+            "oldest_queued_seconds": work and work.oldest_seconds,
+            "rate": work
+            and {**asdict(work.progress), "objects_per_second": work.progress.per_second},
+            "eta_seconds": work and work.eta_seconds,
+            "failures": [asdict(reason) for reason in work.failures] if work else None,
+            "verified": {result: work.verified.get(result, 0) for result in Verification}
+            if work
+            else None,
+            "processes": [{**asdict(beat), "alive": beat in work.alive} for beat in work.beats]
+            if work
+            else None,
+            "pauses": [asdict(pause) for pause in work.pauses] if work else None,
+        }
 
 
-def _answer(environment: LocalEnvironment) -> str:
-    key = environment.local_variables()["SECRET_KEY"].encode()
-    try:
-        counts = Client(environment.url, key, retry_seconds=0).counts()
-    except NotAnswered as error:
-        return error.reason
-    return f"{counts['synced_objects_count']} synced, {counts['queued_objects_count']} queued"
+def look(environment: LocalEnvironment, found: Places, settings: Settings) -> Overall:
+    """Ask for everything at once.
+
+    Args:
+        environment: the installation's.
+        found: where everything is.
+        settings: with the servers of the installation.
+    """
+
+    def work() -> Iterator[Any]:
+        require_ledger(settings, SECONDS / 2)
+        with closing(adapters.ledger(settings)) as ledger:
+            yield _work(ledger, settings)
+
+    def service() -> Iterator[Any]:
+        Client(environment.url, b"", retry_seconds=0).check()
+        yield True
+
+    def space() -> Iterator[Any]:
+        yield Space.of(found.storage)
+
+    def messages() -> Iterator[Any]:
+        if settings.rabbitmq_url:
+            from shared.queue.rabbitmq.inspection import depths  # noqa: PLC0415 # pika
+
+            yield from depths(settings.rabbitmq_url, SECONDS / 2)
+
+    asked = {"ledger": work, "service": service, "storage": space, "queue": messages}
+    answers = ask_all(asked, SECONDS)
+    values = {name: answer.values for name, answer in answers.items()}
+    overall = Overall(
+        found,
+        work=next(iter(values["ledger"]), None),
+        answering=bool(values["service"]),
+        space=next(iter(values["storage"]), None),
+        messages=values["queue"][0] if values["queue"] else None,
+        dead_letters=values["queue"][1] if values["queue"] else None,
+    )
+    return replace(overall, problems=[*_unanswered(answers), *_problems(overall)])
+
+
+def _work(ledger: Ledger, settings: Settings) -> Work:
+    with closing(Overview(adapters.database(settings, QUERIES))) as overview:
+        return Work(
+            counts=ledger.counts(),
+            retrying=overview.retrying(),
+            oldest_seconds=ledger.oldest_queued_seconds(),
+            progress=overview.progress(),
+            failures=overview.failures(),
+            verified=ledger.verifications.counts(),
+            beats=ledger.heartbeats.all(),
+            pauses=ledger.pauses.all(),
+        )
+
+
+def _unanswered(answers: Mapping[str, Answer[Any]]) -> Iterator[str]:
+    for name, answer in answers.items():
+        if not answer.ended:
+            yield f"{name}: no answer within {SECONDS:g} s"
+        elif isinstance(answer.error, ServiceError | OSError):
+            yield f"{name}: {answer.error}"
+        elif answer.error is not None:
+            raise answer.error
+
+
+def _problems(overall: Overall) -> Iterator[str]:
+    work = overall.work
+    if work is not None:
+        if work.counts.failed:
+            yield f"{work.counts.failed} objects have failed: ./sync list --state failed"
+        for result in PROBLEMS:
+            if number := work.verified.get(result):
+                yield f"{number} stored files are {result}: ./sync list --verified {result}"
+        now = datetime.now(UTC)
+        waited = work.oldest_seconds or 0.0
+        for part in (
+            scheduler(work.beats, now),
+            worker(work.beats, waited, now),
+            paused("source", work.pauses),
+            paused("storage", work.pauses),
+            delivery(waited, now),
+        ):
+            if part.status is not Status.OK:
+                yield _line(part)
+    if overall.dead_letters:
+        yield f"{overall.dead_letters} dead letters: ./sync dead-letters show"
+
+
+def _line(part: Part) -> str:
+    since = f", since {part.since:%Y-%m-%d %H:%M:%S}" if part.since else ""
+    return f"{part.name}: {part.reason}{since}"

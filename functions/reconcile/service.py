@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +15,7 @@ from functions.reconcile.places import Places
 from functions.reconcile.step import Position, Step
 from shared.errors import TransferError
 from shared.ledger.actions import Action
+from shared.ledger.reconciling import is_whole, run_options
 from shared.ledger.rows import storable
 from shared.ledger.runs import Finding, Kind, Run, RunState
 from shared.ledger.selection import Selection
@@ -27,9 +28,6 @@ ACTOR = "schedule"
 
 AGAIN_AT_ONCE = 1_000
 """Rows of one action: the audit has one line for so many, and a run's position holds as many."""
-
-PROBLEMS = ("missed", "missing", "different", "orphaned", "failed", "queued")
-"""Numbers that must be 0 for a complete copy, beside what is refused but for folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +76,13 @@ class Reconcile:
 
         Args:
             actor: who asks for it.
-            prefix: of the keys and names that are compared; empty for all.
-            enqueue: record what was missed or has another version now, and fetch again what is
-                wrong on disk.
+            prefix: see `run_options`.
+            enqueue: see `run_options`.
 
         Returns:
             None if a run goes on already.
         """
-        options = {"prefix": prefix, "enqueue": enqueue}
+        options = run_options(prefix, enqueue=enqueue)
         return self._ledger.runs.begin(Kind.RECONCILE, actor, options)
 
     def run(self, going: Callable[[], bool] = lambda: True) -> Report:
@@ -108,7 +105,6 @@ class Reconcile:
     def go_on(
         self,
         going: Callable[[], bool] = lambda: True,
-        progress: Callable[[Run], None] = lambda _: None,
     ) -> Report:
         """Go on with the run, unless another process is at it.
 
@@ -117,7 +113,6 @@ class Reconcile:
 
         Args:
             going: as in `run`.
-            progress: called with the run after each step.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
@@ -127,7 +122,7 @@ class Reconcile:
             return Report()
         listing = self._listing()
         try:
-            report = self._perform(run, listing, going, progress)
+            report = self._perform(run, listing, going)
         finally:
             listing.close()
             self._ledger.runs.release(run.id)
@@ -135,18 +130,11 @@ class Reconcile:
             logger.warning("comparison with the bucket waits", extra={"reason": report.waiting})
         return report
 
-    @staticmethod
-    def is_whole(numbers: Mapping[str, int]) -> bool:
-        """Return whether a finished run has found the copy complete."""
-        refused = numbers.get("refused", 0) - numbers.get("folders", 0)
-        return not refused and not any(numbers.get(name) for name in PROBLEMS)
-
     def _perform(
         self,
         run: Run,
         listing: Listing,
         going: Callable[[], bool],
-        progress: Callable[[Run], None],
     ) -> Report:
         numbers: Counter[str] = Counter(run.numbers)
         before = Counter(numbers)
@@ -173,8 +161,7 @@ class Reconcile:
             if not self._ledger.runs.save(run.id, position, numbers, _unique(step.findings)):
                 return _report(numbers - before, findings)  # cancelled, or another process has it
             findings += len(step.findings)
-            run = replace(run, position=position, numbers=numbers)
-            progress(run)
+            run = replace(run, position=position)
             if not going():
                 return _report(numbers - before, findings)
 
@@ -200,7 +187,7 @@ class Reconcile:
         if not self._ledger.runs.save(run.id, position, numbers):
             return
         self._ledger.runs.end(run.id, RunState.FINISHED)
-        level = logging.INFO if self.is_whole(numbers) else logging.WARNING
+        level = logging.INFO if is_whole(numbers) else logging.WARNING
         logger.log(level, "bucket compared", extra={"run_id": run.id, **numbers})
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from functions.stats import wiring
-from functions.stats.health import Part, Report, Status
+from functions.stats.health import Report
 from functions.stats.service import Stats
 from shared.errors import LedgerUnavailable, TooManyRequests
+from shared.health import Part, Status
 from shared.http.event import Request, Response
 from shared.http.responses import misrouted, refusal, unavailable
 

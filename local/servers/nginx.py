@@ -64,6 +64,7 @@ class NginxServer:
         hosts: str = LOOPBACK_HOSTS,
         proxies: Sequence[IpNetwork] = (),
         tls: Tls | None = None,
+        access_log: str = "/dev/stdout",
         stays: bool = False,
     ) -> None:
         """Describe it; start nothing.
@@ -78,6 +79,7 @@ class NginxServer:
             hosts: regular expression of the names that clients may call it by, in lower case.
             proxies: networks of the proxies in front, whose X-Forwarded-For and -Proto count.
             tls: answer in TLS alone.
+            access_log: where requests are logged, as nginx's `access_log` names it.
             stays: see `Process`.
         """
         self._folder = data_dir.resolve()
@@ -86,6 +88,7 @@ class NginxServer:
         self._storage = storage.resolve()
         self._process = Process(self.name, self._folder, stays=stays, stop_signal=signal.SIGQUIT)
         self._values = {
+            "NGINX_ACCESS_LOG": access_log,
             "NGINX_FILES": str(min(MOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
             "NGINX_FOLDER": str(self._folder / "nginx"),
             "NGINX_FUNCTIONS": f"127.0.0.1:{functions_port}",
@@ -110,15 +113,22 @@ class NginxServer:
         Raises:
             PortInUse, ProgramMissing, ForeignData: see the docstring of each.
         """
-        folder = self._folder / "nginx"
-        folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / "nginx").mkdir(parents=True, exist_ok=True)
         if self._process.take_over():
             return
-        configuration = folder / "nginx.conf"
-        configuration.write_bytes(os.fsencode(render(self._values)))
+        configuration = self.configure()
+        folder = configuration.parent
         arguments = [find("nginx", "nginx"), "-e", "stderr", "-p", str(folder)]
         arguments += ["-c", str(configuration), "-g", f"daemon off; {self._user()}"]
         self._process.start(Command(arguments, {"PATH": os.defpath}), self._port)
+
+    def configure(self) -> Path:
+        """Write the configuration, and return its file."""
+        folder = self._folder / "nginx"
+        folder.mkdir(parents=True, exist_ok=True)
+        configuration = folder / "nginx.conf"
+        configuration.write_bytes(os.fsencode(render(self._values)))
+        return configuration
 
     def wait_ready(self, timeout: float = 10.0) -> None:
         """Wait until it accepts connections.

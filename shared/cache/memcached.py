@@ -84,6 +84,14 @@ class MemcachedCache:
         """See `Cache.ping`; asks even during the back-off, which an answer ends."""
         self._attempt([])
 
+    def version(self) -> str:
+        """Return the server's version, such as ``1.6.18``.
+
+        Raises:
+            CacheUnavailable: the server did not answer, or not in time.
+        """
+        return self._attempt(["version"]).decode(errors="replace").partition("VERSION ")[2].strip()
+
     def close(self) -> None:
         """See `Cache.close`; the next use opens new connections."""
         self._client.close()

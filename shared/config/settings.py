@@ -328,17 +328,33 @@ class Settings:
         Raises:
             SettingError: one is invalid; the text names the variable, never its value.
         """
-        values = {}
+        values, invalid = cls._parsed(environment)
+        for error in invalid.values():
+            raise error
+        return cls(**values)
+
+    @classmethod
+    def invalid(cls, environment: Mapping[str, str]) -> dict[str, SettingError]:
+        """Return what `from_mapping` would raise for each invalid variable, by its name."""
+        return cls._parsed(environment)[1]
+
+    @classmethod
+    def _parsed(
+        cls, environment: Mapping[str, str]
+    ) -> tuple[dict[str, Any], dict[str, SettingError]]:
+        values: dict[str, Any] = {}
+        invalid: dict[str, SettingError] = {}
         for item in fields(cls):
-            parse, text = item.metadata["parse"], environment.get(item.metadata["name"], "")
+            name, parse = item.metadata["name"], item.metadata["parse"]
+            text = environment.get(name, "")
             if not text.strip():
                 continue
             try:
                 values[item.name] = parse(text if parse in EXACT else text.strip())
             except ValueError as error:
-                about = f"{item.metadata['name']}: {error}"
-                raise SettingError(about) from error
-        return cls(**values)
+                invalid[name] = SettingError(f"{name}: {error}")
+                invalid[name].__cause__ = error
+        return values, invalid
 
     def require_long_keys(self) -> None:
         """Make sure that no key can be guessed, if others can reach the service.

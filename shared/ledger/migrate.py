@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import math
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg2
-from psycopg2 import errors
+from psycopg2 import errors, extensions
 
 from shared.errors import MigrationFailed, SettingError
 from shared.ledger.connection import EncodingRefused, TimedConnection
@@ -83,6 +84,40 @@ def migrate(url: str, lock_seconds: float = LOCK_SECONDS) -> list[str]:
         with closing(connection):
             connection.seconds = lock_seconds + ANSWER_SECONDS
             return _Run(connection, lock_seconds).apply()
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """How the ledger's schema compares with this version's migrations.
+
+    Attributes:
+        pending: ids of the migrations that are missing.
+        newer: ids of applied ones that this version does not have.
+    """
+
+    pending: tuple[str, ...]
+    newer: tuple[str, ...]
+
+
+def schema(connection: extensions.connection) -> Schema:
+    """Return which migrations a database lacks; nothing is changed or locked.
+
+    Args:
+        connection: in autocommit mode.
+
+    Raises:
+        psycopg2.Error: the database cannot be asked.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('_yoyo_migration')")
+        marked: set[str] = set()
+        if cursor.fetchall()[0][0] is not None:
+            cursor.execute("SELECT migration_id FROM _yoyo_migration")
+            marked = {row[0] for row in cursor.fetchall()}
+    known = [file.stem for file in _files()]
+    return Schema(
+        tuple(name for name in known if name not in marked), tuple(sorted(marked - set(known)))
+    )
 
 
 class _Run:

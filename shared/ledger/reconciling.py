@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from shared.ledger.database import Database
 from shared.ledger.rows import State, storable
@@ -58,6 +59,27 @@ class FoundObject:
     file_name: str
     file_type: str
     checksum: bytes
+
+
+PROBLEMS = ("missed", "missing", "different", "orphaned", "failed", "queued")
+"""Numbers of a run that must be 0 for a complete copy, beside what is refused but for folders."""
+
+
+def run_options(prefix: str = "", *, enqueue: bool = False) -> dict[str, Any]:
+    """Return the options of a run that compares the bucket.
+
+    Args:
+        prefix: of the keys and names that are compared; empty for all.
+        enqueue: record what was missed or has another version now, and fetch again what is wrong
+            on disk.
+    """
+    return {"prefix": prefix, "enqueue": enqueue}
+
+
+def is_whole(numbers: Mapping[str, int]) -> bool:
+    """Return whether a finished run has found the copy complete."""
+    refused = numbers.get("refused", 0) - numbers.get("folders", 0)
+    return not refused and not any(numbers.get(name) for name in PROBLEMS)
 
 
 class Reconciling:

@@ -18,7 +18,7 @@ from pathlib import Path
 from shared.domain import Metadata, Wanted
 from shared.errors import StorageUnavailable, TransferError
 from shared.storage.attributes import Attributes
-from shared.storage.capabilities import probe
+from shared.storage.capabilities import Capabilities, probe
 from shared.storage.checking import write_and_remove
 from shared.storage.durability import SYNC_ALL_FROM, can_sync_all, sync, sync_all
 from shared.storage.folder_sync import sync_folders
@@ -183,6 +183,27 @@ class LocalStorage:
         try:
             with self._incoming():
                 pass
+        except OSError as error:
+            raise from_os_error(error) from error
+
+    def examine(self) -> tuple[Capabilities, Names] | None:
+        """Return what the file system offers, and what it does to names.
+
+        Nothing is written to a storage that has no mark yet.
+
+        Returns:
+            None where there is no mark yet.
+
+        Raises:
+            StorageUnavailable: the folder is missing or cannot be written; `StorageForeign`, it is
+                another's.
+        """
+        try:
+            root = self._open()
+            if self._ownership and not self._ownership.look(root):
+                return None
+            with open_incoming(root) as incoming:
+                return probe(incoming), Names.probe(incoming)
         except OSError as error:
             raise from_os_error(error) from error
 

@@ -83,15 +83,27 @@ class Ownership:
         with self._owner.binding() as binding:
             place = place_of(root)
             if not self._is_ours(root):
-                if binding.place not in {None, place}:
-                    raise StorageForeign(
-                        f"the mark {FOLDER}/{MARKS[0]} is missing in {self._shown!r}; is it"
-                        f" mounted? If this is the right storage, run {ADOPT}"
-                    )
+                self._require_unmarked(root, binding)
                 self._mark(root)
             if binding.place != place:
                 binding.bind(place)
         self._remembered = place
+
+    def look(self, root: int) -> bool:
+        """Return whether the storage has this installation's mark; nothing is changed.
+
+        Args:
+            root: descriptor of the storage's folder.
+
+        Raises:
+            StorageForeign: it has another's, or has lost the mark of this one.
+            LedgerUnavailable: whether it has cannot be known.
+        """
+        if self._is_ours(root):
+            return True
+        with self._owner.binding() as binding:
+            self._require_unmarked(root, binding)
+        return False
 
     def adopt(self, root: int) -> list[str]:
         """Make the storage this installation's, and return the identities of earlier owners.
@@ -120,6 +132,14 @@ class Ownership:
                 f" {self.identity}; to take the storage over, run {ADOPT}"
             )
         return bool(marks)
+
+    def _require_unmarked(self, root: int, binding: Binding) -> None:
+        """Make sure that a storage without a mark may be marked."""
+        if binding.place not in {None, place_of(root)}:
+            raise StorageForeign(
+                f"the mark {FOLDER}/{MARKS[0]} is missing in {self._shown!r}; is it"
+                f" mounted? If this is the right storage, run {ADOPT}"
+            )
 
     def _mark(self, root: int) -> None:
         with open_incoming(root) as incoming, open_folder(incoming, MARKS, create=True) as folder:

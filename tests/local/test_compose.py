@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
 
 from local.cli import app
 from local.environment import S3_PORT, LocalEnvironment
@@ -155,11 +156,7 @@ def test_every_address_is_a_service_and_its_port() -> None:
 
 
 def test_each_command_exists() -> None:
-    commands = {
-        command.name or command.callback.__name__
-        for command in app.registered_commands
-        if command.callback
-    }
+    commands = set(get_command(app).commands)  # type: ignore[attr-defined]
     for service in OURS.values():
         program, command = service["command"]
         assert program == "./sync"

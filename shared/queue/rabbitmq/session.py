@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from pika import spec
 from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
 
 from shared.errors import QueueUnavailable
 from shared.queue.rabbitmq.confirms import Confirms
+from shared.queue.rabbitmq.content_header import Properties
 from shared.queue.rabbitmq.failures import translated, unavailable
 from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
 from shared.queue.rabbitmq.topology import Publication
@@ -22,6 +25,21 @@ from shared.queue.rabbitmq.topology import Publication
 HEARTBEAT = 300
 """The session's loop runs only while a caller waits, so its connection is often silent for minutes,
 or frozen with Lambda's execution environment. The broker drops it after twice as many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that was taken from its queue and is not settled yet.
+
+    Attributes:
+        tag: the broker's number of the delivery.
+        properties: of the message.
+        body: of the message.
+    """
+
+    tag: int
+    properties: Properties
+    body: bytes
 
 
 class Session:
@@ -50,6 +68,7 @@ class Session:
         self._confirms: Confirms[str] = Confirms()
         self._returned: set[str] = set()
         self._accepted: set[str] = set()
+        self._got: list[Taken | None] = []
         self._ends = 0.0
 
     def publish(self, publications: Sequence[Publication]) -> set[str]:
@@ -88,6 +107,38 @@ class Session:
         """
         return self._with_retry(lambda: self._ask(method))
 
+    def get(self, queue: str) -> Taken | None:
+        """Take the first message of a queue; one that is not acknowledged is returned at the end.
+
+        Raises:
+            QueueUnavailable: the connection is lost, and with it every message that was taken.
+        """
+        taken: Taken | None = self._alone(lambda: self._get(queue))
+        return taken
+
+    def ack(self, taken: Taken, queue: str) -> None:
+        """Remove a message that was taken, and return once that is done.
+
+        Args:
+            taken: the message.
+            queue: that it was taken from.
+
+        Raises:
+            QueueUnavailable: the connection is lost; whether the message is, is unknown.
+        """
+        self._alone(lambda: self._ack(taken, queue))
+
+    def product(self) -> str:
+        """Return what the broker says it is, such as ``RabbitMQ 4.1.0``.
+
+        Raises:
+            QueueUnavailable: the broker is unreachable.
+        """
+        channel, _ = self._with_retry(self._open)
+        found = getattr(channel.connection, "server_properties", None) or {}
+        named = [found.get(name, b"?") for name in ("product", "version")]
+        return " ".join(n.decode() if isinstance(n, bytes) else str(n) for n in named)
+
     def close(self) -> None:
         """Close the connection, if there is one; the next use opens another."""
         link, loop, self._link, self._channel = self._link, self._loop, None, None
@@ -102,6 +153,7 @@ class Session:
     def on_ready(self, channel: Channel) -> None:
         """Ask for publisher confirms on the open channel."""
         channel.add_on_return_callback(self._on_returned)
+        channel.add_callback(self._on_empty, [spec.Basic.GetEmpty], one_shot=False)
         channel.confirm_delivery(
             self._on_settled, callback=lambda _frame: self._on_confirming(channel)
         )
@@ -111,6 +163,29 @@ class Session:
         self._error = error
         self._channel = None
         self._wake()
+
+    def _alone(self, use: Callable[[], Any]) -> Any:
+        """Use the connection once, without another if it is lost: what was taken is bound to it."""
+        self._ends = self._clock() + self._timeout
+        try:
+            with translated():
+                return use()
+        except BaseException:
+            self.close()
+            raise
+
+    def _get(self, queue: str) -> Taken | None:
+        channel, _ = self._open()
+        self._got.clear()
+        channel.basic_get(queue, self._on_got)
+        self._wait(lambda: bool(self._got))
+        return self._got[0]
+
+    def _ack(self, taken: Taken, queue: str) -> None:
+        channel, _ = self._open()
+        channel.basic_ack(taken.tag)
+        # The broker answers in order: after this answer, the acknowledgement is dealt with.
+        self._ask(lambda c, r: c.queue_declare(queue, passive=True, callback=r))
 
     def _with_retry(self, use: Callable[[], Any]) -> Any:
         try:
@@ -197,3 +272,11 @@ class Session:
 
     def _on_returned(self, _channel: Any, _method: Any, properties: Any, _body: bytes) -> None:
         self._returned.add(properties.message_id)
+
+    def _on_got(self, _channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        self._got.append(Taken(method.delivery_tag, properties, body))
+        self._wake()
+
+    def _on_empty(self, _frame: Any) -> None:
+        self._got.append(None)
+        self._wake()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pika
@@ -28,6 +29,9 @@ that reaches the limit is dead-lettered, not dropped, and its row is published a
 HEADER_BYTES = 64 * 1024
 """What is kept of a dead letter's headers. They are sent in one frame, of at most 128 KiB by
 RabbitMQ's default; a message may fill it, and its dead letter has one header more."""
+
+_OF_THE_BROKER = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count")
+"""Headers that RabbitMQ adds to a message that it dead-letters or delivers again."""
 
 _PERSISTENT = 2
 _LONGEST_NAME = 128
@@ -111,6 +115,39 @@ def dead_letter(data: bytes, reason: str, headers: Mapping[str, object], now: fl
         timestamp=int(now),
     )
     return Publication(DEAD, data, properties)
+
+
+def moved(queue: str, body: bytes, properties: pika.BasicProperties) -> Publication:
+    """Return a dead letter as it is published again.
+
+    Args:
+        queue: `QUEUE`, without what made it a dead letter, or `DEAD`, where all of it is kept.
+        body: as it was.
+        properties: as they were.
+    """
+    headers: Mapping[str, object] = properties.headers or {}
+    if queue == QUEUE:
+        headers = {
+            name: value
+            for name, value in headers.items()
+            if name != REASON and not name.startswith(_OF_THE_BROKER)
+        }
+    again = pika.BasicProperties(
+        content_type=properties.content_type,
+        delivery_mode=_PERSISTENT,
+        headers=_kept_headers(headers),
+        message_id=properties.message_id or str(uuid4()),
+        timestamp=None if (sent := sent_at(properties)) is None else int(sent.timestamp()),
+    )
+    return Publication(queue, body, again)
+
+
+def sent_at(properties: pika.BasicProperties) -> datetime | None:
+    """Return when a message was sent (aware), None where nothing tells."""
+    found: object = properties.timestamp
+    if isinstance(found, datetime):  # what `content_header` makes of it
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(found, UTC) if isinstance(found, int) else None
 
 
 def _kept_headers(headers: Mapping[str, object]) -> dict[str, str | int]:

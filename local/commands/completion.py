@@ -1,0 +1,123 @@
+"""Completion for the shells: `./sync --install-completion` and `--show-completion`.
+
+typer completes; its scripts do not fit a command that is typed as `./sync`: they name an
+environment variable after it, and no shell has one with a dot and a slash. zsh and fish look such a
+command up by its last part, which is the name of another program: that one is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from local.commands.exit_codes import PROBLEM
+
+VARIABLE = "_SYNC_COMPLETE"
+"""Environment variable by which a shell asks the command line for completions."""
+
+SCRIPTS = {
+    "bash": f"""\
+_external_storage_sync() {{
+  local IFS=$'\\n'
+  COMPREPLY=($(COMP_WORDS="${{COMP_WORDS[*]}}" COMP_CWORD=$COMP_CWORD \\
+    {VARIABLE}=complete_bash "$1" 2>/dev/null))
+}}
+complete -o default -F _external_storage_sync ./sync external-storage-sync
+""",
+    "zsh": f"""\
+_external_storage_sync() {{
+  eval "$(_TYPER_COMPLETE_ARGS="${{words[1,$CURRENT]}}" {VARIABLE}=complete_zsh \\
+    "${{words[1]}}" 2>/dev/null)"
+}}
+(( $+functions[compdef] )) || {{ autoload -Uz compinit && compinit }}
+compdef _external_storage_sync external-storage-sync
+compdef -p _external_storage_sync '*/./sync'
+""",
+    "fish": f"""\
+function __external_storage_sync
+  set -l typed (commandline -cp)
+  set -l program (commandline -opc)[1]
+  test "$program" = sync && return 1
+  {VARIABLE}=complete_fish _TYPER_COMPLETE_FISH_ACTION=$argv[1] _TYPER_COMPLETE_ARGS="$typed" \\
+    $program 2>/dev/null
+end
+for name in sync external-storage-sync
+  complete --command $name --no-files --arguments '(__external_storage_sync get-args)' \\
+    --condition '__external_storage_sync is-args'
+end
+""",
+}
+"""By shell, what makes it complete the command, typed as `./sync` or found on PATH."""
+
+_FILES = {
+    "bash": (".bashrc", ".bash_completions/external-storage-sync.sh"),
+    "zsh": (".zshrc", ".zfunc/external-storage-sync.zsh"),
+    "fish": (None, ".config/fish/conf.d/external-storage-sync.fish"),
+}
+"""By shell, the file that it reads at its start, and where the script is put, below the home."""
+
+
+def adjust(command: Any) -> None:
+    """Let typer's two options print and install these scripts."""
+    for parameter in command.params:
+        if parameter.name == "show_completion":
+            parameter.callback = _show
+        if parameter.name == "install_completion":
+            parameter.callback = _install
+
+
+def _show(context: Any, _parameter: Any, wanted: object) -> None:
+    if wanted and not context.resilient_parsing:
+        typer.echo(SCRIPTS[_shell()], nl=False)
+        raise typer.Exit
+
+
+def _install(context: Any, _parameter: Any, wanted: object) -> None:
+    if wanted and not context.resilient_parsing:
+        for line in install(_shell(), Path.home()):
+            typer.echo(line)
+        raise typer.Exit
+
+
+def install(shell: str, home: Path) -> list[str]:
+    """Put a shell's script below the home, and return what to tell the user.
+
+    Args:
+        shell: one of `SCRIPTS`.
+        home: the user's folder.
+    """
+    start, script = _FILES[shell]
+    place = home / script
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(SCRIPTS[shell], encoding="utf-8")
+    if start is not None:
+        line = f'source "{place}"\n'
+        read_at_start = home / start
+        before = read_at_start.read_text() if read_at_start.exists() else ""
+        if line not in before:
+            separator = "" if before.endswith("\n") or not before else "\n"
+            read_at_start.write_text(f"{before}{separator}{line}")
+    return [f"{shell} completion installed in {place}", "It works in shells that are started now"]
+
+
+def _shell() -> str:
+    """Return the shell that the command is typed in.
+
+    Raises:
+        Exit: it has no completion here.
+    """
+    import shellingham
+
+    try:
+        name = str(shellingham.detect_shell()[0])
+    except shellingham.ShellDetectionFailure:
+        name = Path(os.environ.get("SHELL", "")).name
+    if name not in SCRIPTS:
+        shells = ", ".join(SCRIPTS)
+        typer.echo(f"completion is for {shells}; this is {name or 'no shell'}", file=sys.stderr)
+        raise typer.Exit(PROBLEM)
+    return name

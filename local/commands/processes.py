@@ -1,0 +1,50 @@
+"""The processes of the service: `./sync run`, `serve`, `trigger`, `scheduler`, `s3`."""
+
+from __future__ import annotations
+
+import typer
+
+from local.commands.installation import adopt_with_ledger, environment
+
+app = typer.Typer()
+
+
+@app.command()
+def run() -> None:
+    """Start everything; a server that no setting names is embedded."""
+    from local.run import run as run_all
+
+    run_all(environment())
+
+
+@app.command()
+def s3() -> None:
+    """Serve the local S3 alone, filled with the sample pictures."""
+    from local.s3 import serve as serve_s3
+
+    serve_s3(environment())
+
+
+@app.command()
+def serve() -> None:
+    """Answer HTTP in front of the functions."""
+    from local.http.serve import serve as serve_http
+
+    serve_http(adopt_with_ledger())
+
+
+@app.command()
+def trigger() -> None:
+    """Hand messages from RabbitMQ to the sync worker."""
+    from local.trigger import main as consume
+
+    adopt_with_ledger()
+    consume()
+
+
+@app.command()
+def scheduler() -> None:
+    """Run every schedule of the template; without RabbitMQ, hand due rows to the sync worker."""
+    from local.scheduler import main as run_scheduler
+
+    run_scheduler(adopt_with_ledger())

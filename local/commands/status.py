@@ -1,0 +1,109 @@
+"""What runs and how far it is: `./sync status`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from local.commands import exit_codes, output
+from local.commands.installation import environment, settings_of
+from local.commands.output import Json
+
+if TYPE_CHECKING:
+    from local.status import Overall, Work
+
+app = typer.Typer()
+
+CLEAR = "\x1b[H\x1b[J"
+"""Moves a terminal's cursor to its first line and removes what follows (ECMA-48, CUP and ED)."""
+
+
+@app.command(epilog="Example: ./sync status --watch --every 5")
+def status(
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 2.0,
+    as_json: Json = False,
+) -> None:
+    """Show what runs, how far it is and what needs attention.
+
+    Exit code 1 where something needs attention, such as failed objects.
+    """
+    from local.places import places
+    from local.status import look
+
+    here = environment()
+    found = places(here)
+    settings = settings_of(here)
+    while True:
+        overall = look(here, found, settings)
+        if as_json:
+            output.print_json(overall.document())
+        else:
+            output.print_lines(_lines(overall), prefix=CLEAR if watch else "")
+        if not watch:
+            raise typer.Exit(exit_codes.PROBLEM if overall.problems else exit_codes.OK)
+        time.sleep(every)
+
+
+def _lines(overall: Overall) -> Iterator[str]:
+    labels = {"ledger": "Ledger", "queue": "Queue", "cache": "Cache", "s3": "S3"}
+    for name, place in overall.places.servers.items():
+        yield f"{labels[name]:11} {place.address}  ({place.origin})"
+    yield f"URL         {overall.places.url}  ({'answers' if overall.answering else 'no answer'})"
+    yield f"Files       {overall.places.storage}{_space(overall)}"
+    yield f"Key         {overall.places.key}"
+    if overall.work is not None:
+        yield ""
+        yield from _work(overall.work, overall)
+    if overall.problems:
+        yield ""
+        yield "Needs attention"
+        for problem in overall.problems:
+            yield f"  {output.printable(problem)}"
+
+
+def _space(overall: Overall) -> str:
+    if overall.space is None:
+        return ""
+    space = overall.space
+    files = "" if space.free_inodes is None else f", {space.free_inodes:,} more files"
+    return f"  ({output.size(space.free_bytes)} of {output.size(space.total_bytes)} free{files})"
+
+
+def _work(work: Work, overall: Overall) -> Iterator[str]:
+    counts = work.counts
+    yield f"Synced      {counts.synced:,}  ({output.size(counts.bytes_stored)})"
+    waiting = [f"{work.retrying:,} wait for another attempt"] if work.retrying else []
+    if work.oldest_seconds is not None:
+        waiting.append(f"oldest waiting {output.duration(work.oldest_seconds)}")
+    yield f"Queued      {counts.queued:,}" + (f"  ({', '.join(waiting)})" if waiting else "")
+    yield f"Failed      {counts.failed:,}"
+    for reason in work.failures:
+        yield f"  {reason.objects:>7,}  {output.printable(reason.reason)}"
+    if work.verified:
+        found = ", ".join(f"{number:,} {result}" for result, number in work.verified.items())
+        yield f"Verified    {found}"
+    if overall.messages is not None:
+        yield f"Messages    {overall.messages:,}  ({overall.dead_letters:,} dead letters)"
+    progress = work.progress
+    if progress.seconds:
+        span = output.duration(progress.seconds)
+        yield (
+            f"Rate        {progress.per_second:,.1f} objects/s over {span}"
+            f"  ({progress.retries:,} retries, {progress.failed:,} failures)"
+        )
+    else:
+        yield "Rate        nothing has ended lately"
+    if counts.queued:
+        eta = work.eta_seconds
+        yield f"Time left   {'unknown' if eta is None else output.duration(eta)}"
+    for component in ("worker", "scheduler"):
+        of_kind = [beat for beat in work.alive if beat.component == component]
+        names = ", ".join(f"{b.instance} {b.age:.0f} s ago" for b in of_kind) or "none reported"
+        yield f"{component.capitalize() + 's':11} {len(of_kind)}  ({output.printable(names)})"
+    for pause in work.pauses:
+        yield f"Paused      {output.printable(f'{pause.part}: {pause.reason}')}"

@@ -1,0 +1,49 @@
+-- name: selected(before_id, most, ids, states, reason, name, file_type, origin, received_from, received_before, failed_from, failed_before, synced_from, synced_before, problems, verified, unverified)
+-- Reads a page of the objects that a Selection means, the newest first.
+SELECT f.id, f.state, f.file_name, f.file_type, f.oeid, f.ref_id, f.origin, f.attempts,
+       f.attempts - f.attempts_forgiven AS counted_attempts, f.created_at, f.queued_at,
+       f.next_attempt_at, f.failed_at, f.synced_at, f.size_bytes, f.sha256, f.etag, f.verified_by,
+       f.last_error, found.result AS verification, found.checked_at
+  FROM file_sync AS f
+  LEFT JOIN verification AS found ON found.file_sync_id = f.id
+ WHERE (:before_id::bigint IS NULL OR f.id < :before_id::bigint)
+-- include: selection.sql
+ ORDER BY f.id DESC
+ LIMIT :most;
+
+-- name: known(row_ids)
+-- Finds the ones of some ids that are objects, with their states.
+SELECT id, state FROM file_sync WHERE id = ANY(:row_ids::bigint[]) ORDER BY id;
+
+-- name: object(row_id)
+-- Reads everything about one object.
+SELECT f.id, f.state, f.file_name, f.file_type, f.oeid, f.ref_id, f.origin, f.payload_checksum,
+       f.request_id, f.attempts, f.attempts - f.attempts_forgiven AS counted_attempts, f.created_at,
+       f.queued_at, f.due_at, f.next_attempt_at, f.claimed_at, f.leased_until, f.failed_at,
+       f.synced_at, f.file_path, f.size_bytes, f.sha256, f.etag, f.verified_by, f.last_error,
+       found.result AS verification, found.checked_at, found.requested_at AS verification_requested_at
+  FROM file_sync AS f
+  LEFT JOIN verification AS found ON found.file_sync_id = f.id
+ WHERE f.id = :row_id;
+
+-- name: history(row_id)
+-- Reads the attempts on one object and what people did with it, the oldest first.
+SELECT * FROM (
+  SELECT finished_at AS at, outcome::text AS what, attempt, reason, NULL AS actor,
+         extract(epoch FROM finished_at - started_at)::float8 AS seconds
+    FROM sync_attempt WHERE file_sync_id = :row_id
+  UNION ALL
+  SELECT a.begun_at, a.name, NULL, o.reason, a.actor, NULL
+    FROM action_object AS o JOIN action AS a ON a.id = o.action_id
+   WHERE o.file_sync_id = :row_id
+  ORDER BY 1 DESC, 3 DESC LIMIT 1000) AS newest
+ ORDER BY at, attempt;
+
+-- name: verified_by_action(action_id)
+-- Counts what was found of the objects that an action asked to be verified, since it did.
+SELECT v.result, count(*) AS objects
+  FROM action_object AS o
+  JOIN action AS a ON a.id = o.action_id
+  JOIN verification AS v ON v.file_sync_id = o.file_sync_id AND v.checked_at >= a.begun_at
+ WHERE o.action_id = :action_id
+ GROUP BY 1 ORDER BY 1;

@@ -1,0 +1,80 @@
+"""How far the ledger's work is: rate, retries, reasons of failures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.ledger.database import Database
+
+QUERIES = Path(__file__).with_name("overview.sql")
+
+RATE_MINUTES = 5
+"""Over which the rate is measured: long enough for large objects, and soon right after a change."""
+
+NEWEST_FAILURES = 100_000
+"""Failures that are counted by reason: a second at most, however many there are."""
+
+MOST_REASONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What ended in the last minutes.
+
+    Attributes:
+        synced: objects whose files were put in place.
+        retries: attempts that another one follows.
+        failed: objects given up.
+        seconds: that these numbers are about, 0 where nothing ended.
+    """
+
+    synced: int
+    retries: int
+    failed: int
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        """Objects synced per second."""
+        return self.synced / max(self.seconds, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class FailureReason:
+    """Why objects failed, and how many did."""
+
+    reason: str
+    objects: int
+
+
+class Overview:
+    """Read queries on the ledger.
+
+    Args:
+        database: with this module's queries.
+
+    Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def progress(self) -> Progress:
+        """Return what ended in the last minutes."""
+        (row,) = self._database.run("progress", minutes=RATE_MINUTES)
+        return Progress(row.synced, row.retries, row.failed, row.seconds or 0.0)
+
+    def retrying(self) -> int:
+        """Return how many queued objects wait for another attempt."""
+        (row,) = self._database.run("retrying")
+        return int(row.objects)
+
+    def failures(self) -> list[FailureReason]:
+        """Return why objects have failed, the most frequent reason first."""
+        rows = self._database.run("failures", newest=NEWEST_FAILURES, most=MOST_REASONS)
+        return [FailureReason(row.reason, row.objects) for row in rows]
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._database.close()

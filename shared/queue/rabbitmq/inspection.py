@@ -1,0 +1,104 @@
+"""A look at the broker from outside: its version, its queues, and how they were declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pika.channel import Channel
+
+from shared.errors import QueueUnavailable
+from shared.queue.rabbitmq.session import Session
+from shared.queue.rabbitmq.topology import DEAD, QUEUE, arguments
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFound:
+    """A queue of the broker.
+
+    Attributes:
+        name: of the queue.
+        messages: that wait; None where there is no such queue.
+        consumers: processes that take messages from it.
+        differs: how its properties differ from those that this version declares, in the broker's
+            words; empty if they do not.
+    """
+
+    name: str
+    messages: int | None
+    consumers: int
+    differs: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerFound:
+    """A broker.
+
+    Attributes:
+        product: its name and version, as it reports them.
+        queues: ours.
+    """
+
+    product: str
+    queues: tuple[QueueFound, ...]
+
+
+def depths(url: str, seconds: float) -> tuple[int, int]:
+    """Count the messages of the queue, and the dead letters.
+
+    Raises:
+        QueueUnavailable: the broker is unreachable, or has no such queue.
+    """
+    with closing(Session(url, timeout=seconds)) as session:
+        return session.depth(QUEUE), session.depth(DEAD)
+
+
+def inspect(url: str, queue_type: str, seconds: float) -> BrokerFound:
+    """Look at the broker and our queues; nothing is created or changed.
+
+    Args:
+        url: of the broker.
+        queue_type: that the queues should have, `quorum` or `classic`.
+        seconds: for each step.
+
+    Raises:
+        QueueUnavailable: the broker is unreachable.
+    """
+    with closing(Session(url, timeout=seconds)) as session:
+        product = session.product()
+    return BrokerFound(
+        product, tuple(_inspect_queue(url, name, queue_type, seconds) for name in (QUEUE, DEAD))
+    )
+
+
+def _inspect_queue(url: str, name: str, queue_type: str, seconds: float) -> QueueFound:
+    # A refusal closes the channel, so each queue is asked for on a connection of its own.
+    with closing(Session(url, timeout=seconds)) as session:
+        try:
+            there = session.ask(partial(_declare, name, None))
+        except QueueUnavailable as error:
+            if "NOT_FOUND" in error.about:
+                return QueueFound(name, None, 0, "")
+            raise
+        try:
+            session.ask(partial(_declare, name, queue_type))
+        except QueueUnavailable as error:
+            if "PRECONDITION_FAILED" not in error.about:
+                raise
+            return QueueFound(name, there.message_count, there.consumer_count, error.about)
+        return QueueFound(name, there.message_count, there.consumer_count, "")
+
+
+def _declare(
+    name: str, queue_type: str | None, channel: Channel, on_reply: Callable[[Any], None]
+) -> None:
+    """Ask for a queue; without a type passively, which only looks."""
+    if queue_type is None:
+        channel.queue_declare(name, passive=True, callback=on_reply)
+    else:
+        channel.queue_declare(
+            name, durable=True, arguments=arguments(name, queue_type), callback=on_reply
+        )
