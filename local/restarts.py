@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from local.servers.account import Account
 from local.servers.errors import NotReady, ServerError
 from local.servers.process import Command
 from local.servers.server import Server
@@ -53,12 +54,19 @@ class OwnProcess:
     Args:
         arguments: the command.
         variables: its environment.
+        account: the account to run as, or None for ours.
     """
 
     restarts: int | None = None
 
-    def __init__(self, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        variables: Mapping[str, str],
+        account: Account | None = None,
+    ) -> None:
         self.name = arguments[0]
+        self._account = account
         self._arguments = arguments
         self._variables = variables
         self.process = self._spawn()
@@ -73,7 +81,8 @@ class OwnProcess:
         return None if status is None else f"exit code {status}"
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        command = Command((sys.executable, "-m", "local", *self._arguments), self._variables)
+        arguments = (sys.executable, "-m", "local", *self._arguments)
+        command = Command(arguments, self._variables, self._account)
         return subprocess.Popen(
             # Even if we are killed, no process is left behind.
             command.launch("--parent", str(os.getpid()), "--signal", str(int(signal.SIGTERM))),

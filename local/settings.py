@@ -28,6 +28,11 @@ LOCAL = (
     ),
     ("TRIGGERS", "processes that take messages from RabbitMQ and copy objects", "2"),
     ("DATA_DIR", "folder for everything that a local run keeps", ".local"),
+    (
+        "RUN_AS",
+        "account of nginx and the functions when root starts them; `root` to stay root",
+        "the storage's owner, or www-data",
+    ),
     ("SCHEDULE_SECONDS", "seconds between two runs of what AWS runs every minute", "5"),
     ("S3_PORT", "port of the embedded S3", "27006"),
 )
