@@ -73,9 +73,8 @@ def _write_csv(stream: TextIO, _: Mapping[str, Any], findings: Iterable[Finding]
 
 
 def _write_json(stream: TextIO, run: Mapping[str, Any], findings: Iterable[Finding]) -> None:
-    stream.write(
-        f"{json.dumps({**run, 'findings': []}, ensure_ascii=False, default=datetime.isoformat)[:-2]}"
-    )
+    head = json.dumps({**run, "findings": []}, ensure_ascii=False, default=datetime.isoformat)
+    stream.write(head[:-2])
     separator = "\n"
     for finding in findings:
         stream.write(separator + json.dumps(asdict(finding), ensure_ascii=False))
