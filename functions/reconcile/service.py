@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -120,13 +121,12 @@ class Reconcile:
         run = self._ledger.runs.take(Kind.RECONCILE) if self._listing else None
         if run is None or self._listing is None:
             return Report()
-        listing = self._listing()
         try:
-            report = self._perform(run, listing, going)
+            with closing(self._listing()) as listing:
+                report = self._perform(run, listing, going)
         finally:
-            listing.close()
             self._ledger.runs.release(run.id)
-        if report.waiting:
+        if report.waiting and report.waiting != run.error:  # the schedule tries it every minute
             logger.warning("comparison with the bucket waits", extra={"reason": report.waiting})
         return report
 
