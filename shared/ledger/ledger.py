@@ -22,6 +22,7 @@ from shared.ledger.failures import refusals
 from shared.ledger.heartbeats import Heartbeats
 from shared.ledger.installation import Installation
 from shared.ledger.pauses import Pauses
+from shared.ledger.reconciling import Reconciling
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State, storable
 from shared.ledger.runs import Runs
@@ -31,7 +32,7 @@ from shared.storage.object_key import fold
 
 QUERIES = tuple(
     Path(__file__).with_name(name)
-    for name in ("queries.sql", "actions.sql", "verifications.sql", "runs.sql")
+    for name in ("queries.sql", "actions.sql", "verifications.sql", "runs.sql", "reconciling.sql")
 )
 MOST_COUNTING = 1_000
 """Threads that share one reading of the counts; more never ask at the same time."""
@@ -53,6 +54,7 @@ class Ledger:
         actions: what people do with objects.
         verifications: whether stored files still match what was recorded.
         runs: long work that any process can continue.
+        reconciling: what a comparison with the bucket reads and records.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
@@ -65,6 +67,7 @@ class Ledger:
         self.actions = Actions(database)
         self.verifications = Verifications(database)
         self.runs = Runs(database)
+        self.reconciling = Reconciling(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 

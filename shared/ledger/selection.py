@@ -85,7 +85,7 @@ class Selection:
         if self.verified is not None and set(self.verified) <= set(PROBLEMS):
             values["problems"], values["verified"] = values["verified"], None
         if self.reason is not None:
-            values["reason"] = f"%{_literal(self.reason)}%"
+            values["reason"] = f"%{literal(self.reason)}%"
         if self.name is not None:
             values["name"] = like(self.name)
         if self.origin is not None:
@@ -125,10 +125,11 @@ def like(pattern: str) -> str:
     ``a/*.jp?``  ``a/%.jp_``
     ===========  ============
     """
-    return _literal(pattern).replace("*", "%").replace("?", "_")
+    return literal(pattern).replace("*", "%").replace("?", "_")
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Return the LIKE pattern of this very text."""
     return re.sub(r"([\\%_])", r"\\\1", text.replace("\0", ""))
 
 
