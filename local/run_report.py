@@ -18,7 +18,7 @@ COLUMNS = tuple(field.name for field in fields(Finding))
 
 
 def document(run: Run) -> dict[str, Any]:
-    """Return what is said of a run, without its findings."""
+    """Return a run as JSON, without its findings."""
     return {
         "id": run.id,
         "kind": run.kind.value,
@@ -33,7 +33,7 @@ def document(run: Run) -> dict[str, Any]:
 
 
 def writer_for(file: Path) -> Callable[[TextIO, Mapping[str, Any], Iterable[Finding]], None]:
-    """Return what writes a report of the kind that a file's name ends in.
+    """Return the function that writes a report in the format of a file's name.
 
     Raises:
         ValueError: it ends in neither .csv nor .json.
@@ -45,12 +45,12 @@ def writer_for(file: Path) -> Callable[[TextIO, Mapping[str, Any], Iterable[Find
 
 
 def write(file: Path, run: Mapping[str, Any], findings: Iterable[Finding]) -> None:
-    """Write a report, whole or not at all.
+    """Write a report, completely or not at all.
 
     Args:
         file: see `writer_for`.
         run: its document; a report in JSON begins with it.
-        findings: of the run.
+        findings: the run's.
 
     Raises:
         FileUnreadable: it cannot be written.

@@ -24,27 +24,27 @@ app = typer.Typer()
 
 FUNCTION = "functions.reconcile.handler.handler"
 LONG_SECONDS = 366 * 86_400.0
-"""As long as it takes: whoever typed the command may end it, and the schedule does the rest."""
+"""No limit in practice: Ctrl-C ends the command, and the schedule does the rest."""
 
 LOOK_SECONDS = 0.5
-"""Between looks at a run, which another process may work at."""
+"""Seconds between polls of a run, which another process may hold."""
 
 LABELS = {
-    "matching": "are copied, complete and whole",
+    "matching": "are copied and match",
     "queued": "wait for a worker",
     "failed": "have failed: ./sync list --state failed",
     "dismissed": "have failed and were dismissed",
-    "missed": "were missed: nothing has told of them",
+    "missed": "were missed: no request or event named them",
     "missing": "are missing on disk",
-    "different": "differ, on disk or because the bucket has another version",
-    "refused": "have names that no file can have, folder markers among them",
+    "different": "differ: on disk, or the bucket has another version",
+    "refused": "have keys that cannot be file names (folder markers included)",
     "later": "are newer than this run",
-    "orphaned": "files on disk are no object's",
-    "gone": "were copied and are gone from the bucket",
-    "recorded": "were recorded, to be copied",
+    "orphaned": "files on disk belong to no object",
+    "gone": "were copied and are no longer in the bucket",
+    "recorded": "were recorded to be copied",
     "fetched_again": "were queued to be fetched again",
 }
-"""Of a run's numbers, in the order in which they are shown."""
+"""What a run's numbers mean, in the order in which they are shown."""
 
 
 def _named(file: Path | None) -> Path | None:
@@ -63,25 +63,25 @@ def _named(file: Path | None) -> Path | None:
 )
 def reconcile(
     *,
-    prefix: Annotated[str | None, typer.Option(help="Only keys that begin so.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="Compare only keys with this prefix.")] = None,
     enqueue: Annotated[
-        bool, typer.Option("--enqueue", help="Queue what was missed, differs or is missing.")
+        bool, typer.Option("--enqueue", help="Queue missed, missing and different objects.")
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(help="Write what was found to this .csv or .json file.", callback=_named),
+        typer.Option(help="Write the findings to this .csv or .json file.", callback=_named),
     ] = None,
     show: Annotated[
-        bool, typer.Option("--status", help="Only show the newest run, or that of --run.")
+        bool, typer.Option("--status", help="Only show the newest run, or the one of --run.")
     ] = False,
     run_id: Annotated[int | None, typer.Option("--run", min=1, help="Show this run.")] = None,
-    cancel: Annotated[bool, typer.Option("--cancel", help="End the run that goes on.")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the running run.")] = False,
     as_json: Json = False,
 ) -> None:
     """Compare the bucket with the ledger and the storage: is the copy complete?
 
-    A run that was interrupted goes on where it was. Exit code 1 where something differs, or the run
-    could not be finished.
+    A run that was interrupted continues where it stopped. Exits with 1 if something differs, or the
+    run could not be finished.
     """
     from local.run_report import document, write
     from shared import adapters
@@ -109,15 +109,15 @@ def reconcile(
 
 
 def _perform(ledger: Ledger, prefix: str | None, *, enqueue: bool) -> Run:
-    """Begin a run, or go on with the one that there is, until it has ended or waits.
+    """Begin a run, or continue the running one, until it has ended or has to wait.
 
     Args:
         ledger: where runs are.
-        prefix: None for that of a run that goes on, or for everything.
+        prefix: None to keep the running run's, or to compare everything.
         enqueue: whether to queue what is wrong.
 
     Raises:
-        BadParameter: a run with other options goes on.
+        BadParameter: a run with other options is running.
         Exit: it was interrupted.
     """
     from shared.ledger.reconciling import run_options
@@ -129,10 +129,10 @@ def _perform(ledger: Ledger, prefix: str | None, *, enqueue: bool) -> Run:
     if new_id is None:
         if (prefix is not None or enqueue) and run.options != options:
             raise typer.BadParameter(
-                f"run {run.id} {_described(run)} goes on: ./sync reconcile finishes it, and"
-                " ./sync reconcile --cancel ends it"
+                f"run {run.id} {_described(run)} is running: ./sync reconcile finishes it, and"
+                " ./sync reconcile --cancel cancels it"
             )
-        typer.echo(f"run {run.id} {_described(run)} goes on", err=True)
+        typer.echo(f"continuing run {run.id} {_described(run)}", err=True)
     ending = threading.Event()
     with _interrupting(ending), _progress(lambda: ledger.runs.get(run.id)):
         while run.state is RunState.RUNNING:
@@ -141,9 +141,9 @@ def _perform(ledger: Ledger, prefix: str | None, *, enqueue: bool) -> Run:
             if waiting:
                 break
             if ending.is_set():
-                typer.echo(f"run {run.id} was interrupted; ./sync reconcile goes on", err=True)
+                typer.echo(f"run {run.id} was interrupted; ./sync reconcile continues it", err=True)
                 raise typer.Exit(exit_codes.INTERRUPTED)
-            if run.state is RunState.RUNNING:  # another process is at it
+            if run.state is RunState.RUNNING:  # another process holds it
                 ending.wait(LOOK_SECONDS)
     return run
 
@@ -165,13 +165,13 @@ def _cancel(ledger: Ledger) -> None:
 
     newest = ledger.runs.newest(1, Kind.RECONCILE)
     if not newest or not ledger.runs.end(newest[0].id, RunState.CANCELLED):
-        typer.echo("no run goes on", err=True)
+        typer.echo("no run is running", err=True)
         raise typer.Exit(exit_codes.PROBLEM)
     typer.echo(f"run {newest[0].id} is cancelled")
 
 
 def _find(ledger: Ledger, run_id: int | None) -> Run:
-    """Return a run, the newest where none is named."""
+    """Return a run; by default the newest."""
     from shared.ledger.runs import Kind
 
     try:
@@ -182,7 +182,7 @@ def _find(ledger: Ledger, run_id: int | None) -> Run:
         typer.echo("there is no such run", err=True)
         raise typer.Exit(exit_codes.PROBLEM) from error
     if run.kind is not Kind.RECONCILE:
-        typer.echo(f"run {run.id} is no comparison", err=True)
+        typer.echo(f"run {run.id} is not a reconcile run", err=True)
         raise typer.Exit(exit_codes.PROBLEM)
     return run
 
@@ -204,9 +204,9 @@ def _lines(run: Mapping[str, Any]) -> Iterator[str]:
         if numbers.get(name):
             yield f"  {numbers[name]:>9,}  {label}"
     if run["whole"]:
-        yield "the copy is complete and whole"
+        yield "the copy is complete and correct"
     elif run["state"] == "finished":
-        yield "the copy is not complete and whole; --report lists what differs"
+        yield "the copy is incomplete or differs; --report lists the differences"
 
 
 def _described(run: Run) -> str:
@@ -217,7 +217,7 @@ def _described(run: Run) -> str:
 
 @contextmanager
 def _interrupting(ending: threading.Event) -> Iterator[None]:
-    """Let the first Ctrl-C end the run after its step, and a second one at once."""
+    """Let the first Ctrl-C end the command after the current step, and a second one at once."""
 
     def note(*_: object) -> None:
         ending.set()
@@ -232,7 +232,7 @@ def _interrupting(ending: threading.Event) -> Iterator[None]:
 
 @contextmanager
 def _progress(look: Callable[[], Run]) -> Iterator[None]:
-    """Show on standard error how far the run is, if that is a terminal."""
+    """Show the run's progress on standard error, if that is a terminal."""
     from shared.errors import ServiceError
 
     if not output.shows_progress():

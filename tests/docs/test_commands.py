@@ -184,7 +184,7 @@ def test_the_readme_works_from_top_to_bottom(running: Running) -> None:
     assert '"detail": "Object queued for sync"' in running.typed(requests[0])
 
     # Everything was requested by now: what the bucket has is copied.
-    assert "the copy is complete and whole" in running.typed("./sync reconcile --enqueue")
+    assert "the copy is complete and correct" in running.typed("./sync reconcile --enqueue")
 
     for command in ("./sync retry --all", "./sync migrate", './sync sign \'{"oeid": "1"}\''):
         assert f"| `{command}`" in README.read_text()

@@ -77,8 +77,8 @@ def installation(database_url: str, tmp_path: Path) -> Iterator[Installation]:
 def test_a_complete_copy_is_called_so(installation: Installation) -> None:
     done = installation.run()
     assert (done.code, done.err) == (0, "")
-    assert done.out.endswith("the copy is complete and whole\n")
-    assert "3  are copied, complete and whole" in done.out
+    assert done.out.endswith("the copy is complete and correct\n")
+    assert "3  are copied and match" in done.out
 
 
 def test_what_differs_is_reported_and_queued(installation: Installation) -> None:
@@ -94,7 +94,7 @@ def test_what_differs_is_reported_and_queued(installation: Installation) -> None
         rows = [(row["finding"], row["file_name"], row["size"]) for row in csv.DictReader(stream)]
     assert rows == [("missed", 'ü, "d"', "1"), ("missing", "a", "9")]
     done = installation.run("--enqueue", "--report", "report.json")
-    assert "1  were recorded, to be copied" in done.out
+    assert "1  were recorded to be copied" in done.out
     assert "1  were queued to be fetched again" in done.out
     report = json.loads((installation.folder / "report.json").read_text())
     assert report["options"] == run_options(enqueue=True)
@@ -120,9 +120,9 @@ def test_ctrl_c_leaves_a_run_that_goes_on(installation: Installation) -> None:
     with process:
         _, err = process.communicate(timeout=60)
     assert (process.returncode, len(asked)) == (130, 2)
-    assert err == "run 1 was interrupted; ./sync reconcile goes on\n"
+    assert err == "run 1 was interrupted; ./sync reconcile continues it\n"
     done = installation.run("--json")
-    assert (done.code, done.err) == (0, "run 1 with --enqueue goes on\n")
+    assert (done.code, done.err) == (0, "continuing run 1 with --enqueue\n")
     document = json.loads(done.out)
     assert (document["id"], document["numbers"]["listed"]) == (1, 3)
 
@@ -148,12 +148,12 @@ def test_a_run_with_other_options_is_not_taken_for_this(
         ledger.runs.begin(Kind.RECONCILE, "test", run_options("a/"))
         done = typed("--enqueue")
         assert done.code == 2
-        assert "run 1 with --prefix 'a/' goes on" in " ".join(done.err.replace("│", "").split())
+        assert "run 1 with --prefix 'a/' is running" in " ".join(done.err.replace("│", "").split())
         done = typed("--status", "--json")
         assert (done.code, json.loads(done.out)["state"]) == (1, "running")
         assert typed("--cancel") == Done(0, "run 1 is cancelled\n", "")
         assert ledger.runs.get(1).state is RunState.CANCELLED
-        assert typed("--cancel") == Done(1, "", "no run goes on\n")
+        assert typed("--cancel") == Done(1, "", "no run is running\n")
 
 
 def test_what_cannot_be_is_a_line_and_an_exit_code(typed: Callable[..., Done]) -> None:

@@ -98,7 +98,7 @@ def test_a_part_is_a_run_in_place_of_the_schedules(verify: Verify, ledger: Ledge
     assert (document["state"], document["numbers"]["checked"]) == ("finished", 5)
     ledger.runs.begin(Kind.SCRUB, "command line: jane", run_options(5, Part()))
     refused = verify("--part", "5%")
-    assert (refused.code, "of command line: jane goes on" in refused.err) == (1, True)
+    assert (refused.code, "by command line: jane, is still running" in refused.err) == (1, True)
 
 
 @pytest.mark.parametrize(
