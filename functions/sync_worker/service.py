@@ -91,7 +91,7 @@ class SyncWorker:
         self._waits_since: float | None = None
 
     def warm_up(self) -> None:
-        """Load what the first copy would have to wait for."""
+        """Load in advance what the first copy needs."""
         self._source.warm_up()
 
     def work(

@@ -51,9 +51,9 @@ class Ledger:
         installation: its identity, and the storage that it is bound to.
         heartbeats: which processes are alive.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
-        actions: what people ask for.
-        verifications: whether stored files still are what was recorded.
-        runs: long work that continues where it was.
+        actions: what people do with objects.
+        verifications: whether stored files still match what was recorded.
+        runs: long work that any process can continue.
         reconciling: what a comparison with the bucket asks.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
@@ -141,7 +141,7 @@ class Ledger:
 
         Args:
             most: the largest number of rows.
-            newest: how many of them are those accepted last; the others have waited longest.
+            newest: how many of them are the newest; the others have waited longest.
             delivery_seconds: see `record`; what is due later than in this time is left out of the
                 latter.
         """
