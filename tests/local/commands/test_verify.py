@@ -75,7 +75,7 @@ def test_what_is_damaged_or_missing_is_a_problem_and_can_be_fetched_again(
     assert document["results"] == {"ok": 3, "damaged": 1, "missing": 1}
     assert (document["objects"], document["fetched_again"]) == (5, 0)
     again = verify("--name", "?", "--fetch-again")
-    assert "2 are queued to be fetched again" in again.out
+    assert "2 objects are queued to be fetched again" in again.out
     assert ledger.counts().queued == 2
     assert verify("--all").code == 0
 
