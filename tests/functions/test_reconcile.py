@@ -36,6 +36,16 @@ CONTENT = b"x" * 9
 SAME = Listed(len(CONTENT), md5(CONTENT))
 
 
+class KeptListing(S3Listing):
+    """A listing for several runs: boto3 takes long to be set up."""
+
+    def close(self) -> None:
+        pass
+
+    def end(self) -> None:
+        super().close()
+
+
 class Copy:
     """A ledger and a storage beside a bucket that only lists."""
 
@@ -43,6 +53,7 @@ class Copy:
         self.url, self.ledger, self.storage = url, ledger, storage
         self.rule = BucketRule({})
         self.server = FaultyServer(self.rule)
+        self.listing = KeptListing(self.settings, lambda _: None)
 
     def has(self, *names: str, listed: Listed | None = SAME, content: bytes = CONTENT) -> list[int]:
         """Make copies of objects that are in the bucket, unless they are `listed` as None."""
@@ -58,7 +69,7 @@ class Copy:
     def service(self, days: float = 0) -> Reconcile:
         owned = LocalStorage(self.storage, owner=self.ledger.installation)
         places = Places(self.ledger, Inventory(str(self.storage)), owned, lambda: datetime.now(UTC))
-        return Reconcile(places, lambda: S3Listing(self.settings, lambda _: None), days)
+        return Reconcile(places, lambda: self.listing, days)
 
     @property
     def settings(self) -> Settings:
@@ -99,6 +110,7 @@ def copy(database_url: str, tmp_path: Path) -> Iterator[Copy]:
     made = Copy(database_url, ledger, storage)
     with made.server:
         yield made
+    made.listing.end()
     ledger.close()
 
 
