@@ -1,7 +1,7 @@
-"""Which account nginx and the functions run as where root starts them, and how it gets the storage.
+"""The account that nginx and the functions run as if root starts them, and its storage.
 
-Root gives them an account that can do less, as `RUN_AS` names it. What that account cannot reach,
-such as a project below /root, it may read by one capability, see `local.servers.launch`.
+Root gives them a less privileged account, named by `RUN_AS`. What that account cannot reach, such
+as a project below /root, it may read by one capability, see `local.servers.launch`.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ def account_of_functions(environment: LocalEnvironment, port: int) -> Account | 
     """Return the account of the functions, and make it the owner of the storage.
 
     Args:
-        environment: what the user set up; the storage's folder exists.
-        port: the TCP port that they take.
+        environment: the user's configuration; the storage's folder exists.
+        port: the TCP port that they listen on.
 
     Returns:
         The account, or None to run them as ourselves: we are not root, or `RUN_AS` is root.
 
     Raises:
-        SettingError: `RUN_AS` is no account, or the storage cannot be made its own.
+        SettingError: `RUN_AS` is not an account, or the storage's owner cannot be changed.
         NoAccount: no other account can run here.
     """
     if os.geteuid() != 0:
@@ -80,7 +80,7 @@ def account_of_functions(environment: LocalEnvironment, port: int) -> Account | 
 
 
 def account_of_nginx(environment: LocalEnvironment, functions: Account | None) -> Account | None:
-    """Return the same account with what nginx needs: its folder, the certificate and the port.
+    """Return the same account with the capabilities that nginx needs for its files and its port.
 
     Raises:
         NoAccount: it cannot read them.
@@ -124,7 +124,7 @@ def _prove(account: Account, variables: Mapping[str, str]) -> None:
     """Import the project as that account; the kernel or the container may not allow it.
 
     Raises:
-        NoAccount: it cannot; with the last line of what it wrote.
+        NoAccount: it cannot; the text has the last line of its output.
     """
     command = (sys.executable, "-c", "import local.cli")
     given = {**variables, "PYTHONPATH": os.pathsep.join([str(PROJECT), *filter(None, sys.path)])}
@@ -135,20 +135,20 @@ def _prove(account: Account, variables: Mapping[str, str]) -> None:
 
 
 def _hand_over(storage: Path, uid: int, gid: int) -> None:
-    """Make an account the owner of what root has in the storage, once: an earlier version's files.
+    """Make an account the owner of root's files in the storage, which an earlier version wrote.
 
-    The folder itself comes last, so that a start that was broken off is made up for by the next.
+    The folder itself comes last, so that the next start completes one that was interrupted.
     Only a folder that this service has used, or an empty one, is changed.
 
     Raises:
-        SettingError: it belongs to root, and is not to be changed or cannot be.
+        SettingError: it belongs to root, and must not or cannot be changed.
     """
     if storage.stat().st_uid != 0:
         return
     if any(storage.iterdir()) and not (storage / FOLDER).exists():
         raise SettingError(
-            f"STORAGE_PATH: {storage} belongs to root and holds other files; change its owner"
-            f" to the account that is to write it, or {WAY_OUT}"
+            f"STORAGE_PATH: {storage} belongs to root and contains other files; change its"
+            f" owner to the account that should write to it, or {WAY_OUT}"
         )
     try:
         own(storage, uid, gid)
@@ -160,10 +160,10 @@ def _hand_over(storage: Path, uid: int, gid: int) -> None:
 
 
 def own(folder: Path, uid: int, gid: int) -> None:
-    """Make an account the owner of all files and folders that root has below a folder, and of it.
+    """Make an account the owner of a folder and of all files and folders of root below it.
 
-    From the leaves up, so that what is being changed is not yet that account's to exchange; no link
-    is followed.
+    From the leaves up, so that the account cannot replace what is still to be changed; no link is
+    followed.
 
     Raises:
         OSError: the file system or the container does not allow it.
@@ -172,7 +172,7 @@ def own(folder: Path, uid: int, gid: int) -> None:
         for name in (*files, *folders):
             status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             if status.st_uid == 0 and stat.S_IFMT(status.st_mode) in {stat.S_IFREG, stat.S_IFDIR}:
-                group = -1 if status.st_gid else gid  # one that was chosen stays
+                group = -1 if status.st_gid else gid  # any other than root's was chosen
                 os.chown(name, uid, group, dir_fd=descriptor, follow_symlinks=False)
     status = folder.stat()
     if status.st_uid == 0:

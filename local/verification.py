@@ -166,7 +166,8 @@ def begin(
             return newest
         else:
             raise RunGoesOn(
-                f"run {newest.id} of {newest.actor} goes on; ./sync verify --cancel ends it"
+                f"run {newest.id}, begun by {newest.actor}, is still running;"
+                " ./sync verify --cancel cancels it"
             )
     return ledger.runs.get(run_id)
 

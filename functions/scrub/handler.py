@@ -15,7 +15,7 @@ prepare = wiring.scrub
 """Called before the first run, so that an invalid setting stops the start."""
 
 LAST_FILE_MILLISECONDS = 10_000
-"""With less time left a run records what it has, and the next one goes on."""
+"""With less time left, a call records its results, and the next call continues."""
 
 
 class Context(Protocol):

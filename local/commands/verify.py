@@ -1,4 +1,4 @@
-"""Whether stored files still are what was recorded: `./sync verify`."""
+"""Comparing stored files with the ledger: `./sync verify`."""
 
 from __future__ import annotations
 
@@ -76,17 +76,19 @@ def verify(
     everything: Annotated[bool, typer.Option("--all", help="Every stored file.")] = False,
     part: Annotated[
         Any,
-        typer.Option(parser=_part, metavar="PART", help="A part of all: a random 5%, or 2/7."),
+        typer.Option(
+            parser=_part, metavar="PART", help="Only a part of all files: a random 5%, or 2/7."
+        ),
     ] = None,
     rate: Annotated[
         Any,
         typer.Option(parser=bytes_of, metavar="BYTES", help="Read at most so much a second."),
     ] = None,
     fetch_again: Annotated[
-        bool, typer.Option("--fetch-again", help="Fetch what is damaged or missing again.")
+        bool, typer.Option("--fetch-again", help="Fetch damaged and missing files again.")
     ] = False,
     later: Annotated[
-        bool, typer.Option("--later", help="Only ask for it; the schedule reads the files.")
+        bool, typer.Option("--later", help="Only request it; the schedule reads the files.")
     ] = False,
     status: Annotated[bool, typer.Option("--status", help="Show what was found so far.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="End what people asked for.")] = False,

@@ -18,7 +18,7 @@ from local.servers.errors import ForeignData, NoAccount
 CAP_DAC_READ_SEARCH = 2
 CAP_DAC_OVERRIDE = 1
 CAP_SETPCAP = 8
-"""What it takes to hand a capability on to another account, see `local.servers.launch`."""
+"""Needed to pass a capability on to another account, see `local.servers.launch`."""
 
 CAP_NET_BIND_SERVICE = 10
 """For TCP ports below 1024."""
@@ -48,9 +48,9 @@ def unprivileged(
 
     Args:
         data: the server's data folder. If it exists its owner is the account, so that a folder
-            made by one account is never written by another.
+            created by one account is never written by another.
         programs: what that account must be able to execute.
-        trees: folders that it must be able to read with all that is in them.
+        trees: folders that it must be able to read with everything in them.
 
     Returns:
         The account to change to, or None to run as ourselves.
@@ -84,10 +84,10 @@ class Need:
     """What an account must be able to read.
 
     Attributes:
-        name: what is to run, for people.
-        way_out: what else a person can do.
+        name: the program, for people.
+        way_out: the alternative that an error suggests.
         paths: files to be read, and folders to be entered.
-        trees: folders to be read with all that is in them.
+        trees: folders to be read with everything in them.
         programs: files to be executed.
     """
 

@@ -163,6 +163,8 @@ def test_only_the_worker_writes_the_storage(stack: Stack) -> None:
     granted = {role: s["Action"] for role, s in statements(stack) if "elasticfilesystem" in str(s)}
     assert granted == {
         "AdminFunctionRole": "elasticfilesystem:ClientMount",
+        "ReconcileFunctionRole": "elasticfilesystem:ClientMount",
+        "ScrubFunctionRole": "elasticfilesystem:ClientMount",
         "SyncWorkerFunctionRole": [
             "elasticfilesystem:ClientMount",
             "elasticfilesystem:ClientWrite",

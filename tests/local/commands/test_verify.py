@@ -125,7 +125,7 @@ def test_what_people_asked_for_can_be_cancelled(verify: Verify, ledger: Ledger) 
     verify("--name", "*", "--later")
     refused = verify("--all")
     assert (refused.code, refused.out) == (1, "")
-    assert "./sync verify --cancel ends it" in refused.err
+    assert "./sync verify --cancel cancels it" in refused.err
     done = json.loads(verify("--cancel", "--json").out)
     assert (done, set(done)) == ({"cancelled": [1], "withdrawn": 5}, set(VERIFY_CANCEL))
     assert ledger.verifications.waiting() == 0
@@ -191,7 +191,7 @@ def test_a_part_is_a_run_in_place_of_the_schedules(verify: Verify, ledger: Ledge
     assert (document["state"], document["numbers"]["checked"]) == ("finished", 5)
     ledger.runs.begin(Kind.SCRUB, "command line: jane", run_options(5, Part()))
     refused = verify("--part", "5%")
-    assert (refused.code, "of command line: jane goes on" in refused.err) == (1, True)
+    assert (refused.code, "by command line: jane, is still running" in refused.err) == (1, True)
 
 
 @pytest.mark.parametrize(
