@@ -25,6 +25,7 @@ from local.commands import (
     doctor,
     objects,
     processes,
+    prune,
     reconcile,
     requests,
     services,
@@ -45,7 +46,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (status, doctor, objects, actions, reconcile, verify, requests, setup, processes):
+for group in (
+    status,
+    doctor,
+    objects,
+    actions,
+    reconcile,
+    verify,
+    prune,
+    requests,
+    setup,
+    processes,
+):
     app.add_typer(group.app)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(services.app, name="services")

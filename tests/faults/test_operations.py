@@ -7,7 +7,6 @@ ours.
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 import shutil
@@ -18,25 +17,18 @@ from pathlib import Path
 
 import pytest
 
-from bench.objects import BUCKET, ObjectServer
+from bench.objects import BUCKET
 from tests.docs.pages import blocks
-from tests.faults.harness.real_stores import client, rclone
+from tests.faults.harness.installation import Installation, array, body, digests, names
+from tests.faults.harness.real_stores import rclone
 from tests.helpers.paths import ROOT
-from tests.helpers.project import environment
-from tests.helpers.servers import execute, free_port, query
-from tests.helpers.service import Service
-from tests.helpers.typed import typed
-from tests.helpers.waiting import until
+from tests.helpers.servers import execute
 
 PAGE = ROOT / "docs" / "operations.md"
 LONG, SHORT = 50_000, 500
 COMMAND_SECONDS = 600.0
 """Goal for all commands together at the size of the long form."""
 
-ROWS = """
-INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id)
-SELECT 'o', 'r', name, 'image/jpeg', sha256(name::bytea), 'q' FROM unnest(%s::text[]) AS name
-"""
 REFUSED = """
 INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, state,
                        last_error, failed_at, attempts, claimed_at)
@@ -44,21 +36,6 @@ SELECT 'o', 'r', name, 'image/jpeg', sha256(name::bytea), 'q', 'failed',
        'The object store refuses access: 403 AccessDenied', now(), 8, now()
   FROM unnest(%s::text[]) AS name
 """
-
-
-def names(kind: str, number: int) -> list[str]:
-    """Return so many object names, as many in a folder as people have."""
-    return [f"{kind}/{n // 1000}/{n} ü.jpg" for n in range(number)]
-
-
-def body(name: str) -> bytes:
-    """Return an object's content."""
-    return random.Random(name).randbytes(2_000)
-
-
-def array(texts: list[str]) -> str:
-    """Return an SQL literal."""
-    return "ARRAY[" + ",".join(f"'{text}'" for text in texts) + "]"
 
 
 def documented() -> list[tuple[str, list[str]]]:
@@ -78,44 +55,6 @@ def form(line: str) -> str:
     line = re.sub(r"[a-z]+/\d+/\d+ ü\.jpg", "NAME", line)
     line = re.sub(r"\d[\d,.:]*(?: [KMGT]?i?B\b)?", "N", line)
     return re.sub(r"\s+", " ", line).strip()
-
-
-class Installation:
-    """A service with its bucket, ledger and storage."""
-
-    def __init__(self, folder: Path, store: ObjectServer, url: str) -> None:
-        variables = {**store.variables(folder), "SCHEDULE_SECONDS": "1"}
-        del variables["STORAGE_PATH"]
-        self.folder = folder
-        self.url = url
-        self._s3 = client(store, folder)
-        self.service = Service(
-            folder,
-            free_port(),
-            {**variables, "DATABASE_URL": url, "MISSING_OBJECT_SECONDS": "1"},
-        )
-        self.storage = self.service.storage
-        self.variables = {
-            **variables,
-            **environment(HOME=str(folder)),
-            "DATABASE_URL": url,
-            "STORAGE_PATH": str(self.storage),
-            "PORT": str(self.service.port),
-            "DATA_DIR": str(folder / "data"),
-        }
-
-    def upload(self, keys: list[str]) -> None:
-        """Put objects into the bucket that the store has looked for before."""
-        for key in keys:
-            self._s3.put_object(Bucket=BUCKET, Key=key, Body=body(key))
-
-    def count(self, condition: str) -> int:
-        """Count rows."""
-        return int(query(self.url, f"SELECT count(*) FROM file_sync WHERE {condition}")[0][0])
-
-    def settle(self) -> None:
-        """Wait until nothing is queued."""
-        until(lambda: not self.count("state = 'queued'"), seconds=900)
 
 
 @pytest.fixture
@@ -156,7 +95,8 @@ def break_it(made: Installation, number: int) -> None:
     made.service.start()
     for name in blocked:  # a folder is in the way
         (made.storage / name / "folder").mkdir(parents=True)
-    execute(made.url, ROWS % array([*whole, *absent, *blocked]), REFUSED % array(refused))
+    made.request([*whole, *absent, *blocked])
+    execute(made.url, REFUSED % array(refused))
     made.settle()
     assert made.count("state = 'synced'") == number
     assert made.count("state = 'failed'") == 3 * some
@@ -173,15 +113,6 @@ def break_it(made: Installation, number: int) -> None:
     shutil.rmtree(made.storage / "blocked")
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file below a folder."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file() and ".incoming" not in path.parts
-    }
-
-
 def test_the_documented_commands_make_a_copy_complete_and_whole(
     installation: Installation, number: int, tmp_path: Path
 ) -> None:
@@ -189,7 +120,7 @@ def test_the_documented_commands_make_a_copy_complete_and_whole(
     seconds = 0.0
     for command, lines in documented():
         begun = time.monotonic()
-        printed = typed(command, installation.folder, installation.variables, COMMAND_SECONDS)
+        printed = installation.typed(command)
         installation.settle()
         seconds += time.monotonic() - begun
         sys.stdout.write(f"$ {command}\n{printed}")
