@@ -12,11 +12,13 @@ import pytest
 
 from bench.objects import BUCKET
 from local.servers.postgres import embedded_binaries
-from shared.ledger.migrate import migrate
+from tests.docs.pages import blocks
 from tests.faults.harness.installation import Installation, body, digests, names
 from tests.faults.harness.real_stores import rclone
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import execute, query
 
+PAGE = ROOT / "docs" / "operations.md"
 IDENTITY = "SELECT id FROM installation"
 
 
@@ -59,12 +61,14 @@ def is_complete_and_whole(made: Installation, bucket: Path, number: int) -> None
     assert digests(made.storage) == digests(bucket)
 
 
-def program(name: str, *arguments: str) -> None:
-    """Run a program of PostgreSQL."""
+def shell(made: Installation, url: str, script: str) -> None:
+    """Type a block of the page in the folder of the dump."""
+    programs = f"{embedded_binaries()}:{made.variables['PATH']}"
     subprocess.run(
-        [str(embedded_binaries() / name), *arguments],
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=made.folder,
+        env={**made.variables, "DATABASE_URL": url, "PATH": programs},
         check=True,
-        capture_output=True,
         timeout=600,
     )
 
@@ -72,8 +76,8 @@ def program(name: str, *arguments: str) -> None:
 def test_what_was_copied_after_the_dump_is_found_again(
     installation: Installation, number: int, tmp_path: Path, postgres_url: str
 ) -> None:
-    dump = str(tmp_path / "ledger.dump")
-    program("pg_dump", "--format=custom", f"--file={dump}", installation.url)
+    dump, restore = blocks(PAGE, "sh")
+    shell(installation, installation.url, dump)
     identity = query(installation.url, IDENTITY)
     installation.request(names("after", number))
     installation.settle()
@@ -83,8 +87,9 @@ def test_what_was_copied_after_the_dump_is_found_again(
     installation.service.stop()
     execute(installation.url, "DROP SCHEMA public CASCADE")
     begun = time.monotonic()
-    program("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={postgres_url}", dump)
+    shell(installation, postgres_url, restore)
     installation.use(postgres_url)
+    installation.typed("./sync migrate")
     assert query(postgres_url, IDENTITY) == identity
     installation.service.start()
     found = installation.typed("./sync reconcile --enqueue")
@@ -106,8 +111,8 @@ def test_the_ledger_is_made_again_from_the_bucket_alone(
     installation.service.stop()
     execute(installation.url, "DROP SCHEMA public CASCADE")
     begun = time.monotonic()
-    list(migrate(postgres_url))
     installation.use(postgres_url)
+    installation.typed("./sync migrate")
     adopted = installation.typed("./sync adopt-storage")
     assert "is used by this installation" in adopted
     installation.service.start()

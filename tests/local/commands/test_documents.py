@@ -30,6 +30,7 @@ from tests.local.commands.conftest import Sync
     VERIFY_CANCEL,
     LETTER,
     SETTLED,
+    PRUNED,
     DONE,
     SETTINGS,
     SIGNED,
@@ -70,6 +71,8 @@ def url(database_url: str) -> str:
 def test_objects_and_actions(url: str, sync: Sync) -> None:
     assert shape(json.loads(sync("list", "--json", DATABASE_URL=url).out)) == shape(LIST)
     assert shape(json.loads(sync("show", "1", "--json", DATABASE_URL=url).out)) == shape(SHOW)
+    pruned = sync("prune", "--older-than", "30d", "--json", DATABASE_URL=url)
+    assert shape(json.loads(pruned.out)) == shape(PRUNED)
     for command in ("dismiss", "restore", "retry"):
         done = sync(command, "--all", "--json", DATABASE_URL=url)
         assert shape(json.loads(done.out)) == shape(ACTION)
