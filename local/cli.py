@@ -30,6 +30,7 @@ from local.commands import (
     services,
     setup,
     status,
+    verify,
 )
 from local.commands.exit_codes import BROKEN_PIPE, INTERRUPTED, PROBLEM
 from shared.errors import ServiceError
@@ -44,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (status, doctor, objects, actions, requests, setup, processes):
+for group in (status, doctor, objects, actions, verify, requests, setup, processes):
     app.add_typer(group.app)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(services.app, name="services")

@@ -11,6 +11,8 @@ from local.addresses import base_url
 from local.environment import LocalEnvironment
 from local.preflight import check
 from local.provisioning import prepare
+from local.run_as import account_of_functions, account_of_nginx
+from local.servers.account import Account
 from local.servers.bucket import fill_with_samples
 from local.servers.memcached import MemcachedServer
 from local.servers.nginx import NginxServer, Tls
@@ -86,18 +88,7 @@ class NativeServices:
             stays=True,
         )
         self._parts = self._all_parts(native_binaries)
-        self._nginx = NginxServer(
-            self._folder,
-            own.nginx,
-            functions_port=own.functions,
-            storage=environment.storage,
-            max_body_bytes=Settings.from_mapping(environment.given).max_body_bytes,
-            host=self._host,
-            hosts=environment.allowed_hosts.pattern,
-            proxies=Settings.from_mapping(environment.given).trusted_proxies,
-            tls=Tls(*environment.tls) if environment.tls else None,
-            stays=True,
-        )
+        self._nginx = self._make_nginx()
         self._functions = Process("functions", self._folder, stays=True)
         # Triggers of an earlier start with a higher TRIGGERS are stopped like the others.
         wanted = {f"trigger-{number + 1}" for number in range(environment.triggers)}
@@ -123,6 +114,8 @@ class NativeServices:
             SettingError, ServerError: something cannot be started; the text says what to do.
         """
         check(self._environment)
+        account = account_of_functions(self._environment, self._ports.functions)
+        self._nginx.account = account_of_nginx(self._environment, account)
         self._folder.mkdir(parents=True, exist_ok=True)
         given = set(self._environment.given)
         parts = [part for part in self._parts if not part.elsewhere & given]
@@ -136,7 +129,7 @@ class NativeServices:
         if variables.get(S3_SETTING) not in {None, self._environment.given.get(S3_SETTING)}:
             put = fill_with_samples(Settings.from_mapping(variables))
             yield f"sample pictures uploaded: {put}"
-        self._start_processes(variables)
+        self._start_processes(variables, account)
         self._nginx.start()
         self._nginx.wait_ready()
         for process in (self._functions, *self._triggers, self._scheduler):
@@ -181,6 +174,22 @@ class NativeServices:
             _part("DATABASE_URL", postgres, lambda: postgres.url),
         ]
 
+    def _make_nginx(self) -> NginxServer:
+        environment = self._environment
+        settings = Settings.from_mapping(environment.given)
+        return NginxServer(
+            self._folder,
+            self._ports.nginx,
+            functions_port=self._ports.functions,
+            storage=environment.storage,
+            max_body_bytes=settings.max_body_bytes,
+            host=self._host,
+            hosts=environment.allowed_hosts.pattern,
+            proxies=settings.trusted_proxies,
+            tls=Tls(*environment.tls) if environment.tls else None,
+            stays=True,
+        )
+
     def _variables(self, parts: Iterable[_Part]) -> dict[str, str]:
         """Return the environment of our processes, once the servers have made their passwords."""
         variables = self._environment.local_variables()
@@ -198,24 +207,29 @@ class NativeServices:
             "PORT": str(self._ports.functions),
         }
 
-    def _start_processes(self, variables: Mapping[str, str]) -> None:
+    def _start_processes(self, variables: Mapping[str, str], account: Account | None) -> None:
         for process in self._surplus:
             process.stop()
-        self._start_one(self._functions, "serve", variables, self._ports.functions)
+        self._start_one(self._functions, "serve", variables, account, self._ports.functions)
         for process in self._triggers:
-            self._start_one(process, "trigger", variables)
-        self._start_one(self._scheduler, "scheduler", variables)
+            self._start_one(process, "trigger", variables, account)
+        self._start_one(self._scheduler, "scheduler", variables, account)
         self._functions.wait_until(
             lambda: answers(self._ports.functions, b"", b""), FUNCTIONS_READY_SECONDS
         )
 
     def _start_one(
-        self, process: Process, command: str, variables: Mapping[str, str], port: int | None = None
+        self,
+        process: Process,
+        command: str,
+        variables: Mapping[str, str],
+        account: Account | None,
+        port: int | None = None,
     ) -> None:
         if not process.take_over():
             arguments = (sys.executable, "-m", "local", command)
             directory = self._environment.directory
-            process.start(Command(arguments, variables, directory=directory), port)
+            process.start(Command(arguments, variables, account, directory), port)
 
 
 def _part(setting: str, server: Server, value: Callable[[], str]) -> _Part:

@@ -10,17 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from local.servers.account import Account
 from local.servers.errors import NotReady, ServerError
 from local.servers.process import Command
 from local.servers.server import Server
 
 FIRST_PAUSE_SECONDS = 0.5
-"""Pauses before a process that ended is started again: it may take a while until what it misses
-is back."""
+"""Pause before a process is started again that has just been started: it may take a while until
+what it misses is back. One that had settled is started again at once."""
 
 LONGEST_PAUSE_SECONDS = 30.0
 SETTLED_SECONDS = 60.0
-"""A process that ran for so long starts with the first pause again."""
+"""A process that ran for so long has settled."""
 
 
 class Supervised(Protocol):
@@ -53,12 +54,19 @@ class OwnProcess:
     Args:
         arguments: the command.
         variables: its environment.
+        account: the account to run as, or None for ours.
     """
 
     restarts: int | None = None
 
-    def __init__(self, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        variables: Mapping[str, str],
+        account: Account | None = None,
+    ) -> None:
         self.name = arguments[0]
+        self._account = account
         self._arguments = arguments
         self._variables = variables
         self.process = self._spawn()
@@ -73,7 +81,8 @@ class OwnProcess:
         return None if status is None else f"exit code {status}"
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        command = Command((sys.executable, "-m", "local", *self._arguments), self._variables)
+        arguments = (sys.executable, "-m", "local", *self._arguments)
+        command = Command(arguments, self._variables, self._account)
         return subprocess.Popen(
             # Even if we are killed, no process is left behind.
             command.launch("--parent", str(os.getpid()), "--signal", str(int(signal.SIGTERM))),
@@ -132,7 +141,7 @@ class Watched:
     def settle(self, now: float) -> None:
         """Forget earlier ends once it has run for long enough."""
         if now - self.started > SETTLED_SECONDS:
-            self.pause, self.failed = FIRST_PAUSE_SECONDS, 0
+            self.pause, self.failed = 0.0, 0
 
     def plan_restart(self, now: float, reason: str) -> float:
         """Return after how many seconds it is to be started again.
@@ -146,5 +155,5 @@ class Watched:
         pause = self.pause
         self.failed += 1
         self.restart_at = now + pause
-        self.pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        self.pause = min(2 * pause, LONGEST_PAUSE_SECONDS) or FIRST_PAUSE_SECONDS
         return pause

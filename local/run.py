@@ -14,6 +14,7 @@ from local.client import curl, proxied
 from local.environment import LocalEnvironment
 from local.preflight import check
 from local.provisioning import prepare
+from local.run_as import account_of_functions
 from local.servers.bucket import fill_with_samples
 from local.servers.ports import free_port
 from local.servers.postgres import PostgresServer, embedded_binaries
@@ -44,12 +45,13 @@ def run(environment: LocalEnvironment) -> None:
     if environment.tls:
         raise SettingError("TLS_CERTIFICATE: make run answers without TLS; use make services")
     listener.require_free()
+    account = account_of_functions(environment, listener.port)
     variables = environment.local_variables()
     with ExitStack() as started:
         servers = _embed(environment, variables, started)
         list(prepare(variables))
         require_own_storage(Settings.from_mapping(variables))
-        supervisor = Supervisor(variables)
+        supervisor = Supervisor(variables, account)
         started.callback(supervisor.stop)
         supervisor.start("serve")
         supervisor.start("scheduler")

@@ -2,7 +2,7 @@
 
 COMPOSE := sh local/compose.sh
 
-.PHONY: services services-stop services-status monitoring up down
+.PHONY: services services-stop services-status monitoring up down install-service uninstall-service
 
 services: $(INSTALLED) ## Start PostgreSQL, RabbitMQ, memcached, nginx and the service natively
 	@./sync services start
@@ -21,3 +21,9 @@ up: ## Start everything in containers; needs Docker with Compose
 
 down: ## Stop the containers; data is kept
 	@$(COMPOSE) down
+
+install-service: ## As root: install or upgrade the service for systemd, see docs/on_premises.md
+	@PYTHON='$(PYTHON)' sh local/systemd/install.sh
+
+uninstall-service: ## As root: remove it again; data is kept
+	@sh local/systemd/uninstall.sh

@@ -28,6 +28,11 @@ LOCAL = (
     ),
     ("TRIGGERS", "processes that take messages from RabbitMQ and copy objects", "2"),
     ("DATA_DIR", "folder for everything that a local run keeps", ".local"),
+    (
+        "RUN_AS",
+        "account of nginx and the functions when root starts them; `root` to stay root",
+        "the storage's owner, or www-data",
+    ),
     ("SCHEDULE_SECONDS", "seconds between two runs of what AWS runs every minute", "5"),
     ("S3_PORT", "port of the embedded S3", "27006"),
 )
@@ -37,15 +42,20 @@ INTERNAL = frozenset({"AWS_LAMBDA_FUNCTION_NAME", "LOCAL_RUN", "METRICS_NAMESPAC
 """Set by the platform or by the local commands, never by a person."""
 
 
-def table() -> str:
-    """Return the settings as a Markdown table: name, meaning, default."""
-    rows = [
+def rows() -> list[tuple[str, str, str]]:
+    """Return all settings that people make: name, meaning, default."""
+    of_functions = [
         (m["name"], m["doc"], m["shown"] or str(item.default or ""))
         for item in fields(Settings)
         if (m := item.metadata)["name"] not in INTERNAL
     ]
+    return [*of_functions, *LOCAL]
+
+
+def table() -> str:
+    """Return the settings as a Markdown table: name, meaning, default."""
     lines = [
         f"| `{name}` | {doc} | {f'`{default}`' if default else ''} |"
-        for name, doc, default in (*rows, *LOCAL)
+        for name, doc, default in rows()
     ]
     return "\n".join(["| variable | | default |", "|---|---|---|", *lines])

@@ -28,6 +28,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.overview import QUERIES, FailureReason, Overview, Progress
 from shared.ledger.pauses import Pause
 from shared.ledger.rows import Counts
+from shared.ledger.selection import PROBLEMS, Verification
 
 SECONDS = 8.0
 """For everything that is asked, together."""
@@ -43,6 +44,7 @@ class Work:
         oldest_seconds: that the oldest queued object has waited, None if nothing waits.
         progress: of the last minutes.
         failures: why objects failed, the most frequent reason first.
+        verified: how many stored files were found how when they were last read again.
         beats: the last heartbeat of every process.
         pauses: what nothing is attempted in.
     """
@@ -52,6 +54,7 @@ class Work:
     oldest_seconds: float | None
     progress: Progress
     failures: Sequence[FailureReason]
+    verified: Mapping[Verification, int]
     beats: Sequence[Heartbeat]
     pauses: Sequence[Pause]
 
@@ -141,6 +144,9 @@ class Overall:
             and {**asdict(work.progress), "objects_per_second": work.progress.per_second},
             "eta_seconds": work and work.eta_seconds,
             "failures": [asdict(reason) for reason in work.failures] if work else None,
+            "verified": {result: work.verified.get(result, 0) for result in Verification}
+            if work
+            else None,
             "processes": [{**asdict(beat), "alive": beat in work.alive} for beat in work.beats]
             if work
             else None,
@@ -197,6 +203,7 @@ def _work(ledger: Ledger, settings: Settings) -> Work:
             oldest_seconds=ledger.oldest_queued_seconds(),
             progress=overview.progress(),
             failures=overview.failures(),
+            verified=ledger.verifications.counts(),
             beats=ledger.heartbeats.all(),
             pauses=ledger.pauses.all(),
         )
@@ -217,6 +224,9 @@ def _problems(overall: Overall) -> Iterator[str]:
     if work is not None:
         if work.counts.failed:
             yield f"{work.counts.failed} objects have failed: ./sync list --state failed"
+        for result in PROBLEMS:
+            if number := work.verified.get(result):
+                yield f"{number} stored files are {result}: ./sync list --verified {result}"
         now = datetime.now(UTC)
         waited = work.oldest_seconds or 0.0
         for part in (

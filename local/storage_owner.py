@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from local.run_as import own
 from shared import adapters
-from shared.config.settings import Settings
+from shared.config.settings import Settings, needed
 from shared.errors import StorageForeign, StorageUnavailable, Unavailable
 from shared.storage.local import LocalStorage
+from shared.storage.parts import FOLDER
 
 
 def require_own_storage(settings: Settings) -> None:
@@ -53,3 +57,11 @@ def _storage(settings: Settings) -> Iterator[LocalStorage]:
     finally:
         storage.close()
         ledger.close()
+        keep_owner(Path(needed(settings.storage_path, "STORAGE_PATH")))
+
+
+def keep_owner(folder: Path) -> None:
+    """Give what root has made in a storage to the storage's owner, who is to change it later."""
+    if os.geteuid() == 0 and (folder / FOLDER).is_dir():
+        owner = folder.stat()
+        own(folder / FOLDER, owner.st_uid, owner.st_gid)

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from local.restarts import OwnProcess, OwnServer, Watched
+from local.servers.account import Account
 from local.servers.errors import NotReady, ServerError
 from local.servers.ports import answers
+from local.servers.process import KILL_SECONDS
 from local.servers.server import Server
 from local.shutdown import StopFlag
 
@@ -26,22 +28,32 @@ class Supervisor:
 
     Args:
         variables: the environment of the processes.
+        account: the account that they run as, or None for ours.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, variables: Mapping[str, str], clock: Callable[[], float] = time.monotonic
+        self,
+        variables: Mapping[str, str],
+        account: Account | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._variables = variables
+        self._account = account
         self._clock = clock
         self._processes: list[OwnProcess] = []
         self._watched: list[Watched] = []
 
     def start(self, *arguments: str) -> None:
         """Start `python -m local` with these arguments."""
-        process = OwnProcess(arguments, self._variables)
+        process = OwnProcess(arguments, self._variables, self._account)
         self._processes.append(process)
         self._watched.append(Watched(process, self._clock()))
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids, by the first argument of each."""
+        return {process.name: process.process.pid for process in self._processes}
 
     def adopt(self, server: Server) -> None:
         """Look after a server that runs. Stopping it remains with who started it."""
@@ -70,18 +82,32 @@ class Supervisor:
             for watched in self._watched:
                 self._look_after(watched)
 
-    def stop(self) -> None:
-        """Ask every process to stop, in the order of their start, and wait for all."""
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Ask every process to stop, in the order of their start, and wait for all.
+
+        Args:
+            seconds: how long they may take; then they are killed. One that even then waits for a
+                disk which does not answer is left to end by itself.
+        """
         for process in self._processes:
             process.process.terminate()
-        deadline = self._clock() + STOP_SECONDS
+        deadline = self._clock() + seconds
         for process in self._processes:
             try:
                 process.process.wait(max(0.0, deadline - self._clock()))
             except subprocess.TimeoutExpired:
                 logger.warning("process killed", extra={"command": process.name})
                 process.process.kill()
-                process.process.wait()
+                self._wait_for_killed(process)
+
+    def _wait_for_killed(self, process: OwnProcess) -> None:
+        try:
+            process.process.wait(KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            logger.error(  # noqa: TRY400 # the trace says nothing more
+                "process cannot be killed, it ends once its disk answers",
+                extra={"command": process.name, "pid": process.process.pid},
+            )
 
     def _look_after(self, watched: Watched) -> None:
         now = self._clock()

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from local.context import EndingContext
-from local.handlers import Handler, imported
+from local.handlers import Handler, imported, prepare
 from local.storage_owner import require_own_storage
 from local.template import load
 from local.watchdog import end_after, watched
@@ -218,6 +218,8 @@ def main() -> None:
     settings = start()
     require_own_storage(settings)
     template = load()
+    # Before there is a consumer: another one that runs may have the messages meanwhile.
+    prepare(template.worker)
     trigger = Trigger(
         needed(settings.rabbitmq_url, "RABBITMQ_URL"),
         watched(imported(template.worker)),

@@ -2,7 +2,8 @@
 -- Reads a part of a page of the list. Every parameter arrives as a literal, so the planner removes
 -- what the page does not ask for and finds the one index that has the rest in order.
 SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_at, size_bytes,
-       sha256, last_error
+       sha256, last_error,
+       (SELECT result FROM verification WHERE file_sync_id = id) AS verification
   FROM file_sync
  WHERE (:state::sync_state IS NULL OR state = :state::sync_state)
    AND (NOT :settled OR state <> 'queued')
@@ -87,6 +88,11 @@ UNION ALL
 UNION ALL
 (SELECT 'id', id FROM file_sync WHERE id = :number::bigint);
 
+-- name: verified(results, most)
+-- Finds the files of which this was found when they were read again.
+SELECT file_sync_id AS id FROM verification WHERE result = ANY(:results::text[])
+ ORDER BY file_sync_id DESC LIMIT :most;
+
 -- name: id_at(moment)
 -- Finds the first id accepted at or after a moment.
 SELECT file_sync_id_at(:moment) AS id;
@@ -107,8 +113,8 @@ SELECT file_type FROM type WHERE file_type IS NOT NULL LIMIT 100;
 SELECT id, oeid, ref_id, file_name, file_type, payload_checksum, request_id, state, attempts,
        attempts_forgiven, next_attempt_at, due_at, leased_until, claimed_at, last_error,
        created_at, queued_at, synced_at, file_path, size_bytes, sha256, etag,
-       verified_by
-  FROM file_sync WHERE id = :row_id;
+       verified_by, result AS verification, checked_at
+  FROM file_sync LEFT JOIN verification ON file_sync_id = id WHERE id = :row_id;
 
 -- name: attempts(row_id)
 -- Reads the newest attempts on one object, and what people did with it.

@@ -31,6 +31,7 @@ class ObjectSummary:
     size_bytes: int | None
     sha256: bytes | None
     last_error: str | None
+    verification: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class ObjectDetails:
     sha256: bytes | None
     etag: str | None
     verified_by: str | None
+    verification: str | None
+    checked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def build(settings: Settings) -> Admin:
             paging=Paging(database),
             records=records,
             ledger=ledger,
-            actions=ObjectActions(records, ledger.actions, files),
+            actions=ObjectActions(records, ledger, files),
             files=files,
             largest_response=None if settings.media_accel else largest,
         ),

@@ -17,13 +17,6 @@ READERS = 2
 LOOK_SECONDS = 10.0
 """Seconds between calls of `meanwhile`."""
 
-_RESULTS = {
-    Verdict.MATCH: Verification.OK,
-    Verdict.DIFFERS: Verification.DAMAGED,
-    Verdict.MISSING: Verification.MISSING,
-    Verdict.UNREADABLE: Verification.UNREADABLE,
-}
-
 Found = list[tuple[Recorded, Verification]]
 
 
@@ -92,7 +85,7 @@ class Checker:
             while wait([future for _, future in verdicts], LOOK_SECONDS).not_done:
                 meanwhile()
         return [
-            (record, _RESULTS[future.result()])
+            (record, Verification(future.result().value))
             for record, future in verdicts
             if future.result() is not Verdict.UNFINISHED
         ]

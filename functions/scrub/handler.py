@@ -27,9 +27,10 @@ class Context(Protocol):
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
-    """Answer one scheduled event with what was done."""
+    """Answer one scheduled event, or `{"only": "requested"}` or "run", with what was done."""
     report = wiring.scrub().run(
-        going=lambda: context.get_remaining_time_in_millis() > LAST_FILE_MILLISECONDS
+        going=lambda: context.get_remaining_time_in_millis() > LAST_FILE_MILLISECONDS,
+        only=event.get("only"),
     )
     if report.checked:
         logger.info("stored files verified", extra=dataclasses.asdict(report))

@@ -6,16 +6,15 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from functions.scrub.checking import Checker
 from shared.ledger.actions import Action
 from shared.ledger.ledger import Ledger
 from shared.ledger.runs import Finding, Kind, Run, RunState
 from shared.ledger.selection import PROBLEMS, Selection, Verification
-from shared.ledger.verifications import Part, Recorded
+from shared.ledger.verifications import Part, Recorded, run_options
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +26,12 @@ UNCHECKED = "unchecked"
 
 LONG_SECONDS = 300.0
 """A file that took a call so long and was not read to its end is skipped, not begun for ever."""
+
+REQUESTED, RUN = "requested", "run"
+"""What alone a call may be for: the files that people asked for, or the run that goes on."""
+
+MOST_RUNS = 100
+"""Runs of people among which the schedule's last one is looked for."""
 
 ACTOR = "schedule"
 """Actor of the runs that no person asked for."""
@@ -70,17 +75,22 @@ class Scrub:
         self._now = now
         self._clock = clock
 
-    def run(self, going: Callable[[], bool] = lambda: True) -> Report:
+    def run(self, going: Callable[[], bool] = lambda: True, only: str | None = None) -> Report:
         """Verify what was asked for, and what the schedule has come to.
 
         Args:
             going: asked before and while each file is read; False ends the call soon.
+            only: `REQUESTED` or `RUN` for one of the two.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
             TransferError: this is not the right storage, or it cannot be read at all.
         """
+        if only == RUN:
+            return self.go_on(going)
         requested = self.verify_requested(going)
+        if only == REQUESTED:
+            return requested
         self._begin_scheduled()
         continued = self.go_on(going)
         return Report(
@@ -95,6 +105,7 @@ class Scrub:
         bytes_per_second: int | None = None,
         seconds: float | None = None,
         fetch_again: bool = False,
+        after_id: int = 0,
     ) -> int | None:
         """Record a run over the files that are recorded now, and return its id.
 
@@ -104,17 +115,19 @@ class Scrub:
             bytes_per_second: the most to read, None for no limit.
             seconds: time over which the run is spread, None to go on at once.
             fetch_again: queue what is damaged or missing to be fetched again.
+            after_id: leave out smaller ids and this one.
 
         Returns:
             None if a run goes on already.
         """
-        options: dict[str, Any] = {
-            "last_id": self._ledger.verifications.last_row(),
-            "part": asdict(part),
-            "bytes_per_second": bytes_per_second,
-            "seconds": seconds,
-            "fetch_again": fetch_again,
-        }
+        options = run_options(
+            self._ledger.verifications.last_row(),
+            part,
+            after_id=after_id,
+            bytes_per_second=bytes_per_second,
+            seconds=seconds,
+            fetch_again=fetch_again,
+        )
         return self._ledger.runs.begin(Kind.SCRUB, actor, options)
 
     def verify_requested(
@@ -168,13 +181,18 @@ class Scrub:
         return total
 
     def _begin_scheduled(self) -> None:
-        """Begin the schedule's next run if it is due."""
+        """Begin the schedule's next run if it is due, or go on with one that a person's ended."""
         if not self._days:
             return
         period = timedelta(days=self._days)
-        newest = self._ledger.runs.newest(1, Kind.SCRUB)
-        if not newest or newest[0].begun_at + period < self._now():
+        newest = self._ledger.runs.newest(MOST_RUNS, Kind.SCRUB)
+        last = next((run for run in newest if run.actor == ACTOR), None)
+        if last is None or last.begun_at + period < self._now():
             self.begin(ACTOR, Part(), seconds=period.total_seconds())
+        elif last.state is RunState.CANCELLED and newest[0].state is not RunState.RUNNING:
+            reached = last.position or last.options["after_id"]
+            left = 1 - reached / max(last.options["last_id"], 1)
+            self.begin(ACTOR, Part(), seconds=period.total_seconds() * left, after_id=reached)
 
     def _is_due(self, run: Run) -> bool:
         """Return whether a run that is spread over time has come to its next slice."""
@@ -182,12 +200,17 @@ class Scrub:
         if seconds is None or run.position is None:
             return True
         share = (self._now() - run.begun_at).total_seconds() / seconds
-        return bool(run.position <= run.options["last_id"] * share)
+        first, last = run.options["after_id"], run.options["last_id"]
+        return bool(run.position <= first + (last - first) * share)
 
     def _slice(self, run: Run, going: Callable[[], bool]) -> Run:
         options = run.options
         recorded = self._ledger.verifications.stored(
-            run.position or 0, options["last_id"], SLICE_FILES, Part(**options["part"]), run.id
+            run.position or options["after_id"],
+            options["last_id"],
+            SLICE_FILES,
+            Part(**options["part"]),
+            run.id,
         )
         if not recorded:
             self._ledger.runs.end(run.id, RunState.FINISHED)

@@ -20,9 +20,10 @@ MOST_HELD = 8
 wait for a slow disk. The latter need no connection, and the more there are, the more of them share
 the disk's next sync."""
 
-HELD_UP_SECONDS = 0.5
-"""After this many seconds without a fresh row, an invocation that is held up by its unsettled
-objects looks for rows whose messages wait behind its own, and repeats that as often."""
+HELD_UP_SECONDS = 0.25
+"""An invocation that takes longer than this many seconds looks for rows whose messages wait behind
+its own, and repeats that as often. A request that comes behind a dead worker's batch, or any other
+backlog, then waits for one slice and not for all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ class Intake:
         self._suspects: list[int] = []
         self._taken: set[int] = set()
         self._grouped = True
-        self._named_at = self._look_at = clock()
+        self._own_turn = False
+        self._named_at = clock()
+        self._look_at = self._named_at + HELD_UP_SECONDS
 
     @property
     def left(self) -> list[int]:
@@ -99,7 +102,9 @@ class Intake:
         room = min(most - batch.running, MOST_HELD * concurrency - batch.held)
         if room < most - few(self._config):
             return []
-        return self._named(room) if self._fresh else self._undelivered(room, batch)
+        claims = [] if self._own_turn else self._undelivered(room, batch)
+        self._own_turn = bool(claims)
+        return claims or self._named(room)
 
     def suspects(self, batch: Batch) -> list[Claim]:
         """Claim suspects, if it is their turn.
@@ -145,6 +150,8 @@ class Intake:
 
     def _named(self, room: int) -> list[Claim]:
         """Claim rows that the messages named; what cannot be claimed may be a suspect."""
+        if not self._fresh:
+            return []
         claims: list[Claim] = []
         while self._fresh and len(claims) < room:
             count = min(room - len(claims), len(self._fresh))
@@ -153,20 +160,24 @@ class Intake:
             claims += claimed
             self._suspects += set(row_ids) - {claim.wanted.row_id for claim in claimed}
         self._named_at = self._clock()
-        self._look_at = self._named_at + HELD_UP_SECONDS
         return claims
 
     def _undelivered(self, room: int, batch: Batch) -> list[Claim]:
         """Claim rows whose messages wait behind this invocation's own, if it is held up.
 
-        The event source mapping delivers no message before the invocation has ended.
+        The event source mapping delivers no message before the invocation has ended. While rows of
+        its own are left they take turns with these: neither may wait for the end of the other.
         """
-        if self._clock() < self._look_at or not (self._suspects or batch.holds(self._own)):
+        if self._clock() < self._look_at or not (self.left or batch.holds(self._own)):
             return []
-        row_ids = self._ledger.undelivered(room, self._config.delivery_seconds)
+        newest = room if self._fresh else -(-room // 2)
+        row_ids = self._ledger.undelivered(room, newest, self._config.delivery_seconds)
         claims = self._claim(row_ids) if row_ids else []
         if not claims:
             self._look_at = self._clock() + HELD_UP_SECONDS
+        claimed = {claim.wanted.row_id for claim in claims}
+        if not claimed.isdisjoint(self._own):
+            self._fresh = deque(row_id for row_id in self._fresh if row_id not in claimed)
         return claims
 
     def _claim_suspects(self, most: int, *, grouped: bool) -> list[Claim]:

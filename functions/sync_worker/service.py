@@ -89,6 +89,10 @@ class SyncWorker:
         self._pulse = Pulse(ledger.heartbeats, config.standing_seconds / 5, clock)
         self._sweep_at = clock()
 
+    def warm_up(self) -> None:
+        """Load what the first copy would have to wait for."""
+        self._source.warm_up()
+
     def work(
         self,
         row_ids: Iterable[int],

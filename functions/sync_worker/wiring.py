@@ -48,6 +48,15 @@ def worker() -> SyncWorker:
     )
 
 
+def prepare() -> None:
+    """Build the worker and load what its first copy needs, before messages or rows wait for it.
+
+    Raises:
+        SettingError: a setting is missing or invalid.
+    """
+    worker().warm_up()
+
+
 @once_per_process
 def queue() -> Queue:
     """Return the queue, which keeps unreadable messages as dead letters."""

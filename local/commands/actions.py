@@ -5,7 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 from contextlib import closing
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +15,9 @@ from local.commands.filters import filtered, is_given
 from local.commands.installation import ledger_settings
 from local.commands.output import Json
 from shared.ledger.selection import Selection
+
+if TYPE_CHECKING:
+    from shared.config.settings import Settings
 
 app = typer.Typer()
 
@@ -86,9 +90,6 @@ def perform(
 ) -> None:
     """Perform an action on the objects of a filter, and print how many it changed.
 
-    It is recorded first: if this process ends meanwhile, the scheduler does the rest. Objects in
-    another state than the action needs are skipped.
-
     Args:
         name: of the action, as in `shared.ledger.actions`.
         selection: the filter.
@@ -100,48 +101,97 @@ def perform(
         BadParameter: not just one of a filter and `everything` is given.
         Exit: an id is unknown.
     """
+    require_choice(selection, everything=everything)
+    acted = act(ledger_settings(), name, selection, dry_run=dry_run)
+    if as_json:
+        output.print_json(acted.document())
+    else:
+        typer.echo(acted.line())
+    if acted.unknown_ids:
+        typer.echo(unknown(acted.unknown_ids), err=True)
+        raise typer.Exit(exit_codes.PROBLEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What became of an action.
+
+    Attributes:
+        name: of the action.
+        selection: the objects that were meant.
+        dry_run: whether nothing was changed.
+        objects: how many were changed, or would be.
+        action_id: in the audit, None after a dry run.
+        unknown_ids: those of the selection's ids that no object has.
+    """
+
+    name: str
+    selection: Selection
+    dry_run: bool
+    objects: int
+    action_id: int | None
+    unknown_ids: list[int]
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "action": self.name,
+            "dry_run": self.dry_run,
+            "objects": self.objects,
+            "id": self.action_id,
+            "selection": self.selection.document(),
+            "unknown_ids": self.unknown_ids,
+        }
+
+    def line(self) -> str:
+        """Return it for people."""
+        return f"{self.objects} {DONE[self.name].format('would be' if self.dry_run else 'are')}"
+
+
+def require_choice(selection: Selection, *, everything: bool) -> None:
+    """Make sure that one of a filter and `--all` was given.
+
+    Raises:
+        BadParameter: it was not, or both were.
+    """
+    if is_given(selection) == everything:
+        raise typer.BadParameter("give ids, a filter or --all, and not --all with another")
+
+
+def act(settings: Settings, name: str, selection: Selection, *, dry_run: bool) -> Acted:
+    """Perform an action, with a bar while it lasts.
+
+    It is recorded first: if this process ends meanwhile, the scheduler does the rest. Objects in
+    another state than the action needs are skipped.
+
+    Args:
+        settings: with the ledger.
+        name: of the action.
+        selection: the objects.
+        dry_run: change nothing, only count.
+    """
     from shared import adapters
     from shared.ledger.actions import Action
     from shared.ledger.objects import QUERIES, Objects
 
-    if is_given(selection) == everything:
-        raise typer.BadParameter("give ids, a filter or --all, and not --all with another")
-    settings = ledger_settings()
     action = Action(name)
     with closing(adapters.ledger(settings)) as ledger:
         number = ledger.actions.count(action, selection)
         action_id = None
         if not dry_run:
-            with output.progress(action.done, number) as advance:
-                before = 0
-
-                def note(so_far: int) -> None:
-                    nonlocal before
-                    advance(so_far - before)
-                    before = so_far
-
-                performed = ledger.actions.perform(action, selection, actor(), progress=note)
+            with output.progress(action.done, number) as reached:
+                performed = ledger.actions.perform(action, selection, actor(), progress=reached)
             number, action_id = performed.objects, performed.id
-    unknown: list[int] = []
+    missing: list[int] = []
     if selection.ids:
         with closing(Objects(adapters.database(settings, QUERIES))) as objects:
-            unknown = sorted(set(selection.ids) - set(objects.known(selection.ids)))
-    if as_json:
-        output.print_json(
-            {
-                "action": name,
-                "dry_run": dry_run,
-                "objects": number,
-                "id": action_id,
-                "selection": selection.document(),
-                "unknown_ids": unknown,
-            }
-        )
-    else:
-        typer.echo(f"{number} {DONE[name].format('would be' if dry_run else 'are')}")
-    if unknown:
-        typer.echo(f"there is no object {', '.join(map(str, unknown))}", err=True)
-        raise typer.Exit(exit_codes.PROBLEM)
+            missing = sorted(set(selection.ids) - set(objects.known(selection.ids)))
+    return Acted(name, selection, dry_run, number, action_id, missing)
+
+
+def unknown(row_ids: list[int]) -> str:
+    """Return the line about ids that no object has."""
+    return f"there is no object {', '.join(map(str, row_ids))}"
 
 
 def actor() -> str:

@@ -1,8 +1,8 @@
 """Completion for the shells: `./sync --install-completion` and `--show-completion`.
 
 typer completes; its scripts do not fit a command that is typed as `./sync`: they name an
-environment variable after it, and no shell has one with a dot and a slash. zsh looks such a command
-up by its last part, which is the name of another program.
+environment variable after it, and no shell has one with a dot and a slash. zsh and fish look such a
+command up by its last part, which is the name of another program: that one is left alone.
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ compdef -p _external_storage_sync '*/./sync'
 function __external_storage_sync
   set -l typed (commandline -cp)
   set -l program (commandline -opc)[1]
+  test "$program" = sync && return 1
   {VARIABLE}=complete_fish _TYPER_COMPLETE_FISH_ACTION=$argv[1] _TYPER_COMPLETE_ARGS="$typed" \\
     $program 2>/dev/null
 end
-for name in ./sync external-storage-sync
+for name in sync external-storage-sync
   complete --command $name --no-files --arguments '(__external_storage_sync get-args)' \\
     --condition '__external_storage_sync is-args'
 end

@@ -99,10 +99,10 @@ def _settle(
 
     wanted = _wanted(ids, reason, Fate(fate), Fate.KEEP)
     total, number, found = count(url), 0, set()
-    with output.progress(f"{fate} dead letters", total) as advance:
+    with output.progress(f"{fate} dead letters", total) as reached:
         fates = (lambda _: Fate.KEEP) if dry_run else wanted
-        for letter, _ in go_through(url, fates, total):
-            advance(1)
+        for so_far, (letter, _) in enumerate(go_through(url, fates, total), start=1):
+            reached(so_far)
             found.add(letter.id)
             if wanted(letter) is not Fate.KEEP:
                 number += 1

@@ -48,7 +48,7 @@ def adopt_with_ledger() -> LocalEnvironment:
     from local.provisioning import check_database
 
     adopted = adopt()
-    os.environ.setdefault("METRICS_PATH", str(adopted.data_dir / "metrics"))
+    os.environ["METRICS_PATH"] = str(adopted.metrics)
     check_database(adopted.given)
     return adopted
 

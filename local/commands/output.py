@@ -16,6 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
+from shared.log import escaped
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 """The option of every command that prints something."""
 
@@ -40,9 +42,23 @@ def print_lines(lines: Iterable[str], prefix: str = "") -> None:
     typer.echo((prefix if sys.stdout.isatty() else "") + "\n".join(lines))
 
 
+def report(done: Iterable[str], *, as_json: bool) -> None:
+    """Print what is done, a line each as it happens, or all of it as one document."""
+    if as_json:
+        print_json({"done": list(done)})
+    else:
+        for line in done:
+            typer.echo(line)
+
+
 def printable(text: str) -> str:
     """Return a text from outside that can neither move the cursor nor begin a new line."""
-    return text if text.isprintable() else ascii(text)[1:-1]
+    return escaped(text)
+
+
+def shows_progress() -> bool:
+    """Return whether a person watches."""
+    return sys.stderr.isatty()
 
 
 @contextmanager
@@ -54,9 +70,9 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         total: steps in all, None where that is not known.
 
     Yields:
-        What is called with the number of steps that were done since the last call.
+        What is called with the number of steps that were done so far.
     """
-    if not sys.stderr.isatty():
+    if not shows_progress():
         yield lambda _: None
         return
     from rich.console import Console
@@ -66,13 +82,13 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda steps: bar.advance(task, steps)
+        yield lambda steps: bar.update(task, completed=steps)
 
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Show on standard error that something is done while the block runs, if it is a terminal."""
-    if not sys.stderr.isatty():
+    if not shows_progress():
         yield
         return
     from rich.console import Console

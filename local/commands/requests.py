@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
+from local.commands import output
 from local.commands.exit_codes import USAGE
 from local.commands.installation import environment, from_caller, key
+from local.commands.output import Json
 from shared.errors import FileUnreadable
 
 app = typer.Typer()
@@ -28,6 +30,8 @@ def sign(
         str | None, typer.Argument(help="The body, exactly as it will be sent.")
     ] = None,
     file: Annotated[Path | None, typer.Option("--file", help="A file that contains it.")] = None,
+    *,
+    as_json: Json = False,
 ) -> None:
     """Print the Authorization header of a body: an argument, a file or standard input."""
     from shared.http.signing import sign as signature
@@ -36,7 +40,11 @@ def sign(
     if not content:
         typer.echo(SIGN_USAGE, err=True)
         raise typer.Exit(USAGE)
-    typer.echo(signature(key(environment()), content))
+    signed = signature(key(environment()), content)
+    if as_json:
+        output.print_json({"authorization": signed})
+    else:
+        typer.echo(signed)
 
 
 @app.command()
@@ -57,13 +65,18 @@ def sample() -> None:
 @app.command()
 def sample_requests(
     file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("sample-requests.txt"),
+    *,
+    as_json: Json = False,
 ) -> None:
     """Write a file of ready signed curl commands."""
     from local.sample_requests import write_requests
 
     here = environment()
     number = write_requests(here.url, key(here), from_caller(file))
-    typer.echo(f"{number} requests in {file}")
+    if as_json:
+        output.print_json({"requests": number, "file": str(file)})
+    else:
+        typer.echo(f"{number} requests in {file}")
 
 
 def _body(argument: str | None, file: Path | None) -> bytes:

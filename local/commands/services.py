@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Annotated
 
 import typer
 
+from local.commands import output
 from local.commands.installation import environment
+from local.commands.output import Json
 
 app = typer.Typer(help="The service on servers installed on this machine.", no_args_is_help=True)
 
@@ -15,40 +18,38 @@ app = typer.Typer(help="The service on servers installed on this machine.", no_a
 def install(
     *,
     tools: Annotated[bool, typer.Option(help="Also tools for tests and benchmarks.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Install missing servers by apt, without starting the services of their packages."""
     from local.servers.packages import install_missing
 
-    for line in install_missing(tools=tools):
-        typer.echo(line)
+    output.report(install_missing(tools=tools), as_json=as_json)
 
 
 @app.command()
-def start() -> None:
+def start(*, as_json: Json = False) -> None:
     """Start what does not run; what is missing is installed by apt, where there is apt."""
     from local.native_services import on_usual_ports
+    from local.servers.packages import install_missing
 
-    install()
-    for line in on_usual_ports(environment()).start():
-        typer.echo(line)
+    services = on_usual_ports(environment())
+    output.report(chain(install_missing(tools=False), services.start()), as_json=as_json)
 
 
 @app.command()
-def stop() -> None:
+def stop(*, as_json: Json = False) -> None:
     """Stop everything; data is kept."""
     from local.native_services import on_usual_ports
 
-    for line in on_usual_ports(environment()).stop():
-        typer.echo(line)
+    output.report(on_usual_ports(environment()).stop(), as_json=as_json)
 
 
 @app.command()
-def status() -> None:
+def status(*, as_json: Json = False) -> None:
     """Show what runs."""
     from local.native_services import on_usual_ports
 
-    for line in on_usual_ports(environment()).status():
-        typer.echo(line)
+    output.report(on_usual_ports(environment()).status(), as_json=as_json)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

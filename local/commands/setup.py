@@ -6,34 +6,34 @@ import sys
 
 import typer
 
+from local.commands import output
 from local.commands.exit_codes import USAGE
 from local.commands.installation import adopt
+from local.commands.output import Json
 
 app = typer.Typer()
 
 
 @app.command()
-def migrate() -> None:
+def migrate(*, as_json: Json = False) -> None:
     """Bring the ledger's schema up to date, and declare the queues."""
     from local.provisioning import prepare
 
-    for line in prepare(adopt().given):
-        typer.echo(line)
+    output.report(prepare(adopt().given), as_json=as_json)
 
 
 @app.command()
-def adopt_storage() -> None:
+def adopt_storage(*, as_json: Json = False) -> None:
     """Make the folder STORAGE_PATH this installation's, whichever had it or none."""
     from local.storage_owner import adopt as take_over
     from shared.config.startup import start
 
     adopt()
-    for line in take_over(start()):
-        typer.echo(line)
+    output.report(take_over(start()), as_json=as_json)
 
 
 @app.command()
-def hash_password() -> None:
+def hash_password(*, as_json: Json = False) -> None:
     """Print the ADMIN_PASSWORD_HASH of a password, asked for or read from standard input."""
     from shared.passwords import hash_password as hashed
 
@@ -44,12 +44,20 @@ def hash_password() -> None:
     if not password:
         typer.echo("No password was given", err=True)
         raise typer.Exit(USAGE)
-    typer.echo(hashed(password))
+    found = hashed(password)
+    if as_json:
+        output.print_json({"hash": found})
+    else:
+        typer.echo(found)
 
 
 @app.command()
-def settings() -> None:
+def settings(*, as_json: Json = False) -> None:
     """Print the table of all settings, as README.md has it."""
-    from local.settings import table
+    from local.settings import rows, table
 
-    typer.echo(table())
+    if as_json:
+        names = ("name", "meaning", "default")
+        output.print_json({"settings": [dict(zip(names, row, strict=True)) for row in rows()]})
+    else:
+        typer.echo(table())

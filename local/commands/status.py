@@ -84,6 +84,9 @@ def _work(work: Work, overall: Overall) -> Iterator[str]:
     yield f"Failed      {counts.failed:,}"
     for reason in work.failures:
         yield f"  {reason.objects:>7,}  {output.printable(reason.reason)}"
+    if work.verified:
+        found = ", ".join(f"{number:,} {result}" for result, number in work.verified.items())
+        yield f"Verified    {found}"
     if overall.messages is not None:
         yield f"Messages    {overall.messages:,}  ({overall.dead_letters:,} dead letters)"
     progress = work.progress

@@ -17,15 +17,20 @@ CLOCK_SECONDS = 60.0
 _CREDENTIALS = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken")
 
 
-def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
+def examine(settings: Settings, seconds: float, *, required: bool = True) -> Iterator[Finding]:
     """Yield what is found of the source.
 
     Args:
         settings: of the source.
         seconds: for a server that is only asked whether it answers.
+        required: whether a bucket must be set.
     """
     if settings.source != "s3":
         yield from _answering(settings, seconds)
+        return
+    if settings.bucket is None:
+        detail = "AWS_S3_BUCKET_NAME is not set"
+        yield problem("S3", detail, "set it") if required else skipped("S3", detail)
         return
     try:
         found = inspect(settings)
@@ -36,7 +41,7 @@ def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
         return
     yield ok("S3", "reachable")
     for request in found.requests:
-        yield _judged(request, settings.bucket or "")
+        yield _judged(request, settings.bucket)
     if found.clock_seconds is None:
         yield skipped("clock of S3", "the server sends no date")
     else:

@@ -23,13 +23,17 @@ SCARCE = 0.05
 """Part of the file system's space, below which a warning is due."""
 
 
-def examine(settings: Settings, folder: Path) -> Iterator[Finding]:
+def examine(settings: Settings, folder: Path, *, required: bool = True) -> Iterator[Finding]:
     """Yield what is found of the storage.
 
     Args:
         settings: with the ledger that it belongs to.
         folder: of the files.
+        required: whether it must be there, and is not made at the first start.
     """
+    if not required and settings.storage_path is None and not folder.exists():
+        yield skipped("storage", f"{folder} is made at the first start")
+        return
     if not folder.is_dir():
         yield problem("storage", f"{folder} is no folder", "mount it, or correct STORAGE_PATH")
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import env_file
+from local.addresses import is_loopback
 from local.discovery import with_servers
 from local.doctor.finding import Finding, ok, problem, warning
 from local.environment import LocalEnvironment, unknown_names
@@ -16,6 +17,7 @@ from shared.config.settings import Settings
 from shared.errors import ServiceError, SettingError
 
 CHECK = "settings"
+SERVERS = "servers"
 FIX = "correct it in the environment or in .env; ./sync settings explains each"
 
 
@@ -26,10 +28,12 @@ class Subject:
     Attributes:
         environment: what the user set up.
         settings: the valid ones, with the servers of the installation; the others are not set.
+        is_set_up: whether its servers run or are named; if not, much is made at its first start.
     """
 
     environment: LocalEnvironment
     settings: Settings
+    is_set_up: bool
 
 
 def read(
@@ -61,6 +65,7 @@ def read(
     for name, meant in misspelled(inherited).items():
         findings.append(warning(CHECK, f"{name} is set, which nothing reads", f"meant {meant}?"))
     values = _with_servers(environment, findings)
+    is_set_up = not any(finding.check == SERVERS for finding in findings)
     invalid = Settings.invalid(values)
     findings += [problem(CHECK, _placed(environment, error), FIX) for error in invalid.values()]
     settings = Settings.from_mapping({n: v for n, v in values.items() if n not in invalid})
@@ -71,7 +76,7 @@ def read(
             findings.append(problem(CHECK, _placed(environment, error), FIX))
     for finding in findings or [ok(CHECK, "none invalid")]:
         add(finding)
-    return Subject(environment, settings)
+    return Subject(environment, settings, is_set_up)
 
 
 def _with_servers(environment: LocalEnvironment, findings: list[Finding]) -> Mapping[str, str]:
@@ -82,8 +87,8 @@ def _with_servers(environment: LocalEnvironment, findings: list[Finding]) -> Map
         findings.append(problem(CHECK, _placed(environment, error), FIX))
         return environment.given
     except ServiceError as error:
-        findings.append(problem("servers", str(error), "make run, make services or make up"))
-        given = environment.given
+        findings.append(problem(SERVERS, str(error), "make run, make services or make up"))
+        given = {"LOCAL_RUN": str(int(is_loopback(environment.host))), **environment.given}
     try:
         return dict(secrets.resolve(given))
     except SettingError as error:

@@ -6,7 +6,7 @@ import os
 import pwd
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,22 +20,25 @@ CAP_DAC_OVERRIDE = 1
 CAP_SETPCAP = 8
 """What it takes to hand a capability on to another account, see `local.servers.launch`."""
 
+CAP_NET_BIND_SERVICE = 10
+"""For TCP ports below 1024."""
+
 WAY_OUT = "run as an ordinary user, or set DATABASE_URL"
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account, and the capability that it needs to reach its files.
+    """An account, and the capabilities that it needs to reach its files and ports.
 
     Attributes:
         uid: user id.
         gid: group id.
-        capability: number of the capability to keep, or None where permissions suffice.
+        capabilities: numbers of those to keep; none where permissions suffice.
     """
 
     uid: int
     gid: int
-    capability: int | None = None
+    capabilities: tuple[int, ...] = ()
 
 
 def unprivileged(
@@ -65,24 +68,56 @@ def unprivileged(
         uid, gid = status.st_uid, status.st_gid  # it may have no account entry, and needs none
     else:
         try:
-            entry = _first_of("postgres", "nobody")
+            entry = first_of("postgres", "nobody")
         except KeyError:
             raise NoAccount(
                 f"root needs an account postgres or nobody to start PostgreSQL as; {WAY_OUT}"
             ) from None
         uid, gid = entry.pw_uid, entry.pw_gid
-    tried: tuple[int, ...] = (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE)
     programs = tuple(programs)
-    if all(_reaches(uid, gid, path) for path in (data.parent, *programs)) and all(
-        _reads_all(uid, gid, tree) for tree in trees
-    ):
-        return Account(uid, gid)
-    if not all(_permits(uid, gid, program, stat.S_IXOTH) for program in programs):
-        tried = (CAP_DAC_OVERRIDE,)
-    return Account(uid, gid, _passing_capability(tried))
+    need = Need("PostgreSQL", WAY_OUT, (data.parent, *programs), tuple(trees), programs)
+    return Account(uid, gid, reading(uid, gid, need))
 
 
-def _first_of(*names: str) -> pwd.struct_passwd:
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What an account must be able to read.
+
+    Attributes:
+        name: what is to run, for people.
+        way_out: what else a person can do.
+        paths: files to be read, and folders to be entered.
+        trees: folders to be read with all that is in them.
+        programs: files to be executed.
+    """
+
+    name: str
+    way_out: str
+    paths: Sequence[Path] = ()
+    trees: Sequence[Path] = ()
+    programs: Sequence[Path] = ()
+
+
+def reading(uid: int, gid: int, need: Need) -> tuple[int, ...]:
+    """Return the capability that an account needs to read files, and none if permissions suffice.
+
+    Raises:
+        NoAccount: we have no such capability to pass on.
+    """
+    executable = all(_permits(uid, gid, program, stat.S_IXOTH) for program in need.programs)
+    reachable = all(_reaches(uid, gid, path) for path in need.paths)
+    if executable and reachable and all(_reads_all(uid, gid, tree) for tree in need.trees):
+        return ()
+    tried = (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE) if executable else (CAP_DAC_OVERRIDE,)
+    return (_passing_capability(tried, need),)
+
+
+def first_of(*names: str) -> pwd.struct_passwd:
+    """Return the first account of these names that exists.
+
+    Raises:
+        KeyError: none does.
+    """
     for name in names:
         try:
             return pwd.getpwnam(name)
@@ -110,7 +145,8 @@ def _reads_all(uid: int, gid: int, path: Path) -> bool:
 def _reaches(uid: int, gid: int, path: Path) -> bool:
     """Return whether permissions let an account without privileges reach and read `path`."""
     path = path.resolve()
-    return _permits(uid, gid, path, stat.S_IROTH | stat.S_IXOTH) and all(
+    wanted = stat.S_IROTH | (stat.S_IXOTH if path.is_dir() else 0)
+    return _permits(uid, gid, path, wanted) and all(
         _permits(uid, gid, parent, stat.S_IXOTH) for parent in path.parents
     )
 
@@ -132,7 +168,7 @@ def _permits(uid: int, gid: int, path: Path, wanted: int) -> bool:
     return (status.st_mode >> shift) & wanted == wanted
 
 
-def _passing_capability(tried: Iterable[int]) -> int:
+def _passing_capability(tried: Iterable[int], need: Need) -> int:
     if sys.platform == "linux":
         permitted = next(
             int(line.split()[1], 16)
@@ -142,11 +178,12 @@ def _passing_capability(tried: Iterable[int]) -> int:
         usable = [number for number in tried if permitted >> number & 1]
         if usable and not permitted >> CAP_SETPCAP & 1:
             raise NoAccount(
-                "PostgreSQL does not run as root, and without CAP_SETPCAP no other account can be "
-                f"let into this folder; {WAY_OUT}"
+                f"{need.name} does not run as root, and without CAP_SETPCAP no other account can "
+                f"be let into this folder; {need.way_out}"
             )
         if usable:
             return usable[0]
     raise NoAccount(
-        f"PostgreSQL does not run as root, and no other account can reach this folder; {WAY_OUT}"
+        f"{need.name} does not run as root, and no other account can reach this folder;"
+        f" {need.way_out}"
     )

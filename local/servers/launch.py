@@ -6,12 +6,12 @@ safe there may run, and `subprocess`'s own hook for that is not safe beside thre
 PostgreSQL refuses to run as root, and an ordinary account cannot reach a folder below /root. A
 child of root therefore takes an unprivileged account and keeps the one capability that lets it
 pass folders, as capabilities(7) describes for ambient capabilities; no folder's permissions are
-changed.
+changed. nginx and the functions are started in the same way, with one more for ports below 1024.
 
 initdb and postgres ask access(2) for their own programs and files. For a real user id other than
 0 it leaves every capability aside, ambient ones too, unless SECBIT_NO_SETUID_FIXUP is set. With
 that bit the kernel no longer takes capabilities away when the user id changes, so it is done
-here: all but the one leave every set, the bounding set included. The bit is locked, and no
+here: all others leave every set, the bounding set included. The bit is locked, and no
 program started later can gain privileges.
 """
 
@@ -21,6 +21,7 @@ import argparse
 import ctypes
 import os
 import sys
+from collections.abc import Sequence
 
 # Numbers of linux/prctl.h, linux/securebits.h and linux/capability.h.
 PR_SET_PDEATHSIG = 1
@@ -46,7 +47,7 @@ def _prctl(*arguments: int) -> int:
     return result
 
 
-def _keep_through_the_change(capability: int) -> None:
+def _keep_through_the_change(capabilities: Sequence[int]) -> None:
     """Prepare a change of user id that leaves the capabilities alone; takes CAP_SETPCAP."""
     bits = _prctl(PR_GET_SECUREBITS) | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED
     _prctl(PR_SET_SECUREBITS, bits)
@@ -56,42 +57,43 @@ def _keep_through_the_change(capability: int) -> None:
             bounded = _prctl(PR_CAPBSET_READ, number)
         except OSError:  # EINVAL: beyond the last one that this kernel knows
             return
-        if bounded and number != capability:
+        if bounded and number not in capabilities:
             _prctl(PR_CAPBSET_DROP, number)
         number += 1
 
 
-def _hold_only(capability: int) -> None:
-    """Make `capability` the only one, and one that survives exec."""
+def _hold_only(capabilities: Sequence[int]) -> None:
+    """Make these the only capabilities, and ones that survive exec."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    low, high = capability % 32, capability // 32
     data = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; low words, then high
-    for offset in range(3):
-        data[3 * high + offset] = 1 << low
+    for capability in capabilities:
+        for offset in range(3):
+            data[3 * (capability // 32) + offset] |= 1 << capability % 32
     if ctypes.CDLL(None, use_errno=True).capset(header, data) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"capset: {os.strerror(number)}")
-    _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
+    for capability in capabilities:
+        _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
 
 
-def become(uid: int, gid: int, capability: int | None) -> None:
+def become(uid: int, gid: int, capabilities: Sequence[int] = ()) -> None:
     """Take an account for good.
 
     Args:
         uid: user id.
         gid: group id, the only group.
-        capability: number of the one capability to keep, or None.
+        capabilities: numbers of those to keep.
 
     Raises:
         OSError: the kernel or the container does not allow it.
     """
-    if capability is not None:
-        _keep_through_the_change(capability)
+    if capabilities:
+        _keep_through_the_change(capabilities)
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
-    if capability is not None:
-        _hold_only(capability)
+    if capabilities:
+        _hold_only(capabilities)
     if sys.platform == "linux":
         _prctl(PR_SET_NO_NEW_PRIVS, 1)
 
@@ -101,7 +103,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--uid", type=int)
     parser.add_argument("--gid", type=int)
-    parser.add_argument("--capability", type=int)
+    parser.add_argument("--capability", type=int, action="append", default=[])
     parser.add_argument("--parent", type=int, help="end with this process")
     parser.add_argument("--signal", type=int, help="by this signal")
     parser.add_argument("command", nargs="+")

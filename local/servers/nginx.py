@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import grp
+import math
 import os
 import re
 import resource
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from local.addresses import LOOPBACK_HOSTS, at, near
+from local.servers.account import Account
 from local.servers.ports import answers
 from local.servers.process import Command, Process
 from local.servers.programs import find
@@ -18,8 +22,36 @@ from shared.config.parsers import IpNetwork
 
 TEMPLATE = Path(__file__).parents[1] / "nginx.conf"
 
-MOST_FILES = 65_536
-"""Open files of one worker: as many connections as the configuration allows, twice."""
+PORTS = 65_536
+"""TCP ports of one address, and so the connections that one client can have."""
+
+LEAST_CONNECTIONS = 16_384
+"""Of one worker, whatever others there are: 10,000 idle ones may all come to the same."""
+
+FILES_PER_CONNECTION = 4 / 3
+"""Open files of a worker: a socket for each connection, and bodies and answers in files."""
+
+
+def connections(workers: int, most_files: int) -> tuple[int, int]:
+    """Return how many connections and open files one worker is to have.
+
+    Args:
+        workers: processes of nginx.
+        most_files: what the system allows a process.
+
+    =======  ==========  ====================
+    workers  most files  connections, files
+    =======  ==========  ====================
+    1        1,048,576   65,536, 87,382
+    2        1,048,576   65,536, 87,382
+    4        1,048,576   32,768, 43,691
+    16       1,048,576   16,384, 21,846
+    2        20,000      15,000, 20,000
+    =======  ==========  ====================
+    """
+    wanted = min(PORTS, max(LEAST_CONNECTIONS, 2 * PORTS // workers))
+    files = min(most_files, math.ceil(wanted * FILES_PER_CONNECTION))
+    return int(files / FILES_PER_CONNECTION), files
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +80,11 @@ def render(values: Mapping[str, str]) -> str:
 
 
 class NginxServer:
-    """A private nginx that passes requests on to the functions."""
+    """A private nginx that passes requests on to the functions.
+
+    Attributes:
+        account: see `__init__`; counts from the next start on.
+    """
 
     name = "nginx"
 
@@ -64,6 +100,8 @@ class NginxServer:
         hosts: str = LOOPBACK_HOSTS,
         proxies: Sequence[IpNetwork] = (),
         tls: Tls | None = None,
+        access_log: str = "/dev/stdout",
+        account: Account | None = None,
         stays: bool = False,
     ) -> None:
         """Describe it; start nothing.
@@ -78,16 +116,25 @@ class NginxServer:
             hosts: regular expression of the names that clients may call it by, in lower case.
             proxies: networks of the proxies in front, whose X-Forwarded-For and -Proto count.
             tls: answer in TLS alone.
+            access_log: where requests are logged, as nginx's `access_log` names it.
+            account: the account to run as, which can read the storage; None for ours.
             stays: see `Process`.
         """
         self._folder = data_dir.resolve()
         self._host = host
         self._port = port
-        self._storage = storage.resolve()
+        self.account = account
+        self._own = self._folder / "nginx" / "own"
         self._process = Process(self.name, self._folder, stays=stays, stop_signal=signal.SIGQUIT)
+        most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if most_files == resource.RLIM_INFINITY:
+            most_files = 2 * PORTS
+        most, files = connections(os.cpu_count() or 1, most_files)
         self._values = {
-            "NGINX_FILES": str(min(MOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
-            "NGINX_FOLDER": str(self._folder / "nginx"),
+            "NGINX_ACCESS_LOG": access_log,
+            "NGINX_CONNECTIONS": str(most),
+            "NGINX_FILES": str(files),
+            "NGINX_FOLDER": str(self._own),
             "NGINX_FUNCTIONS": f"127.0.0.1:{functions_port}",
             "NGINX_HOSTS": hosts,
             "NGINX_LISTEN": at(host, port) + (" ssl" if tls else ""),
@@ -96,7 +143,7 @@ class NginxServer:
             "NGINX_REAL_IP": " ".join(f"set_real_ip_from {network};" for network in proxies),
             "NGINX_RESOLVER": "",
             "NGINX_TLS": _tls_directives(tls) if tls else "",
-            "STORAGE_PATH": str(self._storage),
+            "STORAGE_PATH": str(storage.resolve()),
         }
 
     @property
@@ -110,15 +157,23 @@ class NginxServer:
         Raises:
             PortInUse, ProgramMissing, ForeignData: see the docstring of each.
         """
-        folder = self._folder / "nginx"
-        folder.mkdir(parents=True, exist_ok=True)
         if self._process.take_over():
             return
-        configuration = folder / "nginx.conf"
-        configuration.write_bytes(os.fsencode(render(self._values)))
+        shutil.rmtree(self._own, ignore_errors=True)  # temporary files alone
+        configuration = self.configure()
+        folder = configuration.parent
         arguments = [find("nginx", "nginx"), "-e", "stderr", "-p", str(folder)]
         arguments += ["-c", str(configuration), "-g", f"daemon off; {self._user()}"]
-        self._process.start(Command(arguments, {"PATH": os.defpath}), self._port)
+        self._process.start(Command(arguments, {"PATH": os.defpath}, self.account), self._port)
+
+    def configure(self) -> Path:
+        """Write the configuration, and return its file."""
+        folder = self._folder / "nginx"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._make_own()
+        configuration = folder / "nginx.conf"
+        configuration.write_bytes(os.fsencode(render(self._values)))
+        return configuration
 
     def wait_ready(self, timeout: float = 10.0) -> None:
         """Wait until it accepts connections.
@@ -133,11 +188,15 @@ class NginxServer:
         self._process.stop(grace=10.0)
 
     def _user(self) -> str:
-        """Return the directive that makes root's workers the storage's owner, who can read it."""
-        if os.geteuid() != 0:
-            return ""
-        self._storage.mkdir(parents=True, exist_ok=True)
-        return f"user {self._storage.owner()} {self._storage.group()};"
+        """Return the directive that lets workers stay root, where root is to run everything."""
+        stays_root = os.geteuid() == 0 and self.account is None
+        return f"user root {grp.getgrgid(0).gr_name};" if stays_root else ""
+
+    def _make_own(self) -> None:
+        """Make what nginx writes its account's, and nothing that we write."""
+        self._own.mkdir(mode=0o700, exist_ok=True)
+        if self.account:
+            os.chown(self._own, self.account.uid, self.account.gid)
 
 
 def _tls_directives(tls: Tls) -> str:

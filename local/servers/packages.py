@@ -22,11 +22,12 @@ TOOLS = (
     ("faketime", "faketime"),
     ("pgbouncer", "pgbouncer"),
     ("prometheus", "prometheus"),
+    ("systemd-analyze", "systemd"),
     ("wrk", "wrk"),
 )
 """What tests and benchmarks use beside the servers: a browser, the languages of the clients in the
 documentation, a clock that can be moved, a pooler of PostgreSQL's connections, Prometheus, which
-`make monitoring` starts, a load generator."""
+`make monitoring` starts, what checks units of systemd, a load generator."""
 
 # What invoke-rc.d asks before it starts a service; 101 forbids it (policy-rc.d(8)).
 POLICY = Path("/usr/sbin/policy-rc.d")

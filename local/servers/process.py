@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -25,6 +26,8 @@ LOG_SECONDS = 2.0
 
 POLL_SECONDS = 0.02
 LOG_LINES_SHOWN = 3
+KILL_SECONDS = 5.0
+"""How long a process that was killed may take to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Command:
         arguments: absolute path of the program and its arguments.
         environment: its whole environment; nothing of ours is inherited.
         account: the account to run as, or None for ours.
-        directory: where it starts, or None for the folder of its log.
+        directory: where it starts, or None for the folder of its log; `run` starts in ours.
     """
 
     arguments: Sequence[str]
@@ -48,8 +51,8 @@ class Command:
         line = [sys.executable, "-I", "-S", str(LAUNCH), *more]
         if self.account:
             line += ["--uid", str(self.account.uid), "--gid", str(self.account.gid)]
-            if self.account.capability is not None:
-                line += ["--capability", str(self.account.capability)]
+            for capability in self.account.capabilities:
+                line += ["--capability", str(capability)]
         return [*line, "--", *self.arguments]
 
     def run(self, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -65,6 +68,7 @@ class Command:
             self.launch(),
             input=stdin,
             env=dict(self.environment),
+            cwd=self.directory,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -125,13 +129,16 @@ class Process:
 
         Raises:
             PortInUse: something else has that port.
+            NotReady: the one before was killed, and has not ended.
         """
         if port is not None:
             require_free(port, self.name)
         if self._child is not None:
-            self._child.wait()  # it ended after the last look at it, and is still to be reaped
+            self._reap(self._child)
         ending = ["--parent", str(os.getpid()), "--signal", str(int(self._stop_signal))]
         with self._log_pipe() as log:
+            if command.account:  # nginx opens it once more, by the name /dev/stdout
+                os.fchown(log, command.account.uid, command.account.gid)
             self._child = subprocess.Popen(  # the arguments are this package's own
                 command.launch(*([] if self._stays else ending)),
                 env=dict(command.environment),
@@ -183,7 +190,11 @@ class Process:
             time.sleep(POLL_SECONDS)
 
     def stop(self, grace: float = 30.0) -> None:
-        """Stop it and wait until it is gone; it is killed after `grace` seconds."""
+        """Stop it and wait until it is gone; it is killed after `grace` seconds.
+
+        One that waits for a disk which does not answer cannot be killed. It ends when the disk
+        does, and is not waited for.
+        """
         server = self._known()
         if server:
             server.signal(self._stop_signal)
@@ -191,10 +202,20 @@ class Process:
             server.kill_group()
             self._gone(server, grace)
         if self._child is not None:
-            self._child.wait()
-            self._child = None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(KILL_SECONDS)
+                self._child = None
         self._end_log()
         self._record.unlink(missing_ok=True)
+
+    def _reap(self, child: subprocess.Popen[bytes]) -> None:
+        """Take note of the end of a process, which may have come after the last look at it."""
+        try:
+            child.wait(KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise NotReady(
+                f"{self.name}: process {child.pid} cannot end before its disk answers"
+            ) from None
 
     @contextmanager
     def _log_pipe(self) -> Iterator[int]:

@@ -133,14 +133,18 @@ class Ledger:
             for row in rows
         ]
 
-    def undelivered(self, most: int, delivery_seconds: float) -> list[int]:
+    def undelivered(self, most: int, newest: int, delivery_seconds: float) -> list[int]:
         """Return rows that may be claimed now although no message has named them yet.
 
         Args:
             most: the largest number of rows.
-            delivery_seconds: see `record`; what is due later than in this time is left out.
+            newest: how many of them are those accepted last; the others have waited longest.
+            delivery_seconds: see `record`; what is due later than in this time is left out of the
+                latter.
         """
-        rows = self._database.run("undelivered", most=most, delivery_seconds=delivery_seconds)
+        rows = self._database.run(
+            "undelivered", most=most, newest=newest, delivery_seconds=delivery_seconds
+        )
         return [row.id for row in rows]
 
     def hand_back(self, row_ids: Sequence[int]) -> None:

@@ -65,6 +65,11 @@ class Objects:
         """Return the attempts on an object and what people did with it, the oldest first."""
         return [_document(row) for row in self._database.run("history", row_id=row_id)]
 
+    def verified_by(self, action_id: int) -> dict[str, int]:
+        """Return how many of the objects that an action is about were found how since then."""
+        rows = self._database.run("verified_by_action", action_id=action_id)
+        return {row.result: row.objects for row in rows}
+
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._database.close()

@@ -38,3 +38,12 @@ SELECT * FROM (
    WHERE o.file_sync_id = :row_id
   ORDER BY 1 DESC, 3 DESC LIMIT 1000) AS newest
  ORDER BY at, attempt;
+
+-- name: verified_by_action(action_id)
+-- Counts what was found of the objects that an action asked to be verified, since it did.
+SELECT v.result, count(*) AS objects
+  FROM action_object AS o
+  JOIN action AS a ON a.id = o.action_id
+  JOIN verification AS v ON v.file_sync_id = o.file_sync_id AND v.checked_at >= a.begun_at
+ WHERE o.action_id = :action_id
+ GROUP BY 1 ORDER BY 1;

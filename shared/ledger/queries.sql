@@ -59,13 +59,20 @@ RETURNING f.id, f.attempts, f.file_name, f.queued_at,
           f.attempts - f.attempts_forgiven - f.deaths AS counted_attempts, f.request_id,
           f.claimed_at, f.unproven_etag, f.unproven_size, f.unproven_sha256;
 
--- name: undelivered(most, delivery_seconds)
--- The rows that may be attempted now and whose messages wait in the queue, the longest first.
-SELECT id FROM file_sync
- WHERE state = 'queued' AND due_at <= now() + make_interval(secs => :delivery_seconds)
-   AND leased_until IS NULL AND next_attempt_at <= now()
- ORDER BY due_at
- LIMIT :most;
+-- name: undelivered(most, newest, delivery_seconds)
+-- The rows that may be attempted now and whose messages wait in the queue: the newest, so that a
+-- fresh request passes a backlog, and those that have waited longest. Publishing a row again makes it
+-- due later, but no newer. Few rows are looked at: all the newest may wait for their next attempt.
+(SELECT id
+   FROM (SELECT id, leased_until, next_attempt_at FROM file_sync
+          WHERE state = 'queued' ORDER BY queued_at DESC LIMIT 500) AS latest
+  WHERE leased_until IS NULL AND next_attempt_at <= now()
+  LIMIT :newest)
+UNION
+(SELECT id FROM file_sync
+  WHERE state = 'queued' AND due_at <= now() + make_interval(secs => :delivery_seconds)
+    AND leased_until IS NULL AND next_attempt_at <= now()
+  ORDER BY due_at LIMIT :most - :newest);
 
 -- name: hand_back(row_ids)
 -- Makes rows due at once whose messages reached a worker that did not come to them.

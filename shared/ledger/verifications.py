@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any, Self
 
 from shared.ledger.database import Database, Row
-from shared.ledger.selection import Verification
+from shared.ledger.selection import PROBLEMS, Verification
 
 WHOLE = 1_000_000
 """Millionths of all."""
@@ -47,6 +49,60 @@ class Part:
     number: int | None = None
     of: int = 1
     millionths: int = WHOLE
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the part of all files that a text names.
+
+        ========  ====================================
+        text      part
+        ========  ====================================
+        ``5%``    a random 5 in 100, others next time
+        ``0.1%``  a random one in 1,000
+        ``2/7``   the second of seven equal groups
+        ========  ====================================
+
+        Raises:
+            ValueError: it names none.
+        """
+        if match := re.fullmatch(r"(\d{1,3}(?:\.\d{1,4})?)%", text):
+            millionths = round(float(match[1]) * WHOLE / 100)
+            if 0 < millionths <= WHOLE:
+                return cls(millionths=millionths)
+        elif match := re.fullmatch(r"(\d{1,6})/(\d{1,6})", text):
+            number, of = int(match[1]), int(match[2])
+            if 1 <= number <= of:
+                return cls(number=number, of=of)
+        raise ValueError(f"{text!r}: expected a part such as 5% or 2/7")
+
+
+def run_options(
+    last_id: int,
+    part: Part,
+    *,
+    after_id: int = 0,
+    bytes_per_second: int | None = None,
+    seconds: float | None = None,
+    fetch_again: bool = False,
+) -> dict[str, Any]:
+    """Return the options of a run that reads files again.
+
+    Args:
+        last_id: the greatest row id that it comes to.
+        part: which of the files.
+        after_id: only greater ids.
+        bytes_per_second: the most to read, None for no limit.
+        seconds: time over which the run is spread, None to go on at once.
+        fetch_again: queue what is damaged or missing to be fetched again.
+    """
+    return {
+        "after_id": after_id,
+        "last_id": last_id,
+        "part": asdict(part),
+        "bytes_per_second": bytes_per_second,
+        "seconds": seconds,
+        "fetch_again": fetch_again,
+    }
 
 
 class Verifications:
@@ -126,6 +182,11 @@ class Verifications:
         """Return how many files have each result, at a cost that no number of rows changes."""
         rows = self._database.run("verification_counts")
         return {Verification(row.result): row.objects for row in rows if row.objects}
+
+    def problems(self) -> int:
+        """Return how many files are damaged, missing or unreadable."""
+        counts = self.counts()
+        return sum(counts.get(result, 0) for result in PROBLEMS)
 
 
 def _recorded(rows: Sequence[Row]) -> list[Recorded]:

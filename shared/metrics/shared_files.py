@@ -62,6 +62,7 @@ class SharedFiles:
         self._thread: SupervisedThread | None = None
         self._place: _Place | None = None
         self._closed = False
+        self._is_failing = False
 
     def attach(self) -> None:
         """Write from the first addition on."""
@@ -90,9 +91,12 @@ class SharedFiles:
                 if self._place is None:
                     self._place = _free_place(self._folder)
                 self._place.add(counted)
+                self._is_failing = False
             except OSError as error:
                 self._tally.put_back(counted)
-                logger.warning("metrics not written", extra={"reason": str(error)})
+                if not self._is_failing:  # it is tried again every second
+                    logger.warning("metrics not written", extra={"reason": str(error)})
+                self._is_failing = True
 
     def totals(self) -> Totals:
         """Return the totals of all processes, those that ended included.

@@ -14,6 +14,10 @@ from shared.domain import Fetched, Wanted
 class ObjectSource(Protocol):
     """A store of objects."""
 
+    def warm_up(self) -> None:
+        """Load now what the first copy would have to wait for; a fault is left to that copy."""
+        ...
+
     def fetch(self, wanted: Wanted, part: Path) -> Future[Fetched]:
         """Start copying one object into `part` and return at once.
 

@@ -88,6 +88,9 @@ class NasaSource:
         self._session.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=THREADS))
         self._pool = ThreadPoolExecutor(min(settings.sync_concurrency, THREADS), "nasa")
 
+    def warm_up(self) -> None:
+        """Do nothing: the list of photos is loaded with the first copy."""
+
     def fetch(self, wanted: Wanted, part: Path) -> Future[Fetched]:
         """See `ObjectSource.fetch`."""
         future: Future[Fetched] = Future()

@@ -53,11 +53,11 @@ class Space:
 
 
 class Verdict(enum.StrEnum):
-    """The result of comparing a file with its record."""
+    """The result of comparing a file with its record, named as the ledger's `Verification`."""
 
-    MATCH = "match"
+    MATCH = "ok"
     """Size and SHA-256 are as recorded."""
-    DIFFERS = "differs"
+    DIFFERS = "damaged"
     """The content is not the recorded one."""
     MISSING = "missing"
     """There is no such file."""

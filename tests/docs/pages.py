@@ -13,7 +13,7 @@ PAGES = (
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").glob("**/*.md")),
 )
-PROGRAMS = ("./sync", ".venv/bin/external-storage-sync", "make")
+PROGRAMS = ("./sync", ".venv/bin/external-storage-sync", "external-storage-sync", "make")
 _BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`([^`\n]+(?:\n +[^`\n]+)?)`")
 

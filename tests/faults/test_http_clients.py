@@ -5,27 +5,86 @@ from __future__ import annotations
 import contextlib
 import http.client
 import resource
+import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
+from local.servers.errors import ProgramMissing
+from local.servers.nginx import NginxServer
 from tests.faults.harness.arena import Arena, Trial
+from tests.faults.harness.load import Client
+from tests.faults.harness.stack import SECRET
+from tests.helpers.missing import missing
+from tests.helpers.servers import free_port
 
 RETRY_SECONDS = 5.0
 """A request that shares the service with such clients is answered within so many seconds."""
+
+ADDRESSES = tuple(f"127.0.0.{number}" for number in range(2, 12))
+"""Of the clients that are in the way; one address has too few ports for them on some systems."""
 
 POST = b"POST /sync/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @contextlib.contextmanager
-def connections(port: int, count: int) -> Iterator[list[socket.socket]]:
+def connections(
+    port: int, count: int, addresses: Sequence[str] = ("127.0.0.1",)
+) -> Iterator[list[socket.socket]]:
+    """Hold connections open, from each of the addresses in turn."""
     with contextlib.ExitStack() as opened:
         yield [
-            opened.enter_context(socket.create_connection(("127.0.0.1", port), 30.0))
-            for _ in range(count)
+            opened.enter_context(
+                socket.create_connection(
+                    ("127.0.0.1", port), 30.0, (addresses[number % len(addresses)], 0)
+                )
+            )
+            for number in range(count)
         ]
+
+
+def still_open(links: Sequence[socket.socket]) -> int:
+    """Return how many connections the service has neither answered nor closed."""
+    poll = select.poll()
+    for link in links:
+        poll.register(link, select.POLLIN | select.POLLHUP)
+    return len(links) - len(poll.poll(0))
+
+
+@contextlib.contextmanager
+def many_files(count: int) -> Iterator[None]:
+    """Allow this process, and what it starts, so many open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < count:
+        pytest.skip(f"needs {count} open files, the system allows {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture
+def nginx_port(arena: Arena, tmp_path: Path) -> Iterator[int]:
+    """The port of an nginx in front of the service."""
+    port = free_port()
+    server = NginxServer(
+        tmp_path,
+        port,
+        functions_port=arena.stack.port,
+        storage=arena.stack.storage,
+        max_body_bytes=65_536,
+    )
+    try:
+        server.start()
+        server.wait_ready()
+    except ProgramMissing as error:
+        missing(error.about)
+    yield port
+    server.stop()
 
 
 def serves_others(trial: Trial, times: int = 5) -> None:
@@ -61,21 +120,47 @@ def test_half_sent_bodies_delay_no_other(arena: Arena, *, long: bool) -> None:
 
 def test_idle_connections_delay_no_other(arena: Arena, *, long: bool) -> None:
     wanted = 10_000 if long else 500
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < 2 * wanted:
-        pytest.skip(f"needs {2 * wanted} open files, the system allows {hard}")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * wanted), hard))
-    arena.stack.serve.restart()  # with the same limit
-    arena.stack.start()
-    try:
+    with many_files(2 * wanted):
+        arena.stack.serve.restart()  # with the same limit
+        arena.stack.start()
         with (
             arena.trial("idle connections") as trial,
             connections(arena.stack.port, wanted) as idle,
         ):
             trial.times = len(idle)
             serves_others(trial)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_idle_connections_through_nginx_delay_no_other(
+    arena: Arena, nginx_port: int, *, long: bool
+) -> None:
+    wanted = 10_000 if long else 500
+    with (
+        many_files(2 * wanted),
+        arena.trial("idle connections through nginx") as trial,
+        connections(nginx_port, wanted, ADDRESSES) as idle,
+    ):
+        assert still_open(idle) == wanted
+        trial.times = wanted
+        trial.client = Client(nginx_port, SECRET, trial.promises)
+        serves_others(trial)
+
+
+def test_half_open_connections_of_one_address_delay_no_other(
+    arena: Arena, nginx_port: int, *, long: bool
+) -> None:
+    wanted = 10_000 if long else 500
+    with (
+        many_files(2 * wanted),
+        arena.trial("half-open connections through nginx") as trial,
+        connections(nginx_port, wanted, ADDRESSES[:1]) as halves,
+    ):
+        for connection in halves:
+            connection.sendall(POST)
+        assert still_open(halves) == wanted
+        trial.times = wanted
+        trial.client = Client(nginx_port, SECRET, trial.promises)
+        serves_others(trial)
 
 
 def test_pipelined_requests_are_answered_in_order(arena: Arena) -> None:

@@ -88,7 +88,7 @@ def test_a_barred_storage_makes_objects_wait(arena: Arena) -> None:
     if os.geteuid() == 0:
         # Nothing is barred for root: its worker takes an account that may read and no more.
         nobody = pwd.getpwnam("nobody")
-        worker.account = Account(nobody.pw_uid, nobody.pw_gid, CAP_DAC_READ_SEARCH)
+        worker.account = Account(nobody.pw_uid, nobody.pw_gid, (CAP_DAC_READ_SEARCH,))
         worker.restart()
     try:
         with arena.trial("storage barred") as trial:

@@ -9,7 +9,6 @@ import pytest
 
 from functions.scrub import service as service_module
 from functions.scrub.checking import Checker
-from functions.scrub.part import parse_part
 from functions.scrub.service import Scrub
 from shared.errors import StorageForeign
 from shared.ledger.actions import Action
@@ -179,7 +178,7 @@ def test_a_part_is_read(
     synced(ledger, storage, "a")
     copy_rows(database_url, storage, 199)
     scrub = service(ledger, storage)
-    scrub.begin("test", parse_part(text))
+    scrub.begin("test", Part.parse(text))
     assert least <= scrub.go_on().checked <= most
 
 
@@ -198,7 +197,7 @@ def copy_rows(url: str, storage: Path, number: int) -> None:
 @pytest.mark.parametrize("text", ["", "0%", "101%", "5", "0/3", "4/3", "1/0", "-1%", "half"])
 def test_what_is_no_part_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected"):
-        parse_part(text)
+        Part.parse(text)
 
 
 def test_the_schedule_spreads_a_run_over_its_days(
@@ -258,3 +257,24 @@ def test_requests_that_no_time_is_left_for_let_others_go_first(
     report = service(ledger, storage).verify_requested(lambda: next(left, stopped.is_set()))
     assert report.checked == 0
     assert len(ledger.verifications.requested(10)) == 2
+
+
+def test_the_schedule_goes_on_where_a_persons_run_has_ended_it(
+    ledger: Ledger, storage: Path
+) -> None:
+    ids = [synced(ledger, storage, f"{n}") for n in range(4)]
+    scrub = service(ledger, storage, days=4)
+    scrub.run()  # all of so few are read in the first slice
+    (first,) = ledger.runs.newest(9)
+    assert ledger.runs.take(Kind.SCRUB) is not None
+    assert ledger.runs.save(first.id, ids[1], {"checked": 2})
+    ledger.runs.end(first.id, RunState.CANCELLED)
+    own = scrub.begin("jane", Part())
+    assert own is not None
+    assert scrub.run(only="requested").checked == 0
+    assert scrub.run(only="run").checked == 4
+    assert ledger.runs.get(own).state is RunState.FINISHED
+    assert scrub.run().checked == 2
+    resumed = ledger.runs.newest(1)[0]
+    assert (resumed.actor, resumed.options["after_id"]) == ("schedule", ids[1])
+    assert resumed.options["seconds"] == pytest.approx(2 * 86_400)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -275,8 +276,9 @@ def test_of_two_versions_under_one_name_one_is_fetched_again(bench: Bench) -> No
     versions = iter([b"old", b"new", b"new"])
     first = bench.add("same", lambda: next(versions))
     second = bench.add("same", bench.source.objects["same"])
-    assert bench.work(first, second) == {Outcome.SYNCED: 1, Outcome.RETRY: 1}
-    assert bench.work(first, second) == {Outcome.SYNCED: 1}
+    # An invocation that takes long takes the retry along; another one finds it otherwise.
+    outcomes = Counter(bench.work(first, second)) + Counter(bench.work(first, second))
+    assert outcomes == {Outcome.SYNCED: 2, Outcome.RETRY: 1}
     assert bench.files() == {"same": b"new"}
     assert {bench.row(first), bench.row(second)} == {"synced"}
 
@@ -476,6 +478,23 @@ def test_rows_are_claimed_as_copies_end_and_not_all_at_once(bench: Bench) -> Non
         "SELECT DISTINCT attempts - attempts_forgiven, leased_until IS NULL, "
         "next_attempt_at <= now() AND due_at <= now() FROM file_sync"
     ) == [(0, True, True)]
+
+
+def test_a_fresh_request_passes_the_batch_in_front_of_it(bench: Bench) -> None:
+    bench.concurrency = 2
+
+    def slow() -> bytes:
+        if not late:
+            late.append(bench.add("late"))  # its message waits behind the invocation's own
+        time.sleep(0.05)
+        return b"content"
+
+    late: list[int] = []
+    rows = [bench.add(f"{n}", slow) for n in range(40)]
+    bench.work(*rows)
+    names = [name for name, _ in bench.source.fetched]
+    assert "late" in names[:-10]
+    assert len(names) == len(set(names)) == 41
 
 
 def test_suspects_wait_when_there_is_no_time(bench: Bench) -> None:

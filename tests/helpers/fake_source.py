@@ -46,6 +46,9 @@ class FakeSource:
         self._hanging: set[Future[Fetched]] = set()
         self._closed = False
 
+    def warm_up(self) -> None:
+        """Do nothing: there is nothing to load."""
+
     def fetch(self, wanted: Wanted, part: Path) -> Future[Fetched]:
         """See `ObjectSource.fetch`."""
         self.fetched.append((wanted.file_name, wanted.attempt))

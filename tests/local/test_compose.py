@@ -37,6 +37,7 @@ NOT_PASSED_ON = {
     "TLS_KEY",
     "AWS_LAMBDA_FUNCTION_NAME",
     "LOCALSTACK_HOST",
+    "RUN_AS",
     "TRIGGERS",
 }
 

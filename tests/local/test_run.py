@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -168,7 +169,13 @@ def check_first_minutes(clone: Path, before: Sequence[str]) -> None:
 @pytest.mark.parametrize("bounds", [ALL, DOCKER], ids=["all capabilities", "Docker's"])
 def test_root_runs_a_clone_below_a_folder_of_its_own(private: Path, bounds: str) -> None:
     cloned = clone(private / "x", sys.executable)
+    (cloned / ".env").write_text("LOG_LEVEL=INFO\n")
+    (cloned / ".env").chmod(0o600)
     check_first_minutes(cloned, ("setpriv", f"--bounding-set={bounds}"))
+    storage = cloned / "data of its own" / "storage"
+    assert {path.lstat().st_uid for path in (storage, *storage.rglob("*"))} == {
+        pwd.getpwnam("www-data").pw_uid
+    }
 
 
 @on_linux

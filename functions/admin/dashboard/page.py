@@ -98,6 +98,7 @@ class DashboardPages:
         return {
             "now": now,
             "counts": self._ledger.counts(),
+            "problems": self._ledger.verifications.problems(),
             "oldest": self._ledger.oldest_queued_seconds(),
             "pauses": self._ledger.pauses.all(),
             "periods": periods,

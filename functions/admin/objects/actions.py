@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from functions.admin.records import FileRecord, Records
-from shared.ledger.actions import Action, Actions
-from shared.ledger.rows import State
-from shared.ledger.selection import Selection
+from shared.ledger.actions import Action
+from shared.ledger.ledger import Ledger
+from shared.ledger.selection import Selection, Verification
+from shared.ledger.verifications import Recorded
 from shared.storage.reading import StorageReader, Verdict
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class ObjectActions:
 
     Args:
         records: reads the ledger.
-        actions: records and performs what changes the ledger.
+        ledger: records and performs what is asked for.
         files: the storage.
         clock: returns monotonic seconds.
     """
@@ -64,12 +65,12 @@ class ObjectActions:
     def __init__(
         self,
         records: Records,
-        actions: Actions,
+        ledger: Ledger,
         files: StorageReader,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._records = records
-        self._actions = actions
+        self._ledger = ledger
         self._files = files
         self._clock = clock
 
@@ -87,8 +88,8 @@ class ObjectActions:
         if not row_ids:
             return _report("", ())
         selection = Selection(ids=tuple(row_ids))
-        performed = self._actions.perform(action, selection, f"admin: {user}")
-        changed = self._actions.changed_by(performed.id, row_ids)
+        performed = self._ledger.actions.perform(action, selection, f"admin: {user}")
+        changed = self._ledger.actions.changed_by(performed.id, row_ids)
         logger.info(
             "action performed",
             extra={"action": action.value, "row_ids": sorted(changed), "user": user},
@@ -111,8 +112,20 @@ class ObjectActions:
             LedgerUnavailable: PostgreSQL is unreachable.
         """
         deadline = self._clock() + VERIFY_SECONDS
+        recorded = {record.row_id: record for record in self._ledger.verifications.of(row_ids)}
+        verdicts = {
+            row_id: self._verdict(record, lambda: self._clock() < deadline)
+            for row_id, record in recorded.items()
+        }
+        results = self._ledger.verifications.record(
+            [
+                (recorded[row_id], Verification(verdict.value))
+                for row_id, verdict in verdicts.items()
+                if verdict is not Verdict.UNFINISHED
+            ]
+        )
         lines = [
-            self._verify(file, lambda: self._clock() < deadline)
+            self._verified_line(file, verdicts.get(file.id), results.get(file.id))
             for file in self._records.files(row_ids)
         ]
         matching = sum(line.ok for line in lines)
@@ -123,16 +136,21 @@ class ObjectActions:
             return _report(f"The file {lines[0].message}", lines)
         return _report(f"{matching} of {len(lines)} files match the originals", lines)
 
-    def _verify(self, file: FileRecord, time_left: Callable[[], bool]) -> Line:
-        if file.state is not State.SYNCED or file.sha256 is None:
-            return _line(file, f"is not synced: {file.state}")
+    def _verdict(self, record: Recorded, time_left: Callable[[], bool]) -> Verdict:
         if not time_left():
-            return _line(file, _MESSAGES[Verdict.UNFINISHED])
-        verdict = self._files.verify(file.file_name, file.size_bytes or 0, file.sha256, time_left)
-        if verdict is Verdict.DIFFERS:
+            return Verdict.UNFINISHED
+        return self._files.verify(record.file_name, record.size, record.sha256, time_left)
+
+    def _verified_line(
+        self, file: FileRecord, verdict: Verdict | None, result: Verification | None
+    ) -> Line:
+        if verdict is None:
+            return _line(file, f"is not synced: {file.state}")
+        if result is Verification.REPLACED:
             newest = self._records.newest_file(file.file_name)
-            if newest is not None and newest.id != file.id:
-                return _line(file, f"was replaced by object {newest.id}")
+            return _line(file, f"was replaced by object {newest.id if newest else '?'}")
+        if result is None and verdict is not Verdict.UNFINISHED:
+            return _line(file, "was copied again meanwhile")
         return _line(file, _MESSAGES[verdict], ok=verdict is Verdict.MATCH)
 
 

@@ -16,12 +16,16 @@ from functions.admin import addresses
 from functions.admin.objects.search import Term
 from functions.admin.objects.sorting import SORTABLE, Cursor, Part, SortOrder, parts
 from shared.ledger.rows import State
+from shared.ledger.selection import PROBLEMS, Verification
 
 MAX_TEXT = 1024
 """Characters of a search text or a media type that count."""
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 1, 1)
 """PostgreSQL and the arithmetic with days need room on both sides."""
+
+VERIFIED = {"problem": PROBLEMS} | {result.value: (result,) for result in PROBLEMS}
+"""What may be asked for of files that were read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Listing:
         text: the search text, "" for none.
         state: only this state.
         file_type: only this media type.
+        verified: only files of which one of these was found when they were read again.
         first_day: only objects accepted on this day (UTC) or later.
         last_day: only objects accepted on this day or before.
         sort: the sort order, one of `SORTABLE`.
@@ -43,6 +48,7 @@ class Listing:
     text: str = ""
     state: State | None = None
     file_type: str | None = None
+    verified: tuple[Verification, ...] = ()
     first_day: date | None = None
     last_day: date | None = None
     sort: SortOrder = SortOrder.CREATED
@@ -59,6 +65,7 @@ class Listing:
             text=_text(query.get("q", "")),
             state=State(state) if state in set(State) else None,
             file_type=_text(query.get("type", "")) or None,
+            verified=VERIFIED.get(query.get("verified", ""), ()),
             first_day=_day(query.get("from", "")),
             last_day=_day(query.get("to", "")),
             sort=SortOrder(sort) if sort in SORTABLE else SortOrder.CREATED,
@@ -79,6 +86,7 @@ class Listing:
             "text": self.text,
             "state": self.state,
             "file_type": self.file_type,
+            "verified": self.verified,
             "first_day": self.first_day,
             "last_day": self.last_day,
         }
@@ -123,6 +131,7 @@ class Listing:
             "q": self.text,
             "state": self.state,
             "type": self.file_type,
+            "verified": next((name for name in VERIFIED if VERIFIED[name] == self.verified), None),
             "from": self.first_day,
             "to": self.last_day,
             "sort": None if self.sort is SortOrder.CREATED else self.sort,

@@ -78,6 +78,7 @@ class ObjectPages:
             listing=listing,
             page=self._paging.page(listing),
             counts=self._ledger.counts(),
+            problems=self._ledger.verifications.problems(),
             file_types=self._records.file_types(),
             states=list(State),
             candidates=CANDIDATES,

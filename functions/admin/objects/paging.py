@@ -16,6 +16,7 @@ from functions.admin.records import ObjectSummary, record
 from functions.admin.row_id import LARGEST_ID
 from shared.ledger.database import Database
 from shared.ledger.rows import State
+from shared.ledger.selection import Verification
 
 PAGE_ROWS = 50
 """Objects of a page."""
@@ -103,6 +104,8 @@ class _Reading:
         self._database = database
         self._listing = listing
         self._ids, self.cut = self._candidates(listing.term)
+        if listing.verified:
+            self._keep_verified(listing.verified)
         self._first_id = self._id_at(listing.begins, -DISORDER) or 0
         self._last_id = self._id_at(listing.ends, DISORDER) or LARGEST_ID
         self._few = self._ids is not None or self._last_id - self._first_id <= few_ids
@@ -202,6 +205,14 @@ class _Reading:
         by_way = Counter(row.found_by for row in found)
         cut = any(count > CANDIDATES for count in by_way.values())
         return sorted({row.id for row in found}), cut
+
+    def _keep_verified(self, verified: Sequence[Verification]) -> None:
+        found = self._database.run(
+            "verified", results=[result.value for result in verified], most=CANDIDATES + 1
+        )
+        self.cut = self.cut or len(found) > CANDIDATES
+        ids = {row.id for row in found}
+        self._ids = sorted(ids if self._ids is None else ids.intersection(self._ids))
 
     def _id_at(self, moment: datetime | None, allowance: timedelta) -> int | None:
         if moment is None:

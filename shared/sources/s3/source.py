@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from concurrent.futures import Future
@@ -46,8 +47,13 @@ class S3Source:
         self._closing = False
         self._idle = threading.Event()
 
+    def warm_up(self) -> None:
+        """Load boto3, which takes half a second of one core, and look for credentials."""
+        with contextlib.suppress(TransferError):
+            self._resources.location.signed_url("")
+
     def fetch(self, wanted: Wanted, part: Path) -> Future[Fetched]:
-        """See `ObjectSource.fetch`; the first call also loads boto3, which takes a while."""
+        """See `ObjectSource.fetch`; without `warm_up` the first call loads boto3."""
         future: Future[Fetched] = Future()
         if self._closing:
             future.set_exception(OutOfTime("the worker is shutting down"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from local.servers.account import Account
+from local.servers.errors import NotReady
 from local.servers.process import Command, Process
 from tests.helpers.waiting import until
 
@@ -120,8 +122,10 @@ class Service:
                     arguments = (sys.executable, "-m", "local", self.command)
                     given = {name: text for name, text in self._variables.items() if text}
                     directory = self.log.parent
-                    self._process.start(Command(arguments, given, self.account, directory), None)
-                    self._known = self.pid
+                    command = Command(arguments, given, self.account, directory)
+                    with contextlib.suppress(NotReady):  # the one before waits for a disk
+                        self._process.start(command, None)
+                        self._known = self.pid
         with self._lock:
             if (pid := self.pid) is not None:
                 os.killpg(pid, signal.SIGCONT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from contextlib import closing
 from typing import Any
@@ -17,9 +18,25 @@ from tests.helpers.paths import ROOT
 from tests.helpers.servers import execute, free_port
 from tests.local.commands.conftest import Sync
 
-STATUS, DOCTOR, LIST, SHOW, ACTION, LETTER, SETTLED = map(
-    json.loads, blocks(ROOT / "docs" / "command_line.md", "json")
-)
+(
+    STATUS,
+    DOCTOR,
+    LIST,
+    SHOW,
+    ACTION,
+    VERIFY,
+    RUN,
+    LETTER,
+    SETTLED,
+    DONE,
+    SETTINGS,
+    SIGNED,
+    HASH,
+    REQUESTS,
+) = map(json.loads, blocks(ROOT / "docs" / "command_line.md", "json"))
+DAMAGED = """
+INSERT INTO verification (file_sync_id, result, checked_at) VALUES (1, 'damaged', now())
+"""
 FAILED = """
 INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, state,
                        last_error, failed_at, attempts)
@@ -41,7 +58,7 @@ def shape(document: Any) -> Any:
 @pytest.fixture
 def url(database_url: str) -> str:
     """A ledger with a failed object, a worker and a pause."""
-    execute(database_url, FAILED)
+    execute(database_url, FAILED, DAMAGED)
     with closing(Ledger.at(database_url)) as ledger:
         ledger.heartbeats.beat(WORKER)
         ledger.pauses.open("source", "The bucket does not exist")
@@ -71,7 +88,13 @@ def test_status_and_dead_letters(url: str, rabbitmq_url: str, sync: Sync) -> Non
     assert found["queue"] == {"messages": 0, "dead_letters": 1}
     assert found["failures"] == [{"reason": "Gone", "objects": 1}]
     assert found["rate"]["failed"] == 1
-    for text in ("1 objects have failed", "source: The bucket", "1 dead letters", "start it with"):
+    for text in (
+        "1 objects have failed",
+        "1 stored files are damaged",
+        "source: The bucket",
+        "1 dead letters",
+        "start it with",
+    ):
         assert any(text in problem for problem in found["problems"]), text
     text = sync("status", PORT=str(free_port()), **servers).out
     assert "Failed      1\n        1  Gone\n" in text
@@ -92,3 +115,22 @@ def test_with_everything_away_status_still_shows_where_it_should_be(sync: Sync) 
 
 def test_what_the_doctor_finds() -> None:
     assert shape(document([problem("a", "b", "c")])) == shape(DOCTOR)
+
+
+def test_what_sets_an_installation_up(
+    postgres_url: str, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def printed(*arguments: str, **variables: str) -> Any:
+        done = sync(*arguments, "--json", **variables)
+        assert (done.code, done.out.count("\n")) == (0, 1), done.err
+        return json.loads(done.out)
+
+    migrated = printed("migrate", DATABASE_URL=postgres_url)
+    assert shape(migrated) == shape(DONE)
+    assert migrated["done"][0] == "ledger migrated: 0001.ledger"
+    assert shape(printed("settings")) == shape(SETTINGS)
+    assert shape(printed("sign", "{}", SECRET_KEY="k")) == shape(SIGNED)
+    assert shape(printed("sample-requests", SECRET_KEY="k")) == shape(REQUESTS)
+    monkeypatch.setattr("sys.stdin", io.StringIO("a password\n"))
+    assert shape(printed("hash-password")) == shape(HASH)
+    assert "memcached: not running" in printed("services", "status")["done"]

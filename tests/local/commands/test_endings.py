@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,6 +196,21 @@ def test_completion_is_for_the_command_as_it_is_typed() -> None:
     assert "-F _external_storage_sync ./sync" in done.stdout, done.stderr
     assert "queued synced failed dismissed" in done.stdout
     assert "\ndead-letters\n" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
+def test_fish_completes_the_command_and_leaves_another_of_its_name_alone() -> None:
+    script = "./sync --show-completion | source; complete -C './sync dea'; complete -C 'sync dea'"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", script],
+        env=environment(SHELL="/usr/bin/fish") | {"HOME": "/nonexistent"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["dead-letters"]
 
 
 def test_completion_is_installed_once(tmp_path: Path) -> None:

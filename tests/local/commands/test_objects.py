@@ -57,7 +57,7 @@ def test_no_name_can_move_the_cursor(url: str, sync: Sync) -> None:
     )
     assert "\x1b" not in shown
     assert "\u202e" not in shown
-    assert r"bad\x1b[31m\u202e.png" in shown
+    assert r"bad\u001b[31m\u202e.png" in shown
 
 
 @pytest.mark.parametrize(

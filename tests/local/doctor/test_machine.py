@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from local.at_once import ask_all
-from local.doctor import service, storage, versions
+from local.doctor import service, source, storage, versions
 from local.doctor.finding import Finding, Level, document, is_healthy, ok, problem, skipped, warning
 from local.doctor.subject import read
 from local.environment import LocalEnvironment
@@ -94,6 +94,22 @@ def test_a_storage_that_is_missing_or_anothers_is_a_problem(
     found = {finding.check: finding for finding in storage.examine(settings, tmp_path)}
     assert found["storage owner"].level is Level.PROBLEM
     assert "./sync adopt-storage" in found["storage owner"].advice
+
+
+def test_what_is_made_at_the_first_start_is_not_missed_before(tmp_path: Path) -> None:
+    findings: list[Finding] = []
+    subject = read({"DATA_DIR": str(tmp_path / "data")}, tmp_path, findings.append)
+    assert subject is not None
+    assert not subject.is_set_up
+    assert [(f.check, f.level) for f in findings] == [("servers", Level.PROBLEM)]
+    for check in (
+        source.examine(subject.settings, 1.0, required=False),
+        storage.examine(subject.settings, tmp_path / "data" / "storage", required=False),
+    ):
+        assert [finding.level for finding in check] == [Level.SKIPPED]
+    (needed,) = source.examine(Settings(), 1.0)
+    assert needed.level is Level.PROBLEM
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("option", "check"), [("size=64k", "space"), ("nr_inodes=20", "inodes")])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import http.server
 import json
+import os
 import re
 import resource
 import socket
@@ -18,15 +19,17 @@ from typing import Any
 import pytest
 
 from local.allowed_hosts import AllowedHosts
-from local.servers.nginx import TEMPLATE, NginxServer, Tls, render
+from local.servers.account import CAP_DAC_READ_SEARCH, Account
+from local.servers.nginx import TEMPLATE, NginxServer, Tls, connections, render
 from shared.http.request_id import FORM, is_safe
 from tests.helpers.certificates import certificate
 from tests.helpers.servers import free_port
 from tests.helpers.waiting import until
+from tests.local.interpreters import NOBODY
 
 MAX_BODY_BYTES = 1_000
 HALF_OPEN = 4_500
-"""Connections: more than nginx took in all before each of its processes took 32,768."""
+"""Connections: more than nginx takes in all where nothing is configured."""
 OF_A_FILE = {
     "Content-Security-Policy": "sandbox",
     "X-Frame-Options": "DENY",
@@ -120,6 +123,27 @@ def ask(
         connection.close()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+def test_as_another_account_it_reads_a_private_storage(
+    start_nginx: Callable[..., tuple[NginxServer, int]], storage: Path
+) -> None:
+    storage.parent.chmod(0o700)
+    for path in (storage, *storage.rglob("*")):
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    storage.chmod(0o700)
+    server, port = start_nginx(account=Account(NOBODY, NOBODY, (CAP_DAC_READ_SEARCH,)))
+    assert ask(port, "/media/a%20b/%C3%BC.png")[2] == "picture"
+    assert ask(port, "/sync/", b"x" * MAX_BODY_BYTES)[0] == 200
+    master = server.pid
+    assert master
+    listed = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    assert listed
+    for pid in (master, *listed):
+        status = Path(f"/proc/{pid}/status").read_text()
+        assert f"Uid:\t{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}\n" in status
+        assert f"CapEff:\t{1 << CAP_DAC_READ_SEARCH:016x}\n" in status
+
+
 def test_a_client_cannot_claim_another_address(nginx: tuple[NginxServer, int]) -> None:
     forged = {"X-Forwarded-For": "10.1.2.3", "Forwarded": "for=10.1.2.3"}
     _, _, seen = ask(nginx[1], "/sync/", headers=forged)
@@ -158,6 +182,23 @@ def test_a_proxy_in_front_is_believed(
 def test_a_stranger_cannot_claim_tls(nginx: tuple[NginxServer, int]) -> None:
     _, _, seen = ask(nginx[1], "/sync/", headers={"X-Forwarded-Proto": "https"})
     assert "X-Forwarded-Proto: http\n" in seen
+
+
+@pytest.mark.parametrize(
+    ("workers", "most_files", "expected"),
+    [
+        (1, 1_048_576, (65_536, 87_382)),
+        (2, 1_048_576, (65_536, 87_382)),
+        (4, 1_048_576, (32_768, 43_691)),
+        (16, 1_048_576, (16_384, 21_846)),
+        (2, 20_000, (15_000, 20_000)),
+        (1, 1_024, (768, 1_024)),
+    ],
+)
+def test_one_address_has_fewer_ports_than_there_are_connections(
+    workers: int, most_files: int, expected: tuple[int, int]
+) -> None:
+    assert connections(workers, most_files) == expected
 
 
 def test_half_open_connections_shut_nobody_out(nginx: tuple[NginxServer, int]) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from functions.admin.objects.actions import VERIFY_SECONDS, ObjectActions
+from functions.admin.objects.listing import Listing
+from functions.admin.objects.paging import Paging
 from functions.admin.records import QUERIES, Records
 from shared.ledger.actions import Action
 from shared.ledger.database import Database
@@ -31,7 +33,7 @@ def records(database_url: str) -> Iterator[Records]:
 
 @pytest.fixture
 def actions(records: Records, ledger: Ledger, tmp_path: Path) -> ObjectActions:
-    return ObjectActions(records, ledger.actions, StorageReader(str(tmp_path)))
+    return ObjectActions(records, ledger, StorageReader(str(tmp_path)))
 
 
 def synced(ledger: Ledger, storage: Path, name: str, salt: str = "", content: bytes = b"x") -> int:
@@ -85,9 +87,7 @@ def test_files_that_no_time_is_left_for_are_not_checked(
     row_ids = [synced(ledger, tmp_path, name) for name in "ab"]
     # Begins, asks before the first file and in it, then finds the time over.
     seconds = itertools.chain([0.0, 0.0, 0.0], itertools.repeat(VERIFY_SECONDS))
-    actions = ObjectActions(
-        records, ledger.actions, StorageReader(str(tmp_path)), lambda: next(seconds)
-    )
+    actions = ObjectActions(records, ledger, StorageReader(str(tmp_path)), lambda: next(seconds))
     report = actions.verify(row_ids, "root")
     assert report.title == "1 of 2 files match the originals"
     assert [line.message.partition(":")[0] for line in report.lines] == ["OK", "was not checked"]
@@ -96,3 +96,22 @@ def test_files_that_no_time_is_left_for_are_not_checked(
 def test_nothing_selected_is_reported(actions: ObjectActions) -> None:
     for report in (actions.perform(Action.RETRY, [], "root"), actions.verify([], "root")):
         assert (report.title, report.ok, report.lines) == ("Nothing selected", False, ())
+
+
+def test_what_was_found_is_kept_and_listed(
+    actions: ObjectActions, ledger: Ledger, records: Records, database_url: str, tmp_path: Path
+) -> None:
+    sound, damaged = (synced(ledger, tmp_path, name) for name in "ab")
+    (tmp_path / "b").write_bytes(b"y")
+    actions.verify([sound, damaged], "root")
+    kept = {row_id: records.object(row_id) for row_id in (sound, damaged)}
+    assert [object_ and object_.verification for object_ in kept.values()] == ["ok", "damaged"]
+    assert ledger.verifications.problems() == 1
+    database = Database(database_url, QUERIES)
+    try:
+        listed = Paging(database).page(Listing.from_query({"verified": "problem"})).rows
+        none = Paging(database).page(Listing.from_query({"verified": "problem", "q": "a"})).rows
+    finally:
+        database.close()
+    assert [row.id for row in listed] == [damaged]
+    assert none == []
