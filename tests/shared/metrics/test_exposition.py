@@ -19,7 +19,7 @@ def parsed(text: bytes) -> PARSED:
 
 
 def test_counters_gauges_and_histograms_read_back_as_they_are() -> None:
-    totals = {
+    totals: dict[str, dict[tuple[str, ...], float]] = {
         ATTEMPTS.name: {("synced", "ok"): 7.0},
         OBJECT_SECONDS.name: {("0",): 2.0, ("2",): 1.0, (SUM,): 0.03},
         "sync_of_another_version": {(): 1.0},

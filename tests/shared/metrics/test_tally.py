@@ -44,10 +44,12 @@ def test_what_could_not_be_exported_is_kept() -> None:
 
 def test_threads_lose_no_count() -> None:
     tally = Tally()
-    threads = [
-        threading.Thread(target=lambda: [tally.count(BYTES) for _ in range(5_000)])
-        for _ in range(4)
-    ]
+
+    def add() -> None:
+        for _ in range(5_000):
+            tally.count(BYTES)
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
