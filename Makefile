@@ -20,7 +20,7 @@ setup: $(INSTALLED) ## Install what a local run needs into .venv
 run: $(INSTALLED) ## Start everything on http://localhost:27000, without root or Docker
 	@exec ./sync run
 
-status: $(INSTALLED) ## Show what runs, how far it is and what needs attention
+status: $(INSTALLED) ## Show what runs, the progress of the work and what needs attention
 	@./sync status
 
 retry: $(INSTALLED) ## Put every failed object back in the queue; ./sync retry --help for some of them

@@ -1,4 +1,4 @@
-"""Several questions asked at once, each with a limit: a server that is frozen delays no other."""
+"""Asks several servers at the same time: one that is frozen does not delay the others."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What became of one question.
+    """The outcome of one question.
 
     Attributes:
-        values: what it yielded, in order, as far as it came.
+        values: what it yielded in time, in order.
         error: what it raised, None if nothing.
-        ended: False if it had not ended when its time was over.
+        ended: False if it had not ended within the time limit.
     """
 
     values: tuple[T, ...]
@@ -32,11 +32,11 @@ def ask_all(
 ) -> dict[str, Answer[T]]:
     """Ask every question in a thread of its own, and return the answers in the questions' order.
 
-    The threads are daemons: one that waits for a server forever does not keep the process.
+    The threads are daemons: one that waits for a server forever does not keep the process alive.
 
     Args:
-        questions: by name, what yields the parts of an answer.
-        seconds: that all of them may take together.
+        questions: by name, functions that yield the parts of an answer.
+        seconds: time limit of all of them together.
     """
     deadline = time.monotonic() + seconds
     told: dict[str, list[T]] = {name: [] for name in questions}
@@ -47,7 +47,7 @@ def ask_all(
         try:
             for value in questions[name]():
                 told[name].append(value)
-        except Exception as met:  # noqa: BLE001 # for the one who asked
+        except Exception as met:  # noqa: BLE001 # the caller handles it
             error = met
         ends.put((name, error))
 

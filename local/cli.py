@@ -1,11 +1,10 @@
-"""The command line, `./sync`: its groups of commands, and what becomes of errors.
+"""The command line, `./sync`: its groups of commands, and how errors end it.
 
-The file `sync` runs it in the project's folder, where `.env` and `.local` are, whatever folder it
-is typed in. Processes that are started by others, `python -m local …`, take the folder they are
-started in.
+The file `sync` runs it in the project's folder, where `.env` and `.local` are, whatever folder
+the user is in. Processes started as `python -m local …` use the folder they are started in.
 
-A group is a module of `local/commands`. Every command imports what it needs by itself: `serve`
-must not wait for moto, nor `sign` for PostgreSQL.
+A group is a module of `local/commands`. Each command imports only what it needs: `serve`
+must not wait for moto to load, nor `sign` for psycopg2.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from local.commands import (
     doctor,
     objects,
     processes,
+    reconcile,
     requests,
     services,
     setup,
@@ -39,13 +39,13 @@ NAME = "./sync"
 
 app = typer.Typer(
     help="external-storage-sync on this machine. Settings come from the environment and from the"
-    " file .env in the project's folder. Exit codes: 0 fine, 1 a problem was found or met, 2 typed"
-    " wrongly, 130 ended by Ctrl-C.",
+    " file .env in the project's folder. Exit codes: 0 success, 1 a problem was found or an error"
+    " occurred, 2 invalid usage, 130 interrupted by Ctrl-C.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (status, doctor, objects, actions, verify, requests, setup, processes):
+for group in (status, doctor, objects, actions, reconcile, verify, requests, setup, processes):
     app.add_typer(group.app)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(services.app, name="services")

@@ -70,7 +70,7 @@ class LocalEnvironment:
     def of(
         cls, lines: Iterable[env_file.Line], environment: Mapping[str, str], directory: Path
     ) -> Self:
-        """Return the environment that the lines of a file `.env` and a process's variables make.
+        """Build the environment from the lines of a file `.env` and a process's variables.
 
         Raises:
             SettingError: a path cannot be expanded. The text names file and line.

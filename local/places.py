@@ -1,4 +1,4 @@
-"""Where everything of a running installation is: its servers, its address, its files, its key."""
+"""Where the parts of a running installation are: its servers, address, files and key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Place:
 
     Attributes:
         address: host and port, without a login.
-        origin: what started it, such as "make run"; "as set" where a setting names it.
+        origin: what started it, such as "make run"; "as set" if a setting names it.
     """
 
     address: str
@@ -33,11 +33,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where everything is; no password and no key is in it.
+    """Where everything is, without passwords or keys.
 
     Attributes:
-        servers: by name; those that are not used are missing.
-        url: that clients send their requests to.
+        servers: by name; unused ones are left out.
+        url: where clients send their requests.
         storage: the folder of the files.
         key: where the key that signs requests is kept.
     """
@@ -79,6 +79,6 @@ def key_place(environment: LocalEnvironment) -> str:
 
 
 def _address(value: str) -> str:
-    """Return host and port of a URL, or of an address without a scheme."""
+    """Return the host and port of a URL, or of an address without a scheme."""
     parts = urlsplit(value if "://" in value else f"//{value}")
     return parts.netloc.rpartition("@")[2]

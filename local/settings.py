@@ -43,7 +43,7 @@ INTERNAL = frozenset({"AWS_LAMBDA_FUNCTION_NAME", "LOCAL_RUN", "METRICS_NAMESPAC
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Return all settings that people make: name, meaning, default."""
+    """Return all settings that users can set: name, meaning, default."""
     of_functions = [
         (m["name"], m["doc"], m["shown"] or str(item.default or ""))
         for item in fields(Settings)

@@ -1,7 +1,7 @@
-"""How far the service is and what needs attention: `./sync status`.
+"""The progress of the work and what needs attention: `./sync status`.
 
-What is recorded in the ledger is read there; the address, the queue and the storage are asked at
-the same time, each for a few seconds at most.
+The ledger, the service's address, the queue and the storage are queried at the same time, within a
+few seconds.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from shared.ledger.rows import Counts
 from shared.ledger.selection import PROBLEMS, Verification
 
 SECONDS = 8.0
-"""For everything that is asked, together."""
+"""Time limit of all queries together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the ledger says.
+    """The state of the work in the ledger.
 
     Attributes:
         counts: objects by state.
-        retrying: those of the queued that wait for another attempt.
-        oldest_seconds: that the oldest queued object has waited, None if nothing waits.
-        progress: of the last minutes.
+        retrying: queued objects that wait for another attempt.
+        oldest_seconds: how long the oldest queued object has waited, None if nothing waits.
+        progress: what ended in the last minutes.
         failures: why objects failed, the most frequent reason first.
-        verified: how many stored files were found how when they were last read again.
+        verified: number of stored files by the result of their last verification.
         beats: the last heartbeat of every process.
-        pauses: what nothing is attempted in.
+        pauses: the pauses in effect.
     """
 
     counts: Counts
@@ -65,7 +65,7 @@ class Work:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds until nothing is queued at the present rate, None where nothing is synced now."""
+        """Seconds until nothing is queued at the current rate, None if nothing is synced."""
         if not self.counts.queued:
             return 0.0
         rate = self.progress.per_second
@@ -74,12 +74,12 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What is left on the file system of the storage.
+    """Free space on the storage's file system.
 
     Attributes:
         free_bytes: for an ordinary account.
         total_bytes: of the file system.
-        free_inodes: files that can still be made, None where the file system sets no limit.
+        free_inodes: files that can still be created, None if the file system sets no limit.
     """
 
     free_bytes: int
@@ -88,7 +88,7 @@ class Space:
 
     @classmethod
     def of(cls, folder: Path) -> Space:
-        """Ask for the space of a folder.
+        """Return the space of a folder's file system.
 
         Raises:
             OSError: it is missing.
@@ -107,12 +107,12 @@ class Overall:
 
     Attributes:
         places: where everything is.
-        work: what the ledger says, None where it is unreachable.
+        work: the state of the work, None if the ledger is unreachable.
         answering: whether the service answers requests.
-        space: of the storage, None where it cannot be told.
-        messages: in the queue, None without a broker or where it is unreachable.
+        space: the storage's, None if it cannot be determined.
+        messages: number in the queue, None without a broker or if it is unreachable.
         dead_letters: likewise.
-        problems: what needs attention, a line each.
+        problems: what needs attention, one line each.
     """
 
     places: Places
@@ -155,7 +155,7 @@ class Overall:
 
 
 def look(environment: LocalEnvironment, found: Places, settings: Settings) -> Overall:
-    """Ask for everything at once.
+    """Query everything at the same time.
 
     Args:
         environment: the installation's.

@@ -6,7 +6,7 @@ Every function raises `SettingError` if a setting that its adapter needs is miss
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from shared.ledger.ledger import QUERIES, Ledger
 from shared.queue.interface import Queue
 from shared.queue.publisher import Publisher
 from shared.sources.interface import ObjectSource, SourceProbe
+from shared.sources.listing import Listing
 
 if TYPE_CHECKING:
     from shared.storage.local import LocalStorage
@@ -68,6 +69,20 @@ def source(settings: Settings) -> ObjectSource:
     from shared.sources.s3.source import S3Source
 
     return S3Source(settings)
+
+
+def listing(settings: Settings) -> Callable[[], Listing] | None:
+    """Return what makes a listing of the bucket, None if `SOURCE` has nothing to list."""
+    if settings.source == "nasa":
+        return None
+    needed(settings.bucket, "AWS_S3_BUCKET_NAME")
+
+    def connect() -> Listing:
+        from shared.sources.s3.listing import S3Listing
+
+        return S3Listing(settings)
+
+    return connect
 
 
 def source_probe(settings: Settings, seconds: float) -> SourceProbe | None:

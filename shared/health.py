@@ -1,6 +1,6 @@
-"""How well each part of the service works, by what its processes report in the ledger: pure rules.
+"""The health of each part of the service, from what its processes report in the ledger: pure rules.
 
-`functions/stats` answers with it, and `./sync status` shows it.
+`functions/stats` responds with it, and `./sync status` shows it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from shared.ledger.heartbeats import SCHEDULER, WORKER, Heartbeat
 from shared.ledger.pauses import Pause
 
 SILENT_SECONDS = 180.0
-"""Without a heartbeat for so long, three runs of AWS's schedule, a process counts as gone."""
+"""After this long without a heartbeat, three runs of AWS's schedule, a process counts as gone."""
 
 WAITING_SECONDS = 900.0
-"""An object that has waited longer needs attention: its own retries may take as long as this."""
+"""An object that has waited longer needs attention; ordinary retries can take this long."""
 
 
 class Status(enum.StrEnum):
-    """How well something works; the worst of its parts is the service's."""
+    """How well something works; the service has the worst status of its parts."""
 
     OK = "ok"
     """It works."""
@@ -39,7 +39,7 @@ class Part:
         name: of the part.
         status: how well it works.
         reason: what is wrong with it, empty if nothing is.
-        since: when that began (aware), None where it is not known.
+        since: when that began (aware), None if unknown.
     """
 
     name: str
@@ -73,12 +73,12 @@ def scheduler(beats: Iterable[Heartbeat], now: datetime) -> Part:
 
 
 def worker(beats: Iterable[Heartbeat], waited: float, now: datetime) -> Part:
-    """Return the health of the workers: an idle one is silent, so only waiting objects tell.
+    """Return the health of the workers; idle ones send nothing, so only waiting objects show it.
 
     Args:
         beats: the last heartbeats, the latest first.
         waited: seconds that the oldest queued object has waited.
-        now: the time.
+        now: the current time.
     """
     last = next((beat for beat in beats if beat.component == WORKER), None)
     if last is not None and last.age <= SILENT_SECONDS:
@@ -91,7 +91,7 @@ def worker(beats: Iterable[Heartbeat], waited: float, now: datetime) -> Part:
 
 
 def paused(name: str, pauses: Sequence[Pause]) -> Part:
-    """Return the health of the source or of the storage, without the names of machines.
+    """Return the health of the source or of the storage, without machine names.
 
     Args:
         name: "source" or "storage".

@@ -1,7 +1,7 @@
 """Logging: lines for a person on a terminal, otherwise one JSON object per line.
 
-File names and errors come from outside. Both formats show letters of every language as they are,
-and escape what could begin a line, move a cursor or turn the direction of reading.
+File names and errors come from outside. Both formats show letters of every language unchanged,
+and escape what could start a new line, move the cursor or reverse the text direction.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 
 _ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
 _ASCII_ENCODER = json.JSONEncoder(default=str)
-"""For a stream that cannot hold every character: its own replacements are not JSON."""
+"""For a stream whose encoding lacks characters: its own replacements would not be JSON."""
 
 _BARE = re.compile(r"[^\s\"'=\\]+")
-"""A value that cannot be taken for two, or for a name and its value."""
+"""A value that cannot be mistaken for two, or for a name and its value."""
 
 _LAST_OF_BMP = 0xFFFF
 _LEVEL_COLORS = {"DEBUG": 2, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 31}
@@ -35,8 +35,8 @@ _LEVEL_COLORS = {"DEBUG": 2, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL":
 def escaped(text: str) -> str:
     r"""Return text in which every character that is not printable is written as JSON has it.
 
-    Not printable are controls, line and paragraph separators, directions (`\u202e`), lone
-    surrogates, and every space but the usual one: Unicode's categories C and Z.
+    Not printable are control characters, line and paragraph separators, direction marks
+    (`\u202e`), lone surrogates, and all spaces but U+0020: Unicode's categories C and Z.
     """
     if text.isprintable():
         return text
@@ -58,7 +58,7 @@ class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON object.
 
     Args:
-        ascii_only: escape everything else, so that any encoding can hold the line.
+        ascii_only: escape all other characters, so that any encoding can hold the line.
     """
 
     def __init__(self, *, ascii_only: bool = False) -> None:
@@ -80,12 +80,12 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             document["exception"] = self.formatException(record.exc_info)
-        # The encoder has escaped the controls of ASCII; what is left stands in strings alone.
+        # The encoder has escaped ASCII control characters; any others are inside strings.
         return escaped(self._encode(document))
 
 
 def _shown(value: object) -> str:
-    """Return a value as one word, or in quotes."""
+    """Return a value as one word, or quoted."""
     text = str(value)
     if text.isprintable() and _BARE.fullmatch(text):
         return text
@@ -93,7 +93,7 @@ def _shown(value: object) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """Formats a record for a person: short time, level, event, and `key=value` for the rest.
+    """Formats a record for people: short time, level, message, and `key=value` for the rest.
 
     Args:
         color: show the level in color.
@@ -104,7 +104,7 @@ class TextFormatter(logging.Formatter):
         self._color = color
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; those of an exception follow, indented, so that none looks like it."""
+        """Return the line; an exception's lines follow, indented to look different."""
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         level = f"{record.levelname.lower():7}"
         if self._color:
@@ -138,7 +138,7 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Libraries log their own details; what matters reaches our own lines. pika's level is set by
+    # Libraries log details of their own; what matters is in our own lines. pika's level is set by
     # its adapter, see `shared.queue.rabbitmq.link`.
     for name in ("botocore", "boto3", "urllib3", "granian"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -89,7 +89,7 @@ UNION ALL
 (SELECT 'id', id FROM file_sync WHERE id = :number::bigint);
 
 -- name: verified(results, most)
--- Finds the files of which this was found when they were read again.
+-- Finds the files whose last verification had one of these results.
 SELECT file_sync_id AS id FROM verification WHERE result = ANY(:results::text[])
  ORDER BY file_sync_id DESC LIMIT :most;
 
@@ -117,7 +117,7 @@ SELECT id, oeid, ref_id, file_name, file_type, payload_checksum, request_id, sta
   FROM file_sync LEFT JOIN verification ON file_sync_id = id WHERE id = :row_id;
 
 -- name: attempts(row_id)
--- Reads the newest attempts on one object, and what people did with it.
+-- Reads the newest attempts and actions on one object.
 SELECT attempt, outcome::text AS outcome, reason, started_at, finished_at, NULL AS actor
   FROM sync_attempt WHERE file_sync_id = :row_id
 UNION ALL

@@ -92,7 +92,7 @@ class Attempt:
         reason: why it did not succeed.
         started_at: when the worker began.
         finished_at: when it ended.
-        actor: who asked for the action; None for an attempt.
+        actor: who performed the action; None for an attempt.
     """
 
     attempt: int | None

@@ -1,4 +1,4 @@
-"""Reading a portion of the stored files again and comparing them with the ledger."""
+"""Reading some of the stored files again, and comparing them with the ledger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.ledger.verifications import Recorded, Verifications
 from shared.storage.reading import HASHED_AT_ONCE, StorageReader, Verdict
 
 READERS = 2
-"""Files read at once: SHA-256 is computed outside the interpreter's lock."""
+"""Files read at the same time: SHA-256 is computed without the interpreter's lock."""
 
 LOOK_SECONDS = 10.0
 """Seconds between calls of `meanwhile`."""
@@ -21,7 +21,7 @@ Found = list[tuple[Recorded, Verification]]
 
 
 class OwnedStorage(Protocol):
-    """What tells a storage from an empty mount point."""
+    """Distinguishes the storage from an empty mount point."""
 
     def check_owner(self) -> None:
         """Raise a `TransferError` unless the storage is this installation's."""
@@ -29,12 +29,12 @@ class OwnedStorage(Protocol):
 
 
 class Checker:
-    """Reads files again.
+    """Reads files again, and compares them with the ledger.
 
     Args:
         verifications: what is recorded of them.
         files: reads the storage.
-        storage: tells whether it is the right one.
+        storage: checks that it is this installation's.
     """
 
     def __init__(
@@ -51,15 +51,15 @@ class Checker:
         meanwhile: Callable[[], object] = lambda: None,
         bytes_per_second: int | None = None,
     ) -> Found:
-        """Read files and return what was found, of those that were read to their end.
+        """Read files and return the results of those that were read completely.
 
-        What looks wrong is read from the ledger and the storage a second time: a newer object may
-        have been placed between the two.
+        If a file seems wrong, row and file are read a second time: a newer object may have been
+        placed between the two.
 
         Args:
             recorded: the files.
-            going: asked while files are read; False ends it soon.
-            meanwhile: called now and then from the calling thread.
+            going: called while files are read; False ends the reading soon.
+            meanwhile: called every `LOOK_SECONDS` in the calling thread.
             bytes_per_second: the most to read, None for no limit.
 
         Raises:
@@ -73,7 +73,7 @@ class Checker:
         if not doubtful:
             return found
         second = self._read(self._verifications.of(doubtful), pace, meanwhile)
-        # Asked after the second look: what it found is not of an empty mount point.
+        # Checked after the second reading as well, which an empty mount point would mislead.
         self._storage.check_owner()
         return [one for one in found if one[1] not in PROBLEMS] + second
 
@@ -100,7 +100,7 @@ class Checker:
 
 
 class _Pace:
-    """Lets several threads read so many bytes a second together.
+    """Limits the bytes per second that several threads read together.
 
     Args:
         going: False ends every wait.
@@ -114,7 +114,7 @@ class _Pace:
         self._bytes = 0
 
     def after(self, number: int) -> bool:
-        """Wait until so many more bytes may have been read, and return whether to go on."""
+        """Wait until this many more bytes may be read, and return whether to continue."""
         if self._bytes_per_second:
             self._bytes += number
             due = self._begun + self._bytes / self._bytes_per_second

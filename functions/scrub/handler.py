@@ -15,7 +15,7 @@ prepare = wiring.scrub
 """Called before the first run, so that an invalid setting stops the start."""
 
 LAST_FILE_MILLISECONDS = 10_000
-"""With less time left a run records what it has, and the next one goes on."""
+"""With less time left, a call records its results, and the next call continues."""
 
 
 class Context(Protocol):
@@ -27,7 +27,7 @@ class Context(Protocol):
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
-    """Answer one scheduled event, or `{"only": "requested"}` or "run", with what was done."""
+    """Answer a scheduled event, or `{"only": "requested"}` or `"run"`, with a report."""
     report = wiring.scrub().run(
         going=lambda: context.get_remaining_time_in_millis() > LAST_FILE_MILLISECONDS,
         only=event.get("only"),

@@ -1,4 +1,4 @@
-"""Scrubbing: are the stored files still what the ledger recorded?"""
+"""Scrubbing: do the stored files still match the ledger?"""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from shared.ledger.verifications import Part, Recorded, run_options
 logger = logging.getLogger(__name__)
 
 SLICE_FILES = 256
-"""Files between two notes of how far a run has come."""
+"""Files after which a run's position is recorded."""
 
 UNCHECKED = "unchecked"
-"""Finding: the file takes longer to read than the platform lets a call last."""
+"""Finding: reading the file takes longer than the platform lets a call run."""
 
 LONG_SECONDS = 300.0
-"""A file that took a call so long and was not read to its end is skipped, not begun for ever."""
+"""A file that a call read for this long without reaching its end is skipped, not retried."""
 
 REQUESTED, RUN = "requested", "run"
-"""What alone a call may be for: the files that people asked for, or the run that goes on."""
+"""A call can be limited to the files that people requested, or to the run in progress."""
 
 MOST_RUNS = 100
-"""Runs of people among which the schedule's last one is looked for."""
+"""Newest runs among which the schedule's last one is searched."""
 
 ACTOR = "schedule"
-"""Actor of the runs that no person asked for."""
+"""Actor of the runs that the schedule began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Report:
 
     Attributes:
         checked: files that were read again.
-        problems: those that are damaged, missing or unreadable.
+        problems: how many of them are damaged, missing or unreadable.
     """
 
     checked: int
@@ -51,13 +51,13 @@ class Report:
 
 
 class Scrub:
-    """Verifies the files that people asked for, then goes on with the run, if there is one.
+    """Verifies the files that people requested, then continues the run, if there is one.
 
     Args:
         ledger: what is recorded.
         checker: reads the files.
         days: within which the schedule reads every file once; 0 for never.
-        now: the time of day.
+        now: returns the current time (aware).
         clock: returns monotonic seconds.
     """
 
@@ -76,11 +76,11 @@ class Scrub:
         self._clock = clock
 
     def run(self, going: Callable[[], bool] = lambda: True, only: str | None = None) -> Report:
-        """Verify what was asked for, and what the schedule has come to.
+        """Verify the requested files, then those of the run that are due.
 
         Args:
-            going: asked before and while each file is read; False ends the call soon.
-            only: `REQUESTED` or `RUN` for one of the two.
+            going: called before and while each file is read; False ends the call soon.
+            only: `REQUESTED` or `RUN` to do one of the two.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
@@ -110,15 +110,15 @@ class Scrub:
         """Record a run over the files that are recorded now, and return its id.
 
         Args:
-            actor: who asks for it.
+            actor: who begins it.
             part: which of the files.
             bytes_per_second: the most to read, None for no limit.
-            seconds: time over which the run is spread, None to go on at once.
+            seconds: time over which the run is spread, None to read without a pause.
             fetch_again: queue what is damaged or missing to be fetched again.
-            after_id: leave out smaller ids and this one.
+            after_id: only greater ids.
 
         Returns:
-            None if a run goes on already.
+            None if a run is in progress already.
         """
         options = run_options(
             self._ledger.verifications.last_row(),
@@ -135,17 +135,17 @@ class Scrub:
         going: Callable[[], bool] = lambda: True,
         progress: Callable[[Report], None] = lambda _: None,
     ) -> Report:
-        """Verify the files that people asked for, in the order in which they did.
+        """Verify the files that people requested, in the order of the requests.
 
         Args:
             going: as in `run`.
-            progress: called after each slice with what was done so far.
+            progress: called after each slice with the report so far.
         """
         total = Report(0, 0)
         while going() and (recorded := self._ledger.verifications.requested(SLICE_FILES)):
             results = self._verify(recorded, going)
             late = {record.row_id for record in recorded} - results.keys()
-            # Those for which there was no time let others go first.
+            # Files for which there was no time go to the end of the line.
             self._ledger.verifications.postpone(late)
             problems = sum(result in PROBLEMS for result in results.values())
             total = Report(total.checked + len(results), total.problems + problems)
@@ -157,7 +157,7 @@ class Scrub:
         going: Callable[[], bool] = lambda: True,
         progress: Callable[[Run], None] = lambda _: None,
     ) -> Report:
-        """Go on with the run, unless another process is at it.
+        """Continue the run, unless another process holds it.
 
         Args:
             going: as in `run`.
@@ -181,7 +181,7 @@ class Scrub:
         return total
 
     def _begin_scheduled(self) -> None:
-        """Begin the schedule's next run if it is due, or go on with one that a person's ended."""
+        """Begin the schedule's next run if it is due, or resume one that a person's replaced."""
         if not self._days:
             return
         period = timedelta(days=self._days)
@@ -195,7 +195,7 @@ class Scrub:
             self.begin(ACTOR, Part(), seconds=period.total_seconds() * left, after_id=reached)
 
     def _is_due(self, run: Run) -> bool:
-        """Return whether a run that is spread over time has come to its next slice."""
+        """Return whether the next slice of a run that is spread over time is due."""
         seconds = run.options["seconds"]
         if seconds is None or run.position is None:
             return True
@@ -253,7 +253,7 @@ class Scrub:
         meanwhile: Callable[[], object] = lambda: None,
         bytes_per_second: int | None = None,
     ) -> Mapping[int, Verification]:
-        """Verify files and record the results; return what was recorded by row id."""
+        """Verify files and record the results; return the recorded results by row id."""
         found = self._checker.check(recorded, going, meanwhile, bytes_per_second)
         results = self._ledger.verifications.record(found) if found else {}
         for record, _ in found:

@@ -17,8 +17,8 @@ from shared.queue.messages import SyncMessage, request_id_of
 logger = logging.getLogger(__name__)
 
 prepare = wiring.prepare
-"""Called before the first batch, so that an invalid setting stops the start, and no message waits
-for a worker that is still loading."""
+"""Called before the first batch, so that an invalid setting prevents the start, and no message
+waits for a worker that is still loading."""
 
 
 class Context(Protocol):

@@ -39,14 +39,17 @@ class Pulse:
         self._clock = clock
         self._last: tuple[float, str] | None = None
 
-    def beat(self, batch: Batch, settling: SettlingThread) -> None:
+    def beat(
+        self, batch: Batch, settling: SettlingThread, waits_since: float | None = None
+    ) -> None:
         """Record a heartbeat, if one is due or has something new to report.
 
         Args:
             batch: the unsettled transfers.
             settling: the thread that settles them.
+            waits_since: when the storage was asked for files, None once it has answered.
         """
-        now, detail = self._clock(), self._detail(batch, settling)
+        now, detail = self._clock(), self._detail(batch, settling, waits_since)
         if self._last and now - self._last[0] < BEAT_SECONDS and detail == self._last[1]:
             return
         try:
@@ -56,12 +59,14 @@ class Pulse:
         else:
             self._last = now, detail
 
-    def _detail(self, batch: Batch, settling: SettlingThread) -> str:
+    def _detail(self, batch: Batch, settling: SettlingThread, waits_since: float | None) -> str:
         """Return what is wrong, in one line; empty if nothing is."""
         now, limit = self._clock(), self._slow_seconds
         found = [failed_threads()]
         if standing := len(batch.standing(now, limit)):
             found.append(f"{standing} copies have made no progress for {limit:g} s")
+        if waits_since is not None and now - waits_since > limit:
+            found.append(f"the storage has not opened files for {limit:g} s")
         since = settling.busy_since
         if since is not None and now - since > limit:
             found.append(f"the storage has been settling one group for over {limit:g} s")

@@ -88,9 +88,10 @@ class SyncWorker:
         self._end_process = end_process
         self._pulse = Pulse(ledger.heartbeats, config.standing_seconds / 5, clock)
         self._sweep_at = clock()
+        self._waits_since: float | None = None
 
     def warm_up(self) -> None:
-        """Load what the first copy would have to wait for."""
+        """Load in advance what the first copy needs."""
         self._source.warm_up()
 
     def work(
@@ -183,13 +184,17 @@ class SyncWorker:
         if not claims:
             return
         injection_point(CrashPoint.AFTER_CLAIM)
-        parts = self._storage.parts([claim.wanted for claim in claims])
+        self._waits_since = self._clock()
+        try:
+            parts = self._storage.parts([claim.wanted for claim in claims])
+        finally:
+            self._waits_since = None
         for claim in claims:
             batch.add(start_transfer(claim, parts[claim.wanted.row_id], self._source))
 
     def _look(self, batch: Batch, settling: SettlingThread) -> None:
         self._end_standing(batch, settling)
-        self._pulse.beat(batch, settling)
+        self._pulse.beat(batch, settling, self._waits_since)
 
     def _end_standing(self, batch: Batch, settling: SettlingThread) -> None:
         """Break off copies without progress; end the process if that, or a disk, hangs."""
@@ -200,6 +205,9 @@ class SyncWorker:
             logger.error("copies broken off", extra={"reason": reason, "objects": len(claims)})
             if not batch.break_off(claims, lambda: StorageUnavailable(reason)):
                 self._end_process(f"a thread that copies has made {reason}")
+        since = self._waits_since
+        if since is not None and now - since > limit:  # it hangs before there are copies
+            self._end_process(f"the storage has not opened files: {reason}")
         since = settling.busy_since
         if since is not None and now - since > 2 * limit:  # a slow disk is no hung one
             self._end_process(f"settling has made {reason}, twice over")

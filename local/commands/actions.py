@@ -1,4 +1,4 @@
-"""What a person does about objects: `./sync retry`, `fetch-again`, `dismiss`, `restore`."""
+"""Commands that change objects: `./sync retry`, `fetch-again`, `dismiss`, `restore`."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-All = Annotated[bool, typer.Option("--all", help="Every one that can be changed.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing, only count.")]
+All = Annotated[bool, typer.Option("--all", help="Every object that the command applies to.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count the objects; change nothing.")]
 
 DONE = {
     "retry": "failed objects {} queued again",
     "retry_now": "failed or waiting objects {} queued again",
     "fetch_again": "synced objects {} queued to be fetched again",
     "dismiss": "failed objects {} dismissed",
-    "restore": "dismissed objects {} failed again",
+    "restore": "dismissed objects {} restored",
     "verify": "synced objects {} queued for verification",
 }
-"""What was done with a number of objects, by the action's name."""
+"""What an action reports after the number of objects, by the action's name."""
 
 
 @app.command(epilog="Examples: ./sync retry --all; ./sync retry --reason AccessDenied --dry-run")
@@ -41,13 +41,13 @@ def retry(
     selection: Selection,
     *,
     now: Annotated[
-        bool, typer.Option("--now", help="Also what waits for its next attempt.")
+        bool, typer.Option("--now", help="Also attempt waiting objects now instead of later.")
     ] = False,
     everything: All = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Put failed objects back in the queue, with all attempts allowed again."""
+    """Put failed objects back in the queue; their attempts are counted from zero again."""
     action = "retry_now" if now else "retry"
     perform(action, selection, everything=everything, dry_run=dry_run, as_json=as_json)
 
@@ -66,12 +66,12 @@ def fetch_again(
 def dismiss(
     selection: Selection,
     *,
-    undo: Annotated[bool, typer.Option("--undo", help="As `restore`.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Same as `restore`.")] = False,
     everything: All = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Let failures be: dismissed objects count neither as queued nor as failed."""
+    """Dismiss failures that need no action: they count neither as queued nor as failed."""
     action = "restore" if undo else "dismiss"
     perform(action, selection, everything=everything, dry_run=dry_run, as_json=as_json)
 
@@ -88,17 +88,17 @@ def restore(
 def perform(
     name: str, selection: Selection, *, everything: bool, dry_run: bool, as_json: bool
 ) -> None:
-    """Perform an action on the objects of a filter, and print how many it changed.
+    """Perform an action on the selected objects, and print how many it changed.
 
     Args:
         name: of the action, as in `shared.ledger.actions`.
         selection: the filter.
-        everything: whether no filter was meant.
+        everything: whether `--all` was given.
         dry_run: change nothing, only count.
-        as_json: print a document.
+        as_json: print a JSON document.
 
     Raises:
-        BadParameter: not just one of a filter and `everything` is given.
+        BadParameter: neither or both of a filter and `everything` are given.
         Exit: an id is unknown.
     """
     require_choice(selection, everything=everything)
@@ -114,15 +114,15 @@ def perform(
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """What became of an action.
+    """The outcome of an action.
 
     Attributes:
         name: of the action.
-        selection: the objects that were meant.
+        selection: the filter.
         dry_run: whether nothing was changed.
         objects: how many were changed, or would be.
-        action_id: in the audit, None after a dry run.
-        unknown_ids: those of the selection's ids that no object has.
+        action_id: its id in the audit log, None after a dry run.
+        unknown_ids: ids of the selection that belong to no object.
     """
 
     name: str
@@ -133,7 +133,7 @@ class Acted:
     unknown_ids: list[int]
 
     def document(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """Return the outcome as JSON."""
         return {
             "action": self.name,
             "dry_run": self.dry_run,
@@ -144,30 +144,30 @@ class Acted:
         }
 
     def line(self) -> str:
-        """Return it for people."""
+        """Return the outcome as a sentence."""
         return f"{self.objects} {DONE[self.name].format('would be' if self.dry_run else 'are')}"
 
 
 def require_choice(selection: Selection, *, everything: bool) -> None:
-    """Make sure that one of a filter and `--all` was given.
+    """Require either a filter or `--all`.
 
     Raises:
-        BadParameter: it was not, or both were.
+        BadParameter: neither or both were given.
     """
     if is_given(selection) == everything:
-        raise typer.BadParameter("give ids, a filter or --all, and not --all with another")
+        raise typer.BadParameter("give ids, a filter or --all, but not --all with either")
 
 
 def act(settings: Settings, name: str, selection: Selection, *, dry_run: bool) -> Acted:
-    """Perform an action, with a bar while it lasts.
+    """Perform an action, and show a progress bar meanwhile.
 
-    It is recorded first: if this process ends meanwhile, the scheduler does the rest. Objects in
-    another state than the action needs are skipped.
+    It is recorded first: if this process ends early, the scheduler performs the rest. Objects whose
+    state the action does not apply to are skipped.
 
     Args:
-        settings: with the ledger.
+        settings: with the ledger's URL.
         name: of the action.
-        selection: the objects.
+        selection: the filter.
         dry_run: change nothing, only count.
     """
     from shared import adapters
@@ -190,12 +190,12 @@ def act(settings: Settings, name: str, selection: Selection, *, dry_run: bool) -
 
 
 def unknown(row_ids: list[int]) -> str:
-    """Return the line about ids that no object has."""
+    """Return the error for ids that belong to no object."""
     return f"there is no object {', '.join(map(str, row_ids))}"
 
 
 def actor() -> str:
-    """Return who types a command, for the audit."""
+    """Return the user who runs the command, for the audit log."""
     try:
         name = os.environ.get("SUDO_USER") or getpass.getuser()
     except (OSError, KeyError):  # an account without a name, as in a container

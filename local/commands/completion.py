@@ -1,8 +1,9 @@
 """Completion for the shells: `./sync --install-completion` and `--show-completion`.
 
-typer completes; its scripts do not fit a command that is typed as `./sync`: they name an
-environment variable after it, and no shell has one with a dot and a slash. zsh and fish look such a
-command up by its last part, which is the name of another program: that one is left alone.
+typer computes the completions, but its scripts do not work for a command typed as `./sync`: they
+name an environment variable after the command, and no shell allows a dot or a slash in a variable's
+name. zsh and fish look a command up by the last part of its path; `sync` is also another program's
+name, whose completion these scripts leave unchanged.
 """
 
 from __future__ import annotations
@@ -51,18 +52,18 @@ for name in sync external-storage-sync
 end
 """,
 }
-"""By shell, what makes it complete the command, typed as `./sync` or found on PATH."""
+"""The script of each shell, for the command typed as `./sync` or found on PATH."""
 
 _FILES = {
     "bash": (".bashrc", ".bash_completions/external-storage-sync.sh"),
     "zsh": (".zshrc", ".zfunc/external-storage-sync.zsh"),
     "fish": (None, ".config/fish/conf.d/external-storage-sync.fish"),
 }
-"""By shell, the file that it reads at its start, and where the script is put, below the home."""
+"""For each shell, its start-up file and the script's path, both below the home folder."""
 
 
 def adjust(command: Any) -> None:
-    """Let typer's two options print and install these scripts."""
+    """Make typer's two options print and install these scripts."""
     for parameter in command.params:
         if parameter.name == "show_completion":
             parameter.callback = _show
@@ -84,11 +85,11 @@ def _install(context: Any, _parameter: Any, wanted: object) -> None:
 
 
 def install(shell: str, home: Path) -> list[str]:
-    """Put a shell's script below the home, and return what to tell the user.
+    """Write a shell's script below the home folder, and return the lines to print.
 
     Args:
         shell: one of `SCRIPTS`.
-        home: the user's folder.
+        home: the user's home folder.
     """
     start, script = _FILES[shell]
     place = home / script
@@ -101,14 +102,14 @@ def install(shell: str, home: Path) -> list[str]:
         if line not in before:
             separator = "" if before.endswith("\n") or not before else "\n"
             read_at_start.write_text(f"{before}{separator}{line}")
-    return [f"{shell} completion installed in {place}", "It works in shells that are started now"]
+    return [f"{shell} completion installed in {place}", "It takes effect in new shells"]
 
 
 def _shell() -> str:
-    """Return the shell that the command is typed in.
+    """Return the name of the shell that runs the command.
 
     Raises:
-        Exit: it has no completion here.
+        Exit: there is no script for it.
     """
     import shellingham
 
@@ -118,6 +119,6 @@ def _shell() -> str:
         name = Path(os.environ.get("SHELL", "")).name
     if name not in SCRIPTS:
         shells = ", ".join(SCRIPTS)
-        typer.echo(f"completion is for {shells}; this is {name or 'no shell'}", file=sys.stderr)
+        typer.echo(f"completion supports {shells}, not {name or 'this shell'}", file=sys.stderr)
         raise typer.Exit(PROBLEM)
     return name

@@ -1,4 +1,4 @@
-"""Messages that could not be worked on: `./sync dead-letters show`, `replay`, `drop`."""
+"""Messages that could not be processed: `./sync dead-letters show`, `replay`, `drop`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from shared.queue.rabbitmq.dead_letters import DeadLetter, Fate
 
 app = typer.Typer(
-    help="Messages that could not be worked on. They name no object, or were delivered too often;"
-    " no object is lost with them.",
+    help="Messages that could not be processed: they name no object, or were delivered too often."
+    " No object is lost with them.",
     no_args_is_help=True,
 )
 
@@ -25,24 +25,26 @@ SHOWN_BYTES = 120
 
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="ID", help="Messages, by id.", show_default=False),
+    typer.Argument(metavar="ID", help="Ids of dead letters.", show_default=False),
 ]
 Reason = Annotated[
-    str | None, typer.Option(help="Those whose reason has this text.", show_default=False)
+    str | None, typer.Option(help="Those whose reason contains this text.", show_default=False)
 ]
-All = Annotated[bool, typer.Option("--all", help="Every one.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing, only show.")]
+All = Annotated[bool, typer.Option("--all", help="All dead letters.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only show the dead letters; change nothing.")
+]
 
 
 @app.command(epilog="Example: ./sync dead-letters show --json | jq .reason")
 def show(
     *,
     limit: Annotated[
-        int, typer.Option(min=0, help="The largest number of them; 0 for all.")
+        int, typer.Option(min=0, help="Show at most this many; 0 for all.")
     ] = DEFAULT_LIMIT,
     as_json: Json = False,
 ) -> None:
-    """Show dead letters, the oldest first; with --json one document per line."""
+    """Show dead letters, oldest first; with --json, one document per line."""
     url = _broker()
     if url is None:
         return
@@ -64,7 +66,7 @@ def replay(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Put dead letters back in the queue; one that still names no object comes back."""
+    """Put dead letters back in the queue; one that still names no object returns here."""
     _settle(ids, reason, everything=everything, dry_run=dry_run, as_json=as_json, fate="replay")
 
 
@@ -91,7 +93,7 @@ def _settle(
     fate: str,
 ) -> None:
     if (bool(ids) or bool(reason)) == everything:
-        raise typer.BadParameter("give ids, --reason or --all, and not --all with another")
+        raise typer.BadParameter("give ids, --reason or --all, but not --all with either")
     url = _broker()
     if url is None:
         return

@@ -15,10 +15,10 @@ app = typer.Typer()
 
 @app.command(epilog="Example: ./sync doctor --json | jq '.findings[] | select(.level != \"ok\")'")
 def doctor(*, as_json: Json = False) -> None:
-    """Check settings, servers, rights, queues, clocks, storage and processes; say what to do.
+    """Check settings, servers, permissions, queues, clocks, storage and processes; suggest fixes.
 
-    Nothing is changed, and a server that is down or frozen delays no other check. Exit code 1 where
-    a problem was found; warnings alone are no problem.
+    Nothing is changed, and a server that is down or frozen does not delay the other checks. Exits
+    with 1 if a problem was found; warnings do not count.
     """
     from local.doctor.examination import examine
     from local.doctor.finding import document, is_healthy

@@ -1,4 +1,4 @@
-"""Exit codes of every command, as the help and README.md document them."""
+"""Exit codes of every command, as the help and docs/command_line.md document them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ OK = 0
 """Done, and everything is fine."""
 
 PROBLEM = 1
-"""A problem was found, or the command could not do what was asked: an unknown id, a server away."""
+"""A problem was found, or an error occurred: an unknown id, an unreachable server."""
 
 USAGE = 2
-"""The command was typed wrongly: an unknown option, a value that cannot be read."""
+"""Invalid usage: an unknown option, a value that cannot be parsed."""
 
 INTERRUPTED = 130
-"""Ended by Ctrl-C, as shells number it: 128 and the signal."""
+"""Interrupted by Ctrl-C: 128 plus the signal's number, as shells report it."""
 
 BROKEN_PIPE = 141
-"""Whatever read the output has ended, such as `head`; as shells number SIGPIPE."""
+"""The reader of the output, such as `head`, has exited; shells report SIGPIPE so."""

@@ -1,6 +1,6 @@
-"""The filter of the commands that are about objects: which ones are meant.
+"""The filter options of the commands that work on objects.
 
-A command takes a `Selection` and gets all options of the filter in its help, see `filtered`.
+A command takes a `Selection`; `filtered` adds all options of the filter to it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PANEL = f"Which objects (TIME: {_TIME})"
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """Return a time that is given as such, or as how long ago it was.
+    """Return the time that a text gives, as a date and time or as an age.
 
     Args:
         text: ISO 8601, in UTC unless it names a zone, or a number of s, m, h or d, such as 90m.
@@ -46,7 +46,7 @@ def _moment(text: str) -> datetime:
 
 
 def _text(text: str) -> str:
-    """Return a text; an empty one is a mistake, such as a variable that is not set."""
+    """Return a text; refuse an empty one, a mistake such as an unset variable."""
     if not text.strip():
         raise typer.BadParameter("it is empty")
     return text
@@ -62,19 +62,19 @@ def _time(name: str, what: str) -> Any:
 
 _Ids = Annotated[
     list[int] | None,
-    typer.Argument(min=1, max=MAX_ROW_ID, metavar="ID", help="Objects, by id.", show_default=False),
+    typer.Argument(min=1, max=MAX_ROW_ID, metavar="ID", help="Ids of objects.", show_default=False),
 ]
 _OPTIONS: dict[str, Any] = {
     "more_ids": Annotated[
         list[int] | None,
-        _option("--id", min=1, max=MAX_ROW_ID, help="As ID; may be repeated."),
+        _option("--id", min=1, max=MAX_ROW_ID, help="Same as ID; may be repeated."),
     ],
     "states": Annotated[
         list[State] | None, _option("--state", help="In this state; may be repeated.")
     ],
     "reason": Annotated[
         str | None,
-        _option("--reason", parser=_text, metavar="TEXT", help="This text is in the reason."),
+        _option("--reason", parser=_text, metavar="TEXT", help="The error contains this text."),
     ],
     "name": Annotated[
         str | None,
@@ -82,7 +82,7 @@ _OPTIONS: dict[str, Any] = {
             "--name",
             parser=_text,
             metavar="PATTERN",
-            help="The file name; * stands for any text, ? for any character.",
+            help="The file name; * matches any text, ? any character.",
         ),
     ],
     "file_type": Annotated[
@@ -90,7 +90,7 @@ _OPTIONS: dict[str, Any] = {
         _option("--type", parser=_text, metavar="TYPE", help="The media type: image/png."),
     ],
     "origin": Annotated[
-        Origin | None, _option("--origin", help="How the service learned of them.")
+        Origin | None, _option("--origin", help="How the service learned of the object.")
     ],
     "received_from": Annotated[
         datetime | None, _time("--received-since", "Received then or later")
@@ -105,7 +105,7 @@ _OPTIONS: dict[str, Any] = {
         _option("--verified", help="What the last verification found; may be repeated."),
     ],
     "unverified": Annotated[
-        bool, _option("--unverified", help="Not verified since they were copied.")
+        bool, _option("--unverified", help="Not verified since it was copied.")
     ],
 }
 """The fields of `Selection` by name, as options."""

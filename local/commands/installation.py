@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 CONNECT_SECONDS = 5.0
-"""For a server that a person waits for."""
+"""Time limit for a connection while a person waits."""
 
 
 def environment() -> LocalEnvironment:
-    """Return what the user set up in the project's folder.
+    """Return the configuration in the project's folder.
 
     Raises:
         SettingError: `.env` cannot be read, or has a name that nothing reads.
@@ -40,7 +40,7 @@ def adopt() -> LocalEnvironment:
 
 
 def adopt_with_ledger() -> LocalEnvironment:
-    """Do the same for a process that serves, and refuse a database that it cannot serve with.
+    """Do the same for a long-running process, and refuse a database that it cannot use.
 
     Raises:
         NothingRuns, SeveralRun, Unreadable, SettingError: as `adopt`.
@@ -54,9 +54,9 @@ def adopt_with_ledger() -> LocalEnvironment:
 
 
 def settings_of(here: LocalEnvironment) -> Settings:
-    """Return the settings of the running installation, for a command that asks or changes it.
+    """Return the settings of the running installation, for a command that queries or changes it.
 
-    Nothing is logged: what goes wrong is the command's to print.
+    Nothing is logged: the command prints its own errors.
 
     Raises:
         NothingRuns, SeveralRun, Unreadable, SettingError: as `adopt`.
@@ -94,5 +94,5 @@ def key(of: LocalEnvironment) -> bytes:
 
 
 def from_caller(file: Path) -> Path:
-    """Return a file as it was named in the folder that `./sync` was typed in."""
+    """Return a file, relative to the folder that the user ran `./sync` in."""
     return Path(os.environ.get("CALLER_DIRECTORY", ""), file)

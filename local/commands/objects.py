@@ -1,4 +1,4 @@
-"""Objects, looked at: `./sync list` and `show`."""
+"""Commands that show objects: `./sync list` and `show`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ app = typer.Typer()
 
 DEFAULT_LIMIT = 50
 STATEMENT_SECONDS = 60.0
-"""A filter may have to look at every object; a person waits longer than a request."""
+"""A filter may have to read every object, and a person waits longer than an HTTP client."""
 
 
 @app.command(
@@ -35,11 +35,11 @@ def list_objects(
     selection: Selection,
     *,
     limit: Annotated[
-        int, typer.Option(min=0, help="The largest number of objects; 0 for all.")
+        int, typer.Option(min=0, help="List at most this many; 0 for all.")
     ] = DEFAULT_LIMIT,
     as_json: Json = False,
 ) -> None:
-    """List objects, the newest first; with --json one document per line."""
+    """List objects, newest first; with --json, one document per line."""
     with closing(_objects()) as objects:
         shown = 0
         for found in objects.selected(selection, limit or None):
@@ -49,12 +49,14 @@ def list_objects(
                 typer.echo(_row(found) if shown else f"{HEADER}\n{_row(found)}")
             shown += 1
     if not as_json and shown == limit:
-        typer.echo(f"the newest {limit}; --limit 0 lists all", err=True)
+        typer.echo(f"only the newest {limit} are listed; --limit 0 lists all", err=True)
 
 
 @app.command(epilog="Example: ./sync show 7 --json | jq .history")
 def show(
-    row_id: Annotated[int, typer.Argument(min=1, max=MAX_ROW_ID, metavar="ID", help="Its id.")],
+    row_id: Annotated[
+        int, typer.Argument(min=1, max=MAX_ROW_ID, metavar="ID", help="Id of the object.")
+    ],
     *,
     as_json: Json = False,
 ) -> None:

@@ -1,7 +1,7 @@
 """What commands print: JSON for programs, lines for people, progress while a person waits.
 
 Text goes to standard output, progress and errors to standard error. With `--json` a command prints
-one document, or for a list one document per line; times are ISO 8601 in UTC.
+one document, or for a list, one document per line; times are ISO 8601 in UTC.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def print_lines(lines: Iterable[str], prefix: str = "") -> None:
 
     Args:
         lines: without control characters, see `printable`.
-        prefix: a terminal's control sequence; left out where standard output is none.
+        prefix: a terminal's control sequence; left out if standard output is not a terminal.
     """
     typer.echo((prefix if sys.stdout.isatty() else "") + "\n".join(lines))
 
 
 def report(done: Iterable[str], *, as_json: bool) -> None:
-    """Print what is done, a line each as it happens, or all of it as one document."""
+    """Print each step when it is done, a line each, or all of them as one document."""
     if as_json:
         print_json({"done": list(done)})
     else:
@@ -57,20 +57,20 @@ def printable(text: str) -> str:
 
 
 def shows_progress() -> bool:
-    """Return whether a person watches."""
+    """Return whether standard error is a terminal."""
     return sys.stderr.isatty()
 
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error while the block runs, if that is a terminal.
+    """Show a progress bar on standard error while the block runs, if that is a terminal.
 
     Args:
-        what: is done, in a few words.
-        total: steps in all, None where that is not known.
+        what: what is being done, in a few words.
+        total: number of steps, None if unknown.
 
     Yields:
-        What is called with the number of steps that were done so far.
+        A function to call with the number of steps done so far.
     """
     if not shows_progress():
         yield lambda _: None
@@ -87,7 +87,7 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Show on standard error that something is done while the block runs, if it is a terminal."""
+    """Show a spinner on standard error while the block runs, if that is a terminal."""
     if not shows_progress():
         yield
         return
@@ -123,7 +123,7 @@ def moment(at: datetime | None) -> str:
 
 
 def plain(value: object) -> object:
-    """Return a value from a message's headers as JSON can hold it."""
+    """Return a value from a message's headers in a form that JSON can hold."""
     match value:
         case dict():
             return {str(name): plain(inner) for name, inner in value.items()}

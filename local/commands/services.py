@@ -20,7 +20,7 @@ def install(
     tools: Annotated[bool, typer.Option(help="Also tools for tests and benchmarks.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Install missing servers by apt, without starting the services of their packages."""
+    """Install missing servers with apt, without starting the services of their packages."""
     from local.servers.packages import install_missing
 
     output.report(install_missing(tools=tools), as_json=as_json)
@@ -28,7 +28,7 @@ def install(
 
 @app.command()
 def start(*, as_json: Json = False) -> None:
-    """Start what does not run; what is missing is installed by apt, where there is apt."""
+    """Start what is not running; missing servers are installed with apt if there is apt."""
     from local.native_services import on_usual_ports
     from local.servers.packages import install_missing
 

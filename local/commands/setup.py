@@ -1,4 +1,4 @@
-"""What an installation needs to be set up: `./sync migrate`, `adopt-storage`, `settings`, …."""
+"""Commands that set up an installation: `./sync migrate`, `adopt-storage`, `settings`, …."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def migrate(*, as_json: Json = False) -> None:
 
 @app.command()
 def adopt_storage(*, as_json: Json = False) -> None:
-    """Make the folder STORAGE_PATH this installation's, whichever had it or none."""
+    """Make the folder STORAGE_PATH this installation's, even if it was another's."""
     from local.storage_owner import adopt as take_over
     from shared.config.startup import start
 

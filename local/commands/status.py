@@ -1,4 +1,4 @@
-"""What runs and how far it is: `./sync status`."""
+"""What runs, how far the work is and what needs attention: `./sync status`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ CLEAR = "\x1b[H\x1b[J"
 @app.command(epilog="Example: ./sync status --watch --every 5")
 def status(
     *,
-    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 2.0,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.5, help="Seconds between updates.")] = 2.0,
     as_json: Json = False,
 ) -> None:
-    """Show what runs, how far it is and what needs attention.
+    """Show what runs, the progress of the work and what needs attention.
 
-    Exit code 1 where something needs attention, such as failed objects.
+    Exits with 1 if something needs attention, such as failed objects.
     """
     from local.places import places
     from local.status import look
@@ -97,7 +97,7 @@ def _work(work: Work, overall: Overall) -> Iterator[str]:
             f"  ({progress.retries:,} retries, {progress.failed:,} failures)"
         )
     else:
-        yield "Rate        nothing has ended lately"
+        yield "Rate        no attempt has ended in the last minutes"
     if counts.queued:
         eta = work.eta_seconds
         yield f"Time left   {'unknown' if eta is None else output.duration(eta)}"

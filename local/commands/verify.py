@@ -1,4 +1,4 @@
-"""Whether stored files still are what was recorded: `./sync verify`."""
+"""Comparing stored files with the ledger: `./sync verify`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ app = typer.Typer()
 
 FUNCTION = "functions.scrub.handler.handler"
 LONG_SECONDS = 366 * 86_400.0
-"""As long as it takes: whoever typed the command may end it, and the schedule does the rest."""
+"""No limit in practice: Ctrl-C ends the command, and the schedule does the rest."""
 
 POLL_SECONDS = 0.5
 
@@ -61,28 +61,34 @@ def verify(
     everything: Annotated[bool, typer.Option("--all", help="Every stored file.")] = False,
     part: Annotated[
         Any,
-        typer.Option(parser=_part, metavar="PART", help="A part of all: a random 5%, or 2/7."),
+        typer.Option(
+            parser=_part, metavar="PART", help="Only a part of all files: a random 5%, or 2/7."
+        ),
     ] = None,
     rate: Annotated[
         Any,
-        typer.Option(parser=_rate, metavar="BYTES", help="With --part: read at most per second."),
+        typer.Option(
+            parser=_rate, metavar="BYTES", help="With --part: bytes to read per second at most."
+        ),
     ] = None,
     fetch_again: Annotated[
-        bool, typer.Option("--fetch-again", help="Fetch what is damaged or missing again.")
+        bool, typer.Option("--fetch-again", help="Fetch damaged and missing files again.")
     ] = False,
     later: Annotated[
-        bool, typer.Option("--later", help="Only ask for it; the schedule reads the files.")
+        bool, typer.Option("--later", help="Only request it; the schedule reads the files.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the files.")] = False,
     as_json: Json = False,
 ) -> None:
     """Read stored files again and compare them with the ledger.
 
-    Exit code 1 where one is damaged, missing or unreadable.
+    Exits with 1 if a file is damaged, missing or unreadable.
     """
     if part is not None:
         if is_given(selection) or everything or dry_run:
-            raise typer.BadParameter("--part is of all files: give no filter, --all or --dry-run")
+            raise typer.BadParameter(
+                "--part applies to all files: give no filter, --all or --dry-run"
+            )
         _verify_part(part, rate, fetch_again=fetch_again, later=later, as_json=as_json)
         return
     if rate is not None:
@@ -109,7 +115,7 @@ def verify(
 
 
 def _read(settings: Settings, action_id: int, number: int) -> dict[str, int]:
-    """Have the files read that were asked for, and return how many were found how."""
+    """Have the requested files read, and return how many there are of each result."""
     from shared import adapters
     from shared.ledger.objects import QUERIES, Objects
 
@@ -157,10 +163,10 @@ def _verify_part(
 
 
 def _begin(ledger: Ledger, options: dict[str, Any]) -> int:
-    """Record a run in place of the schedule's.
+    """Record a run, in place of the schedule's if that is running.
 
     Raises:
-        Exit: a run that a person asked for goes on.
+        Exit: a run that a person started is still running.
     """
     from shared.ledger.runs import Kind, RunState
 
@@ -171,7 +177,10 @@ def _begin(ledger: Ledger, options: dict[str, Any]) -> int:
             ledger.runs.end(newest.id, RunState.CANCELLED)
             run_id = ledger.runs.begin(Kind.SCRUB, actor(), options)
         if run_id is None:
-            typer.echo(f"run {newest.id} of {newest.actor} goes on; wait for it", err=True)
+            typer.echo(
+                f"run {newest.id}, started by {newest.actor}, is still running; wait for it",
+                err=True,
+            )
             raise typer.Exit(exit_codes.PROBLEM)
     return run_id
 
@@ -189,7 +198,7 @@ def _call(only: str) -> None:
 
 @contextmanager
 def _progress(total: int | None, so_far: Callable[[], int]) -> Iterator[None]:
-    """Show a bar that is moved by asking now and then."""
+    """Show a progress bar, updated by polling."""
     from shared.errors import ServiceError
 
     over = threading.Event()
@@ -217,7 +226,7 @@ def _print(results: dict[str, int] | None, fetched: int) -> None:
     for result, number in (results or {}).items():
         typer.echo(f"  {number:>9,}  {result}")
     if fetched:
-        typer.echo(f"{fetched} are queued to be fetched again")
+        typer.echo(f"{fetched} objects are queued to be fetched again")
 
 
 def _has_problems(results: dict[str, int] | None) -> bool:

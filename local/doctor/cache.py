@@ -11,18 +11,18 @@ from shared.config.settings import Settings
 from shared.errors import CacheUnavailable
 
 LEAST_VERSION = (1, 6)
-"""The first with the meta commands."""
+"""The first version with the meta commands."""
 
 
 def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
-    """Yield what is found of the cache.
+    """Yield the findings about the cache.
 
     Args:
         settings: with its address.
-        seconds: for each step.
+        seconds: time limit of each step.
     """
     if settings.memcached_url is None:
-        yield skipped("memcached", "not used: each process counts requests by itself")
+        yield skipped("memcached", "not used: each process counts requests on its own")
         return
     from shared.cache.memcached import MemcachedCache  # noqa: PLC0415 # pymemcache
 

@@ -1,4 +1,4 @@
-"""Everything is looked at, at once and within a limit: `./sync doctor`."""
+"""Runs every check of `./sync doctor` at the same time, within a time limit."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from local.doctor.subject import Subject, read
 from local.preflight import adopt_sdk_variables
 
 STEP_SECONDS = 4.0
-"""For one step with one server."""
+"""Time limit of one step with one server."""
 
 SECONDS = 15.0
-"""For all checks together; boto3 tries each of three requests twice."""
+"""Time limit of all checks together; boto3 tries each of three requests twice."""
 
 
 def examine(variables: Mapping[str, str], folder: Path) -> list[Finding]:
-    """Return what is found of the installation in a folder.
+    """Return the findings about the installation in a folder.
 
     Args:
-        variables: the process's.
-        folder: of the project.
+        variables: the process's environment.
+        folder: the project's.
     """
     findings: list[Finding] = []
     subject = read(variables, folder, findings.append)
@@ -37,11 +37,11 @@ def examine(variables: Mapping[str, str], folder: Path) -> list[Finding]:
         findings += answer.values
         if not answer.ended:
             findings.append(
-                problem(name, f"no answer within {SECONDS:g} s", "see whether it is frozen")
+                problem(name, f"no answer within {SECONDS:g} s", "check whether it is frozen")
             )
         elif answer.error is not None:
             about = f"{type(answer.error).__name__}: {answer.error}"
-            findings.append(problem(name, about, "this check failed itself: report it"))
+            findings.append(problem(name, about, "the check itself failed: report it as a bug"))
     return findings
 
 

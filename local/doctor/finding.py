@@ -1,4 +1,4 @@
-"""What the doctor finds: one line for each thing that was looked at, and what to do about it."""
+"""Findings of `./sync doctor`: the result of each check, and what to do about it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 
 
 class Level(enum.StrEnum):
-    """How good or bad something is."""
+    """How serious a finding is."""
 
     OK = "ok"
     SKIPPED = "skipped"
-    """It does not apply here, or could not be looked at because of another finding."""
+    """The check does not apply here, or another finding made it impossible."""
     WARNING = "warning"
-    """It works, but not as well or as safely as it could."""
+    """It works, but not as well or as safely as it should."""
     PROBLEM = "problem"
     """It does not work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        check: what was looked at, such as "queue arguments".
-        level: how good it is.
+        check: what was examined, such as "queue arguments".
+        level: how serious it is.
         detail: what was found.
-        advice: what to do, empty if nothing is to be done.
+        advice: what to do, empty if there is nothing to do.
     """
 
     check: str
@@ -38,27 +38,27 @@ class Finding:
 
 
 def ok(check: str, detail: str) -> Finding:
-    """Return that something is as it should be."""
+    """Return the finding that something is as it should be."""
     return Finding(check, Level.OK, detail)
 
 
 def skipped(check: str, detail: str) -> Finding:
-    """Return why something was not looked at."""
+    """Return the finding that something was not examined, and why."""
     return Finding(check, Level.SKIPPED, detail)
 
 
 def warning(check: str, detail: str, advice: str) -> Finding:
-    """Return that something could be better."""
+    """Return the finding that something could be better."""
     return Finding(check, Level.WARNING, detail, advice)
 
 
 def problem(check: str, detail: str, advice: str) -> Finding:
-    """Return that something does not work."""
+    """Return the finding that something does not work."""
     return Finding(check, Level.PROBLEM, detail, advice)
 
 
 def document(findings: Iterable[Finding]) -> dict[str, Any]:
-    """Return findings as JSON, with the worst level of all."""
+    """Return findings as JSON, with the worst of their levels."""
     found = list(findings)
     levels = {finding.level for finding in found}
     worst = next((level for level in reversed(Level) if level in levels), Level.OK)

@@ -1,4 +1,4 @@
-"""PostgreSQL: reachable, new enough, writable, migrated, its clock right."""
+"""PostgreSQL: reachable, new enough, writable, migrated, its clock correct."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from shared.errors import LedgerUnavailable, SettingError
 from shared.ledger.inspection import inspect
 
 LEAST_NUMBER = 140_000
-"""PostgreSQL 14, which brought date_bin."""
+"""PostgreSQL 14, which introduced date_bin."""
 
 CLOCK_SECONDS = 5.0
-"""Leases and retries count by the database's clock alone; logs and the admin compare both."""
+"""Leases and retries use the database's clock alone; logs and the admin mix both clocks."""
 
 
 def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
-    """Yield what is found of the ledger's database.
+    """Yield the findings about the ledger's database.
 
     Args:
         settings: with the database's URL.
-        seconds: for each step.
+        seconds: time limit of each step.
     """
     if settings.database_url is None:
         yield skipped("PostgreSQL", "DATABASE_URL is not set or invalid, and no server runs")
@@ -49,21 +49,19 @@ def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
         yield problem("migrations", f"pending: {pending}", "run ./sync migrate")
     elif found.schema.newer:
         newer = ", ".join(found.schema.newer)
-        yield warning(
-            "migrations", f"of a newer version: {newer}", "update this installation's program"
-        )
+        yield warning("migrations", f"of a newer version: {newer}", "upgrade this installation")
     else:
         yield ok("migrations", "none pending")
     yield clock("clock of PostgreSQL", found.clock_seconds, CLOCK_SECONDS)
 
 
 def clock(check: str, ahead: float, most: float) -> Finding:
-    """Return what the difference of a clock to this machine's means.
+    """Return a finding about the difference between a clock and this machine's.
 
     Args:
         check: which clock it is.
-        ahead: seconds that it is ahead.
-        most: seconds that it may differ.
+        ahead: seconds by which it is ahead, negative if it is behind.
+        most: seconds by which it may differ.
     """
     if abs(ahead) <= most:
         return ok(check, f"differs by {abs(ahead):.1f} s")

@@ -1,4 +1,4 @@
-"""RabbitMQ: reachable, new enough, its queues there and as this version declares them."""
+"""RabbitMQ: reachable, new enough, its queues declared as this version needs them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from shared.config.settings import Settings
 from shared.errors import QueueUnavailable, SettingError
 
 LEAST_VERSION = (3, 8)
-"""The first with quorum queues."""
+"""The first version with quorum queues."""
 
 
 def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
-    """Yield what is found of the broker.
+    """Yield the findings about the broker.
 
     Args:
         settings: with the broker's URL and the type of the queues.
-        seconds: for each step.
+        seconds: time limit of each step.
     """
     if settings.rabbitmq_url is None:
         yield skipped("RabbitMQ", "not used: the scheduler hands rows to the worker")
@@ -52,7 +52,7 @@ def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
             yield warning(check, f"{queue.messages} dead letters", "./sync dead-letters show")
         elif queue.name == QUEUE and not queue.consumers:
             yield warning(
-                check, f"{queue.messages} messages, and nothing takes them", "start a trigger"
+                check, f"{queue.messages} messages, and no consumer", "start ./sync trigger"
             )
         else:
             yield ok(check, f"{queue.messages} messages, declared as expected")

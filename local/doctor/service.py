@@ -21,13 +21,13 @@ from shared.health import Part, Status, scheduler, worker
 from shared.ledger.heartbeats import SCHEDULER
 
 CERTIFICATE_DAYS = 21
-"""Authorities renew certificates 30 days before they expire; one that was not renewed is late."""
+"""Certificates are usually renewed 30 days before they expire; after 21, renewal is overdue."""
 
 UNITS = "external-storage-sync*"
 """Names of the systemd units of this service."""
 
 SYSTEMD = Path("/run/systemd/system")
-"""There while systemd is the machine's service manager (sd_booted(3))."""
+"""Exists while systemd is the machine's service manager (sd_booted(3))."""
 
 
 def answering(environment: LocalEnvironment) -> Iterator[Finding]:
@@ -35,13 +35,13 @@ def answering(environment: LocalEnvironment) -> Iterator[Finding]:
     try:
         Client(environment.url, b"", retry_seconds=0).check()
     except NotAnswered as error:
-        yield problem("service", str(error), "start it, or see its log")
+        yield problem("service", str(error), "start it, or read its log")
     else:
         yield ok("service", f"{environment.url} answers")
 
 
 def processes(settings: Settings) -> Iterator[Finding]:
-    """Yield whether workers and the scheduler have reported lately."""
+    """Yield whether workers and the scheduler have sent heartbeats recently."""
     if settings.database_url is None:
         yield skipped("heartbeats", "they are in PostgreSQL, which is not set up")
         return
@@ -54,26 +54,26 @@ def processes(settings: Settings) -> Iterator[Finding]:
             return
     now = datetime.now(UTC)
     if not any(beat.component == SCHEDULER for beat in beats):
-        yield warning("scheduler", "none has reported in a day", "start ./sync scheduler")
+        yield warning("scheduler", "no heartbeat for a day", "start ./sync scheduler")
     else:
-        yield _judged(scheduler(beats, now), "restart ./sync scheduler, see its log")
-    yield _judged(worker(beats, waited, now), "restart ./sync trigger, see its log")
+        yield _judged(scheduler(beats, now), "restart ./sync scheduler, or read its log")
+    yield _judged(worker(beats, waited, now), "restart ./sync trigger, or read its log")
 
 
 def _judged(part: Part, advice: str) -> Finding:
     if part.status is Status.OK:
-        return ok(part.name, "nothing wrong is reported")
+        return ok(part.name, "no problem reported")
     since = f", since {part.since:%Y-%m-%d %H:%M}" if part.since else ""
     return problem(part.name, f"{part.reason}{since}", advice)
 
 
 def password(settings: Settings) -> Iterator[Finding]:
-    """Yield whether the admin has a password that may be used here."""
+    """Yield whether the admin has a password that is allowed here."""
     given = settings.admin_password is not None or settings.admin_password_hash is not None
     if settings.local_run and not given:
         yield warning(
             "admin password",
-            "the default one, which works on this machine only",
+            "the default one, which is accepted on this machine only",
             "set ADMIN_PASSWORD_HASH: ./sync hash-password",
         )
         return
@@ -86,10 +86,10 @@ def password(settings: Settings) -> Iterator[Finding]:
 
 
 def certificate(environment: LocalEnvironment, now: datetime) -> Iterator[Finding]:
-    """Yield whether the certificate fits its key, and how long it is valid.
+    """Yield whether the certificate matches its key, and how long it is valid.
 
     Args:
-        environment: with the files.
+        environment: names the files.
         now: the time (aware).
     """
     check = "TLS certificate"
@@ -121,11 +121,11 @@ def units(seconds: float) -> Iterator[Finding]:
     """Yield whether the systemd units of the service are active.
 
     Args:
-        seconds: that systemd may take.
+        seconds: time limit for systemd.
     """
     program = shutil.which("systemctl")
     if program is None or not SYSTEMD.exists():
-        yield skipped("systemd", "it does not manage this machine")
+        yield skipped("systemd", "not the service manager of this machine")
         return
     listing = [program, "list-units", "--all", "--plain", "--no-legend", "--full", UNITS]
     done = subprocess.run(listing, capture_output=True, text=True, check=False, timeout=seconds)

@@ -1,4 +1,4 @@
-"""Where objects come from: the bucket and the rights on it, or NASA's server."""
+"""Where objects come from: the bucket and the permissions on it, or NASA's server."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _CREDENTIALS = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "
 
 
 def examine(settings: Settings, seconds: float, *, required: bool = True) -> Iterator[Finding]:
-    """Yield what is found of the source.
+    """Yield the findings about the source.
 
     Args:
-        settings: of the source.
-        seconds: for a server that is only asked whether it answers.
+        settings: the source's.
+        seconds: time limit for a source that is only checked for an answer.
         required: whether a bucket must be set.
     """
     if settings.source != "s3":
@@ -55,13 +55,13 @@ def _answering(settings: Settings, seconds: float) -> Iterator[Finding]:
     try:
         asked.ask()
     except ServiceError as error:
-        yield problem(asked.name, str(error), "check the URL of the source, and the network")
+        yield problem(asked.name, str(error), "check the source's URL and the network")
     else:
         yield ok(asked.name, "reachable")
 
 
 def _judged(request: Request, bucket: str) -> Finding:
-    check = f"S3 right {request.name}"
+    check = f"S3 permission {request.name}"
     if request.granted is None:
         return skipped(check, request.about)
     if request.granted:

@@ -1,4 +1,4 @@
-"""The storage: there, ours, with space, and what its file system does to files and names."""
+"""The storage: present, ours, with free space, and how its file system treats files and names."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from shared.storage.local import LocalStorage
 
 MIB = 1024 * 1024
 LEAST_BYTES = 100 * MIB
-"""Less is as good as nothing: parts of large objects are kept beside the finished files."""
+"""Less is practically full: part files of large objects need space beside the finished files."""
 
 LEAST_FILES = 1_000
 SCARCE = 0.05
-"""Part of the file system's space, below which a warning is due."""
+"""Free fraction of the file system's space below which there is a warning."""
 
 
 def examine(settings: Settings, folder: Path, *, required: bool = True) -> Iterator[Finding]:
-    """Yield what is found of the storage.
+    """Yield the findings about the storage.
 
     Args:
-        settings: with the ledger that it belongs to.
-        folder: of the files.
-        required: whether it must be there, and is not made at the first start.
+        settings: with the URL of the ledger that it belongs to.
+        folder: where the files are.
+        required: whether it must exist, and is not created at the first start.
     """
     if not required and settings.storage_path is None and not folder.exists():
-        yield skipped("storage", f"{folder} is made at the first start")
+        yield skipped("storage", f"{folder} is created at the first start")
         return
     if not folder.is_dir():
-        yield problem("storage", f"{folder} is no folder", "mount it, or correct STORAGE_PATH")
+        yield problem("storage", f"{folder} is not a folder", "mount it, or correct STORAGE_PATH")
         return
     yield from _space(folder)
     if settings.database_url is None:
-        yield skipped("storage owner", "it is known to PostgreSQL, which is not set up")
+        yield skipped("storage owner", "it is recorded in PostgreSQL, which is not set up")
         return
     with closing(adapters.ledger(settings)) as ledger:
         yield from _owned(settings, ledger)
@@ -74,13 +74,13 @@ def _owned(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
             yield problem("storage owner", str(error), "mount it, or run ./sync adopt-storage")
             return
         except LedgerUnavailable as error:
-            yield skipped("storage owner", f"it is known to the ledger: {error}")
+            yield skipped("storage owner", f"it is recorded in the ledger: {error}")
             return
         except TransferError as error:
             yield problem("storage", str(error), "make it writable for this account")
             return
         if examined is None:
-            yield ok("storage owner", "none yet: the first worker marks it")
+            yield ok("storage owner", "none yet: the first worker sets it")
             return
         yield ok("storage owner", "this installation")
         yield _writable(storage)
@@ -89,28 +89,28 @@ def _owned(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
         yield warning(
             "file system",
             f"{capabilities.kind}: {'; '.join(capabilities.lacks)}",
-            "docs/file_systems.md says what that means for the files",
+            "docs/file_systems.md explains what that means for the files",
         )
     else:
-        yield ok("file system", f"{capabilities.kind} has all that the promise needs")
+        yield ok("file system", f"{capabilities.kind} has everything that the guarantees need")
     if names.spelling.folds:
         yield warning(
             "file names",
-            "the file system takes some different names for one (case, or forms of Unicode)",
-            "use one that does not, or expect objects that fail because of another's name",
+            "the file system treats some different names as the same (case, or Unicode forms)",
+            "use one that does not, or expect objects to fail because their names collide",
         )
     elif names.strict:
         yield warning(
             "file names",
             "the file system refuses or changes some names",
-            "use another one, or expect objects that fail because of their names",
+            "use another one, or expect objects to fail because of their names",
         )
     else:
-        yield ok("file names", "kept as they are")
+        yield ok("file names", "kept unchanged")
 
 
 def _writable(storage: LocalStorage) -> Finding:
     error = storage.check()
     if error is not None:
         return problem("storage", str(error), "free space on it, or make it writable")
-    return ok("storage", "a file could be written")
+    return ok("storage", "writable")

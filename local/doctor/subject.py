@@ -1,4 +1,4 @@
-"""The installation that is examined: as much of its settings as can be read."""
+"""The examined installation: as many of its settings as can be read."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Subject:
     """An installation.
 
     Attributes:
-        environment: what the user set up.
-        settings: the valid ones, with the servers of the installation; the others are not set.
-        is_set_up: whether its servers run or are named; if not, much is made at its first start.
+        environment: the user's configuration.
+        settings: the valid ones, with the servers of the installation; invalid ones are left unset.
+        is_set_up: whether its servers run or are named; if not, its first start creates much.
     """
 
     environment: LocalEnvironment
@@ -39,15 +39,15 @@ class Subject:
 def read(
     variables: Mapping[str, str], folder: Path, add: Callable[[Finding], None]
 ) -> Subject | None:
-    """Read the settings of the installation in a folder, invalid ones or not.
+    """Read the settings of the installation in a folder, even if some are invalid.
 
     Args:
-        variables: the process's.
+        variables: the process's environment.
         folder: where `.env` is.
         add: called with each finding.
 
     Returns:
-        None where not even the names and paths can be read.
+        None if not even the names and paths can be read.
     """
     findings: list[Finding] = []
     try:
@@ -63,7 +63,9 @@ def read(
         return None
     inherited = [name for name in environment.given if name not in environment.places]
     for name, meant in misspelled(inherited).items():
-        findings.append(warning(CHECK, f"{name} is set, which nothing reads", f"meant {meant}?"))
+        findings.append(
+            warning(CHECK, f"{name} is set, but nothing reads it", f"did you mean {meant}?")
+        )
     values = _with_servers(environment, findings)
     is_set_up = not any(finding.check == SERVERS for finding in findings)
     invalid = Settings.invalid(values)
@@ -80,7 +82,7 @@ def read(
 
 
 def _with_servers(environment: LocalEnvironment, findings: list[Finding]) -> Mapping[str, str]:
-    """Return the variables with those of the servers that run, and secrets fetched."""
+    """Return the variables, with those of the running servers, and with secrets resolved."""
     try:
         given = with_servers(environment).given
     except SettingError as error:
@@ -99,7 +101,7 @@ def _with_servers(environment: LocalEnvironment, findings: list[Finding]) -> Map
 def _local_checks(
     environment: LocalEnvironment, settings: Settings
 ) -> Iterator[Callable[[], object]]:
-    """Return what raises `SettingError` for a setting that only the local runtime reads."""
+    """Yield checks that raise `SettingError`, for settings that only the local runtime reads."""
     yield lambda: environment.host
     yield lambda: environment.port
     yield lambda: environment.allowed_hosts

@@ -1,4 +1,4 @@
-"""Versions: of Python's packages, as they were locked, and comparing any."""
+"""Comparing versions, and checking those of the installed Python packages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def packages(lock: Path = LOCK) -> Iterator[Finding]:
         try:
             found = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            if not condition:  # a package for other systems is not missed
+            if not condition:  # a package for another platform
                 missing.append(name)
             continue
         if numbers(found) < numbers(locked):

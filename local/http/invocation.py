@@ -37,13 +37,13 @@ def refused(status: HTTPStatus, detail: str, *headers: tuple[str, str]) -> Reply
 
 
 def identity(headers: Iterable[tuple[str, str]]) -> str:
-    """Return the id of a request: the one it brings along if that is safe, otherwise a new one."""
+    """Return the id of a request: its own if that is safe, otherwise a new one."""
     brought = [value for name, value in headers if name == HEADER]
     return brought[0] if len(brought) == 1 and is_safe(brought[0]) else new_request_id()
 
 
 def identified(refusal: Reply, request_id: str) -> Reply:
-    """Return an answer of the runtime's own with the id of its request, as functions' have it."""
+    """Return the runtime's own response with the request's id, like responses of functions."""
     return refusal._replace(headers=[*refusal.headers, (HEADER, request_id)])
 
 
@@ -110,7 +110,7 @@ class Invoker:
 
 
 def _unrouted(allowed: Sequence[str]) -> Reply:
-    """Return the answer where there is no route, or none for the method."""
+    """Return the response for a path without a route, or a method that its routes lack."""
     if not allowed:
         return refused(HTTPStatus.NOT_FOUND, "Not found")
     return refused(

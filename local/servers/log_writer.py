@@ -1,10 +1,10 @@
-"""Writes what a server prints to its log files, which together keep a limit.
+"""Writes a server's output to log files of limited total size.
 
-Run as a file of its own, `python -I -S log_writer.py LOG`, with the server's output as its standard
-input. A server that writes to a file itself keeps writing there after the file was renamed, and
-each would have to be asked in its own way to open another: nginx by a signal, PostgreSQL by
-settings that limit no size, memcached not at all. Of a pipe no line is lost, and every server is
-treated alike. The process ends when everything that prints into it has ended.
+Run as a script, `python -I -S log_writer.py LOG`, with the server's output as its standard input. A
+server that writes to a file itself keeps writing there after the file was renamed, and each needs
+its own way to open another: nginx a signal, PostgreSQL settings that do not limit the total size,
+memcached has none. With a pipe no line is lost, and every server is treated alike. The process ends
+when every process that writes to the pipe has ended.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from itertools import pairwise
 from pathlib import Path
 
 LOG_BYTES = 10 * 1024 * 1024
-"""A file that has so many bytes is renamed, and the next one is begun."""
+"""Size at which a file is renamed and a new one is started."""
 
 OLD_LOGS = 4
-"""Files that are kept beside the current one: `<name>.log.1`, the newest, and so on."""
+"""Files kept beside the current one: `<name>.log.1` is the newest of them, and so on."""
 
 CHUNK_BYTES = 64 * 1024
-"""What is written at once. A file may be longer by this: a line is not torn, unless it is longer
-than that itself."""
+"""Most bytes written at once. A file may exceed its limit by this much: a line is not split unless
+it is longer itself."""
 
 PIPE_BYTES = 1024 * 1024
-"""What a server may print while a chunk is on its way to the disk; Linux allows any account this
-much (pipe(7))."""
+"""Output that the pipe holds while a chunk is written to disk; Linux allows any account this much
+(pipe(7))."""
 
 PAUSE_SECONDS = 0.02
-"""After a chunk that is not full: one wake-up for each line would cost more than the line."""
+"""Pause after a chunk that is not full: a wake-up for each line would cost more than the line."""
 
 
 class LogFiles:
     """The current log, and the old ones beside it.
 
     Args:
-        path: of the current one.
+        path: the current log.
         most: bytes after which it is renamed.
     """
 
@@ -51,7 +51,7 @@ class LogFiles:
         self._lost = 0
 
     def write(self, data: bytes) -> None:
-        """Append to the log. What a full disk refuses is lost, and counted in the log later.
+        """Append to the log. What a full disk refuses is lost; the log states later how much.
 
         Args:
             data: up to `CHUNK_BYTES`.
@@ -59,7 +59,7 @@ class LogFiles:
         try:
             file = self._current()
             if self._lost:
-                _append(file, b"%d bytes lost here, the disk refused them\n" % self._lost)
+                _append(file, b"%d bytes were lost here: the disk refused them\n" % self._lost)
                 self._lost = 0
             if os.fstat(file).st_size + len(data) > self._most:
                 line, end, data = data.partition(b"\n")
@@ -71,7 +71,7 @@ class LogFiles:
             self._lost += len(data)
 
     def _current(self) -> int:
-        """Return the current log's descriptor; a log that was removed is begun again."""
+        """Return the current log's descriptor; a log that was removed is created again."""
         if self._file is not None and not self._path.exists():
             self._close()
         if self._file is None:
@@ -97,12 +97,12 @@ def _append(file: int, data: bytes) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Write standard input to the log that the command line names, until its end."""
-    # Who stops everything stops the servers: their last lines still come.
+    """Write standard input, until its end, to the log named on the command line."""
+    # A signal to the whole group also stops the server, whose last lines are still to come.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     source = sys.stdin.fileno()
-    with contextlib.suppress(OSError, AttributeError):  # not on macOS, or not so much
+    with contextlib.suppress(OSError, AttributeError):  # not on macOS, or not that large
         fcntl.fcntl(source, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     files = LogFiles(Path(arguments[0]))
     while data := os.read(source, CHUNK_BYTES):

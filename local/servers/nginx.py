@@ -26,7 +26,7 @@ PORTS = 65_536
 """TCP ports of one address, and so the connections that one client can have."""
 
 LEAST_CONNECTIONS = 16_384
-"""Of one worker, whatever others there are: 10,000 idle ones may all come to the same."""
+"""Connections of each worker: 10,000 idle ones may all reach the same worker."""
 
 FILES_PER_CONNECTION = 4 / 3
 """Open files of a worker: a socket for each connection, and bodies and answers in files."""
@@ -188,12 +188,12 @@ class NginxServer:
         self._process.stop(grace=10.0)
 
     def _user(self) -> str:
-        """Return the directive that lets workers stay root, where root is to run everything."""
+        """Return the directive that keeps workers root, if root is meant to run everything."""
         stays_root = os.geteuid() == 0 and self.account is None
         return f"user root {grp.getgrgid(0).gr_name};" if stays_root else ""
 
     def _make_own(self) -> None:
-        """Make what nginx writes its account's, and nothing that we write."""
+        """Make nginx's account the owner of what nginx writes, and of nothing that we write."""
         self._own.mkdir(mode=0o700, exist_ok=True)
         if self.account:
             os.chown(self._own, self.account.uid, self.account.gid)

@@ -22,12 +22,12 @@ from local.servers.running import Record, Running
 LAUNCH = Path(__file__).with_name("launch.py")
 LOG_WRITER = Path(__file__).with_name("log_writer.py")
 LOG_SECONDS = 2.0
-"""How long the last lines of a server that has ended may take to be written."""
+"""Time limit for writing the last lines of a server that has ended."""
 
 POLL_SECONDS = 0.02
 LOG_LINES_SHOWN = 3
 KILL_SECONDS = 5.0
-"""How long a process that was killed may take to end."""
+"""Time limit for a killed process to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ class Process:
         self._record.unlink(missing_ok=True)
 
     def _reap(self, child: subprocess.Popen[bytes]) -> None:
-        """Take note of the end of a process, which may have come after the last look at it."""
+        """Record the end of a process, which may have ended since the last check."""
         try:
             child.wait(KILL_SECONDS)
         except subprocess.TimeoutExpired:
@@ -221,7 +221,7 @@ class Process:
     def _log_pipe(self) -> Iterator[int]:
         """Start the process that writes the log, and open the pipe to it, to be inherited."""
         self._end_log()
-        self.log.touch()  # raises here, and not unseen over there
+        self.log.touch()  # raises here, and not unseen in the writer
         reading, writing = os.pipe()
         try:
             writer = subprocess.Popen(  # the arguments are this package's own
@@ -232,7 +232,7 @@ class Process:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # it outlives the server's process group
             )
-            # It ends with the last that prints into it, whenever that is: a thread waits for it.
+            # It ends with the last process that writes to the pipe, so a thread waits for it.
             self._log_writer = threading.Thread(target=writer.wait, name="log", daemon=True)
             self._log_writer.start()
             yield writing

@@ -1,6 +1,6 @@
-"""nginx's configuration of the installed service: `python -m local.systemd.front` writes it.
+"""Writes nginx's configuration for the installed service: `python -m local.systemd.front`.
 
-systemd starts nginx itself, so that it is a unit like the others; the configuration is the one of
+systemd starts nginx itself, as a unit like the others; the configuration is that of
 `make services`, filled in from the same settings.
 """
 
@@ -16,18 +16,18 @@ from shared.config.settings import Settings
 from shared.errors import SettingError
 
 FUNCTIONS_PORT = 27003
-"""As external-storage-sync-http.service has it."""
+"""Same as in external-storage-sync-http.service."""
 
 JOURNAL = "syslog:server=unix:/dev/log,nohostname,tag=nginx"
-"""systemd's standard output is a socket, which nginx cannot open by a name."""
+"""systemd's standard output is a socket, which nginx cannot open by name."""
 
 
 def front(environment: LocalEnvironment, folder: Path) -> NginxServer:
     """Return nginx as the settings describe it.
 
     Args:
-        environment: with the settings.
-        folder: for its configuration and temporary files.
+        environment: contains the settings.
+        folder: where its configuration and temporary files are written.
 
     Raises:
         SettingError: a setting is invalid.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # `make install-service`, as root: installs the service for systemd from this checkout, or upgrades
-# it. Safe to repeat. docs/on_premises.md explains what is where.
+# it. Safe to repeat. docs/on_premises.md lists the paths.
 set -eu
 umask 022
 cd "$(dirname "$0")/../.."
@@ -41,8 +41,8 @@ if [ ! -e $settings ]; then
   chmod 640 $settings
 fi
 
-# Each release is a folder of its own, which running processes keep until they are restarted. One
-# that is there already is used again, so that the one before it remains to go back to.
+# Each release has a folder of its own, which running processes use until they are restarted. If the
+# current release is the same, it is used again, so that the previous one is kept for going back.
 current=$(readlink $home/current || true)
 release=$home/releases/$(date -u +%Y%m%dT%H%M%SZ)
 install -d "$release"
@@ -66,7 +66,7 @@ else
   ln -s $settings "$release/.env"
 fi
 
-# As the service will be: with its account and its settings, and without root's variables.
+# Run a command as the service does: with its account and settings, without root's variables.
 as_service() {
   (cd "$release" && exec runuser -u $name -- env -i PATH="$PATH" HOME=$state LANG=C.UTF-8 \
     PYTHONDONTWRITEBYTECODE=1 "$@")
@@ -79,20 +79,20 @@ storage=$(value storage) || fail "Set it in $settings, then run make install-ser
 triggers=$(value triggers)
 [ -e "$storage" ] || install -d -m 2750 -o $name -g $name "$storage"
 as_service test -w "$storage" -a -x "$storage" || fail "STORAGE_PATH: $name cannot write $storage"
-as_service "$release/sync" migrate || fail "The service runs as it did before; nothing was changed"
+as_service "$release/sync" migrate || fail "The migration failed; the service was not changed"
 
 install -d $units/$name-.service.d
 install -m 644 local/systemd/$name*.service local/systemd/$name.target $units
 install -m 644 local/systemd/$name-.service.d/*.conf $units/$name-.service.d
 value drop-in > $units/$name-.service.d/20-storage.conf
-# Older ones know no growing pauses.
+# Older versions of systemd have no growing restart delay.
 rm -f $units/$name-.service.d/30-back-off.conf
 if [ "$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')" -ge 254 ]; then
   printf '[Service]\nRestartSteps=5\nRestartMaxDelaySec=30\n' > $units/$name-.service.d/30-back-off.conf
 fi
 cat > /usr/local/bin/$name << EOF
 #!/bin/sh
-# The command line of the installed service, as its account.
+# The command line of the installed service, under its account.
 [ "\$(id -u)" -ne 0 ] || exec runuser -u $name -- $home/current/sync "\$@"
 exec $home/current/sync "\$@"
 EOF
@@ -123,7 +123,7 @@ done
 systemctl --quiet enable $name.target $name-http.service $name-nginx.service \
   $name-scheduler.service $wanted
 
-# One after another: while one stops, the others go on.
+# One after another: while one restarts, the others keep running.
 for unit in $name-http.service $name-nginx.service $wanted $name-scheduler.service; do
   systemctl restart "$unit"
   echo "$unit: $(systemctl is-active "$unit" || true)"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `make uninstall-service`, as root: removes the service, and leaves what cannot be made again.
+# `make uninstall-service`, as root: removes the service, but keeps everything that cannot be recreated.
 set -eu
 
 name=external-storage-sync
@@ -17,5 +17,5 @@ rm -rf $units/$name-*.service $units/$name.target $units/$name.target.wants $uni
   /opt/$name /usr/local/bin/$name /etc/sysusers.d/$name.conf
 systemctl daemon-reload
 systemctl reset-failed "$name-*" 2> /dev/null || true
-echo "external-storage-sync is removed. Left: the files, the database, the queue, /etc/$name,"
+echo "external-storage-sync is removed. Kept: the files, the database, the queue, /etc/$name,"
 echo "/var/lib/$name and the account $name."

@@ -1,7 +1,7 @@
-"""What the units take from the settings: `python -m local.systemd.unit_settings NAME`.
+"""Prints a value that the units need: `python -m local.systemd.unit_settings NAME`.
 
-`install.sh` asks for one value at a time, as the account that the service runs as. Each time all
-settings are checked first: a server that others reach has none of the defaults of a local run.
+`install.sh` requests one value at a time, under the service's account. All settings are checked
+each time: a server that others can reach must not have the defaults of a local run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from shared.config.settings import Settings
 from shared.errors import ServiceError, SettingError
 
 NEEDED = ("SECRET_KEY", "DATABASE_URL", "RABBITMQ_URL", "STORAGE_PATH")
-"""Without these there is no service; a local run makes or embeds them itself."""
+"""Required settings; a local run creates or embeds all of these itself."""
 
 PASSWORDS = ("ADMIN_PASSWORD", "ADMIN_PASSWORD_HASH")
 
@@ -37,8 +37,8 @@ class UnitSettings:
 
     Attributes:
         storage: the folder that files are written to.
-        triggers: how many workers there are.
-        url: where nginx answers, for people on this machine.
+        triggers: the number of workers.
+        url: nginx's address, as seen from this machine.
     """
 
     storage: Path
@@ -47,10 +47,10 @@ class UnitSettings:
 
     @classmethod
     def of(cls, environment: LocalEnvironment) -> Self:
-        """Check the settings of a service that others reach.
+        """Check the settings of a service that others can reach.
 
         Raises:
-            SettingError: what is missing, in one line, or the first invalid setting.
+            SettingError: settings are missing, all in one line, or one is invalid.
         """
         _require(environment.given)
         with environment.placing_errors():
@@ -66,12 +66,12 @@ class UnitSettings:
         return cls(environment.storage, environment.triggers, environment.url)
 
     def drop_in(self) -> str:
-        """Return the part of the units that lets them write the storage."""
+        """Return the drop-in that lets the units write to the storage."""
         return f"[Service]\nReadWritePaths={quoted(self.storage)}\n"
 
 
 def quoted(path: Path) -> str:
-    r"""Return a path as a list of a unit file has it (systemd.syntax(7), systemd.unit(5)).
+    r"""Return a path quoted for a list in a unit file (systemd.syntax(7), systemd.unit(5)).
 
     ============  ===============
     path          as
@@ -88,7 +88,7 @@ def quoted(path: Path) -> str:
 
 def _require(given: Mapping[str, str]) -> None:
     if "LOCAL_RUN" in given:
-        raise SettingError("LOCAL_RUN: is for local runs only; remove it")
+        raise SettingError("LOCAL_RUN: for local runs only; remove it")
     missing = [name for name in NEEDED if not {name, f"{name}{SUFFIX}"} & set(given)]
     if given.get("SOURCE", "s3") == "s3" and "AWS_S3_BUCKET_NAME" not in given:
         missing.append("AWS_S3_BUCKET_NAME")
@@ -113,11 +113,11 @@ VALUES: Mapping[str, Callable[[UnitSettings], object]] = {
     "triggers": lambda found: found.triggers,
     "url": lambda found: found.url,
 }
-"""What can be asked for."""
+"""The values, by the name on the command line."""
 
 
 def main(arguments: list[str]) -> None:
-    """Print one value; an error that a person can fix is one line."""
+    """Print one value; an error that the user can fix is one line."""
     (name,) = arguments
     try:
         found = UnitSettings.of(LocalEnvironment.load(os.environ, Path.cwd()))

@@ -1,4 +1,4 @@
-"""A look at a bucket from outside: whether it is there, what the credentials may do, the clock."""
+"""Inspecting a bucket from outside: its existence, the credentials' permissions, the clock."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ READABLE = frozenset(
 )
 
 ARCHIVED = "InvalidObjectState"
-"""Code for an object that must be restored from an archive first: it is no refusal of the right."""
+"""Code for an object that must be restored from an archive first: permission was granted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What became of one request.
+    """The outcome of one request.
 
     Attributes:
         name: the operation, such as ``ListBucket``.
-        granted: whether it was allowed; None where it could not be tried.
-        status: HTTP status, 0 where it was not tried.
+        granted: whether it was allowed; None if it could not be tried.
+        status: HTTP status, 0 if it was not tried.
         about: the server's code and text, or why it was not tried.
     """
 
@@ -44,12 +44,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class BucketFound:
-    """A bucket.
+    """What was found about a bucket.
 
     Attributes:
         requests: HeadBucket, ListBucket and GetObject, in this order.
         clock_seconds: how far the server's clock is ahead of this machine's, to a second; None
-            where it does not tell.
+            if it sends no date.
     """
 
     requests: tuple[Request, ...]
@@ -57,7 +57,7 @@ class BucketFound:
 
 
 def inspect(settings: Settings, clock: Callable[[], float] = time.time) -> BucketFound:
-    """Try what the service needs in its bucket: see it, list it, read one object of it.
+    """Try what the service needs: access to its bucket, a listing, and one of its objects.
 
     Args:
         settings: the `AWS_S3_*` ones and the endpoint.
@@ -73,7 +73,7 @@ def inspect(settings: Settings, clock: Callable[[], float] = time.time) -> Bucke
     head, answer = _tried("HeadBucket", client.head_bucket, Bucket=bucket)
     middle = (before + clock()) / 2
     listing, listed = _tried("ListBucket", client.list_objects_v2, Bucket=bucket, MaxKeys=1)
-    reading = Request("GetObject", None, 0, "no object is known that could be read")
+    reading = Request("GetObject", None, 0, "no object to try was found")
     if contents := listed.get("Contents"):
         payer = {"RequestPayer": settings.s3_request_payer} if settings.s3_request_payer else {}
         reading, got = _tried(
@@ -90,7 +90,7 @@ def inspect(settings: Settings, clock: Callable[[], float] = time.time) -> Bucke
 
 
 def _tried(name: str, call: Callable[..., Any], **arguments: str | int) -> tuple[Request, Any]:
-    """Return what became of a request, and its response.
+    """Return the outcome of a request, and its response.
 
     Raises:
         SourceUnavailable: there was no response.

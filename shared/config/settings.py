@@ -261,6 +261,13 @@ class Settings:
         30,
         shown="30",
     )
+    reconcile_days: int = _setting(
+        "RECONCILE_DAYS",
+        "compare the bucket with the ledger and the storage every so many days; 0 for never",
+        whole(0),
+        0,
+        shown="0",
+    )
     queue_type: str = _setting(
         "QUEUE_TYPE",
         "type of the RabbitMQ queues, quorum or classic",

@@ -1,7 +1,7 @@
-"""The id of a request: from its answer through row, message and log lines to the file's page.
+"""The id of a request, which its response, row, message, log lines and admin page share.
 
-The platform in front names it (`requestContext.requestId`): AWS makes one of its own; nginx and the
-local server take a client's `X-Request-Id` if it has the safe form. See
+The platform in front sets it (`requestContext.requestId`): AWS generates one; nginx and the local
+server accept a client's `X-Request-Id` if it has the safe form. See
 docs/decisions/0026-request-ids.md.
 """
 
@@ -11,17 +11,17 @@ import re
 import secrets
 
 HEADER = "x-request-id"
-"""Header of every HTTP response, and of requests that bring an id along."""
+"""Header of every HTTP response, and of requests that have an id."""
 
 FORM = "[A-Za-z0-9][A-Za-z0-9._~:=+/-]{0,127}"
-"""The safe form, for nginx too: UUIDs, ULIDs, AWS's ids and trace ids have it. It is one word in a
-log line, in `grep`, in a shell and in an address, and no formula in a spreadsheet."""
+"""The safe form, for nginx as well: UUIDs, ULIDs, AWS's ids and trace ids have it. Such an id is
+one word in a log line, in `grep`, in a shell and in a URL, and not a formula in a spreadsheet."""
 
 _SAFE = re.compile(FORM)
 
 
 def is_safe(text: str) -> bool:
-    """Return whether an id from outside may be taken over.
+    """Return whether an id from outside may be used as it is.
 
     ==============================  =====
     id                              safe

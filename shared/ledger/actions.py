@@ -1,8 +1,8 @@
-"""What people and schedules ask of objects: retry, fetch again, dismiss, verify.
+"""Actions that people and schedules perform on objects: retry, fetch again, dismiss, verify.
 
 An action is recorded first, with its filter, and then performed in slices, each one transaction.
-If whoever asked for it is gone, `requeue` performs the rest. What it changed stands in the history
-of each object.
+If the process that began it is gone, `requeue` performs the rest. The history of each changed
+object includes the action.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from shared.ledger.rows import State
 from shared.ledger.selection import Selection
 
 SLICE = 5_000
-"""Objects changed in one transaction: their rows are locked for a fraction of a second."""
+"""Objects changed in one transaction, so that rows are locked for a fraction of a second."""
 
 OTHERS_SECONDS = 0.1
-"""Seconds between looks at an action that another process performs."""
+"""Seconds between polls of an action that another process performs."""
 
 
 class Action(enum.StrEnum):
-    """What can be asked for."""
+    """What can be done with objects."""
 
     RETRY = "retry"
-    """Queue what has failed again."""
+    """Queue failed objects again."""
     RETRY_NOW = "retry_now"
-    """The same, and let what waits for its next attempt have it at once."""
+    """The same, and attempt objects that wait for their next attempt at once."""
     FETCH_AGAIN = "fetch_again"
-    """Queue what is synced again; its file stays until it is replaced."""
+    """Queue synced objects again; each file stays until it is replaced."""
     DISMISS = "dismiss"
-    """Let a failure be."""
+    """Accept a failure that needs no action."""
     RESTORE = "restore"
-    """Undo that."""
+    """Undo a dismissal."""
     VERIFY = "verify"
-    """Read the file again and compare it with the ledger."""
+    """Read files again and compare them with the ledger."""
 
     @property
     def done(self) -> str:
@@ -65,7 +65,7 @@ POSSIBLE: dict[Action, tuple[State, ...]] = {
     Action.RESTORE: (State.DISMISSED,),
     Action.VERIFY: (State.SYNCED,),
 }
-"""The states in which an object can be changed; one in another state is skipped."""
+"""The states that an action applies to; objects in other states are skipped."""
 
 _STATEMENTS = {
     Action.RETRY: "apply_retry",
@@ -79,15 +79,15 @@ _STATEMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """What was asked for, and what has become of it.
+    """An action, and how far it has been performed.
 
     Attributes:
         id: of the action.
-        action: what was asked for.
-        actor: by whom, such as "admin: jane".
-        selection: for which objects.
-        begun_at: when (aware).
-        finished_at: when the last object was changed, None if there may be more.
+        action: what is done.
+        actor: who began it, such as "admin: jane".
+        selection: the objects it applies to.
+        begun_at: when it was recorded (aware).
+        finished_at: when the last object was changed, None if it is unfinished.
         objects: how many were changed.
     """
 
@@ -120,7 +120,7 @@ class ActionOnObject:
 
 
 class Actions:
-    """Performs and remembers actions.
+    """Records and performs actions.
 
     Args:
         database: with the ledger's statements.
@@ -147,12 +147,12 @@ class Actions:
         going: Callable[[], bool] = lambda: True,
         progress: Callable[[int], None] = lambda _: None,
     ) -> Performed:
-        """Perform an action on all objects of a selection that are there now.
+        """Perform an action on all objects of a selection that exist now.
 
         Args:
             action: what to do.
-            selection: with which objects; those in another state than it needs are skipped.
-            actor: who asks for it.
+            selection: with which objects; those whose state it does not apply to are skipped.
+            actor: who begins it.
             going: asked before each slice; False leaves the rest to `requeue`.
             progress: called now and then with the number of objects changed so far.
         """
@@ -163,7 +163,7 @@ class Actions:
             progress(performed.objects)
             if performed.finished_at:
                 return performed
-            if not alone:  # the schedule is at it
+            if not alone:  # another process has locked it
                 time.sleep(OTHERS_SECONDS)
         return self.get(action_id)
 
@@ -182,8 +182,8 @@ class Actions:
         """Perform the next slice of an action.
 
         Returns:
-            The number of objects that it changed, None if nothing is left or another process is
-            at it.
+            The number of objects that it changed, None if nothing is left or another process has
+            locked the action.
         """
         with self._database.transaction() as step:
             locked = step("lock_action", action_id=action_id)
@@ -214,7 +214,7 @@ class Actions:
         return len(ids) or None
 
     def finish(self, going: Callable[[], bool] = lambda: True) -> int:
-        """Perform what others have left unfinished, and return the number of objects changed.
+        """Perform the rest of all unfinished actions, and return the number of objects changed.
 
         Args:
             going: asked before each slice.
@@ -229,7 +229,7 @@ class Actions:
         """Return one action.
 
         Raises:
-            LookupError: there is none of this id.
+            LookupError: there is none with this id.
         """
         rows = self._database.run("action", action_id=action_id)
         if not rows:
@@ -237,17 +237,17 @@ class Actions:
         return _performed(rows[0])
 
     def newest(self, most: int, before_id: int | None = None) -> list[Performed]:
-        """Return the audit, the newest first.
+        """Return the audit log, newest first.
 
         Args:
             most: the largest number of actions.
-            before_id: only older ones than this.
+            before_id: only actions older than this one.
         """
         rows = self._database.run("actions", most=most, before_id=before_id)
         return [_performed(row) for row in rows]
 
     def on(self, row_id: int) -> list[ActionOnObject]:
-        """Return what was done with one object, the newest first."""
+        """Return the actions on one object, newest first."""
         return [
             ActionOnObject(row.id, Action(row.name), row.actor, row.begun_at, row.reason)
             for row in self._database.run("actions_on", row_id=row_id)

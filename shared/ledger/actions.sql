@@ -1,11 +1,11 @@
 -- name: begin_action(action, actor, criteria)
--- Records what is asked for; with that it will be done, even if the one who asked is gone.
+-- Records an action; from then on it will be performed, even if this process dies.
 INSERT INTO action (name, actor, selection, last_id)
 SELECT :action, :actor, :criteria::jsonb, coalesce(max(id), 0) FROM file_sync
 RETURNING id;
 
 -- name: lock_action(action_id)
--- Locks an action for one slice, unless it is finished or another process has it.
+-- Locks an action for one slice, unless it is finished or another process has locked it.
 SELECT id, name, actor, selection, last_id, position, objects
   FROM action WHERE id = :action_id AND finished_at IS NULL
    FOR UPDATE SKIP LOCKED;
@@ -24,7 +24,7 @@ SELECT count(*) AS objects FROM file_sync AS f
 ;
 
 -- name: choose(action_id, position, last_id, most, possible, waiting, ids, states, reason, name, file_type, origin, received_from, received_before, failed_from, failed_before, synced_from, synced_before, problems, verified, unverified)
--- Locks the next objects that an action means and can change, and notes it in their history.
+-- Locks the next selected objects that an action can change, and adds it to their history.
 WITH chosen AS (
   SELECT f.id, f.last_error FROM file_sync AS f
    WHERE f.id > :position AND f.id <= :last_id
@@ -41,8 +41,8 @@ SELECT :action_id, id, last_error FROM chosen
 RETURNING file_sync_id AS id;
 
 -- name: apply_retry(row_ids)
--- Puts rows back in the queue as if they were new, due at once; one that waits is due at once. A
--- person who does that has fixed something: the next probe of every pause is due as well.
+-- Puts rows back in the queue as if they were new; those and waiting rows become due at once. A
+-- retry suggests that a cause was fixed, so the next probe of every pause becomes due as well.
 WITH hastened AS (UPDATE pause SET probe_at = least(probe_at, now()), probes = 0)
 UPDATE file_sync AS f
    SET state = 'queued', attempts_forgiven = f.attempts, deaths = 0, last_error = NULL,
@@ -52,8 +52,8 @@ UPDATE file_sync AS f
 RETURNING f.id;
 
 -- name: apply_fetch_again(row_ids)
--- Puts synced rows back in the queue. What is recorded of their files stays until a new one is
--- recorded, and the files until they are replaced.
+-- Puts synced rows back in the queue. What is recorded of their files remains until the new copy is
+-- recorded, and the files remain until they are replaced.
 WITH verified AS (DELETE FROM verification WHERE file_sync_id = ANY(:row_ids::bigint[]))
 UPDATE file_sync AS f
    SET state = 'queued', synced_at = NULL, placed_at = coalesce(f.placed_at, f.synced_at),
@@ -64,22 +64,22 @@ UPDATE file_sync AS f
 RETURNING f.id;
 
 -- name: apply_dismiss(row_ids)
--- Lets failures be.
+-- Dismisses failures.
 UPDATE file_sync SET state = 'dismissed' WHERE id = ANY(:row_ids::bigint[]) RETURNING id;
 
 -- name: apply_restore(row_ids)
--- Makes dismissed failures failures again.
+-- Makes dismissed rows failed again.
 UPDATE file_sync SET state = 'failed' WHERE id = ANY(:row_ids::bigint[]) RETURNING id;
 
 -- name: apply_verify(row_ids)
--- Asks for files to be read again; what was found before stays until then.
+-- Requests that files are read again; the previous result remains until then.
 INSERT INTO verification AS v (file_sync_id, requested_at)
 SELECT id, now() FROM unnest(:row_ids::bigint[]) AS id
 ON CONFLICT (file_sync_id) DO UPDATE SET requested_at = now()
 RETURNING file_sync_id AS id;
 
 -- name: advance_action(action_id, position, objects, finished)
--- Notes how far an action has come.
+-- Records the progress of an action.
 UPDATE action
    SET position = :position, objects = objects + :objects,
        finished_at = CASE WHEN :finished THEN clock_timestamp() END
@@ -91,17 +91,17 @@ RETURNING id, name, actor, selection, begun_at, finished_at, objects;
 SELECT id, name, actor, selection, begun_at, finished_at, objects FROM action WHERE id = :action_id;
 
 -- name: actions(before_id, most)
--- Reads the audit, the newest first.
+-- Reads the audit log, newest first.
 SELECT id, name, actor, selection, begun_at, finished_at, objects FROM action
  WHERE (:before_id::bigint IS NULL OR id < :before_id::bigint) ORDER BY id DESC LIMIT :most;
 
 -- name: actions_on(row_id)
--- Reads what was done with one object, the newest first.
+-- Reads the actions on one object, newest first.
 SELECT a.id, a.name, a.actor, a.begun_at, o.reason
   FROM action_object AS o JOIN action AS a ON a.id = o.action_id
  WHERE o.file_sync_id = :row_id ORDER BY a.id DESC LIMIT 100;
 
 -- name: changed_by(action_id, row_ids)
--- Finds the ones among some objects that an action changed.
+-- Finds which of some objects an action changed.
 SELECT file_sync_id AS id FROM action_object
  WHERE action_id = :action_id AND file_sync_id = ANY(:row_ids::bigint[]);

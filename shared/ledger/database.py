@@ -89,7 +89,7 @@ class Database:
         return self.run_telling(name, **parameters)[0]
 
     def run_telling(self, name: str, /, **parameters: object) -> tuple[list[Row], bool]:
-        """Run one named statement like `run`, and tell whether it may have been executed before.
+        """Run one named statement like `run`, and return whether it may have run twice.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
@@ -131,7 +131,7 @@ class Database:
     def _perform(
         self, operation: Callable[[TimedConnection], T]
     ) -> tuple[TimedConnection, T, bool]:
-        """Perform an operation, and tell whether it was performed again after a lost connection.
+        """Perform an operation, and return whether it was repeated after a lost connection.
 
         Its connection is the caller's to give back.
         """

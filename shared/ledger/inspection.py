@@ -1,4 +1,4 @@
-"""A look at PostgreSQL from outside: its version, its clock, and the ledger's schema."""
+"""Inspecting PostgreSQL from outside: its version, its clock, and the ledger's schema."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from shared.ledger.migrate import Schema, schema
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFound:
-    """A database.
+    """What was found in a database.
 
     Attributes:
         version: of PostgreSQL, such as ``17.2``.
         number: the same as a number, such as 170002.
         read_only: no row can be written, as on a standby.
-        clock_seconds: how far its clock is ahead of this machine's, half of the way there and back
-            taken off.
+        clock_seconds: how far its clock is ahead of this machine's, corrected for half of the
+            round trip.
         schema: how the ledger's schema compares with this version's.
     """
 
@@ -41,11 +41,11 @@ SELECT current_setting('server_version'), current_setting('server_version_num'):
 
 
 def inspect(url: str, seconds: float, clock: Callable[[], float] = time.time) -> DatabaseFound:
-    """Look at a database; nothing is changed.
+    """Inspect a database; nothing is changed.
 
     Args:
         url: a `postgresql://` URL.
-        seconds: for the connection, and for each statement.
+        seconds: time limit of the connection, and of each statement.
         clock: seconds since 1970.
 
     Raises:

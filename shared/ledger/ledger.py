@@ -22,6 +22,7 @@ from shared.ledger.failures import refusals
 from shared.ledger.heartbeats import Heartbeats
 from shared.ledger.installation import Installation
 from shared.ledger.pauses import Pauses
+from shared.ledger.reconciling import Reconciling
 from shared.ledger.recorder import Recorder
 from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State, storable
 from shared.ledger.runs import Runs
@@ -31,7 +32,7 @@ from shared.storage.object_key import fold
 
 QUERIES = tuple(
     Path(__file__).with_name(name)
-    for name in ("queries.sql", "actions.sql", "verifications.sql", "runs.sql")
+    for name in ("queries.sql", "actions.sql", "verifications.sql", "runs.sql", "reconciling.sql")
 )
 MOST_COUNTING = 1_000
 """Threads that share one reading of the counts; more never ask at the same time."""
@@ -50,9 +51,10 @@ class Ledger:
         installation: its identity, and the storage that it is bound to.
         heartbeats: which processes are alive.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
-        actions: what people ask for.
-        verifications: whether stored files still are what was recorded.
-        runs: long work that continues where it was.
+        actions: what people do with objects.
+        verifications: whether stored files still match what was recorded.
+        runs: long work that any process can continue.
+        reconciling: what a comparison with the bucket asks.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
@@ -65,6 +67,7 @@ class Ledger:
         self.actions = Actions(database)
         self.verifications = Verifications(database)
         self.runs = Runs(database)
+        self.reconciling = Reconciling(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
@@ -138,7 +141,7 @@ class Ledger:
 
         Args:
             most: the largest number of rows.
-            newest: how many of them are those accepted last; the others have waited longest.
+            newest: how many of them are the newest; the others have waited longest.
             delivery_seconds: see `record`; what is due later than in this time is left out of the
                 latter.
         """

@@ -1,4 +1,4 @@
-"""Reading objects: those that a filter means, and everything about one."""
+"""Reading objects: those that a filter selects, and everything about one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Objects:
         self._database = database
 
     def selected(self, selection: Selection, most: int | None) -> Iterator[dict[str, Any]]:
-        """Yield the objects that a filter means, the newest first, in bounded memory.
+        """Yield the objects that a filter selects, newest first, in bounded memory.
 
         Args:
             selection: the filter.
@@ -52,21 +52,21 @@ class Objects:
             most = None if most is None else most - len(rows)
 
     def known(self, row_ids: Sequence[int]) -> dict[int, State]:
-        """Return the states of those of some ids that are objects."""
+        """Return the states of the objects with these ids; unknown ids are left out."""
         rows = self._database.run("known", row_ids=list(row_ids))
         return {row.id: State(row.state) for row in rows}
 
     def get(self, row_id: int) -> dict[str, Any] | None:
-        """Return everything about one object, None if there is none of this id."""
+        """Return everything about one object, None if there is none with this id."""
         rows = self._database.run("object", row_id=row_id)
         return _document(rows[0]) if rows else None
 
     def history(self, row_id: int) -> list[dict[str, Any]]:
-        """Return the attempts on an object and what people did with it, the oldest first."""
+        """Return the attempts and actions on an object, oldest first."""
         return [_document(row) for row in self._database.run("history", row_id=row_id)]
 
     def verified_by(self, action_id: int) -> dict[str, int]:
-        """Return how many of the objects that an action is about were found how since then."""
+        """Return how many objects of a verify action have each result since it began."""
         rows = self._database.run("verified_by_action", action_id=action_id)
         return {row.result: row.objects for row in rows}
 

@@ -1,5 +1,5 @@
 -- name: selected(before_id, most, ids, states, reason, name, file_type, origin, received_from, received_before, failed_from, failed_before, synced_from, synced_before, problems, verified, unverified)
--- Reads a page of the objects that a Selection means, the newest first.
+-- Reads a page of the objects of a Selection, newest first.
 SELECT f.id, f.state, f.file_name, f.file_type, f.oeid, f.ref_id, f.origin, f.attempts,
        f.attempts - f.attempts_forgiven AS counted_attempts, f.created_at, f.queued_at,
        f.next_attempt_at, f.failed_at, f.synced_at, f.size_bytes, f.sha256, f.etag, f.verified_by,
@@ -12,7 +12,7 @@ SELECT f.id, f.state, f.file_name, f.file_type, f.oeid, f.ref_id, f.origin, f.at
  LIMIT :most;
 
 -- name: known(row_ids)
--- Finds the ones of some ids that are objects, with their states.
+-- Finds which of some ids belong to objects, with their states.
 SELECT id, state FROM file_sync WHERE id = ANY(:row_ids::bigint[]) ORDER BY id;
 
 -- name: object(row_id)
@@ -27,7 +27,7 @@ SELECT f.id, f.state, f.file_name, f.file_type, f.oeid, f.ref_id, f.origin, f.pa
  WHERE f.id = :row_id;
 
 -- name: history(row_id)
--- Reads the attempts on one object and what people did with it, the oldest first.
+-- Reads the attempts and actions on one object, oldest first.
 SELECT * FROM (
   SELECT finished_at AS at, outcome::text AS what, attempt, reason, NULL AS actor,
          extract(epoch FROM finished_at - started_at)::float8 AS seconds
@@ -40,7 +40,7 @@ SELECT * FROM (
  ORDER BY at, attempt;
 
 -- name: verified_by_action(action_id)
--- Counts what was found of the objects that an action asked to be verified, since it did.
+-- Counts the results of a verify action's objects since the action began.
 SELECT v.result, count(*) AS objects
   FROM action_object AS o
   JOIN action AS a ON a.id = o.action_id

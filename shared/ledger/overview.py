@@ -1,4 +1,4 @@
-"""How far the ledger's work is: rate, retries, reasons of failures."""
+"""The progress of the ledger's work: rate, retries, reasons of failures."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from shared.ledger.database import Database
 QUERIES = Path(__file__).with_name("overview.sql")
 
 RATE_MINUTES = 5
-"""Over which the rate is measured: long enough for large objects, and soon right after a change."""
+"""Span of the measured rate: long enough for large objects, short enough to follow a change."""
 
 NEWEST_FAILURES = 100_000
-"""Failures that are counted by reason: a second at most, however many there are."""
+"""Failures that are counted by reason, so that counting takes a second at most."""
 
 MOST_REASONS = 20
 
@@ -24,9 +24,9 @@ class Progress:
 
     Attributes:
         synced: objects whose files were put in place.
-        retries: attempts that another one follows.
-        failed: objects given up.
-        seconds: that these numbers are about, 0 where nothing ended.
+        retries: attempts that are followed by another one.
+        failed: objects that failed for good.
+        seconds: the span that these numbers cover, 0 if nothing ended.
     """
 
     synced: int

@@ -21,7 +21,7 @@ class State(enum.StrEnum):
     FAILED = "failed"
     """Given up, with a reason; a person may retry it."""
     DISMISSED = "dismissed"
-    """A person has seen the failure and lets it be."""
+    """A person has seen the failure, and it needs no action."""
 
 
 class Outcome(enum.StrEnum):

@@ -1,7 +1,7 @@
-"""Runs: long work over many objects, which continues where it was, in whatever process.
+"""Runs: long work over many objects, which any process can continue.
 
-A run is recorded first. A process takes it under a lease, works at it in slices, and notes after
-each how far it has come. If it dies, the next one goes on from there.
+A run is recorded first. A process takes it under a lease, works on it in slices, and records its
+position after each. If the process dies, another one continues from there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shared.ledger.heartbeats import this_process
 from shared.ledger.rows import storable
 
 LEASE_SECONDS = 60.0
-"""A process that has noted no progress for so long is presumed dead."""
+"""A process that has recorded no progress for this long is presumed dead."""
 
 PAGE = 1_000
 """Findings read at a time."""
@@ -36,7 +36,7 @@ class RunState(enum.StrEnum):
     """State of a run."""
 
     RUNNING = "running"
-    """Something is left to do, even if no process is at it."""
+    """There is work left, even if no process holds the run at the moment."""
     FINISHED = "finished"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -49,13 +49,13 @@ class Run:
     Attributes:
         id: its number.
         kind: what it does.
-        actor: who asked for it, as in the audit of actions.
-        options: what it was asked to do.
+        actor: who began it, as in the audit log of actions.
+        options: its parameters, in its function's form.
         state: whether it is running, and how it ended.
         begun_at: when it was recorded (aware).
         finished_at: when it ended.
-        position: where to go on, None at the beginning; its form is its function's.
-        numbers: what was counted so far, by name.
+        position: where to continue, None at the beginning; in its function's form.
+        numbers: the counts so far, by name.
         error: why it failed, or what it waits for.
     """
 
@@ -76,7 +76,7 @@ class Finding:
     """One object that a run reports.
 
     Attributes:
-        finding: what is the matter with it, such as "missing".
+        finding: what is wrong with it, such as "missing".
         file_name: its name.
         row_id: its row, if the ledger has one.
         size: bytes, as found.
@@ -108,7 +108,7 @@ class Runs:
         self._holder = holder or f"{this_process()}:{uuid.uuid4().hex[:8]}"
 
     def begin(self, kind: Kind, actor: str, options: Mapping[str, Any]) -> int | None:
-        """Record a run, and return its id; None if one of its kind is running."""
+        """Record a run, and return its id; None if one of this kind is running."""
         with self._database.transaction() as step:  # never twice, as `run` might
             rows = step(
                 "begin_run", kind=kind.value, actor=actor, options=json.dumps(dict(options))
@@ -116,7 +116,7 @@ class Runs:
         return int(rows[0].id) if rows else None
 
     def take(self, kind: Kind, lease_seconds: float = LEASE_SECONDS) -> Run | None:
-        """Take the run of a kind that no other process works at; None if there is none."""
+        """Take the running run of a kind unless another process holds it; None if there is none."""
         rows = self._database.run(
             "take_run", kind=kind.value, holder=self._holder, lease_seconds=lease_seconds
         )
@@ -132,15 +132,15 @@ class Runs:
         error: str | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ) -> bool:
-        """Note how far a run has come, with what was found on the way, in one transaction.
+        """Record a run's position, counts and new findings in one transaction.
 
         Args:
             run_id: the run, taken by this process.
-            position: where to go on; anything that JSON holds.
-            numbers: all that was counted so far.
+            position: where to continue; anything that JSON can hold.
+            numbers: the counts since the beginning.
             findings: those since the last call.
-            error: what it waits for, if it does.
-            lease_seconds: how long no other process may take it.
+            error: what it waits for, if anything.
+            lease_seconds: seconds for which no other process may take it.
 
         Returns:
             Whether the run is still this process's: it may have been cancelled.
@@ -160,7 +160,7 @@ class Runs:
         return bool(held)
 
     def release(self, run_id: int) -> None:
-        """Let another process go on with a run of this one at once."""
+        """Let another process take a run that this process holds at once."""
         self._database.run("release_run", run_id=run_id, holder=self._holder)
 
     def end(self, run_id: int, state: RunState, error: str | None = None) -> bool:
@@ -174,7 +174,7 @@ class Runs:
         """Return one run.
 
         Raises:
-            LookupError: there is none of this id.
+            LookupError: there is none with this id.
         """
         rows = self._database.run("run", run_id=run_id)
         if not rows:
@@ -184,12 +184,12 @@ class Runs:
     def newest(
         self, most: int, kind: Kind | None = None, before_id: int | None = None
     ) -> list[Run]:
-        """Return runs, the newest first.
+        """Return runs, newest first.
 
         Args:
             most: the largest number of runs.
             kind: of this kind only.
-            before_id: only older ones than this.
+            before_id: only runs older than this one.
         """
         rows = self._database.run("runs", kind=kind and kind.value, before_id=before_id, most=most)
         return [_run(row) for row in rows]

@@ -1,18 +1,18 @@
 -- name: begin_run(kind, actor, options)
--- Begins a run, unless one of its kind is running.
+-- Begins a run, unless one of this kind is running.
 INSERT INTO run (kind, actor, options) VALUES (:kind, :actor, :options::jsonb)
 ON CONFLICT (kind) WHERE state = 'running' DO NOTHING
 RETURNING id;
 
 -- name: take_run(kind, holder, lease_seconds)
--- Takes the run of a kind that nobody works at, or this process does.
+-- Takes the running run of a kind, unless another process holds it.
 UPDATE run
    SET holder = :holder, leased_until = now() + make_interval(secs => :lease_seconds)
  WHERE kind = :kind AND state = 'running' AND (leased_until <= now() OR holder = :holder)
 RETURNING *;
 
 -- name: save_run(run_id, holder, lease_seconds, position, numbers, error)
--- Notes how far a run has come and extends its holder's lease; no row if it is not his any more.
+-- Records a run's progress and extends its holder's lease; no row if another one holds it now.
 UPDATE run
    SET position = :position::jsonb, numbers = :numbers::jsonb, error = :error,
        leased_until = now() + make_interval(secs => :lease_seconds)
@@ -20,7 +20,7 @@ UPDATE run
 RETURNING id;
 
 -- name: add_findings(run_id, findings, file_names, row_ids, sizes, etags, details)
--- Adds findings; one that is there is replaced, so that a slice may be repeated.
+-- Adds findings; an existing one is replaced, so that a slice may be repeated.
 INSERT INTO run_finding (run_id, finding, file_name, file_sync_id, size_bytes, etag, detail)
 SELECT :run_id, * FROM unnest(
   :findings::text[], :file_names::text[], :row_ids::bigint[], :sizes::bigint[], :etags::text[],
@@ -31,7 +31,7 @@ ON CONFLICT (run_id, finding, file_name) DO UPDATE
 RETURNING finding;
 
 -- name: release_run(run_id, holder)
--- Lets another process go on with a run at once.
+-- Lets another process take a run at once.
 UPDATE run SET leased_until = now() WHERE id = :run_id AND holder = :holder AND state = 'running'
 RETURNING id;
 
@@ -48,7 +48,7 @@ RETURNING id;
 SELECT * FROM run WHERE id = :run_id;
 
 -- name: runs(kind, before_id, most)
--- Reads the runs of a kind, or all, the newest first.
+-- Reads the runs of a kind, or all, newest first.
 SELECT * FROM run
  WHERE (:kind::text IS NULL OR kind = :kind::text)
    AND (:before_id::bigint IS NULL OR id < :before_id::bigint)

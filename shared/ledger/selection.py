@@ -1,4 +1,4 @@
-"""Which objects are meant: one filter for the command line, the admin and the functions."""
+"""The filter that selects objects, for the command line, the admin and the functions."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ class Origin(enum.StrEnum):
     REQUEST = "request"
     """A client's signed request."""
     RECONCILE = "reconcile"
-    """It was in the bucket, and nothing had told of it."""
+    """A listing of the bucket; no request or event had named it."""
     S3_EVENT = "s3_event"
     """An event notification of the store."""
 
 
 class Verification(enum.StrEnum):
-    """Whether an object's file still is what was recorded."""
+    """Whether an object's file still matches what was recorded."""
 
     OK = "ok"
     DAMAGED = "damaged"
-    """Its bytes or its size differ."""
+    """Its bytes or its size differ from the recorded ones."""
     MISSING = "missing"
     UNREADABLE = "unreadable"
     REPLACED = "replaced"
-    """A newer object has its name now."""
+    """A newer object has taken its name."""
 
 
 PROBLEMS = (Verification.DAMAGED, Verification.MISSING, Verification.UNREADABLE)
-"""What a person has to do something about."""
+"""The results that need attention."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A filter: objects that meet every criterion that is given.
+    """A filter: it selects the objects that meet every given criterion.
 
     Attributes:
         ids: one of these.
         states: in one of these states.
-        reason: the reason of the failure or of the last attempt has this text, in any case.
-        name: the file name, or a pattern in which `*` is any text and `?` any character.
+        reason: the error of the failure or last attempt contains this text, ignoring case.
+        name: the file name, or a pattern where `*` matches any text and `?` any character.
         file_type: of this media type.
-        origin: learned of in this way.
-        received_from: accepted at that moment (aware, as all of them) or later.
-        received_before: accepted before that moment.
-        failed_from: failed then or later.
-        failed_before: failed before then.
-        synced_from: synced then or later.
-        synced_before: synced before then.
-        verified: one of these was found.
-        unverified: the file has not been read again since it was copied.
+        origin: the service learned of them in this way.
+        received_from: accepted at this time (aware, as all times here) or later.
+        received_before: accepted before this time.
+        failed_from: failed at this time or later.
+        failed_before: failed before this time.
+        synced_from: synced at this time or later.
+        synced_before: synced before this time.
+        verified: the last verification had one of these results.
+        unverified: the file has not been verified since it was copied.
     """
 
     ids: tuple[int, ...] | None = None
@@ -85,7 +85,7 @@ class Selection:
         if self.verified is not None and set(self.verified) <= set(PROBLEMS):
             values["problems"], values["verified"] = values["verified"], None
         if self.reason is not None:
-            values["reason"] = f"%{_literal(self.reason)}%"
+            values["reason"] = f"%{literal(self.reason)}%"
         if self.name is not None:
             values["name"] = like(self.name)
         if self.origin is not None:
@@ -93,7 +93,7 @@ class Selection:
         return values
 
     def document(self) -> dict[str, Any]:
-        """Return the criteria that are given, as JSON can hold them."""
+        """Return the given criteria, in a form that JSON can hold."""
         return {
             field.name: _plain(value)
             for field in fields(self)
@@ -102,7 +102,7 @@ class Selection:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Return the selection that `document` was called of."""
+        """Return the selection that `document` returned this for."""
         values = dict(document)
         for name, kind in (("ids", int), ("states", State), ("verified", Verification)):
             if name in values:
@@ -116,7 +116,7 @@ class Selection:
 
 
 def like(pattern: str) -> str:
-    r"""Return the LIKE pattern of a name or a pattern of names.
+    r"""Return the LIKE pattern for a name or a pattern of names.
 
     ===========  ============
     pattern      LIKE
@@ -125,10 +125,11 @@ def like(pattern: str) -> str:
     ``a/*.jp?``  ``a/%.jp_``
     ===========  ============
     """
-    return _literal(pattern).replace("*", "%").replace("?", "_")
+    return literal(pattern).replace("*", "%").replace("?", "_")
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Return the LIKE pattern of this very text."""
     return re.sub(r"([\\%_])", r"\\\1", text.replace("\0", ""))
 
 

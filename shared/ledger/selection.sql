@@ -1,12 +1,12 @@
-   -- Which objects (f) a Selection means. A criterion that is not given is NULL; every parameter
-   -- arrives as a literal, so the planner removes those and uses the index of the others.
+   -- The objects (f) of a Selection. A criterion that is not given is NULL; every parameter arrives
+   -- as a literal, so the planner removes those criteria and uses the indexes of the others.
    AND (:ids::bigint[] IS NULL OR f.id = ANY(:ids::bigint[]))
    AND (:states::sync_state[] IS NULL OR f.state = ANY(:states::sync_state[]))
    AND (:reason::text IS NULL OR f.last_error ILIKE :reason::text)
    AND (:name::text IS NULL OR f.file_name LIKE :name::text)
    AND (:file_type::text IS NULL OR f.file_type = :file_type::text)
    AND (:origin::text IS NULL OR f.origin = :origin::text)
-   -- Ids and times of acceptance grow together, but for a minute at most (see file_sync_id_at).
+   -- Ids and times of acceptance grow together, up to a minute apart (see file_sync_id_at).
    AND (:received_from::timestamptz IS NULL
         OR (f.created_at >= :received_from::timestamptz
             AND f.id >= file_sync_id_at(:received_from::timestamptz - interval '1 minute')))
@@ -19,7 +19,7 @@
         OR (f.state = 'synced' AND f.synced_at >= :synced_from::timestamptz))
    AND (:synced_before::timestamptz IS NULL
         OR (f.state = 'synced' AND f.synced_at < :synced_before::timestamptz))
-   -- Problems are few, and are found by their index; what is in order is asked for row by row.
+   -- Problems are few, and found by their index; the other results are looked up row by row.
    AND (:problems::text[] IS NULL OR f.id = ANY(ARRAY(
          SELECT file_sync_id FROM verification WHERE result = ANY(:problems::text[]))))
    AND (:verified::text[] IS NULL OR EXISTS (

@@ -1,4 +1,4 @@
-"""Reading named SQL statements, and the parts that several of them share."""
+"""Reads named SQL statements, and the fragments that several of them share."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _NAME = re.compile(r"^-- name: (\w+)", re.MULTILINE)
 class Statements:
     """The named statements of some files, in aiosql's format.
 
-    A line `-- include: NAME.sql` stands for the text of that file, which lies beside its own. Each
+    A line `-- include: NAME.sql` is replaced by the text of that file in the same folder. Each
     statement is parsed when it is first used: all of the ledger's take 20 ms, and a cold start
-    needs a few.
+    needs only a few.
 
     Args:
-        files: of which no two have a statement of one name.
+        files: in which every statement has a different name.
     """
 
     def __init__(self, *files: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whether stored files still are what was recorded: what was asked for, and what was found."""
+"""Whether stored files still match what was recorded: the requests to verify, and the results."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which files of all: one of `of` equal groups, or a random fraction.
+    """A part of all files: one of `of` equal groups, or a random fraction.
 
     Attributes:
         number: of the group, from 1; None for a fraction.
@@ -52,18 +52,18 @@ class Part:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the part of all files that a text names.
+        """Return the part of all files that a text describes.
 
         ========  ====================================
         text      part
         ========  ====================================
-        ``5%``    a random 5 in 100, others next time
+        ``5%``    a random 5 in 100, different ones each run
         ``0.1%``  a random one in 1,000
         ``2/7``   the second of seven equal groups
         ========  ====================================
 
         Raises:
-            ValueError: it names none.
+            ValueError: it describes none.
         """
         if match := re.fullmatch(r"(\d{1,3}(?:\.\d{1,4})?)%", text):
             millionths = round(float(match[1]) * WHOLE / 100)
@@ -88,11 +88,11 @@ def run_options(
     """Return the options of a run that reads files again.
 
     Args:
-        last_id: the greatest row id that it comes to.
+        last_id: the greatest row id that it includes.
         part: which of the files.
         after_id: only greater ids.
         bytes_per_second: the most to read, None for no limit.
-        seconds: time over which the run is spread, None to go on at once.
+        seconds: time over which the run is spread, None to read without a pause.
         fetch_again: queue what is damaged or missing to be fetched again.
     """
     return {
@@ -118,11 +118,11 @@ class Verifications:
         self._database = database
 
     def requested(self, most: int) -> list[Recorded]:
-        """Return files that a person asked to be read again, in the order of the requests."""
+        """Return the files that people requested to be read again, in the order of the requests."""
         return _recorded(self._database.run("verifications_requested", most=most))
 
     def waiting(self) -> int:
-        """Return how many files are to be read again because a person asked for it."""
+        """Return how many files people requested to be read again and that were not read yet."""
         return int(self._database.run("verifications_waiting")[0].objects)
 
     def last_row(self) -> int:
@@ -139,7 +139,7 @@ class Verifications:
             last_id: none greater than this.
             most: the largest number of files.
             part: which of them.
-            seed: another one yields another fraction.
+            seed: chooses the random fraction.
         """
         fraction = part.number is None and part.millionths < WHOLE
         rows = self._database.run(
@@ -155,14 +155,14 @@ class Verifications:
         return _recorded(rows)
 
     def of(self, row_ids: Collection[int]) -> list[Recorded]:
-        """Return what is recorded of some objects, of those that are synced."""
+        """Return what is recorded of those of some objects that are synced."""
         return _recorded(self._database.run("stored_by_ids", row_ids=list(row_ids)))
 
     def record(self, found: Sequence[tuple[Recorded, Verification]]) -> Mapping[int, Verification]:
-        """Record what was found of files, unless they were copied again since they were read.
+        """Record the results for files, except those that were copied again since they were read.
 
         Returns:
-            What was recorded, by row id: an object whose name another one has taken is `REPLACED`.
+            The recorded results by row id; `REPLACED` if another object has taken the name.
         """
         rows = self._database.run(
             "record_verifications",
@@ -174,12 +174,12 @@ class Verifications:
         return {row.id: Verification(row.result) for row in rows}
 
     def postpone(self, row_ids: Collection[int]) -> None:
-        """Let the requests for some files wait behind all others."""
+        """Move the requests for some files behind all others."""
         if row_ids:
             self._database.run("postpone_verifications", row_ids=list(row_ids))
 
     def counts(self) -> dict[Verification, int]:
-        """Return how many files have each result, at a cost that no number of rows changes."""
+        """Return how many files have each result, at a cost independent of the number of rows."""
         rows = self._database.run("verification_counts")
         return {Verification(row.result): row.objects for row in rows if row.objects}
 

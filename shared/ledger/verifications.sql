@@ -1,17 +1,17 @@
 -- name: verifications_requested(most)
--- Finds files that a person asked to be read again, in the order of the requests.
+-- Finds files that people requested to be read again, in the order of the requests.
 SELECT f.id, f.file_name, f.size_bytes, f.sha256, f.synced_at, now() AS read_at
   FROM verification AS v JOIN file_sync AS f ON f.id = v.file_sync_id
  WHERE v.requested_at IS NOT NULL AND f.state = 'synced'
  ORDER BY v.requested_at, v.file_sync_id LIMIT :most;
 
 -- name: verifications_waiting()
--- Counts the files that a person asked to be read again.
+-- Counts the files that people requested to be read again.
 SELECT count(*) AS objects FROM verification WHERE requested_at IS NOT NULL;
 
 -- name: stored(after_id, last_id, most, modulus, remainder, millionths, seed)
--- Finds recorded files in the order of their ids: all, each that leaves a remainder, or a part of
--- them that differs with the seed.
+-- Finds recorded files in the order of their ids: all, those whose id leaves a remainder, or a
+-- random part that depends on the seed.
 SELECT f.id, f.file_name, f.size_bytes, f.sha256, f.synced_at, now() AS read_at
   FROM file_sync AS f
  WHERE f.id > :after_id AND f.id <= :last_id AND f.state = 'synced'
@@ -26,8 +26,8 @@ SELECT f.id, f.file_name, f.size_bytes, f.sha256, f.synced_at, now() AS read_at
   FROM file_sync AS f WHERE f.id = ANY(:row_ids::bigint[]) AND f.state = 'synced' ORDER BY f.id;
 
 -- name: record_verifications(row_ids, synced_at, read_at, results)
--- Records what was found of files, but only of those that were not copied again meanwhile. If
--- another object has been placed under the name since, the file is that one's.
+-- Records the results for files, except those that were copied again meanwhile. If another object
+-- has been placed under the name since, the file is that object's.
 WITH checked AS (
   SELECT * FROM unnest(:row_ids::bigint[], :synced_at::timestamptz[], :read_at::timestamptz[],
                        :results::text[]) AS t(id, synced_at, read_at, result)
@@ -46,7 +46,7 @@ INSERT INTO verification AS v (file_sync_id, result, checked_at)
 SELECT id, result, now() FROM still ORDER BY id
 ON CONFLICT (file_sync_id) DO UPDATE
    SET result = excluded.result, checked_at = excluded.checked_at,
-       -- What was asked for after the file was read is still to be done.
+       -- A request made after the file was read remains.
        requested_at = CASE WHEN v.requested_at > (SELECT max(read_at) FROM still)
                            THEN v.requested_at END
 RETURNING file_sync_id AS id, result;
@@ -60,7 +60,7 @@ SELECT result, sum(objects)::bigint AS objects FROM verification_count GROUP BY 
 SELECT coalesce(max(id), 0) AS id FROM file_sync;
 
 -- name: postpone_verifications(row_ids)
--- Lets the requests for some files wait behind all others.
+-- Moves the requests for some files behind all others.
 UPDATE verification SET requested_at = clock_timestamp()
  WHERE file_sync_id = ANY(:row_ids::bigint[]) AND requested_at IS NOT NULL
 RETURNING file_sync_id;

@@ -66,7 +66,7 @@ class SyncMessage:
 
 
 def request_id_of(headers: Mapping[str, object] | None) -> str:
-    """Return the id of the request that a message's headers name; empty if they name none."""
+    """Return the request id in a message's headers; empty if there is none."""
     return header_text((headers or {}).get(REQUEST_ID))[:_MAX_REQUEST_ID_LENGTH]
 
 

@@ -134,7 +134,7 @@ class Ownership:
         return bool(marks)
 
     def _require_unmarked(self, root: int, binding: Binding) -> None:
-        """Make sure that a storage without a mark may be marked."""
+        """Refuse a storage without a mark that must not be marked."""
         if binding.place not in {None, place_of(root)}:
             raise StorageForeign(
                 f"the mark {FOLDER}/{MARKS[0]} is missing in {self._shown!r}; is it"

@@ -183,6 +183,9 @@ def test_the_readme_works_from_top_to_bottom(running: Running) -> None:
     requests = (running.folder / "sample-requests.txt").read_text().splitlines()
     assert '"detail": "Object queued for sync"' in running.typed(requests[0])
 
+    # Everything was requested by now: what the bucket has is copied.
+    assert "the copy is complete and whole" in running.typed("./sync reconcile --enqueue")
+
     for command in ("./sync retry --all", "./sync migrate", './sync sign \'{"oeid": "1"}\''):
         assert f"| `{command}`" in README.read_text()
         running.typed(command)

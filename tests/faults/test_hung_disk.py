@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.servers.process import Command, Process
 from local.servers.running import Running
 from local.supervisor import Supervisor
+from tests.faults.harness.arena import Arena
 from tests.helpers.failing_disk import CannotMount, FailingDisk, run
 from tests.helpers.waiting import until
 
 pytestmark = pytest.mark.faults
+
+OBJECTS = 40
+NOTICED_SECONDS = 120.0
+"""A copy without progress is reported after 60."""
+
+ENDED_SECONDS = 420.0
+"""A worker breaks off copies without progress after 300, and ends itself if that hangs, too."""
+
+BACK_SECONDS = 12.0
+"""The lease of the stack, and 10."""
 
 STOP_SECONDS = 30.0
 
@@ -35,10 +49,50 @@ def frozen(folder: Path) -> Iterator[None]:
         subprocess.run(["fsfreeze", "--unfreeze", str(folder)], check=True, timeout=60)
 
 
+def parts(port: int) -> dict[str, Any]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10.0) as answer:
+        found: dict[str, Any] = json.loads(answer.read())["parts"]
+    return found
+
+
 def hangs(pid: int) -> bool:
     """Return whether a thread of a process waits in the kernel, where no signal reaches it."""
     stats = Path(f"/proc/{pid}/task").glob("*/stat")
     return any(stat.read_text().rpartition(")")[2].split()[0] == "D" for stat in stats)
+
+
+def test_work_goes_on_once_a_hung_disk_answers_again(arena: Arena, tmp_path: Path) -> None:
+    storage = arena.stack.storage
+    try:
+        with (
+            arena.stack.storage_on(FailingDisk.at(tmp_path, storage)),
+            arena.trial("storage hangs") as trial,
+        ):
+            trial.send("plain", count=5)
+            trial.rest()
+            first = arena.stack.trigger.pid
+            assert first
+            with frozen(storage):
+                trial.send("plain", count=OBJECTS)
+                until(lambda: hangs(first), "the worker to wait for the disk")
+                until(
+                    lambda: parts(arena.stack.port)["worker"]["status"] == "degraded",
+                    "/readyz to show that the worker is stuck",
+                    NOTICED_SECONDS,
+                )
+                until(
+                    lambda: Running.of(first) is None,
+                    "the worker to end itself, as far as the kernel lets it",
+                    ENDED_SECONDS,
+                )
+                assert hangs(first)
+            trial.back()
+            assert trial.recovery is not None
+            assert trial.recovery < BACK_SECONDS
+            trial.rest()
+            assert {row.state for row in arena.stack.rows()} == {"synced"}
+    except CannotMount as error:
+        pytest.skip(f"cannot be mounted here: {error}")
 
 
 def test_a_stop_does_not_wait_for_a_process_that_no_signal_ends(tmp_path: Path) -> None:

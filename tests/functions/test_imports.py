@@ -27,6 +27,7 @@ def loaded(module: str) -> set[str]:
         ("functions.stats.handler", CLIENTS | {"local", "jinja2", "pydantic"}),
         ("functions.migrate.handler", {"aiosql", "boto3", "jinja2", "local", "pydantic"}),
         ("functions.requeue.handler", CLIENTS | {"local", "jinja2", "pydantic", "pymemcache"}),
+        ("functions.reconcile.handler", CLIENTS | {"local", "jinja2", "pydantic", "pymemcache"}),
         ("functions.sync_worker.handler", CLIENTS | {"local", "jinja2", "pydantic", "pymemcache"}),
     ],
 )

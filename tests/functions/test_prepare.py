@@ -34,6 +34,9 @@ NEEDED = [
     ("sync_worker", "DATABASE_URL"),
     ("sync_worker", "STORAGE_PATH"),
     ("sync_worker", "AWS_S3_BUCKET_NAME"),
+    ("reconcile", "DATABASE_URL"),
+    ("reconcile", "STORAGE_PATH"),
+    ("reconcile", "AWS_S3_BUCKET_NAME"),
     ("admin", "DATABASE_URL"),
     ("admin", "STORAGE_PATH"),
 ]
@@ -52,7 +55,9 @@ def prepare(function: str, **variables: str) -> tuple[int, str]:
     return ended.returncode, ended.stderr.strip().rpartition("\n")[2]
 
 
-@pytest.mark.parametrize("function", ["ingest", "stats", "requeue", "sync_worker", "admin"])
+@pytest.mark.parametrize(
+    "function", ["ingest", "stats", "requeue", "sync_worker", "reconcile", "admin"]
+)
 def test_a_function_with_its_settings_starts_without_a_server(function: str) -> None:
     assert prepare(function, **COMPLETE) == (0, "")
 
@@ -65,7 +70,9 @@ def test_a_missing_setting_stops_the_start_and_is_named(function: str, variable:
     assert f"{variable} is not set" in line
 
 
-@pytest.mark.parametrize("function", ["ingest", "stats", "requeue", "sync_worker", "admin"])
+@pytest.mark.parametrize(
+    "function", ["ingest", "stats", "requeue", "sync_worker", "reconcile", "admin"]
+)
 def test_an_invalid_setting_stops_the_start_and_is_named(function: str) -> None:
     status, line = prepare(function, **{**COMPLETE, "DATABASE_URL": "mysql://hidden@h/d"})
     assert status == 1

@@ -62,6 +62,7 @@ class Bench:
         self.lease = LEASE
         self.concurrency = 32
         self.standing = 300.0
+        self.ended: list[str] = []
         self.stopping = threading.Event()
         self._number = 0
 
@@ -100,7 +101,13 @@ class Bench:
         )
         config = Config(self.lease, MAX_ATTEMPTS, self.concurrency, standing_seconds=self.standing)
         return SyncWorker(
-            config, ledger or self.ledger, self.source, self.storage, settler, breaker
+            config,
+            ledger or self.ledger,
+            self.source,
+            self.storage,
+            settler,
+            breaker,
+            end_process=self.ended.append,
         )
 
     def work(self, *row_ids: int, seconds_left: float = PLENTY) -> dict[Outcome, int]:
@@ -843,6 +850,21 @@ def test_a_heartbeat_reports_a_disk_that_takes_long(bench: Bench) -> None:
     reported = "the storage has been settling one group for over 0.2 s"
     bench.storage.before_names = lambda: void(until(lambda: beats(bench) == [reported]))
     assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert beats(bench) == [None]
+
+
+def test_a_storage_that_never_opens_a_file_is_reported_and_ends_the_worker(bench: Bench) -> None:
+    bench.lease, bench.standing = 0.3, 1.0
+    row_id = bench.add("a")
+    reported = "the storage has not opened files for 0.2 s"
+
+    def hang() -> None:
+        until(lambda: beats(bench) == [reported])
+        until(lambda: bool(bench.ended))
+
+    bench.storage.before_parts = hang
+    assert bench.work(row_id) == {Outcome.SYNCED: 1}
+    assert bench.ended[0] == "the storage has not opened files: no progress for 1 s"
     assert beats(bench) == [None]
 
 

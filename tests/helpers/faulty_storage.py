@@ -20,6 +20,7 @@ class FaultyStorage:
     Attributes:
         full: row ids whose parts do not fit.
         unplaceable: row ids whose files cannot be placed.
+        before_parts: called before part files are made.
         before_place: called before files are placed.
         before_names: called before names are made durable.
         after_discard: called after parts were discarded.
@@ -30,6 +31,7 @@ class FaultyStorage:
         self._storage = storage
         self.full: set[int] = set()
         self.unplaceable: set[int] = set()
+        self.before_parts: Callable[[], None] = lambda: None
         self.before_place: Callable[[], None] = lambda: None
         self.before_names: Callable[[], None] = lambda: None
         self.after_discard: Callable[[Wanted], None] = lambda _: None
@@ -37,6 +39,7 @@ class FaultyStorage:
 
     def parts(self, wanted: Sequence[Wanted]) -> Mapping[int, Path | TransferError]:
         """See `Storage.parts`."""
+        self.before_parts()
         return self._storage.parts(wanted)
 
     def make_durable(self, parts: Mapping[Path, OpenPart | None]) -> Mapping[Path, TransferError]:

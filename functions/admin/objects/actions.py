@@ -53,11 +53,11 @@ class Report:
 
 
 class ObjectActions:
-    """Performs what the forms ask for.
+    """Performs the actions of the forms.
 
     Args:
         records: reads the ledger.
-        ledger: records and performs what is asked for.
+        ledger: records and performs actions.
         files: the storage.
         clock: returns monotonic seconds.
     """
@@ -75,7 +75,7 @@ class ObjectActions:
         self._clock = clock
 
     def perform(self, action: Action, row_ids: Sequence[int], user: str) -> Report:
-        """Perform an action on those of some objects whose state allows it.
+        """Perform an action on some objects, skipping those whose state it does not apply to.
 
         Args:
             action: what to do.

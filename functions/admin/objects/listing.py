@@ -25,7 +25,7 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 1, 1)
 """PostgreSQL and the arithmetic with days need room on both sides."""
 
 VERIFIED = {"problem": PROBLEMS} | {result.value: (result,) for result in PROBLEMS}
-"""What may be asked for of files that were read again."""
+"""Values of the parameter `verified`, with the results that each one selects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Listing:
         text: the search text, "" for none.
         state: only this state.
         file_type: only this media type.
-        verified: only files of which one of these was found when they were read again.
+        verified: only files whose last verification had one of these results.
         first_day: only objects accepted on this day (UTC) or later.
         last_day: only objects accepted on this day or before.
         sort: the sort order, one of `SORTABLE`.

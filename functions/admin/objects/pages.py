@@ -38,7 +38,7 @@ class ObjectPages:
         paging: reads pages of the list.
         records: reads the ledger.
         ledger: counts objects.
-        actions: what the forms ask for.
+        actions: performs the actions of the forms.
         files: the storage, for text previews.
         largest_response: bytes of one response of the media, None where they are not limited.
 

@@ -1,7 +1,7 @@
--- What people and schedules ask for, and what was found: actions, verifications, runs.
+-- Operations on objects and their results: actions, verifications, runs.
 -- depends: 0006.recovery
 
--- A person has seen the failure and lets it be. A rollback leaves the value.
+-- A person has seen the failure, and it needs no action. A rollback leaves the value.
 ALTER TYPE sync_state ADD VALUE IF NOT EXISTS 'dismissed';
 
 ALTER TABLE file_sync
@@ -32,8 +32,8 @@ BEGIN
   END IF;
 END $$;
 
--- The audit: what was asked for, by whom, and for how many objects. An action is recorded whole
--- before it is performed, slice by slice in the order of ids; whoever finds it unfinished goes on.
+-- The audit log: what was done, by whom, and to how many objects. An action is recorded completely
+-- before it is performed, slice by slice in the order of ids; any process can continue it.
 CREATE TABLE action (
   id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   name        text NOT NULL CHECK (name IN
@@ -41,9 +41,9 @@ CREATE TABLE action (
   actor       text NOT NULL,             -- 'admin: jane', 'command line: root', 'schedule'
   selection   jsonb NOT NULL,            -- the filter
   begun_at    timestamptz NOT NULL DEFAULT now(),
-  last_id     bigint NOT NULL,           -- objects that came later are not meant
+  last_id     bigint NOT NULL,           -- objects accepted later are not included
   position    bigint NOT NULL DEFAULT 0, -- performed up to this id
-  objects     bigint NOT NULL DEFAULT 0, -- that it changed
+  objects     bigint NOT NULL DEFAULT 0, -- number that it changed
   finished_at timestamptz
 );
 CREATE INDEX action_unfinished ON action (id) WHERE finished_at IS NULL;
@@ -55,11 +55,11 @@ CREATE TABLE action_object (
   PRIMARY KEY (file_sync_id, action_id)
 );
 
--- Whether files still are what was recorded. A table of its own: file_sync has a dozen indexes, and
--- each update of it would write to all of them.
+-- Whether files still match what was recorded. A table of its own: file_sync has a dozen indexes,
+-- and each update of it would write to all of them.
 CREATE TABLE verification (
   file_sync_id bigint PRIMARY KEY REFERENCES file_sync ON DELETE CASCADE,
-  requested_at timestamptz,              -- asked for then and not done since
+  requested_at timestamptz,              -- requested then, and not done since
   result       text CHECK (result IN ('ok', 'damaged', 'missing', 'unreadable', 'replaced')),
   checked_at   timestamptz,
   CHECK ((result IS NULL) = (checked_at IS NULL)),
@@ -121,20 +121,20 @@ CREATE TRIGGER count_deleted AFTER DELETE ON verification
   REFERENCING OLD TABLE AS removed
   FOR EACH STATEMENT EXECUTE FUNCTION count_verifications();
 
--- Long work that continues where it was: a bucket compared with the ledger and the storage, files
--- read again. One of a kind at a time.
+-- Long work that any process can continue: comparing a bucket with the ledger and the storage,
+-- reading files again. One of a kind at a time.
 CREATE TABLE run (
   id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   kind         text NOT NULL CHECK (kind IN ('reconcile', 'scrub')),
   actor        text NOT NULL,            -- as in action
-  options      jsonb NOT NULL,           -- what it was asked to do
+  options      jsonb NOT NULL,           -- its parameters
   state        text NOT NULL DEFAULT 'running'
     CHECK (state IN ('running', 'finished', 'failed', 'cancelled')),
   begun_at     timestamptz NOT NULL DEFAULT now(),
   finished_at  timestamptz,
-  leased_until timestamptz NOT NULL DEFAULT now(),  -- a process works at it until then
+  leased_until timestamptz NOT NULL DEFAULT now(),  -- a process holds it until then
   holder       text,                     -- which one
-  position     jsonb,                    -- where to go on, NULL at the beginning
+  position     jsonb,                    -- where to continue, NULL at the beginning
   numbers      jsonb NOT NULL DEFAULT '{}',
   error        text,                     -- why it failed, or what it waits for
   CHECK ((state = 'running') = (finished_at IS NULL))

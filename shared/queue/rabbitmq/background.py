@@ -197,7 +197,7 @@ class BackgroundPublisher:
             self._loop.stop()
             return
         if self._failures:  # the broker did not come back at once: nothing waits for it
-            self._lose("broker away", self._forget())
+            self._lose("broker unreachable", self._forget())
         if not self._outage:
             self._outage = True
             logger.warning(

@@ -55,13 +55,13 @@ class BlockingPublisher:
         self._published += 1
         message = SyncMessage(row_id, request_id)
         if self._clock() < self._backing_off_until:
-            self._lose("broker away", message)
+            self._lose("broker unreachable", message)
             return
         try:
             confirmed = self._session.publish([publication(message, self._wall_clock())])
         except QueueUnavailable as error:
             self._backing_off_until = self._clock() + BACK_OFF_SECONDS
-            self._lose("broker away", message, str(error))
+            self._lose("broker unreachable", message, str(error))
             return
         if confirmed:
             self._confirmed += 1

@@ -1,10 +1,10 @@
-"""The dead letters of RabbitMQ: looked through, published again, or removed by a person.
+"""Inspecting, replaying and removing RabbitMQ's dead letters.
 
-AMQP has no way to look at a message but to take it. One that is taken and not acknowledged is
-returned to its place when the connection is closed, however that happens: nothing is lost if this
-process dies in between. RabbitMQ counts how often a quorum queue delivers a message and drops it in
-the end (4.0 and later, after 20 times by default), so one that was looked at often is replaced by a
-copy of itself.
+In AMQP a message can only be inspected by taking it. One that is taken and not acknowledged returns
+to its place when the connection is closed, for whatever reason: nothing is lost if this process
+dies in between. RabbitMQ counts how often a quorum queue delivers a message, and eventually drops
+it (4.0 and later, by default after 20 times), so a message that was inspected often is replaced by
+a copy of itself.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ from shared.queue.rabbitmq.session import Session, Taken
 from shared.queue.rabbitmq.topology import DEAD, QUEUE, REASON, moved, sent_at
 
 SECONDS = 10.0
-"""For one step."""
+"""Time limit of one step."""
 
 RENEWED_AFTER = 8
-"""Deliveries of one message, well below the 20 that RabbitMQ allows by default."""
+"""Deliveries after which a message is replaced, well below RabbitMQ's default limit of 20."""
 
 _DELIVERIES = "x-delivery-count"
 _DEATHS = "x-death"
 
 
 class Fate(enum.Enum):
-    """What becomes of a dead letter."""
+    """What to do with a dead letter."""
 
     KEEP = "keep"
     REPLAY = "replay"
-    """It is put back into the queue, as it was before."""
+    """Put it back in the queue, as it was originally."""
     DROP = "drop"
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that could not be worked on.
+    """A message that could not be processed.
 
     Attributes:
         id: of the message, empty if it has none.
         reason: why it is a dead letter.
-        at: when it became one, or was sent (aware); None where nothing tells.
+        at: when it became one, or was sent (aware); None if unknown.
         row_id: the row that it names, None if it names none.
-        body: as it came.
-        headers: as they came.
+        body: as received.
+        headers: as received.
     """
 
     id: str
@@ -74,16 +74,16 @@ def count(url: str) -> int:
 def go_through(
     url: str, decide: Callable[[DeadLetter], Fate], most: int
 ) -> Iterator[tuple[DeadLetter, Fate]]:
-    """Go through dead letters, the oldest first, and yield each with what became of it.
+    """Go through dead letters, oldest first, and yield each with what was done with it.
 
     Args:
         url: of the broker.
-        decide: says what becomes of each.
-        most: how many to look at; those that come meanwhile are not among them.
+        decide: returns what to do with each.
+        most: how many to inspect at most; those that arrive meanwhile are left out.
 
     Raises:
-        QueueUnavailable: the broker is unreachable, or does not take what is published again. What
-            was yielded before is done; the rest is kept.
+        QueueUnavailable: the broker is unreachable, or does not accept a replayed message. Those
+            that were yielded are done; the rest is kept.
     """
     with (
         closing(Session(url, timeout=SECONDS)) as session,

@@ -1,4 +1,4 @@
-"""A look at the broker from outside: its version, its queues, and how they were declared."""
+"""Inspecting the broker from outside: its version, its queues, and how they were declared."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from shared.queue.rabbitmq.topology import DEAD, QUEUE, arguments
 
 @dataclass(frozen=True, slots=True)
 class QueueFound:
-    """A queue of the broker.
+    """What was found about a queue.
 
     Attributes:
         name: of the queue.
-        messages: that wait; None where there is no such queue.
-        consumers: processes that take messages from it.
+        messages: how many wait; None if there is no such queue.
+        consumers: how many consumers it has.
         differs: how its properties differ from those that this version declares, in the broker's
             words; empty if they do not.
     """
@@ -35,11 +35,11 @@ class QueueFound:
 
 @dataclass(frozen=True, slots=True)
 class BrokerFound:
-    """A broker.
+    """What was found about a broker.
 
     Attributes:
         product: its name and version, as it reports them.
-        queues: ours.
+        queues: the ones of this service.
     """
 
     product: str
@@ -57,12 +57,12 @@ def depths(url: str, seconds: float) -> tuple[int, int]:
 
 
 def inspect(url: str, queue_type: str, seconds: float) -> BrokerFound:
-    """Look at the broker and our queues; nothing is created or changed.
+    """Inspect the broker and our queues; nothing is created or changed.
 
     Args:
         url: of the broker.
-        queue_type: that the queues should have, `quorum` or `classic`.
-        seconds: for each step.
+        queue_type: the expected type of the queues, `quorum` or `classic`.
+        seconds: time limit of each step.
 
     Raises:
         QueueUnavailable: the broker is unreachable.
@@ -95,7 +95,7 @@ def _inspect_queue(url: str, name: str, queue_type: str, seconds: float) -> Queu
 def _declare(
     name: str, queue_type: str | None, channel: Channel, on_reply: Callable[[Any], None]
 ) -> None:
-    """Ask for a queue; without a type passively, which only looks."""
+    """Declare a queue; without a type passively, which only checks that it exists."""
     if queue_type is None:
         channel.queue_declare(name, passive=True, callback=on_reply)
     else:

@@ -143,7 +143,7 @@ def moved(queue: str, body: bytes, properties: pika.BasicProperties) -> Publicat
 
 
 def sent_at(properties: pika.BasicProperties) -> datetime | None:
-    """Return when a message was sent (aware), None where nothing tells."""
+    """Return when a message was sent (aware), None if unknown."""
     found: object = properties.timestamp
     if isinstance(found, datetime):  # what `content_header` makes of it
         return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from shared.aws.s3_bucket import Credentials, S3Bucket
 from shared.config import secrets
@@ -89,6 +89,23 @@ class Location:
             url, bucket.region, bucket.credentials(), bucket.trust, bucket.proxy, headers
         )
 
+    def listing_url(self, query: str) -> SignedUrl:
+        """Return the URL of the bucket with a query, with the credentials of this moment.
+
+        Args:
+            query: its parameters sorted and percent-encoded, as SigV4 signs them.
+
+        Raises:
+            SourceUnavailable: endpoint or credentials cannot be determined.
+        """
+        bucket = self._resolved()
+        folder = "" if urlsplit(bucket.base_url).path else "/"
+        url = f"{bucket.base_url}{folder}?{query}"
+        headers = (f"x-amz-request-payer: {bucket.payer}",) if bucket.payer else ()
+        return SignedUrl(
+            url, bucket.region, bucket.credentials(), bucket.trust, bucket.proxy, headers
+        )
+
     def move(self, region: str) -> bool:
         """Switch to the region that the server names as the bucket's; may block.
 
@@ -119,7 +136,8 @@ class Location:
         """
         bucket = self._resolved()
         with self._lock:
-            if self._bucket is not bucket or not refused.url.startswith(f"{bucket.base_url}/"):
+            ours = (f"{bucket.base_url}/", f"{bucket.base_url}?")
+            if self._bucket is not bucket or not refused.url.startswith(ours):
                 return True  # another download has switched meanwhile
             if bucket.style_chosen:
                 return False

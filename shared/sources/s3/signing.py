@@ -1,7 +1,8 @@
 """The signature of a request (AWS Signature Version 4, service S3), where libcurl's would be wrong.
 
 libcurl percent-encodes the access key in the Authorization header, so that no server finds one like
-OpenStack's `tenant:user` or with letters beyond ASCII. It signs nothing where that header is set.
+OpenStack's `tenant:user` or with letters beyond ASCII. Queries, too, are signed here. libcurl signs
+nothing where that header is set.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def sign(target: SignedUrl, headers: list[str], seconds: float) -> list[str]:
     """Return the headers of a GET, signed: `host` and all that begin with `x-amz-`.
 
     Args:
-        target: the object; its path is percent-encoded already.
+        target: the object; its path is percent-encoded already, its query sorted as well.
         headers: lines of the other headers.
         seconds: the time, since the epoch.
     """
@@ -47,7 +48,7 @@ def sign(target: SignedUrl, headers: list[str], seconds: float) -> list[str]:
     names = sorted(name for name in fields if name == "host" or name.startswith("x-amz-"))
     signed = ";".join(names)
     canonical = "\n".join(
-        ["GET", url.path, "", *(f"{name}:{fields[name]}" for name in names), "", signed]
+        ["GET", url.path, url.query, *(f"{name}:{fields[name]}" for name in names), "", signed]
     )
     canonical += f"\n{EMPTY_SHA256}"
     scope = f"{now[:8]}/{target.region}/s3/aws4_request"

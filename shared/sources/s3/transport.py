@@ -2,7 +2,7 @@
 
 One multi handle of libcurl with its sockets on a selector; connections are kept and shared.
 Everything that is handed in runs on that thread, so response handlers need no locks. libcurl
-signs the requests (SigV4), but for the few access keys that it cannot, see `signing`.
+signs the requests (SigV4), but for what it cannot, see `signing`.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class _Easy:
         credentials = target.credentials
         if credentials.token:
             headers = [*headers, f"x-amz-security-token: {credentials.token}"]
-        if not libcurl_can_sign(credentials.access_key):
+        # Versions of libcurl differ in how they sign a query.
+        if "?" in target.url or not libcurl_can_sign(credentials.access_key):
             headers = sign(target, headers, time.time())
         self.refusal = None
         self.proxied = bool(target.proxy)

@@ -106,9 +106,7 @@ def test_what_is_dismissed_can_be_restored_and_the_audit_says_by_whom(url: str, 
         "selection": {"ids": [2]},
         "unknown_ids": [],
     }
-    assert (
-        sync("restore", "--all", DATABASE_URL=url).out == "1 dismissed objects are failed again\n"
-    )
+    assert sync("restore", "--all", DATABASE_URL=url).out == "1 dismissed objects are restored\n"
     database = Database(url, *QUERIES)
     performed = Actions(database).newest(9)
     database.close()

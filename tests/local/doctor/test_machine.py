@@ -51,7 +51,7 @@ def test_every_invalid_setting_is_named_with_its_line(tmp_path: Path) -> None:
         assert any(text in finding.detail for finding in problems), text
     assert len(problems) == 5
     assert all(finding.advice for finding in problems)
-    assert [f.advice for f in findings if f.level is Level.WARNING] == ["meant PORT?"]
+    assert [f.advice for f in findings if f.level is Level.WARNING] == ["did you mean PORT?"]
 
 
 def test_a_file_of_settings_that_cannot_be_read_is_one_problem(tmp_path: Path) -> None:

@@ -168,31 +168,30 @@ def denying(part: str) -> FaultyServer:
 def test_all_rights_on_a_bucket_are_fine(s3_endpoint: str) -> None:
     with FaultyServer(s3) as server:
         found = of_s3(server.url)
-    assert [found[f"S3 right {r}"].level for r in ("HeadBucket", "ListBucket", "GetObject")] == [
-        Level.OK
-    ] * 3
+    requests = ("HeadBucket", "ListBucket", "GetObject")
+    assert [found[f"S3 permission {r}"].level for r in requests] == [Level.OK] * 3
     missing = of_s3(s3_endpoint, "not-there")
-    assert missing["S3 right HeadBucket"].level is Level.PROBLEM
-    assert missing["S3 right HeadBucket"].advice == "correct AWS_S3_BUCKET_NAME"
+    assert missing["S3 permission HeadBucket"].level is Level.PROBLEM
+    assert missing["S3 permission HeadBucket"].advice == "correct AWS_S3_BUCKET_NAME"
     assert missing["clock of S3"].level is Level.OK
 
 
 def test_each_right_that_is_denied_is_named() -> None:
     with denying("/one") as server:
         found = of_s3(server.url)
-    assert found["S3 right ListBucket"].level is Level.OK
-    assert found["S3 right GetObject"].level is Level.PROBLEM
-    assert "s3:GetObject on arn:aws:s3:::b/*" in found["S3 right GetObject"].advice
+    assert found["S3 permission ListBucket"].level is Level.OK
+    assert found["S3 permission GetObject"].level is Level.PROBLEM
+    assert "s3:GetObject on arn:aws:s3:::b/*" in found["S3 permission GetObject"].advice
     with denying("list-type") as server:
         found = of_s3(server.url)
-    assert found["S3 right ListBucket"].level is Level.PROBLEM
-    assert found["S3 right GetObject"].level is Level.SKIPPED
+    assert found["S3 permission ListBucket"].level is Level.PROBLEM
+    assert found["S3 permission GetObject"].level is Level.SKIPPED
 
 
 def test_a_key_that_is_unknown_there_is_named() -> None:
     with FaultyServer(lambda _: error(HTTPStatus.FORBIDDEN, "InvalidAccessKeyId")) as server:
         found = of_s3(server.url)
-    assert "AWS_S3_SECRET_ACCESS_KEY" in found["S3 right ListBucket"].advice
+    assert "AWS_S3_SECRET_ACCESS_KEY" in found["S3 permission ListBucket"].advice
 
 
 def test_a_clock_that_differs_from_that_of_s3_is_told() -> None:

@@ -81,7 +81,7 @@ def test_what_a_full_disk_refuses_is_counted(log: Path) -> None:
         files.write(b"lost\n")
         files.write(b"lost too\n")
     files.write(b"after\n")
-    assert log.read_bytes() == b"before\n14 bytes lost here, the disk refused them\nafter\n"
+    assert log.read_bytes() == b"before\n14 bytes were lost here: the disk refused them\nafter\n"
 
 
 def test_it_writes_on_after_a_signal_until_nothing_can_come_any_more(log: Path) -> None:
