@@ -139,7 +139,8 @@ data=$(absolute "${data:-.local}")
 storage=$(setting STORAGE_PATH)
 STORAGE_FOLDER=$(absolute "${storage:-$data/storage}")
 S3_FOLDER=$data/compose-s3
-mkdir -p "$data/compose" "$S3_FOLDER" "$STORAGE_FOLDER"
+METRICS_FOLDER=$data/compose-metrics
+mkdir -p "$data/compose" "$METRICS_FOLDER" "$S3_FOLDER" "$STORAGE_FOLDER"
 
 SECRET_KEY=$(setting SECRET_KEY)
 SECRET_KEY=${SECRET_KEY:-$(kept "$data/secret_key")}
@@ -195,7 +196,7 @@ case $HOST in
   *) LOCAL_RUN=0 ;;
 esac
 export HOST LOCAL_GID LOCAL_RUN LOCAL_UID POSTGRES_PASSWORD RABBITMQ_PASSWORD SECRET_KEY
-export S3_FOLDER STORAGE_FOLDER
+export METRICS_FOLDER S3_FOLDER STORAGE_FOLDER
 
 if docker compose version > /dev/null 2>&1; then
   set -- docker compose --file local/docker-compose.yml --project-directory . "$@"

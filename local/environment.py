@@ -28,7 +28,7 @@ from shared.errors import SettingError
 PORT = 27000
 S3_PORT = 27006
 BUCKET = "client-uploads"
-PATHS = ("DATA_DIR", "STORAGE_PATH", "TLS_CERTIFICATE", "TLS_KEY")
+PATHS = ("DATA_DIR", "METRICS_PATH", "STORAGE_PATH", "TLS_CERTIFICATE", "TLS_KEY")
 SECRET_KEY_BYTES = 32
 """A real key has the strength of the hash behind it, 256 bits."""
 
@@ -183,6 +183,12 @@ class LocalEnvironment:
         """The folder that files are written to; absolute."""
         chosen = self.given.get("STORAGE_PATH")
         return (self.directory / chosen).resolve() if chosen else self.data_dir / "storage"
+
+    @property
+    def metrics(self) -> Path:
+        """The folder that all processes share for what they count; absolute."""
+        chosen = self.given.get("METRICS_PATH")
+        return (self.directory / chosen).resolve() if chosen else self.data_dir / "metrics"
 
     def local_variables(self) -> dict[str, str]:
         """Return the variables of a local run's processes.

@@ -61,6 +61,7 @@ def account_of_functions(environment: LocalEnvironment, port: int) -> Account | 
         return None
     uid, gid = chosen
     _hand_over(environment.storage, uid, gid)
+    _give_metrics(environment.metrics, uid, gid)
     trees = [PROJECT / name for name in ("functions", "local", "shared")]
     trees.append(Path(sysconfig.get_path("purelib")))
     paths = [
@@ -68,6 +69,7 @@ def account_of_functions(environment: LocalEnvironment, port: int) -> Account | 
         PROJECT / "template.yaml",
         environment.directory,
         environment.storage,
+        environment.metrics,
         *(Path(entry) for entry in sys.path if entry and Path(entry).exists()),
     ]
     home = environment.given.get("HOME")
@@ -157,6 +159,14 @@ def _hand_over(storage: Path, uid: int, gid: int) -> None:
             f"STORAGE_PATH: {storage} belongs to root, and its owner cannot be changed"
             f" ({error.strerror}); {WAY_OUT}"
         ) from error
+
+
+def _give_metrics(folder: Path, uid: int, gid: int) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        own(folder, uid, gid)
+    except OSError as error:
+        raise SettingError(f"DATA_DIR: {folder}: {error.strerror}; {WAY_OUT}") from error
 
 
 def own(folder: Path, uid: int, gid: int) -> None:

@@ -2,7 +2,7 @@
 
 COMPOSE := sh local/compose.sh
 
-.PHONY: services services-stop services-status up down install-service uninstall-service
+.PHONY: services services-stop services-status monitoring up down install-service uninstall-service
 
 services: $(INSTALLED) ## Start PostgreSQL, RabbitMQ, memcached, nginx and the service natively
 	@./sync services start
@@ -12,6 +12,9 @@ services-stop: $(INSTALLED) ## Stop what `make services` started; data is kept
 
 services-status: $(INSTALLED) ## Show which of these servers and processes run
 	@./sync services status
+
+monitoring: $(INSTALLED) ## Start Prometheus with the alerts beside the running service; Ctrl-C stops it
+	@./sync monitoring
 
 up: ## Start everything in containers; needs Docker with Compose
 	@$(COMPOSE) up --detach --build

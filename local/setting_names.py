@@ -19,6 +19,7 @@ COMPOSE = frozenset(
     {
         "LOCAL_GID",
         "LOCAL_UID",
+        "METRICS_FOLDER",
         "NGINX_MAX_BODY_BYTES",
         "NGINX_PROXIES",
         "NGINX_REAL_IP",

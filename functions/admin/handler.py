@@ -7,12 +7,17 @@ from typing import Any
 
 from functions.admin import wiring
 from shared.http.event import Request
+from shared.metrics import tally
+from shared.metrics.answers import count_answer
 
 prepare = wiring.admin
 """Called before the first request, so that an invalid setting stops the start."""
 
 
+@tally.exported
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one Function URL or HTTP API event (payload format 2.0)."""
     request = Request.from_event(event)
-    return wiring.admin().answer(request).to_event(request.request_id)
+    response = wiring.admin().answer(request)
+    count_answer("admin", response.status)
+    return response.to_event(request.request_id)

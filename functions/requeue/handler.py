@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from functions.requeue import wiring
+from shared.metrics import tally
+from shared.metrics.exporting import cloudwatch
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ class Context(Protocol):
         ...
 
 
+@tally.exported
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     """Answer one scheduled event with what was done."""
     requeue = wiring.requeue()
@@ -39,4 +42,6 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     if wiring.settings().on_lambda:
         # The template's alarms read this line; elsewhere GET /sync/?detail=1 returns the numbers.
         logger.info("ledger measured", extra=dataclasses.asdict(requeue.measure()))
+        if namespace := wiring.settings().metrics_namespace:
+            cloudwatch(namespace).emit_gauges(requeue.gauges())
     return report

@@ -10,6 +10,8 @@ from shared.errors import QueueUnavailable
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.heartbeats import SCHEDULER
 from shared.ledger.ledger import Ledger
+from shared.metrics import readings, tally
+from shared.metrics.catalog import ATTEMPTS, Sample
 from shared.pausing import Part
 from shared.queue.interface import Queue
 from shared.queue.messages import SyncMessage
@@ -135,6 +137,8 @@ class Requeue:
         if early:
             logger.warning("PostgreSQL's clock has gone back", extra={"rows": len(early)})
         failed = self._ledger.fail_exhausted(self._config.max_attempts)
+        if failed:
+            tally.count(ATTEMPTS, "failed", "worker_died", by=len(failed))
         for row_id, request_id in failed.items():
             about = {"row_id": row_id, "request_id": request_id}
             logger.error("object failed, its workers died", extra=about)
@@ -168,6 +172,14 @@ class Requeue:
                 return
             yield rows
             room -= len(rows)
+
+    def gauges(self) -> list[Sample]:
+        """Return the gauges of ledger and queue, under the names that they have on /metrics.
+
+        Raises:
+            LedgerUnavailable, QueueUnavailable: they cannot be read.
+        """
+        return [*readings.of_ledger(self._ledger), *readings.of_queue(self._queue)]
 
     def measure(self) -> Measures:
         """Count what is not synced.

@@ -20,6 +20,8 @@ from shared.errors import LedgerUnavailable, TooManyRequests
 from shared.health import Part, Status
 from shared.http.event import Request, Response
 from shared.http.responses import misrouted, refusal, unavailable
+from shared.metrics import tally
+from shared.metrics.answers import count_answer
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ ROUTES = {
     "/livez": READ,
     "/readyz": READ,
     "/openapi.json": READ,
+    "/metrics": READ,
 }
 INGEST = {"/sync": ("POST",)}
 OPENAPI = Path(__file__).with_name("openapi.json")
@@ -45,6 +48,7 @@ prepare = wiring.stats
 """Called before the first request, so that an invalid setting stops the start."""
 
 
+@tally.exported
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one Function URL or HTTP API event (payload format 2.0)."""
     return respond(wiring.stats(), event)
@@ -54,6 +58,7 @@ def respond(stats: Stats, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the response to an event, in the event's format."""
     request = Request.from_event(event)
     response = misrouted(request, ROUTES, INGEST) or answer(stats, request)
+    count_answer("stats", response.status)
     return response.to_event(request.request_id)
 
 
@@ -75,6 +80,8 @@ def answer(stats: Stats, request: Request) -> Response:
                 return Response(
                     HTTPStatus.OK, OPENAPI.read_bytes(), {"content-type": "application/json"}
                 )
+            case "/metrics":
+                return metrics_page(stats, request)
         stats.admit(request)
         document = stats.counts(detail=request.query.get("detail", "") not in ("", "0"))
     except TooManyRequests as refused:
@@ -85,6 +92,14 @@ def answer(stats: Stats, request: Request) -> Response:
         )
         return unavailable()
     return Response.json(HTTPStatus.OK, document, NOT_STORED)
+
+
+def metrics_page(stats: Stats, request: Request) -> Response:
+    """Return what Prometheus reads; to those who may not, and on AWS, there is no such page."""
+    reader = wiring.metrics()
+    if reader is None or not stats.may_read_metrics(request):
+        return Response.json(HTTPStatus.NOT_FOUND, {"detail": "Not found"})
+    return Response(HTTPStatus.OK, reader.text(), {"content-type": reader.content_type})
 
 
 def readiness(report: Report) -> Response:

@@ -10,7 +10,7 @@ from typing import Any
 from functions.stats.health import HealthCheck, Report
 from shared.cache.interface import Cache
 from shared.config.parsers import IpNetwork, RateLimit
-from shared.http.client_address import limited_as
+from shared.http.client_address import is_within, limited_as
 from shared.http.event import Request
 from shared.http.rate_limit import Limited, RateLimiter
 from shared.ledger.ledger import Ledger
@@ -24,11 +24,13 @@ class Config:
         per_client: GETs from one address.
         trusted_proxies: networks whose X-Forwarded-For counts.
         limit_status: how a request over the limit is answered.
+        metrics_networks: networks that may read the metrics.
     """
 
     per_client: RateLimit
     trusted_proxies: Sequence[IpNetwork]
     limit_status: HTTPStatus = HTTPStatus.PRECONDITION_FAILED
+    metrics_networks: Sequence[IpNetwork] = ()
 
 
 class Stats:
@@ -60,6 +62,17 @@ class Stats:
         """
         client = limited_as(request.client(self._config.trusted_proxies))
         self._limiter.check([Limited(f"{what}:{client}", self._config.per_client)])
+
+    def may_read_metrics(self, request: Request) -> bool:
+        """Return whether the metrics are for this client.
+
+        A request that a proxy passed on which is not trusted comes from an unknown address.
+        """
+        peer, forwarded = request.peer, request.headers.keys() & {"x-forwarded-for", "forwarded"}
+        if forwarded and not is_within(peer, self._config.trusted_proxies):
+            return False
+        client = request.client(self._config.trusted_proxies)
+        return is_within(client, self._config.metrics_networks)
 
     def counts(self, *, detail: bool) -> dict[str, Any]:
         """Return the exact counts; failed objects count as queued, for they are not synced.

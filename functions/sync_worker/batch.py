@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from functions.sync_worker.transfer import Transfer
@@ -122,6 +123,7 @@ class Batch:
         self._changed.set()
 
     def _on_end(self, transfer: Transfer) -> None:
+        transfer.ended_at = time.monotonic()
         if not transfer.content.cancelled():  # otherwise `break_off` waits for its source
             self._ended.put(transfer)
         with self._lock:

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from functions.sync_worker import wiring
 from functions.sync_worker.service import SyncWorker
+from shared.metrics import tally
+from shared.metrics.catalog import DEAD_LETTERS
 from shared.queue import rmq_event
 from shared.queue.interface import Queue
 from shared.queue.messages import SyncMessage, request_id_of
@@ -27,6 +29,7 @@ class Context(Protocol):
         ...
 
 
+@tally.exported
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     """Answer one `aws:rmq` event with the number of attempts by how they ended.
 
@@ -58,5 +61,6 @@ def work(
         if isinstance(message, rmq_event.Unreadable):
             about = {"reason": message.reason, "request_id": request_id_of(message.headers)}
             logger.error("unreadable message", extra=about)
+            tally.count(DEAD_LETTERS)
             queue().dead_letter(message.data, message.reason, message.headers)
     return {outcome.value: number for outcome, number in outcomes.items()}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from functions.sync_worker.breaker import Breaker
+from functions.sync_worker.stages import Stages
 from functions.sync_worker.transfer import Transfer
 from shared.domain import Fetched, Wanted
 from shared.errors import (
@@ -84,12 +85,15 @@ class Settler:
             LedgerUnavailable: nothing could be recorded; the rows stay claimed until their leases
                 run out.
         """
+        stages = Stages(self._clock)
         errors = {transfer.row_id: error for transfer in transfers if (error := transfer.error)}
         if complete := [transfer for transfer in transfers if transfer.row_id not in errors]:
             errors |= self._make_durable(complete)
+        stages.durable()
         injection_point(CrashPoint.AFTER_DURABLE)
         ready = [transfer for transfer in transfers if transfer.row_id not in errors]
         held, in_place = self._place(ready, errors) if ready else ({}, set())
+        stages.placed()
         spared = self._judge(transfers, errors, in_place)
         settlements = [
             self._settlement(t, errors.get(t.row_id), spared, in_place=t.row_id in in_place)
@@ -99,6 +103,7 @@ class Settler:
         injection_point(CrashPoint.BEFORE_UPDATE)
         self._discard(settlements)
         recorded = self._retrying(lambda: self._ledger.settle(settlements))
+        stages.recorded(transfers, recorded, errors, spared)
         injection_point(CrashPoint.AFTER_UPDATE)
         for settlement in recorded.values():
             # What a pause gives back is one problem, and has a line of its own.

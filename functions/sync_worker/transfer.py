@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.domain import Fetched
@@ -27,6 +28,8 @@ class Transfer:
         broken_off: why it was, None if it was not.
         seen: the steps of its progress when they were last looked at.
         moved_at: when they last differed from the time before, in monotonic seconds.
+        started_at: when it was started, in monotonic seconds.
+        ended_at: when its source was done, likewise; 0 before.
         result: the verified content once it was asked for, to spare the future's locks.
     """
 
@@ -37,6 +40,8 @@ class Transfer:
     broken_off: TransferError | None = None
     seen: int = -1
     moved_at: float = 0.0
+    started_at: float = field(default_factory=time.monotonic)
+    ended_at: float = 0.0
     result: Fetched | None = None
 
     @property

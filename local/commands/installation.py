@@ -48,6 +48,7 @@ def adopt_with_ledger() -> LocalEnvironment:
     from local.provisioning import check_database
 
     adopted = adopt()
+    os.environ["METRICS_PATH"] = str(adopted.metrics)
     check_database(adopted.given)
     return adopted
 

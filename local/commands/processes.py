@@ -1,6 +1,8 @@
-"""The processes of the service: `./sync run`, `serve`, `trigger`, `scheduler`, `s3`."""
+"""The processes of the service, `./sync run`, `serve`, `trigger` …, and what watches them."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
@@ -48,3 +50,13 @@ def scheduler() -> None:
     from local.scheduler import main as run_scheduler
 
     run_scheduler(adopt_with_ledger())
+
+
+@app.command()
+def monitoring(
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Where Prometheus answers.")] = 9090,
+) -> None:
+    """Start Prometheus beside the running service, with the alerts; Ctrl-C stops it."""
+    from local.monitor import monitor
+
+    monitor(environment(), port, typer.echo)

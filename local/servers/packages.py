@@ -21,12 +21,13 @@ TOOLS = (
     ("php", "php-cli"),
     ("faketime", "faketime"),
     ("pgbouncer", "pgbouncer"),
+    ("prometheus", "prometheus"),
     ("systemd-analyze", "systemd"),
     ("wrk", "wrk"),
 )
 """What tests and benchmarks use beside the servers: a browser, the languages of the clients in the
-documentation, a clock that can be moved, a pooler of PostgreSQL's connections, what checks units of
-systemd, a load generator."""
+documentation, a clock that can be moved, a pooler of PostgreSQL's connections, Prometheus, which
+`make monitoring` starts, what checks units of systemd, a load generator."""
 
 # What invoke-rc.d asks before it starts a service; 101 forbids it (policy-rc.d(8)).
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -72,7 +73,7 @@ def install_missing(*, tools: bool = False) -> Iterator[str]:
         _run(prefix, "apt-get", "update", "--quiet")
         _run(prefix, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages)
     if Path("/run/systemd/system").exists():
-        servers = {"postgresql", "pgbouncer", *(package for _, package in PROGRAMS)}
+        servers = {"postgresql", "pgbouncer", "prometheus", *(package for _, package in PROGRAMS)}
         services = [package for package in packages if package in servers]
         if services:
             _run(prefix, "systemctl", "disable", "--quiet", *services)

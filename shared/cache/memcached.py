@@ -13,6 +13,8 @@ from pymemcache.exceptions import MemcacheError, MemcacheUnexpectedCloseError
 from shared.batching import GroupCommit
 from shared.cache.interface import Counter
 from shared.errors import CacheUnavailable
+from shared.metrics import tally
+from shared.metrics.catalog import CACHE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +108,7 @@ class MemcachedCache:
             answer = self._send("\r\n".join((*commands, "mn")))
         except (MemcacheError, OSError) as error:
             self._backing_off_until = self._clock() + BACK_OFF_SECONDS
+            tally.count(CACHE_ERRORS)
             logger.warning(
                 "memcached is unreachable, requests are not limited", extra={"reason": error}
             )

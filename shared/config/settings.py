@@ -39,6 +39,9 @@ T = TypeVar("T")
 KEY_BYTES = 16
 """Least length of a key outside a local run: 128 bits are beyond guessing if they are random."""
 
+LOOPBACK = "127.0.0.0/8,::1"
+"""This machine itself; behind nginx the client's address counts, see TRUSTED_PROXIES."""
+
 
 def _setting(
     name: str,
@@ -313,6 +316,25 @@ class Settings:
         "form of log lines: text, json, or auto for text on a terminal and JSON elsewhere",
         one_of(*FORMATS),
         "auto",
+    )
+    metrics_networks: tuple[IpNetwork, ...] = _setting(
+        "METRICS_NETWORKS",
+        "addresses and networks that may read /metrics; for all others there is no such page",
+        networks,
+        networks(LOOPBACK),
+        shown=LOOPBACK,
+    )
+    metrics_path: str | None = _setting(
+        "METRICS_PATH",
+        "folder that all processes of a machine share for what they count; by default in DATA_DIR",
+        folder,
+        None,
+    )
+    metrics_namespace: str | None = _setting(
+        "METRICS_NAMESPACE",
+        "namespace of the metrics in CloudWatch, set by the template",
+        str,
+        None,
     )
     on_lambda: bool = _setting(
         "AWS_LAMBDA_FUNCTION_NAME", "set by AWS Lambda, never by you", bool, default=False

@@ -7,6 +7,7 @@ import gc
 from shared import injection_points, log
 from shared.config import secrets
 from shared.config.settings import Settings, environment
+from shared.metrics.exporting import export
 
 GARBAGE_THRESHOLD = 20_000
 """Objects that are allocated before Python searches them for cycles; 700 by default. A batch keeps
@@ -25,6 +26,7 @@ def start() -> Settings:
     configure_log(settings)
     injection_points.arm(environment())
     gc.set_threshold(GARBAGE_THRESHOLD)
+    export(settings)
     return settings
 
 

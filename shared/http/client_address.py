@@ -58,6 +58,12 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IpNet
     return str(client)
 
 
+def is_within(address: str, networks: Sequence[IpNetwork]) -> bool:
+    """Return whether an address is in one of the networks; what is no address is in none."""
+    found = _address(address)
+    return found is not None and any(found in network for network in networks)
+
+
 def limited_as(address: str) -> str:
     """Return what a limit counts a client's requests under.
 

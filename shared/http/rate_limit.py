@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from shared.cache.interface import Cache, Counter
 from shared.config.parsers import RateLimit
 from shared.errors import CacheUnavailable, TooManyRequests
+from shared.metrics import tally
+from shared.metrics.catalog import RATE_LIMITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,14 @@ class RateLimiter:
             counts = self._cache.count(counters)
         except CacheUnavailable:
             return
-        wait = max(
-            retry_after(item.limit, current, previous, now % item.limit.seconds)
+        wait, exceeded = max(
+            (retry_after(item.limit, current, previous, now % item.limit.seconds), item.name)
             for item, (current, previous) in zip(limited, counts, strict=True)
         )
         if wait:
             with contextlib.suppress(CacheUnavailable):
                 self._cache.take_back(counters)
+            tally.count(RATE_LIMITED, exceeded.partition(":")[0])
             raise TooManyRequests(wait)
 
 

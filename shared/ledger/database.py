@@ -23,6 +23,8 @@ from shared.ledger.connection import StatementTimeout, TimedConnection
 from shared.ledger.failures import is_unavailable, one_line
 from shared.ledger.pool import Pool
 from shared.ledger.statements import Statements
+from shared.metrics import tally
+from shared.metrics.catalog import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -191,6 +193,7 @@ class Database:
                 if isinstance(error, StatementTimeout):
                     self._pool.give_up(connection)
                 connection.close()
+            tally.count(DATABASE_ERRORS)
             if not self._outage:  # callers that poll would log it several times a second
                 self._outage = True
                 logger.warning("PostgreSQL is unreachable", extra={"reason": one_line(error)})

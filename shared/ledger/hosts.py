@@ -91,7 +91,12 @@ class Hosts:
                 if address in self._silent:
                     self._silent.remove(address)
                 return connection
-        raise _together(errors)
+        try:
+            raise _together(errors)
+        finally:
+            # By its traceback each holds this frame, which would hold it, and so the socket of its
+            # connection, until the next run of the garbage collector.
+            errors.clear()
 
     def avoid(self, address: Address) -> None:
         """Try an address last, until it accepts a connection again."""

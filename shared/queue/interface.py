@@ -36,6 +36,13 @@ class Queue(Protocol):
             QueueUnavailable: the broker is unreachable or has no such queue.
         """
 
+    def dead_letter_depth(self) -> int:
+        """Count the dead letters.
+
+        Raises:
+            QueueUnavailable: as `depth`.
+        """
+
     def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
         """Keep a message that names no row as a dead letter.
 
@@ -62,6 +69,10 @@ class NullQueue:
 
     def depth(self) -> int:
         """Return zero: no message waits anywhere."""
+        return 0
+
+    def dead_letter_depth(self) -> int:
+        """Return zero: they are in the log."""
         return 0
 
     def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:

@@ -44,6 +44,11 @@ class FakeQueue:
         self._ask()
         return self.waiting
 
+    def dead_letter_depth(self) -> int:
+        """See `Queue.dead_letter_depth`."""
+        self._ask()
+        return len(self.dead_letters)
+
     def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
         """See `Queue.dead_letter`."""
         del headers

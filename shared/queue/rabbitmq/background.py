@@ -16,6 +16,8 @@ from pika.channel import Channel
 
 from shared.errors import QueueUnavailable
 from shared.injection_points import CrashPoint, injection_point
+from shared.metrics import tally
+from shared.metrics.catalog import MESSAGES_CONFIRMED, MESSAGES_LOST
 from shared.queue.messages import SyncMessage
 from shared.queue.publisher import Counts
 from shared.queue.rabbitmq.backoff import backoff_seconds
@@ -78,6 +80,7 @@ class BackgroundPublisher:
         self._failures = 0
         self._outage = False
         self._confirmed = 0
+        self._tallied = 0
         self._lost: Counter[str] = Counter()
         self._logged_at = -QUIET
 
@@ -242,6 +245,10 @@ class BackgroundPublisher:
         )
         if frame.method.NAME == "Basic.Ack":
             self._confirmed += settled
+            # A returned message takes one back before its own confirm: a counter only grows.
+            if self._confirmed > self._tallied:
+                tally.count(MESSAGES_CONFIRMED, by=self._confirmed - self._tallied)
+                self._tallied = self._confirmed
         else:
             self._lose("nacked", settled)
         if self._closing:
@@ -276,6 +283,7 @@ class BackgroundPublisher:
         if not count:
             return
         now = time.monotonic()
+        tally.count(MESSAGES_LOST, reason.replace(" ", "_"), by=count)
         with self._counting:
             self._lost[reason] += count
             if self._outage or now - self._logged_at < QUIET:  # an outage has its own line

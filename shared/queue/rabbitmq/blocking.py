@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from shared.errors import QueueUnavailable
+from shared.metrics import tally
+from shared.metrics.catalog import MESSAGES_CONFIRMED, MESSAGES_LOST
 from shared.queue.messages import SyncMessage
 from shared.queue.publisher import Counts
 from shared.queue.rabbitmq.session import Session
@@ -63,6 +65,7 @@ class BlockingPublisher:
             return
         if confirmed:
             self._confirmed += 1
+            tally.count(MESSAGES_CONFIRMED)
         else:
             self._lose("refused or unroutable", message)
 
@@ -78,6 +81,7 @@ class BlockingPublisher:
 
     def _lose(self, reason: str, message: SyncMessage, error: str = "") -> None:
         self._lost[reason] += 1
+        tally.count(MESSAGES_LOST, reason.replace(" ", "_"))
         logger.warning(
             "message lost, requeue delivers the row",
             extra={

@@ -11,6 +11,8 @@ from typing import Any
 from pika.channel import Channel
 
 from shared.errors import QueueUnavailable, SettingError
+from shared.metrics import tally
+from shared.metrics.catalog import MESSAGES_CONFIRMED, MESSAGES_LOST
 from shared.queue.messages import SyncMessage
 from shared.queue.rabbitmq.session import Session
 from shared.queue.rabbitmq.topology import DEAD, QUEUE, arguments, dead_letter, publication
@@ -56,12 +58,20 @@ class BrokerQueue:
                         raise
                     break
                 confirmed.update(map(int, ids))
+        tally.count(MESSAGES_CONFIRMED, by=len(confirmed))
+        if lost := len(waiting) - len(confirmed):
+            tally.count(MESSAGES_LOST, "refused_or_unroutable", by=lost)
         return confirmed
 
     def depth(self) -> int:
         """Count the messages that wait; see `Queue.depth`."""
         with self._turn:
             return self._session.depth(QUEUE)
+
+    def dead_letter_depth(self) -> int:
+        """Count the dead letters; see `Queue.dead_letter_depth`."""
+        with self._turn:
+            return self._session.depth(DEAD)
 
     def dead_letter(self, data: bytes, reason: str, headers: Mapping[str, object]) -> None:
         """Keep a message as a dead letter; see `Queue.dead_letter`."""

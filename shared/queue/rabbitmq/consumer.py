@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pika.channel import Channel
 from shared.errors import QueueUnavailable
 from shared.queue.rabbitmq.backoff import backoff_seconds
 from shared.queue.rabbitmq.content_header import Properties
-from shared.queue.rabbitmq.failures import FAILURES
+from shared.queue.rabbitmq.failures import FAILURES, reset_while_connecting, unavailable
 from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
 from shared.queue.rabbitmq.topology import QUEUE
 from shared.queue.rmq_event import Delivery
@@ -110,7 +111,8 @@ class Consumer:
     def run(self) -> None:
         """Consume until `stop`; connect again whenever the connection is lost."""
         self._connect()
-        self._loop.start()
+        while not self._ran():
+            pass
         self._loop.close()
 
     def call_soon(self, call: Callable[[], None]) -> None:
@@ -174,8 +176,26 @@ class Consumer:
         self._loop.call_later(backoff_seconds(self._failures, self._chance()), self._connect)
         self._failures += 1
 
+    def _ran(self) -> bool:
+        """Run the loop until it is stopped or an error comes out of it; return whether to end.
+
+        An error would end this thread alone: a process that consumes nothing and does not end.
+        """
+        try:
+            self._loop.start()
+        except Exception as error:
+            met = reset_while_connecting(error)
+            if met is None:
+                logger.exception("fault in the consumer, connecting again")
+            if self._link:
+                with contextlib.suppress(Exception):  # it may be in any state
+                    self._link.abandon()
+            self.on_lost(unavailable(met or error))
+            return self._stopping
+        return True
+
     def _connect(self) -> None:
-        if not self._stopping and not self._cancelled:
+        if self._link is None and not self._stopping and not self._cancelled:
             self._connections += 1
             self._link = Link(self._parameters, self._loop, self)
 

@@ -21,6 +21,15 @@ FAILURES = (AMQPError, AMQPConnectorException, ChannelError, ReentrancyError, OS
 """Everything that pika raises by itself, and what its socket raises."""
 
 
+def reset_while_connecting(error: BaseException) -> OSError | None:
+    """Return what a connection met that was reset the moment it was made, None for other errors.
+
+    pika looks at its socket before it goes on, and raises ValueError if that is closed again.
+    """
+    met = error.__context__
+    return met if type(error) is ValueError and isinstance(met, OSError) else None
+
+
 def unavailable(failure: BaseException | str) -> QueueUnavailable:
     """Return the error that describes a failure, in one line and without the URL's password."""
     return QueueUnavailable(failure if isinstance(failure, str) else _line(_innermost(failure)))
@@ -37,6 +46,10 @@ def translated() -> Iterator[None]:
         yield
     except FAILURES as error:
         raise unavailable(error) from error
+    except ValueError as error:
+        if met := reset_while_connecting(error):
+            raise unavailable(met) from error
+        raise
 
 
 def _innermost(error: BaseException) -> BaseException:

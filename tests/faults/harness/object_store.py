@@ -218,7 +218,8 @@ class Store:
         behavior = behavior_of(key)
         if behavior is None:
             return error(404, "NoSuchKey")
-        first_time = self._count(key) == 0
+        # Plain ones are not counted: a million names would be remembered for nothing.
+        first_time = behavior is not Behavior.PLAIN and self._count(key) == 0
         if behavior is Behavior.REDIRECT:
             return error(*REFUSALS[behavior], Location=self._elsewhere)
         refusal = REFUSALS.get(behavior) or (first_time and FIRST_REFUSALS.get(behavior))

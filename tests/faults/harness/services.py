@@ -94,6 +94,10 @@ class Service:
                 return int(line.split()[1]) * 1024
         return 0
 
+    def variable(self, name: str) -> str:
+        """Return a variable of its environment."""
+        return self._variables[name]
+
     def change(self, **variables: str) -> None:
         """Change its environment from its next start on; an empty text removes a variable."""
         self._variables.update(variables)

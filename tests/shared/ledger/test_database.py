@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import time
@@ -17,6 +18,7 @@ from shared.errors import LedgerUnavailable
 from shared.ledger.connection import StatementTimeout
 from shared.ledger.database import Database
 from shared.ledger.failures import is_unavailable
+from shared.ledger.hosts import Hosts
 from tests.helpers.freezing import frozen
 from tests.helpers.servers import execute, free_port
 from tests.helpers.tcp_proxy import TcpProxy
@@ -204,6 +206,24 @@ def test_an_outage_is_logged_once_when_it_begins_and_once_when_it_ends(
 def test_a_database_that_does_not_exist_is_no_ledger(url: str, queries: Path) -> None:
     with pytest.raises(LedgerUnavailable):
         pid(Database(url.rpartition("/")[0] + "/nothing", queries))
+
+
+def test_a_refused_connection_leaves_no_socket_to_the_garbage_collector(url: str) -> None:
+    hosts = Hosts(url.rpartition("/")[0] + "/none")
+
+    def connect() -> None:
+        with pytest.raises(psycopg2.OperationalError, match="does not exist"):
+            hosts.connect()
+
+    connect()
+    gc.disable()
+    try:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(5):
+            connect()
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    finally:
+        gc.enable()
 
 
 def test_a_server_that_takes_connections_but_never_answers_is_given_up(queries: Path) -> None:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import closing
 from itertools import chain
 
 import pika.exceptions
 import pytest
+from pika.adapters.select_connection import IOLoop
 from pika.adapters.utils import connection_workflow
+from pika.adapters.utils.selector_ioloop_adapter import SelectorIOServicesAdapter
 
 from shared.errors import QueueUnavailable
 from shared.queue.rabbitmq.failures import translated, unavailable
@@ -47,9 +50,23 @@ def test_errors_of_the_socket_are_translated(error: OSError) -> None:
         raise error
 
 
+def test_a_connection_that_is_reset_the_moment_it_is_made_is_translated() -> None:
+    with (
+        closing(IOLoop()) as loop,
+        socket.socket() as unconnected,
+        pytest.raises(QueueUnavailable, match="not connected"),
+        translated(),
+    ):
+        SelectorIOServicesAdapter(loop).create_streaming_connection(
+            protocol_factory=pika.SelectConnection, sock=unconnected, on_done=print
+        )
+
+
 def test_a_fault_of_our_own_passes_through() -> None:
     with pytest.raises(KeyError), translated():
         raise KeyError
+    with pytest.raises(ValueError, match="ours"), translated():
+        raise ValueError("ours")
 
 
 def test_there_are_errors_to_translate() -> None:
