@@ -145,7 +145,7 @@ def test_requeue_writes_the_line_that_the_alarms_are_made_from(migrated: Deploym
     requeue = migrated.sandbox("RequeueFunction")
     requeue.invoke(SCHEDULE)
     lines = [json.loads(x) for x in requeue.written().splitlines() if x.startswith("{")]
-    [measured] = [x for x in lines if x["message"] == "ledger measured"]
+    [measured] = [x for x in lines if x.get("message") == "ledger measured"]
     for metric in migrated.stack.resources("AWS::Logs::MetricFilter").values():
         if metric["FilterPattern"] == '{ $.message = "ledger measured" }':
             field = metric["MetricTransformations"][0]["MetricValue"].removeprefix("$.")
@@ -168,7 +168,7 @@ def test_an_unreadable_message_goes_to_the_dead_letters_and_blocks_nothing(
         (b'{"id": "7"}', "the id is not a whole number"),
     ]
     lines = [json.loads(x) for x in worker.written().splitlines() if x.startswith("{")]
-    assert sum(x["message"] == "unreadable message" for x in lines) == 2
+    assert sum(x.get("message") == "unreadable message" for x in lines) == 2
 
 
 def test_a_message_for_a_row_that_never_was_is_settled(migrated: Deployment) -> None:
