@@ -89,7 +89,7 @@ def test_a_failed_object_is_retried_until_it_is_synced(
     until(lambda: service.counts()[1] == 0)  # the ledger follows the file
     open_object(page, name)
     expect(page.locator("pre")).to_have_text(content.decode())
-    expect(page.locator("table").get_by_text("requeued")).to_be_visible()
+    expect(page.locator("table").get_by_text("queued for retry")).to_be_visible()
 
 
 def test_a_reload_does_not_act_again(page: Page, service: Service) -> None:
