@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -17,6 +16,7 @@ from local.commands.installation import from_caller, ledger_settings
 from local.commands.output import Json
 
 if TYPE_CHECKING:
+    from local.shutdown import StopFlag
     from shared.ledger.ledger import Ledger
     from shared.ledger.runs import Run
 
@@ -120,6 +120,7 @@ def _perform(ledger: Ledger, prefix: str | None, *, enqueue: bool) -> Run:
         BadParameter: a run with other options is running.
         Exit: it was interrupted.
     """
+    from local.shutdown import first_interrupt
     from shared.ledger.reconciling import run_options
     from shared.ledger.runs import Kind, RunState
 
@@ -133,22 +134,21 @@ def _perform(ledger: Ledger, prefix: str | None, *, enqueue: bool) -> Run:
                 " ./sync reconcile --cancel cancels it"
             )
         typer.echo(f"continuing run {run.id} {_described(run)}", err=True)
-    ending = threading.Event()
-    with _interrupting(ending), _progress(lambda: ledger.runs.get(run.id)):
+    with first_interrupt() as stop, _progress(lambda: ledger.runs.get(run.id)):
         while run.state is RunState.RUNNING:
-            waiting = _call(ending)
+            waiting = _call(stop)
             run = ledger.runs.get(run.id)
             if waiting:
                 break
-            if ending.is_set():
+            if stop.is_set():
                 typer.echo(f"run {run.id} was interrupted; ./sync reconcile continues it", err=True)
                 raise typer.Exit(exit_codes.INTERRUPTED)
             if run.state is RunState.RUNNING:  # another process holds it
-                ending.wait(LOOK_SECONDS)
+                stop.wait(LOOK_SECONDS)
     return run
 
 
-def _call(ending: threading.Event) -> str:
+def _call(stop: StopFlag) -> str:
     """Call the function in this process, without its log; return what the run waits for."""
     from local.context import EndingContext
     from local.handlers import imported, prepare
@@ -156,7 +156,7 @@ def _call(ending: threading.Event) -> str:
 
     prepare(FUNCTION)
     log.configure("CRITICAL")
-    result: Any = imported(FUNCTION)({}, EndingContext(LONG_SECONDS, ending.is_set))
+    result: Any = imported(FUNCTION)({}, EndingContext(LONG_SECONDS, stop.is_set))
     return str(result["waiting"])
 
 
@@ -213,21 +213,6 @@ def _described(run: Run) -> str:
     parts = [f"--prefix {run.options['prefix']!r}"] if run.options["prefix"] else []
     parts += ["--enqueue"] if run.options["enqueue"] else []
     return f"with {' '.join(parts)}" if parts else "without options"
-
-
-@contextmanager
-def _interrupting(ending: threading.Event) -> Iterator[None]:
-    """Let the first Ctrl-C end the command after the current step, and a second one at once."""
-
-    def note(*_: object) -> None:
-        ending.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
