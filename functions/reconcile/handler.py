@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from functions.reconcile import wiring
+from shared.lambda_context import Context
 
 logger = logging.getLogger(__name__)
 
@@ -19,14 +20,6 @@ LAST_STEP_MILLISECONDS = 60_000
 
 ACTOR = "invocation"
 """Actor of the runs that an invocation with an event of its own begins."""
-
-
-class Context(Protocol):
-    """What the handler needs of Lambda's context object."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until the platform stops the function."""
-        ...
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:

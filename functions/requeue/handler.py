@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from functions.requeue import wiring
+from shared.lambda_context import Context
 from shared.metrics import tally
 from shared.metrics.exporting import cloudwatch
 
@@ -18,14 +19,6 @@ prepare = wiring.requeue
 
 LAST_PORTION_MILLISECONDS = 10_000
 """With less time left a run takes no more rows: it ends cleanly, and the next run takes them."""
-
-
-class Context(Protocol):
-    """What the handler needs of Lambda's context object."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until the platform stops the function."""
-        ...
 
 
 @tally.exported

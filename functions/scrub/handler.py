@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from functions.scrub import wiring
+from shared.lambda_context import Context
 
 logger = logging.getLogger(__name__)
 
@@ -16,14 +17,6 @@ prepare = wiring.scrub
 
 LAST_FILE_MILLISECONDS = 10_000
 """With less time left, a call records its results, and the next call continues."""
-
-
-class Context(Protocol):
-    """What the handler needs of Lambda's context object."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until the platform stops the function."""
-        ...
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from functions.sync_worker import wiring
 from functions.sync_worker.service import SyncWorker
+from shared.lambda_context import Context
 from shared.metrics import tally
 from shared.metrics.catalog import DEAD_LETTERS
 from shared.queue import rmq_event
@@ -19,14 +20,6 @@ logger = logging.getLogger(__name__)
 prepare = wiring.prepare
 """Called before the first batch, so that an invalid setting prevents the start, and no message
 waits for a worker that is still loading."""
-
-
-class Context(Protocol):
-    """What the handler needs of Lambda's context object."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until the platform stops the function."""
-        ...
 
 
 @tally.exported
