@@ -204,7 +204,8 @@ class Intake:
                 self._again_at = self._clock() + AGAIN_SECONDS
         if self._fresh:
             self._named_at = self._clock()
-        while self._fresh and len(claims) < room:
+        # Not for the last few, as pairs of one name would leave half of the room each time.
+        while self._fresh and room - len(claims) >= max(1, room // 4):
             count = min(room - len(claims), len(self._fresh))
             claims += self._claim_some([self._fresh.popleft() for _ in range(count)])
         return claims
