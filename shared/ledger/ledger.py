@@ -21,6 +21,7 @@ from shared.ledger.database import Database, Transaction
 from shared.ledger.failures import refusals
 from shared.ledger.heartbeats import Heartbeats
 from shared.ledger.installation import Installation
+from shared.ledger.lookup import Lookup
 from shared.ledger.pauses import Pauses
 from shared.ledger.reconciling import Reconciling
 from shared.ledger.recorder import Recorder
@@ -32,7 +33,14 @@ from shared.storage.object_key import fold
 
 QUERIES = tuple(
     Path(__file__).with_name(name)
-    for name in ("queries.sql", "actions.sql", "verifications.sql", "runs.sql", "reconciling.sql")
+    for name in (
+        "queries.sql",
+        "lookup.sql",
+        "actions.sql",
+        "verifications.sql",
+        "runs.sql",
+        "reconciling.sql",
+    )
 )
 MOST_COUNTING = 1_000
 """Threads that share one reading of the counts; more never ask at the same time."""
@@ -50,6 +58,7 @@ class Ledger:
     Attributes:
         installation: its identity, and the storage that it is bound to.
         heartbeats: which processes are alive.
+        lookup: what became of single requests.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
         actions: what people do with objects.
         verifications: whether stored files still match what was recorded.
@@ -64,6 +73,7 @@ class Ledger:
         self.installation = Installation(database)
         self.pauses = Pauses(database)
         self.heartbeats = Heartbeats(database)
+        self.lookup = Lookup(database)
         self.actions = Actions(database)
         self.verifications = Verifications(database)
         self.runs = Runs(database)

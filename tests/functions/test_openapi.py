@@ -24,7 +24,7 @@ REFUSALS = [
     errors.TooManyRequests(1),
     errors.MalformedJson(),
     errors.InvalidFields([{"field": "oeid", "reason": "Field required"}]),
-    errors.ObjectExists(),
+    errors.ObjectExists(bytes(32)),
 ]
 
 
