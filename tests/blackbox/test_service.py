@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import socket
 import threading
@@ -35,6 +36,50 @@ def test_a_signed_request_becomes_the_very_file(service: Service) -> None:
     assert detail["bytes_stored"] == sum(len(picture.content) for picture in wanted)
     assert detail["failed_objects_count"] == 0
     assert detail["oldest_queued_seconds"] is None
+
+
+def test_a_client_follows_its_request_to_the_file(service: Service) -> None:
+    body = payload("dot.png", "image/png")
+    address = service.post(body).headers["location"]
+    assert address == f"/sync/{sign(KEY.encode(), body)}/"
+    until(lambda: service.get(address).document["state"] == "synced", seconds=60)
+    answer = service.get(address)
+    (picture,) = [p for p in pictures() if p.name == "dot.png"]
+    assert answer.document["size_bytes"] == len(picture.content)
+    assert answer.document["sha256"] == hashlib.sha256(picture.content).hexdigest()
+    assert answer.document["request_id"]
+    assert answer.headers["cache-control"] == "private, no-cache"
+    assert "retry-after" not in answer.headers
+    etag = answer.headers["etag"]
+    unchanged = service.request("GET", address, If_None_Match=f'"x", W/{etag}')
+    assert (unchanged.status, unchanged.body) == (304, b"")
+    assert unchanged.headers["etag"] == etag
+    head = service.request("HEAD", address.removesuffix("/"))
+    assert (head.status, head.body, head.headers["etag"]) == (200, b"", etag)
+    again = service.post(body)
+    assert (again.status, again.headers["location"]) == (409, address)
+
+
+def test_a_failure_is_no_secret_to_its_client_and_to_no_one_else(service: Service) -> None:
+    body = payload("never-uploaded.jpg")
+    address = service.post(body).headers["location"]
+    until(lambda: service.get(address).document["reason"] is not None, seconds=60)
+    answer = service.get(address)
+    assert answer.document["state"] in ("retrying", "failed")
+    assert answer.document["attempts"] >= 1
+    nowhere = service.get("/nowhere")
+    for path in (f"/sync/{'0' * 64}/", address.upper(), address + "x", f"/sync{address}"):
+        answer = service.get(path)
+        assert (answer.status, answer.body) == (404, b'{"detail": "Not found"}')
+        assert answer.headers.keys() == nowhere.headers.keys()
+
+
+def test_the_first_page_leads_to_the_others(service: Service) -> None:
+    answer = service.get("/")
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    for path in ("/openapi.json", "/admin/", "/status.html"):
+        assert f'href="{path}"'.encode() in answer.body
+        assert service.get(path).status in (200, 303)
 
 
 def test_of_fifty_identical_requests_at_once_one_is_accepted(service: Service) -> None:
@@ -78,6 +123,7 @@ def test_refused_requests_leave_nothing_behind(service: Service) -> None:
     for answer, status in refusals:
         assert answer.status == status, answer
         assert "detail" in answer.document
+        assert ("reason" in answer.document) is (status in (400, 401, 413))
         assert b"Traceback" not in answer.body
     assert service.counts() == (0, 0)
     assert service.files() == {}
