@@ -11,9 +11,11 @@ import pytest
 from shared.domain import Fetched
 from shared.errors import LedgerUnavailable
 from shared.idempotency import version_key
+from shared.ledger.actions import Action
 from shared.ledger.ledger import Ledger
 from shared.ledger.lookup import RequestStatus
 from shared.ledger.rows import Claim, NewObject, Outcome, Settlement, State
+from shared.ledger.selection import Selection
 from tests.helpers.servers import execute, free_port, query
 
 SIGNATURE = hashlib.sha256(b"a request").digest()
@@ -92,19 +94,30 @@ def test_a_synced_request_tells_of_its_file(ledger: Ledger) -> None:
     assert status.next_attempt_at is None
 
 
-def test_a_failure_has_its_reason_and_time_until_a_person_retries_it(
-    ledger: Ledger, database_url: str
-) -> None:
+def perform(ledger: Ledger, action: Action, row_id: int) -> None:
+    assert ledger.actions.perform(action, Selection(ids=(row_id,)), "test").objects == 1
+
+
+def test_while_it_is_fetched_again_it_tells_of_the_file_that_is_in_place(ledger: Ledger) -> None:
+    row_id = record(ledger)
+    ledger.settle([Settlement(claim(ledger, row_id), Outcome.SYNCED, fetched=COPY)])
+    perform(ledger, Action.FETCH_AGAIN, row_id)
+    status = found(ledger)
+    assert (status.state, status.synced_at, status.reason) == (State.QUEUED, None, None)
+    assert (status.size_bytes, status.sha256) == (5, COPY.sha256)
+
+
+def test_a_failure_has_its_reason_and_time_until_a_person_retries_it(ledger: Ledger) -> None:
     row_id = record(ledger)
     ledger.settle([Settlement(claim(ledger, row_id), Outcome.FAILED, reason="no such object")])
     status = found(ledger)
     assert (status.state, status.reason) == (State.FAILED, "no such object")
     assert status.failed_at is not None
-    execute(database_url, "UPDATE file_sync SET state = 'dismissed'")
+    perform(ledger, Action.DISMISS, row_id)
     assert found(ledger).state is State.DISMISSED
     assert found(ledger).failed_at == status.failed_at
-    execute(database_url, "UPDATE file_sync SET state = 'failed'")
-    ledger.retry([row_id])
+    perform(ledger, Action.RESTORE, row_id)
+    perform(ledger, Action.RETRY, row_id)
     status = found(ledger)
     assert (status.state, status.failed_at, status.reason) == (State.QUEUED, None, None)
 
