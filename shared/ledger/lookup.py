@@ -21,7 +21,7 @@ class RequestStatus:
     Attributes:
         request_id: the request's own id.
         state: of its object.
-        retrying: whether it is queued after an attempt that ended without success.
+        retrying: whether it is queued after at least one attempt that has ended.
         attempts: how often it was attempted, as the admin shows it: one that runs is included, and
             those before a person's retry are.
         next_attempt_at: when it may be attempted again; None unless it waits for that.

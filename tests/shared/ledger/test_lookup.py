@@ -103,7 +103,8 @@ def test_while_it_is_fetched_again_it_tells_of_the_file_that_is_in_place(ledger:
     ledger.settle([Settlement(claim(ledger, row_id), Outcome.SYNCED, fetched=COPY)])
     perform(ledger, Action.FETCH_AGAIN, row_id)
     status = found(ledger)
-    assert (status.state, status.synced_at, status.reason) == (State.QUEUED, None, None)
+    assert (status.state, status.retrying) == (State.QUEUED, True)
+    assert (status.synced_at, status.reason) == (None, None)
     assert (status.size_bytes, status.sha256) == (5, COPY.sha256)
 
 
