@@ -44,7 +44,7 @@ _ELSEWHERE: Mapping[str, str] = {
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 
-class Fault(Exception):
+class Fault(ValueError):
     """A fault of a text.
 
     Args:
