@@ -11,15 +11,12 @@ from tests.aws.cloud import Cloud
 from tests.aws.conftest import Deployment
 from tests.blackbox.test_service import (  # noqa: F401 - collected here
     test_a_body_in_chunks_is_a_body,
-    test_a_client_follows_its_request_to_the_file,
-    test_a_failure_is_no_secret_to_its_client_and_to_no_one_else,
     test_a_missing_object_is_queued_and_counted_as_not_synced,
     test_a_signed_request_becomes_the_very_file,
     test_everything_is_still_there_after_a_restart,
     test_of_fifty_identical_requests_at_once_one_is_accepted,
     test_refused_requests_leave_nothing_behind,
-    test_the_first_page_leads_to_the_others,
-    test_the_health_of_the_servers_is_shown,
+    test_the_first_page_leads_to_the_health_of_the_servers,
     test_what_was_accepted_before_a_kill_is_delivered_after_it,
 )
 from tests.helpers.servers import free_port
