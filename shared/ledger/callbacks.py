@@ -7,15 +7,24 @@ those of one name in order, and given up a day after that.
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from shared.ledger.database import Database, Row
 from shared.ledger.rows import LONGEST_DELAY_SECONDS, storable
 
 REPLAYED = 5_000
 """Callbacks that one statement replays."""
+
+NEWEST_UNDELIVERED = 100_000
+"""Callbacks that are counted by reason, so that counting takes a second at most."""
+
+MOST_REASONS = 20
+
+PAUSE = "callback"
+"""The part by which `Pauses` knows a receiver that is away as a whole."""
 
 NEVER_ANSWERED = "The receiver did not answer for a day"
 
@@ -116,6 +125,45 @@ class CallbackCounts:
     undelivered: int
     oldest_seconds: float | None
 
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return self.pending > 0 or self.undelivered > 0
+
+
+@dataclass(frozen=True, slots=True)
+class UndeliveredReason:
+    """Why callbacks were given up, and how many were."""
+
+    reason: str
+    callbacks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which callbacks to replay: those that match every condition.
+
+    Attributes:
+        ids: of callbacks.
+        row_ids: of objects.
+        since: recorded at or after this moment (aware).
+        undelivered: only those that were given up; otherwise delivered ones as well.
+    """
+
+    ids: Collection[int] | None = None
+    row_ids: Collection[int] | None = None
+    since: datetime | None = None
+    undelivered: bool = True
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters of `callback_choice.sql`."""
+        return {
+            "ids": None if self.ids is None else list(self.ids),
+            "row_ids": None if self.row_ids is None else list(self.row_ids),
+            "since": self.since,
+            "undelivered": self.undelivered,
+        }
+
 
 class Callbacks:
     """The operations on callbacks.
@@ -198,39 +246,39 @@ class Callbacks:
         )
         return [_callback(row) for row in rows]
 
-    def replay(
-        self,
-        *,
-        ids: Collection[int] | None = None,
-        row_ids: Collection[int] | None = None,
-        since: datetime | None = None,
-        undelivered: bool = True,
-    ) -> int:
+    def known(self, ids: Collection[int]) -> set[int]:
+        """Return which of some ids belong to callbacks."""
+        return {row.id for row in self._database.run("known_callbacks", ids=list(ids))}
+
+    def reasons(self) -> Sequence[UndeliveredReason]:
+        """Return why callbacks were given up, the most frequent reason first."""
+        rows = self._database.run(
+            "undelivered_reasons", newest=NEWEST_UNDELIVERED, most=MOST_REASONS
+        )
+        return [UndeliveredReason(row.reason, row.callbacks) for row in rows]
+
+    def count(self, choice: Choice) -> int:
+        """Return how many callbacks a replay would choose now."""
+        return int(self._database.run("count_replayable", **choice.parameters())[0].callbacks)
+
+    def replay(self, choice: Choice, going: Callable[[], bool] = lambda: True) -> int:
         """Let callbacks be delivered (again), with another day to do so; return their number.
 
-        Those are chosen that match every condition. What is pending is left as it is.
+        What is pending is left as it is.
 
         Args:
-            ids: of callbacks.
-            row_ids: of objects.
-            since: recorded at or after this moment (aware).
-            undelivered: only those that were given up; otherwise delivered ones as well.
+            choice: which ones.
+            going: asked before each further slice; False leaves the rest as it is.
         """
-        replayed = 0
+        replayed = after_id = 0
         while True:
-            more = len(
-                self._database.run(
-                    "replay_callbacks",
-                    ids=None if ids is None else list(ids),
-                    row_ids=None if row_ids is None else list(row_ids),
-                    since=since,
-                    undelivered=undelivered,
-                    most=REPLAYED,
-                )
+            rows = self._database.run(
+                "replay_callbacks", **choice.parameters(), after_id=after_id, most=REPLAYED
             )
-            replayed += more
-            if more < REPLAYED:
+            replayed += len(rows)
+            if len(rows) < REPLAYED or not going():
                 return replayed
+            after_id = max(row.id for row in rows)
 
 
 def _callback(row: Row) -> Callback:
