@@ -7,16 +7,15 @@ those of one name in order, and given up a day after that.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from pathlib import Path
 
 from shared.ledger.database import Database, Row
 from shared.ledger.rows import LONGEST_DELAY_SECONDS, storable
 
-REPLAYED = 5_000
-"""Callbacks that one statement replays."""
+QUERIES = Path(__file__).with_name("callbacks.sql")
 
 NEWEST_UNDELIVERED = 100_000
 """Callbacks that are counted by reason, so that counting takes a second at most."""
@@ -139,32 +138,6 @@ class UndeliveredReason:
     callbacks: int
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which callbacks to replay: those that match every condition.
-
-    Attributes:
-        ids: of callbacks.
-        row_ids: of objects.
-        since: recorded at or after this moment (aware).
-        undelivered: only those that were given up; otherwise delivered ones as well.
-    """
-
-    ids: Collection[int] | None = None
-    row_ids: Collection[int] | None = None
-    since: datetime | None = None
-    undelivered: bool = True
-
-    def parameters(self) -> dict[str, Any]:
-        """Return the parameters of `callback_choice.sql`."""
-        return {
-            "ids": None if self.ids is None else list(self.ids),
-            "row_ids": None if self.row_ids is None else list(self.row_ids),
-            "since": self.since,
-            "undelivered": self.undelivered,
-        }
-
-
 class Callbacks:
     """The operations on callbacks.
 
@@ -246,39 +219,12 @@ class Callbacks:
         )
         return [_callback(row) for row in rows]
 
-    def known(self, ids: Collection[int]) -> set[int]:
-        """Return which of some ids belong to callbacks."""
-        return {row.id for row in self._database.run("known_callbacks", ids=list(ids))}
-
     def reasons(self) -> Sequence[UndeliveredReason]:
         """Return why callbacks were given up, the most frequent reason first."""
         rows = self._database.run(
             "undelivered_reasons", newest=NEWEST_UNDELIVERED, most=MOST_REASONS
         )
         return [UndeliveredReason(row.reason, row.callbacks) for row in rows]
-
-    def count(self, choice: Choice) -> int:
-        """Return how many callbacks a replay would choose now."""
-        return int(self._database.run("count_replayable", **choice.parameters())[0].callbacks)
-
-    def replay(self, choice: Choice, going: Callable[[], bool] = lambda: True) -> int:
-        """Let callbacks be delivered (again), with another day to do so; return their number.
-
-        What is pending is left as it is.
-
-        Args:
-            choice: which ones.
-            going: asked before each further slice; False leaves the rest as it is.
-        """
-        replayed = after_id = 0
-        while True:
-            rows = self._database.run(
-                "replay_callbacks", **choice.parameters(), after_id=after_id, most=REPLAYED
-            )
-            replayed += len(rows)
-            if len(rows) < REPLAYED or not going():
-                return replayed
-            after_id = max(row.id for row in rows)
 
 
 def _callback(row: Row) -> Callback:

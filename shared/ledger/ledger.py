@@ -25,6 +25,7 @@ from shared.ledger.installation import Installation
 from shared.ledger.pauses import Pauses
 from shared.ledger.reconciling import Reconciling
 from shared.ledger.recorder import Recorder
+from shared.ledger.replays import Replays
 from shared.ledger.rows import (
     LONGEST_DELAY_SECONDS,
     Claim,
@@ -64,6 +65,7 @@ class Ledger:
         runs: long work that any process can continue.
         reconciling: what a comparison with the bucket reads and records.
         callbacks: what the client is told.
+        replays: what it is told again.
         with_callbacks: as above.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
@@ -80,6 +82,7 @@ class Ledger:
         self.runs = Runs(database)
         self.reconciling = Reconciling(database)
         self.callbacks = Callbacks(database)
+        self.replays = Replays(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
