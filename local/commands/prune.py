@@ -43,8 +43,8 @@ def prune(
 ) -> None:
     """Remove old history: attempts, actions of the audit, runs with their findings, callbacks.
 
-    Callbacks that are pending stay. No object is removed, nor the history of one that is queued or has failed. What was removed
-    before Ctrl-C stays removed; the same command removes the rest.
+    No object is removed, nor a pending callback, nor the history of an object that is queued or has
+    failed. What was removed before Ctrl-C stays removed; the same command removes the rest.
     """
     from shared.config.settings import needed
     from shared.ledger.database import Database
