@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -249,32 +248,6 @@ class Ledger:
             "fail_exhausted", max_attempts=max_attempts, callbacks=self.with_callbacks
         )
         return {row.id: row.request_id for row in rows}
-
-    def retry(self, row_ids: Sequence[int]) -> set[int]:
-        """Put failed rows back in the queue, with all attempts allowed again.
-
-        A person who does that has fixed something: the next probe of every pause is due at once.
-
-        Args:
-            row_ids: rows in another state are skipped.
-
-        Returns:
-            The ids of the rows that were put back.
-        """
-        retried = {row.id for row in self._database.run("retry", row_ids=list(row_ids))}
-        self.pauses.hasten()
-        return retried
-
-    def failed_ids(self, since: datetime | None, after_id: int, most: int) -> list[int]:
-        """Return ids of failed rows in ascending order, to be retried in batches.
-
-        Args:
-            since: only rows whose last attempt ended then or later.
-            after_id: only greater ids; 0 for the first batch.
-            most: the largest number of ids.
-        """
-        rows = self._database.run("failed_ids", since=since, after_id=after_id, most=most)
-        return [row.id for row in rows]
 
     def counts(self) -> Counts:
         """Return the exact numbers by state, at a cost that no number of rows changes.

@@ -289,39 +289,6 @@ SELECT extract(epoch FROM now() - queued_at)::float8 AS seconds
 -- Succeeds if the database answers and the ledger exists.
 SELECT 1 FROM sync_count LIMIT 1;
 
--- name: retry(row_ids)
--- Puts failed rows back in the queue as if they were new, due at once; their failures stay in the
--- history.
-WITH chosen AS (
-  SELECT id, attempts, last_error FROM file_sync
-   WHERE id = ANY(:row_ids::bigint[]) AND state = 'failed'
-   ORDER BY id
-     FOR UPDATE
-), retried AS (
-  UPDATE file_sync AS f
-     SET state = 'queued', attempts_forgiven = f.attempts, deaths = 0, last_error = NULL,
-         next_attempt_at = now(), due_at = now(), queued_at = now()
-    FROM chosen
-   WHERE f.id = chosen.id
-  RETURNING f.id
-), history AS (
-  INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
-  SELECT id, attempts, 'requeued', last_error, now() FROM chosen
-  ON CONFLICT (file_sync_id, attempt, outcome) DO UPDATE
-     SET reason = excluded.reason, started_at = excluded.started_at,
-         finished_at = excluded.finished_at
-)
-SELECT id FROM retried;
-
--- name: failed_ids(since, after_id, most)
--- The failed rows whose last attempt ended at or after a moment, in the order of their ids.
-SELECT f.id FROM file_sync AS f
- WHERE f.state = 'failed' AND f.id > :after_id
-   AND (:since::timestamptz IS NULL OR EXISTS (
-         SELECT FROM sync_attempt AS a
-          WHERE a.file_sync_id = f.id AND a.outcome <> 'requeued' AND a.finished_at >= :since))
- ORDER BY f.id LIMIT :most;
-
 -- name: installation()
 -- The identity of this ledger.
 SELECT replace(id::text, '-', '') AS identity FROM installation;
