@@ -9,6 +9,7 @@ from typing import Any
 
 from functions.notify import wiring
 from shared.lambda_context import Context
+from shared.metrics import tally
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ LAST_ATTEMPT_MILLISECONDS = 15_000
 """With less time left no attempt is started: one takes up to ten seconds, and is then recorded."""
 
 
+@tally.exported
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     """Answer one scheduled event, or an invocation of the worker, with what was done."""
     notify = wiring.notify()

@@ -11,14 +11,11 @@ import time
 from collections.abc import Callable, Iterable
 
 from shared.callbacks.answer import Answer, Verdict
-from shared.ledger.callbacks import CallbackClaim, Callbacks
+from shared.ledger.callbacks import PAUSE, CallbackClaim, Callbacks
 from shared.ledger.pauses import Pauses
 from shared.pausing import DISTINCT_OBJECTS
 
 logger = logging.getLogger(__name__)
-
-PART = "callback"
-"""Its name in the ledger."""
 
 LOOK_SECONDS = 1.0
 """How often the ledger is asked during a pause: a person may want the next probe at once."""
@@ -56,14 +53,14 @@ class Outage:
 
     def look(self) -> float:
         """Look whether the pause is open still, and return seconds until a probe may begin."""
-        found = self._pauses.of([PART])
+        found = self._pauses.of([PAUSE])
         self.is_open = bool(found)
         probe_in = max((pause.probe_in for pause in found), default=0.0)
         return max(0.0, probe_in, self._quiet_until - self._clock())
 
     def take_probe(self) -> int:
         """Return how many callbacks may be tried now; 0 if another process tries."""
-        return self._probes if self._pauses.take_probe(PART) else 0
+        return self._probes if self._pauses.take_probe(PAUSE) else 0
 
     def judge(self, ended: Iterable[tuple[CallbackClaim, Answer]]) -> None:
         """Open or end the pause after what attempts that have ended together show."""
@@ -83,14 +80,14 @@ class Outage:
 
     def probe_failed(self, answer: Answer) -> None:
         """Record that no probe was taken, and who asked for how much time."""
-        self._pauses.postpone(PART, answer.reason or "")
+        self._pauses.postpone(PAUSE, answer.reason or "")
         self._ask_for_quiet(answer)
         self._probes = min(self._probes * 2, MOST_PROBES) if answer.has_status else 1
         self._callbacks.give_up()
 
     def end(self) -> None:
         """End the pause."""
-        seconds = self._pauses.end(PART)
+        seconds = self._pauses.end(PAUSE)
         self.is_open, self._probes, self._quiet_until = False, 1, 0.0
         self._suspects.clear()
         if seconds is None:
@@ -109,7 +106,7 @@ class Outage:
         if not cut_off and len(self._suspects) < DISTINCT_OBJECTS:
             return
         met = (cut_off or answers)[-1]
-        if self._pauses.open(PART, met.reason or ""):
+        if self._pauses.open(PAUSE, met.reason or ""):
             logger.warning(
                 "callbacks paused, none is attempted until a probe is taken",
                 extra={"reason": met.reason, "callbacks": len(self._suspects)},

@@ -17,6 +17,8 @@ from shared.callbacks.receiver import ANSWER_SECONDS, CONNECTIONS, Receiver
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.callbacks import CallbackClaim, CallbackResult, CallbackState
 from shared.ledger.ledger import Ledger
+from shared.metrics import tally
+from shared.metrics.catalog import CALLBACK_DELIVERIES
 
 logger = logging.getLogger(__name__)
 
@@ -242,12 +244,14 @@ class Notify:
         run.ended = []
         states = self._callbacks.settle(results)
         for result in results:
+            state = states.get(result.claim.id)
+            tally.count(CALLBACK_DELIVERIES, _outcome(result, state))
             about = {"callback": result.claim.id, "message_id": result.claim.message_id}
             if result.reason is None:
                 run.delivered += 1
                 continue
             run.failed += 1
-            if states.get(result.claim.id) is CallbackState.UNDELIVERED:
+            if state is CallbackState.UNDELIVERED:
                 run.given_up += 1
                 logger.error("callback given up", extra={**about, "reason": result.reason})
             elif result.counted:
@@ -266,3 +270,12 @@ class Notify:
     def _give_back(self, run: _Run) -> None:
         self._callbacks.give_back(run.waiting)
         run.waiting.clear()
+
+
+def _outcome(result: CallbackResult, state: CallbackState | None) -> str:
+    """Return how an attempt is counted, given the state that it led to."""
+    if result.reason is None:
+        return "delivered"
+    if state is CallbackState.UNDELIVERED:
+        return "undelivered"
+    return "retry" if result.counted else "spared"

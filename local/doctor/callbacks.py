@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from local.addresses import is_loopback
 from local.doctor.finding import Finding, ok, problem, skipped, warning
-from shared.config.settings import Settings
+from shared.callbacks.receiver import BUNDLES
+from shared.config.settings import Settings, environment
 from shared.proxies import proxy_for
 
 CHECK = "callbacks"
@@ -40,8 +42,20 @@ def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
     try:
         with socket.create_connection((host, parts.port or (443 if tls else 80)), seconds) as plain:
             if tls:
-                ssl.create_default_context().wrap_socket(plain, server_hostname=host).close()
+                _trusting().wrap_socket(plain, server_hostname=host).close()
     except OSError as error:  # ssl's errors are OSErrors
         yield problem(CHECK, f"{host}: {error}", "check CALLBACK_URL, the network and the receiver")
     else:
         yield ok(CHECK, f"{host} answers")
+
+
+def _trusting() -> ssl.SSLContext:
+    """Return a context that trusts the certificates that a delivery trusts.
+
+    Raises:
+        OSError: the variable that names them leads nowhere.
+    """
+    trust = next(filter(None, map(environment().get, BUNDLES)), None)
+    if trust is not None and Path(trust).is_dir():
+        return ssl.create_default_context(capath=trust)
+    return ssl.create_default_context(cafile=trust)

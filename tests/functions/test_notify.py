@@ -28,7 +28,10 @@ from shared.errors import LedgerUnavailable
 from shared.ledger.callbacks import Callback, CallbackState
 from shared.ledger.database import Database
 from shared.ledger.ledger import QUERIES, Ledger
+from shared.ledger.replays import Choice
 from shared.ledger.rows import NewObject, Outcome, Settlement
+from shared.metrics import tally
+from shared.metrics.catalog import CALLBACK_DELIVERIES as DELIVERIES
 from tests.helpers.certificates import certificate
 from tests.helpers.http_proxy import http_proxy
 from tests.helpers.paths import ROOT
@@ -421,18 +424,25 @@ def test_without_a_connection_the_first_callback_opens_the_pause(
 def test_a_callback_is_given_up_after_a_day_and_may_be_replayed(
     ledger: Ledger, database_url: str
 ) -> None:
-    replies = iter([Reply(422), Reply(200)])
+    replies = iter([Reply(422), Reply(422), Reply(200)])
+    counted_before = tally.process.take()
     with receiver(lambda _: next(replies)) as there:
         row_id = end(ledger, "a")
+        assert notify(ledger, there.url).run() == Report(failed=1)
+        due_now(database_url)
         execute(database_url, "UPDATE callback SET give_up_at = now()")
         sender = notify(ledger, there.url)
         assert sender.run() == Report(failed=1, given_up=1)
         assert sender.measure().undelivered_callbacks == 1
-        assert ledger.callbacks.replay() == 1
+        assert ledger.replays.perform(Choice()) == 1
         assert sender.run() == Report(delivered=1)
     (callback,) = ledger.callbacks.of(row_id)
     assert callback.state is CallbackState.DELIVERED
     assert {post.message_id for post in there.posts} == {callback.message_id}
+    counted = tally.process.take()
+    tally.process.put_back(counted_before)
+    outcomes = {labels[0]: n for (m, labels), n in counted.counts.items() if m is DELIVERIES}
+    assert outcomes == {"retry": 1, "undelivered": 1, "delivered": 1}
 
 
 def test_retry_after_is_respected(ledger: Ledger, database_url: str) -> None:
