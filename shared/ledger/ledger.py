@@ -21,6 +21,7 @@ from shared.ledger.database import Database, Transaction
 from shared.ledger.failures import refusals
 from shared.ledger.heartbeats import Heartbeats
 from shared.ledger.installation import Installation
+from shared.ledger.lookup import Lookup
 from shared.ledger.pauses import Pauses
 from shared.ledger.reconciling import Reconciling
 from shared.ledger.recorder import Recorder
@@ -42,7 +43,15 @@ from shared.storage.object_key import fold
 
 QUERIES = tuple(
     Path(__file__).with_name(f"{name}.sql")
-    for name in ("queries", "actions", "callbacks", "verifications", "runs", "reconciling")
+    for name in (
+        "queries",
+        "lookup",
+        "actions",
+        "callbacks",
+        "verifications",
+        "runs",
+        "reconciling",
+    )
 )
 MOST_COUNTING = 1_000
 """Threads that share one reading of the counts; more never ask at the same time."""
@@ -58,6 +67,7 @@ class Ledger:
     Attributes:
         installation: its identity, and the storage that it is bound to.
         heartbeats: which processes are alive.
+        lookup: what became of single requests.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
         actions: what people do with objects.
         verifications: whether stored files still match what was recorded.
@@ -76,6 +86,7 @@ class Ledger:
         self.installation = Installation(database)
         self.pauses = Pauses(database)
         self.heartbeats = Heartbeats(database)
+        self.lookup = Lookup(database)
         self.actions = Actions(database)
         self.verifications = Verifications(database)
         self.runs = Runs(database)
