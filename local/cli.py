@@ -20,6 +20,7 @@ from typer.main import get_command
 
 from local.commands import (
     actions,
+    callbacks,
     completion,
     dead_letters,
     doctor,
@@ -53,6 +54,7 @@ for group in (
     actions,
     reconcile,
     verify,
+    callbacks,
     prune,
     requests,
     setup,

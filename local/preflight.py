@@ -42,6 +42,7 @@ def check(environment: LocalEnvironment) -> Listener:
         _ = environment.tls, environment.s3_port, environment.schedule_seconds, environment.triggers
         settings = Settings.from_mapping(environment.local_variables())
         settings.require_long_keys()
+        settings.require_callback_secret()
         admin_password_hash(settings)
     if settings.source == "s3" and S3_ELSEWHERE & set(environment.given):
         adopt_sdk_variables(environment)

@@ -176,13 +176,14 @@ class _Runs:
 def local_expression(schedule: Schedule, minute_seconds: float, *, broker: bool) -> Expression:
     """Return when a schedule runs in a local run.
 
-    ====================  =================  ==============
-    expression            schedule delivers  runs every
-    ====================  =================  ==============
-    any                   without a broker   0.2 s
-    `rate(1 minute)`      no                 minute_seconds
-    any other             no                 as on AWS
-    ====================  =================  ==============
+    ===============================  =================  ==============
+    expression                       schedule delivers  runs every
+    ===============================  =================  ==============
+    any                              without a broker   0.2 s
+    any with a local period          no                 local period
+    `rate(1 minute)` without one     no                 minute_seconds
+    any other                        no                 as on AWS
+    ===============================  =================  ==============
 
     Args:
         schedule: of the template.
@@ -191,6 +192,8 @@ def local_expression(schedule: Schedule, minute_seconds: float, *, broker: bool)
     """
     if schedule.delivers and not broker:
         return Rate(DIRECT_SECONDS)
+    if schedule.local_seconds is not None:
+        return Rate(schedule.local_seconds)
     return Rate(minute_seconds) if schedule.expression == EVERY_MINUTE else schedule.expression
 
 
@@ -211,13 +214,16 @@ def main(
     """
     stop = StopFlag.on_signals()
     template = template or load()
-    broker = start().rabbitmq_url is not None
+    settings = start()
+    broker = settings.rabbitmq_url is not None
     ending = threading.Event()
     with ExitStack() as stack:
         if not broker:
             stack.enter_context(adapters.without_broker(_direct_queue(template, ending)))
         jobs = []
         for schedule in template.schedules:
+            if schedule.setting and not settings.has(schedule.setting):
+                continue
             prepare(schedule.handler)
             when = local_expression(schedule, environment.schedule_seconds, broker=broker)
             jobs.append(Job(schedule, imported(schedule.handler), when))

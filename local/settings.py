@@ -38,7 +38,15 @@ LOCAL = (
 )
 """What only the local runtime reads, see `local.environment` and `local.http.serve`."""
 
-INTERNAL = frozenset({"AWS_LAMBDA_FUNCTION_NAME", "LOCAL_RUN", "METRICS_NAMESPACE", "METRICS_PATH"})
+INTERNAL = frozenset(
+    {
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "LOCAL_RUN",
+        "METRICS_NAMESPACE",
+        "METRICS_PATH",
+        "NOTIFY_FUNCTION",
+    }
+)
 """Set by the platform or by the local commands, never by a person."""
 
 

@@ -22,7 +22,17 @@ from local.provisioning import require_ledger
 from shared import adapters
 from shared.config.settings import Settings
 from shared.errors import ServiceError
-from shared.health import SILENT_SECONDS, Part, Status, delivery, paused, scheduler, worker
+from shared.health import (
+    SILENT_SECONDS,
+    Part,
+    Status,
+    callbacks,
+    delivery,
+    paused,
+    scheduler,
+    worker,
+)
+from shared.ledger.callbacks import PAUSE, CallbackCounts
 from shared.ledger.heartbeats import Heartbeat
 from shared.ledger.ledger import Ledger
 from shared.ledger.overview import QUERIES, FailureReason, Overview, Progress
@@ -47,6 +57,7 @@ class Work:
         verified: number of stored files by the result of their last verification.
         beats: the last heartbeat of every process.
         pauses: the pauses in effect.
+        callbacks: those that are not delivered.
     """
 
     counts: Counts
@@ -57,6 +68,7 @@ class Work:
     verified: Mapping[Verification, int]
     beats: Sequence[Heartbeat]
     pauses: Sequence[Pause]
+    callbacks: CallbackCounts
 
     @property
     def alive(self) -> list[Heartbeat]:
@@ -151,6 +163,7 @@ class Overall:
             if work
             else None,
             "pauses": [asdict(pause) for pause in work.pauses] if work else None,
+            "callbacks": asdict(work.callbacks) if work else None,
         }
 
 
@@ -196,6 +209,7 @@ def look(environment: LocalEnvironment, found: Places, settings: Settings) -> Ov
 
 
 def _work(ledger: Ledger, settings: Settings) -> Work:
+    told = ledger.callbacks.counts()
     with closing(Overview(adapters.database(settings, QUERIES))) as overview:
         return Work(
             counts=ledger.counts(),
@@ -205,8 +219,13 @@ def _work(ledger: Ledger, settings: Settings) -> Work:
             failures=overview.failures(),
             verified=ledger.verifications.counts(),
             beats=ledger.heartbeats.all(),
-            pauses=ledger.pauses.all(),
+            pauses=[*ledger.pauses.all(), *_of_the_receiver(ledger, told)],
+            callbacks=told,
         )
+
+
+def _of_the_receiver(ledger: Ledger, told: CallbackCounts) -> Sequence[Pause]:
+    return ledger.pauses.of([PAUSE]) if ledger.with_callbacks or told.any else ()
 
 
 def _unanswered(answers: Mapping[str, Answer[Any]]) -> Iterator[str]:
@@ -238,6 +257,10 @@ def _problems(overall: Overall) -> Iterator[str]:
         ):
             if part.status is not Status.OK:
                 yield _line(part)
+        receiver = [pause for pause in work.pauses if pause.part == PAUSE]
+        part = callbacks(work.callbacks, receiver)
+        if part.status is not Status.OK:
+            yield f"{_line(part)}: ./sync callbacks"
     if overall.dead_letters:
         yield f"{overall.dead_letters} dead letters: ./sync dead-letters show"
 

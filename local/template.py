@@ -64,6 +64,8 @@ class Schedule:
         scheduler: whether EventBridge Scheduler runs it (`ScheduleV2`), not a rule (`Schedule`).
         text: the event as JSON; None for the one that EventBridge makes.
         delivers: whether its runs deliver the queue's messages where there is no broker.
+        local_seconds: from one local run to the next; None where the expression decides.
+        setting: without which it does not run locally; None where it always does.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Schedule:
     scheduler: bool = False
     text: str | None = None
     delivers: bool = False
+    local_seconds: float | None = None
+    setting: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +211,8 @@ def _schedules(
                 scheduler=event["Type"] == "ScheduleV2",
                 text=_json(given.get("Input")),
                 delivers=metadata.get("DeliversWithoutBroker") is True,
+                local_seconds=_seconds(metadata.get("RunsLocallyEvery")),
+                setting=metadata.get("RunsLocallyWith"),
             )
         except (TypeError, ValueError) as error:
             raise ValueError(f"{function}.{name}: {expression}: {error}") from error
@@ -241,6 +247,10 @@ def _zone(name: str | None) -> tzinfo:
         return ZoneInfo(name) if name else UTC
     except ZoneInfoNotFoundError as error:
         raise ValueError(f"no time zone {name} on this machine") from error
+
+
+def _seconds(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _json(text: str | None) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.ledger.callbacks import CallbackCounts
 from shared.ledger.heartbeats import SCHEDULER, WORKER, Heartbeat
 from shared.ledger.pauses import Pause
 
@@ -113,6 +114,21 @@ def delivery(waited: float, now: datetime) -> Part:
     if waited <= WAITING_SECONDS:
         return Part("delivery")
     return Part("delivery", Status.DEGRADED, "the oldest object waits", _before(now, waited))
+
+
+def callbacks(counts: CallbackCounts, pauses: Sequence[Pause]) -> Part:
+    """Return whether the client is told what became of its objects; never down, for files arrive.
+
+    Args:
+        counts: of callbacks.
+        pauses: of the receiver. Its reason is not passed on: it may name the client's server.
+    """
+    for pause in pauses:
+        reason = "the receiver accepts no callbacks"
+        return Part("callbacks", Status.DEGRADED, reason, pause.since)
+    if counts.undelivered:
+        return Part("callbacks", Status.DEGRADED, f"{counts.undelivered} are undelivered")
+    return Part("callbacks")
 
 
 def _before(now: datetime, seconds: float) -> datetime:

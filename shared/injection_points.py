@@ -51,6 +51,8 @@ class CrashPoint(enum.StrEnum):
     """worker: the ledger is updated, the rest of the batch is still to come."""
     BEFORE_ACKNOWLEDGEMENT = "before-acknowledgement"
     """trigger: a batch is done, its messages are not acknowledged."""
+    AFTER_DELIVERY = "after-delivery"
+    """notify: the receiver has confirmed callbacks, the ledger is not updated."""
 
 
 @dataclass(frozen=True, slots=True)

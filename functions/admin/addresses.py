@@ -53,6 +53,7 @@ LIVE = Address("/admin/live/")
 
 LIST = Address("/admin/sync/filesync/")
 OBJECT = Address("/admin/sync/filesync/{row_id}/change/")
+CALLBACKS = Address("/admin/callbacks/")
 THUMBNAIL = Address("/admin/thumbnail/{size}/{row_id}")
 MEDIA = Address("/media/{file_name:path}")
 LOGIN = Address("/admin/login/")
@@ -64,6 +65,7 @@ SHORTENED: Mapping[Address, Address] = {
     Address("/admin/sync/"): LIST,
     Address("/admin/sync/filesync"): LIST,
     Address("/admin/sync/filesync/{row_id}/change"): OBJECT,
+    Address("/admin/callbacks"): CALLBACKS,
 }
 """Addresses that lack their last part, as people type them, and where they lead."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functions.admin import addresses
 from functions.admin.addresses import Address
+from functions.admin.callbacks.pages import CallbackPages
 from functions.admin.dashboard.page import DashboardPages
 from functions.admin.media.content import Media
 from functions.admin.media.thumbnails import Thumbnails
@@ -27,6 +28,7 @@ class Admin:
         login: the login form, and what it does.
         dashboard: the first page.
         objects: the list, and the page of one object.
+        callbacks: what the client could not be told.
         media: the content of files.
         thumbnails: small versions of images.
         assets: style sheet, script and icon.
@@ -40,6 +42,7 @@ class Admin:
         login: LoginPages,
         dashboard: DashboardPages,
         objects: ObjectPages,
+        callbacks: CallbackPages,
         media: Media,
         thumbnails: Thumbnails,
         assets: Assets,
@@ -53,6 +56,7 @@ class Admin:
             Route(addresses.LIVE, user, get=dashboard.live),
             Route(addresses.LIST, user, get=objects.list, post=objects.act_on_list),
             Route(addresses.OBJECT, user, get=objects.object, post=objects.act_on_object),
+            Route(addresses.CALLBACKS, user, get=callbacks.list, post=callbacks.act),
             Route(addresses.MEDIA, user, get=media.file),
             Route(addresses.THUMBNAIL, user, get=thumbnails.file),
             Route(addresses.LOGIN, visitor, get=login.form, post=login.log_in),

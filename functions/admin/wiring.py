@@ -8,6 +8,8 @@ import time
 from datetime import UTC, datetime
 
 from functions.admin.app import Admin
+from functions.admin.callbacks.actions import CallbackActions
+from functions.admin.callbacks.pages import CallbackPages
 from functions.admin.dashboard.health import HealthChecks
 from functions.admin.dashboard.page import DashboardPages
 from functions.admin.dashboard.probes import probes
@@ -73,6 +75,7 @@ def build(settings: Settings) -> Admin:
     credentials = Credentials(
         settings.admin_user, password_hash, RateLimiter(login_cache), settings.rate_limit_login
     )
+    callback_actions = CallbackActions(ledger.replays)
     largest = LARGEST_RESPONSE_ON_LAMBDA if settings.on_lambda else LARGEST_RESPONSE
     dashboard = DashboardPages(
         templates=templates,
@@ -92,9 +95,11 @@ def build(settings: Settings) -> Admin:
             records=records,
             ledger=ledger,
             actions=ObjectActions(records, ledger, files),
+            callback_actions=callback_actions,
             files=files,
             largest_response=None if settings.media_accel else largest,
         ),
+        callbacks=CallbackPages(templates=templates, ledger=ledger, actions=callback_actions),
         media=Media(records, files, largest, accelerated=settings.media_accel),
         thumbnails=Thumbnails(records, files, decoder, ThumbnailCache()),
         assets=assets,

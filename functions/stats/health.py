@@ -10,7 +10,8 @@ from typing import Any
 
 from shared.cache.interface import Cache
 from shared.errors import CacheUnavailable, LedgerUnavailable, ServiceError
-from shared.health import Part, Status, delivery, paused, scheduler, worker
+from shared.health import Part, Status, callbacks, delivery, paused, scheduler, worker
+from shared.ledger.callbacks import PAUSE
 from shared.ledger.ledger import Ledger
 from shared.threads import failed_threads
 
@@ -93,6 +94,9 @@ class HealthCheck:
         yield paused("source", pauses)
         yield paused("storage", pauses)
         yield delivery(waited, now)
+        counts = self._ledger.callbacks.counts()
+        if self._ledger.with_callbacks or counts.any:
+            yield callbacks(counts, self._ledger.pauses.of([PAUSE]))
 
     def _asked(
         self, name: str, ask: Callable[[], None], error: type[ServiceError], failing: Status

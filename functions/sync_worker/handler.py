@@ -9,6 +9,7 @@ from typing import Any
 from functions.sync_worker import wiring
 from functions.sync_worker.service import SyncWorker
 from shared.lambda_context import Context
+from shared.ledger.rows import Outcome
 from shared.metrics import tally
 from shared.metrics.catalog import DEAD_LETTERS
 from shared.queue import rmq_event
@@ -16,6 +17,9 @@ from shared.queue.interface import Queue
 from shared.queue.messages import SyncMessage, request_id_of
 
 logger = logging.getLogger(__name__)
+
+WITH_CALLBACK = (Outcome.SYNCED.value, Outcome.FAILED.value)
+"""The outcomes that the client is told of."""
 
 prepare = wiring.prepare
 """Called before the first batch, so that an invalid setting prevents the start, and no message
@@ -29,7 +33,10 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     The event source mapping has no partial success: an error repeats the whole batch, without end.
     So every message is settled here, and an error is raised only if nothing can be recorded.
     """
-    return work(wiring.worker(), wiring.queue, event, context)
+    outcomes = work(wiring.worker(), wiring.queue, event, context)
+    if any(outcomes.get(outcome) for outcome in WITH_CALLBACK):
+        wiring.start_notify()()
+    return outcomes
 
 
 def work(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Callable
 
 from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.intake import Config
 from functions.sync_worker.service import SyncWorker
 from functions.sync_worker.settler import Settler
 from shared import adapters
+from shared.aws.function import Function
 from shared.config.process_cache import once_per_process
 from shared.config.shutdown import close_at_exit
 from shared.config.startup import start
@@ -55,6 +57,15 @@ def prepare() -> None:
         SettingError: a setting is missing or invalid.
     """
     worker().warm_up()
+
+
+@once_per_process
+def start_notify() -> Callable[[], object]:
+    """Return what has recorded callbacks delivered at once, where their schedule is too slow."""
+    name = start().notify_function
+    if name is None:
+        return lambda: None
+    return Function(name).start
 
 
 @once_per_process

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from local.commands import exit_codes, output
+from local.commands import callbacks, exit_codes, output
 from local.commands.filters import filtered
 from local.commands.installation import ledger_settings
 from local.commands.output import Json
@@ -16,7 +17,7 @@ from shared.ledger.selection import Selection
 from shared.queue.messages import MAX_ROW_ID
 
 if TYPE_CHECKING:
-    from shared.ledger.objects import Objects
+    from shared.ledger.database import Database
 
 app = typer.Typer()
 
@@ -40,9 +41,11 @@ def list_objects(
     as_json: Json = False,
 ) -> None:
     """List objects, newest first; with --json, one document per line."""
-    with closing(_objects()) as objects:
+    from shared.ledger.objects import Objects
+
+    with closing(_database()) as database:
         shown = 0
-        for found in objects.selected(selection, limit or None):
+        for found in Objects(database).selected(selection, limit or None):
             if as_json:
                 output.print_json(found)
             else:
@@ -60,17 +63,22 @@ def show(
     *,
     as_json: Json = False,
 ) -> None:
-    """Show everything about one object, with its history."""
-    with closing(_objects()) as objects:
+    """Show everything about one object, with its history and its callbacks."""
+    from shared.ledger.callbacks import Callbacks
+    from shared.ledger.objects import Objects
+
+    with closing(_database()) as database:
+        objects = Objects(database)
         found = objects.get(row_id)
         history = objects.history(row_id) if found else []
+        told = Callbacks(database).of(row_id) if found else []
     if found is None:
         typer.echo(f"there is no object {row_id}", err=True)
         raise typer.Exit(exit_codes.PROBLEM)
     if as_json:
-        output.print_json({**found, "history": history})
+        output.print_json({**found, "history": history, "callbacks": list(map(asdict, told))})
     else:
-        output.print_lines(_details(found, history))
+        output.print_lines([*_details(found, history), *map(callbacks.line, told)])
 
 
 HEADER = f"{'id':>9}  {'state':9}  {'attempts':>8}  {'size':>9}  {'received':19}  name"
@@ -113,10 +121,11 @@ def _shown(name: str, value: Any) -> str:
     )
 
 
-def _objects() -> Objects:
+def _database() -> Database:
     from shared.config.settings import needed
+    from shared.ledger import callbacks, objects
     from shared.ledger.database import Database
-    from shared.ledger.objects import QUERIES, Objects
 
     url = needed(ledger_settings().database_url, "DATABASE_URL")
-    return Objects(Database(url, QUERIES, statement_seconds=STATEMENT_SECONDS))
+    queries = (objects.QUERIES, callbacks.QUERIES)
+    return Database(url, *queries, statement_seconds=STATEMENT_SECONDS)

@@ -41,10 +41,10 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove old history: attempts, actions of the audit, runs with their findings.
+    """Remove old history: attempts, actions of the audit, runs with their findings, callbacks.
 
-    No object is removed, nor the history of one that is queued or has failed. What was removed
-    before Ctrl-C stays removed; the same command removes the rest.
+    No object is removed, nor a pending callback, nor the history of an object that is queued or has
+    failed. What was removed before Ctrl-C stays removed; the same command removes the rest.
     """
     from shared.config.settings import needed
     from shared.ledger.database import Database
@@ -62,7 +62,8 @@ def prune(
         output.print_json({"dry_run": dry_run, "before": older_than, **asdict(pruned)})
     else:
         done = "would be" if dry_run else "are"
+        callbacks = f", {pruned.callbacks:,} callbacks" if pruned.callbacks else ""
         typer.echo(
-            f"{pruned.attempts:,} attempts, {pruned.actions:,} actions and {pruned.runs:,} runs"
-            f" {done} removed"
+            f"{pruned.attempts:,} attempts{callbacks}, {pruned.actions:,} actions and"
+            f" {pruned.runs:,} runs {done} removed"
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from local.commands import exit_codes, output
+from local.commands.callbacks import waiting
 from local.commands.installation import environment, settings_of
 from local.commands.output import Json
 
@@ -77,10 +78,10 @@ def _space(overall: Overall) -> str:
 def _work(work: Work, overall: Overall) -> Iterator[str]:
     counts = work.counts
     yield f"Synced      {counts.synced:,}  ({output.size(counts.bytes_stored)})"
-    waiting = [f"{work.retrying:,} wait for another attempt"] if work.retrying else []
+    queued = [f"{work.retrying:,} wait for another attempt"] if work.retrying else []
     if work.oldest_seconds is not None:
-        waiting.append(f"oldest waiting {output.duration(work.oldest_seconds)}")
-    yield f"Queued      {counts.queued:,}" + (f"  ({', '.join(waiting)})" if waiting else "")
+        queued.append(f"oldest waiting {output.duration(work.oldest_seconds)}")
+    yield f"Queued      {counts.queued:,}" + (f"  ({', '.join(queued)})" if queued else "")
     yield f"Failed      {counts.failed:,}"
     for reason in work.failures:
         yield f"  {reason.objects:>7,}  {output.printable(reason.reason)}"
@@ -89,6 +90,8 @@ def _work(work: Work, overall: Overall) -> Iterator[str]:
         yield f"Verified    {found}"
     if overall.messages is not None:
         yield f"Messages    {overall.messages:,}  ({overall.dead_letters:,} dead letters)"
+    if work.callbacks.any:
+        yield f"Callbacks   {waiting(work.callbacks)}"
     progress = work.progress
     if progress.seconds:
         span = output.duration(progress.seconds)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from local.at_once import ask_all
-from local.doctor import cache, ledger, queue, service, source, storage, versions
+from local.doctor import cache, callbacks, ledger, queue, service, source, storage, versions
 from local.doctor.finding import Finding, problem
 from local.doctor.subject import Subject, read
 from local.preflight import adopt_sdk_variables
@@ -55,6 +55,7 @@ def _checks(subject: Subject) -> dict[str, Callable[[], Iterator[Finding]]]:
         "memcached": partial(cache.examine, settings, STEP_SECONDS),
         "S3": partial(source.examine, settings, STEP_SECONDS, required=subject.is_set_up),
         "storage": partial(storage.examine, settings, folder, required=subject.is_set_up),
+        "callbacks": partial(callbacks.examine, settings, STEP_SECONDS),
         "service": partial(service.answering, environment),
         "heartbeats": partial(service.processes, settings),
         "admin password": partial(service.password, settings),

@@ -290,6 +290,12 @@ class Settings:
         None,
         secret=True,
     )
+    notify_function: str | None = _setting(
+        "NOTIFY_FUNCTION",
+        "function on AWS that the worker starts to deliver callbacks, set by the template",
+        str,
+        None,
+    )
     queue_type: str = _setting(
         "QUEUE_TYPE",
         "type of the RabbitMQ queues, quorum or classic",
@@ -427,6 +433,31 @@ class Settings:
         """
         current = needed(self.secret_key, "SECRET_KEY")
         return (current, self.secret_key_previous) if self.secret_key_previous else (current,)
+
+    def has(self, name: str) -> bool:
+        """Return whether the setting with a variable's name has a value."""
+        found = (item.name for item in fields(self) if item.metadata["name"] == name)
+        return any(getattr(self, attribute) is not None for attribute in found)
+
+    def require_callback_secret(self) -> None:
+        """Make sure that callbacks can be signed, if there are any.
+
+        Raises:
+            SettingError: they cannot.
+        """
+        if self.callback_url is not None:
+            _ = self.callback_secrets
+
+    @property
+    def callback_secrets(self) -> tuple[str, ...]:
+        """The secrets that callbacks are signed with, the current one first.
+
+        Raises:
+            SettingError: there is none.
+        """
+        current = needed(self.callback_secret, "CALLBACK_SECRET")
+        previous = self.callback_secret_previous
+        return (current, previous) if previous else (current,)
 
 
 def needed(value: T | None, name: str) -> T:

@@ -7,15 +7,23 @@ those of one name in order, and given up a day after that.
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from shared.ledger.database import Database, Row
 from shared.ledger.rows import LONGEST_DELAY_SECONDS, storable
 
-REPLAYED = 5_000
-"""Callbacks that one statement replays."""
+QUERIES = Path(__file__).with_name("callbacks.sql")
+
+NEWEST_UNDELIVERED = 100_000
+"""Callbacks that are counted by reason, so that counting takes a second at most."""
+
+MOST_REASONS = 20
+
+PAUSE = "callback"
+"""The part by which `Pauses` knows a receiver that is away as a whole."""
 
 NEVER_ANSWERED = "The receiver did not answer for a day"
 
@@ -116,6 +124,19 @@ class CallbackCounts:
     undelivered: int
     oldest_seconds: float | None
 
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return self.pending > 0 or self.undelivered > 0
+
+
+@dataclass(frozen=True, slots=True)
+class UndeliveredReason:
+    """Why callbacks were given up, and how many were."""
+
+    reason: str
+    callbacks: int
+
 
 class Callbacks:
     """The operations on callbacks.
@@ -198,39 +219,12 @@ class Callbacks:
         )
         return [_callback(row) for row in rows]
 
-    def replay(
-        self,
-        *,
-        ids: Collection[int] | None = None,
-        row_ids: Collection[int] | None = None,
-        since: datetime | None = None,
-        undelivered: bool = True,
-    ) -> int:
-        """Let callbacks be delivered (again), with another day to do so; return their number.
-
-        Those are chosen that match every condition. What is pending is left as it is.
-
-        Args:
-            ids: of callbacks.
-            row_ids: of objects.
-            since: recorded at or after this moment (aware).
-            undelivered: only those that were given up; otherwise delivered ones as well.
-        """
-        replayed = 0
-        while True:
-            more = len(
-                self._database.run(
-                    "replay_callbacks",
-                    ids=None if ids is None else list(ids),
-                    row_ids=None if row_ids is None else list(row_ids),
-                    since=since,
-                    undelivered=undelivered,
-                    most=REPLAYED,
-                )
-            )
-            replayed += more
-            if more < REPLAYED:
-                return replayed
+    def reasons(self) -> Sequence[UndeliveredReason]:
+        """Return why callbacks were given up, the most frequent reason first."""
+        rows = self._database.run(
+            "undelivered_reasons", newest=NEWEST_UNDELIVERED, most=MOST_REASONS
+        )
+        return [UndeliveredReason(row.reason, row.callbacks) for row in rows]
 
 
 def _callback(row: Row) -> Callback:

@@ -89,16 +89,32 @@ SELECT id, message_id, file_sync_id, data->>'file_name' AS file_name, event, sta
  WHERE state = :state AND (:before_id::bigint IS NULL OR id < :before_id::bigint)
  ORDER BY id DESC LIMIT :most;
 
--- name: replay_callbacks(ids, row_ids, since, undelivered, most)
+-- name: known_callbacks(ids)
+-- Finds which of some ids belong to callbacks.
+SELECT id FROM callback WHERE id = ANY(:ids::bigint[]);
+
+-- name: undelivered_reasons(newest, most)
+-- Counts the newest callbacks that were given up by reason, which is the error without its details.
+SELECT split_part(last_error, ': ', 1) AS reason, count(*) AS callbacks
+  FROM (SELECT last_error FROM callback
+         WHERE state = 'undelivered' ORDER BY id DESC LIMIT :newest) AS given_up
+ GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT :most;
+
+-- name: count_replayable(ids, row_ids, since, undelivered)
+-- Counts the callbacks that a replay would choose.
+SELECT count(*) AS callbacks FROM callback
+ WHERE state <> 'pending'
+-- include: callback_choice.sql
+;
+
+-- name: replay_callbacks(ids, row_ids, since, undelivered, after_id, most)
 -- Lets callbacks be delivered (again), with another day to do so: those that match every condition
--- given, in slices. What is pending is left as it is.
+-- given, in slices by id, so that one that is delivered meanwhile is not chosen twice. What is
+-- pending is left as it is.
 WITH chosen AS (
   SELECT id FROM callback
-   WHERE state <> 'pending'
-     AND (NOT :undelivered OR state = 'undelivered')
-     AND (:ids::bigint[] IS NULL OR id = ANY(:ids::bigint[]))
-     AND (:row_ids::bigint[] IS NULL OR file_sync_id = ANY(:row_ids::bigint[]))
-     AND (:since::timestamptz IS NULL OR created_at >= :since::timestamptz)
+   WHERE state <> 'pending' AND id > :after_id
+-- include: callback_choice.sql
    ORDER BY id LIMIT :most
      FOR UPDATE
 )

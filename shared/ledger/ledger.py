@@ -25,6 +25,7 @@ from shared.ledger.lookup import Lookup
 from shared.ledger.pauses import Pauses
 from shared.ledger.reconciling import Reconciling
 from shared.ledger.recorder import Recorder
+from shared.ledger.replays import Replays
 from shared.ledger.rows import (
     LONGEST_DELAY_SECONDS,
     Claim,
@@ -73,13 +74,15 @@ class Ledger:
         runs: long work that any process can continue.
         reconciling: what a comparison with the bucket reads and records.
         callbacks: what the client is told.
+        replays: what it is told again.
+        with_callbacks: as above.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
 
     def __init__(self, database: Database, *, with_callbacks: bool = False) -> None:
         self._database = database
-        self._with_callbacks = with_callbacks
+        self.with_callbacks = with_callbacks
         self.installation = Installation(database)
         self.pauses = Pauses(database)
         self.heartbeats = Heartbeats(database)
@@ -89,6 +92,7 @@ class Ledger:
         self.runs = Runs(database)
         self.reconciling = Reconciling(database)
         self.callbacks = Callbacks(database)
+        self.replays = Replays(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
@@ -213,7 +217,7 @@ class Ledger:
         try:
             with refusals():
                 rows = self._database.run(
-                    "settle", **_columns(settlements), callbacks=self._with_callbacks
+                    "settle", **_columns(settlements), callbacks=self.with_callbacks
                 )
                 ids = {row.id for row in rows}
             return {s.claim.wanted.row_id: s for s in settlements if s.claim.wanted.row_id in ids}
@@ -261,7 +265,7 @@ class Ledger:
     def fail_exhausted(self, max_attempts: int) -> dict[int, str]:
         """Fail the rows whose workers died once too often; return the request's id of each."""
         rows = self._database.run(
-            "fail_exhausted", max_attempts=max_attempts, callbacks=self._with_callbacks
+            "fail_exhausted", max_attempts=max_attempts, callbacks=self.with_callbacks
         )
         return {row.id: row.request_id for row in rows}
 

@@ -26,11 +26,13 @@ class Pruned:
         attempts: on synced and dismissed objects.
         actions: of the audit, with what they did with synced and dismissed objects.
         runs: with their findings.
+        callbacks: delivered or given up.
     """
 
     attempts: int
     actions: int
     runs: int
+    callbacks: int
 
 
 class Pruning:
@@ -48,7 +50,7 @@ class Pruning:
     def count(self, before: datetime) -> Pruned:
         """Return how much history there is from before a moment (aware)."""
         (row,) = self._database.run("count_old", before=before)
-        return Pruned(row.attempts, row.actions, row.runs)
+        return Pruned(row.attempts, row.actions, row.runs, row.callbacks)
 
     def last_id(self) -> int:
         """Return the greatest id of an object, 0 if there is none."""
@@ -61,18 +63,19 @@ class Pruning:
             before: the moment (aware).
             reached: called with the greatest id that is done.
         """
-        attempts = 0
+        attempts = callbacks = 0
         last_id = self.last_id()
         for after_id in range(0, last_id, RANGE):
             ids = {"after_id": after_id, "to_id": after_id + RANGE, "before": before}
             attempts += self._database.run("prune_attempts", **ids)[0].rows
             self._database.run("prune_action_objects", **ids)
+            callbacks += self._database.run("prune_callbacks", **ids)[0].rows
             reached(min(after_id + RANGE, last_id))
         while self._database.run("prune_findings", before=before, most=FINDINGS)[0].rows:
             pass
         actions = self._database.run("prune_actions", before=before)[0].rows
         runs = self._database.run("prune_runs", before=before)[0].rows
-        return Pruned(attempts, actions, runs)
+        return Pruned(attempts, actions, runs, callbacks)
 
     def close(self) -> None:
         """Close the connections that are not in use."""

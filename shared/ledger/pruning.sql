@@ -24,6 +24,16 @@ WITH removed AS (
 )
 SELECT count(*) AS rows FROM removed;
 
+-- name: prune_callbacks(after_id, to_id, before)
+-- Removes callbacks on objects of a range of ids that were delivered or given up long ago.
+WITH removed AS (
+  DELETE FROM callback
+   WHERE file_sync_id > :after_id AND file_sync_id <= :to_id AND state <> 'pending'
+     AND coalesce(delivered_at, give_up_at) < :before::timestamptz
+  RETURNING 1
+)
+SELECT count(*) AS rows FROM removed;
+
 -- name: prune_actions(before)
 -- Removes old actions that are in no object's history any more.
 WITH removed AS (
@@ -72,4 +82,7 @@ SELECT (SELECT count(*) FROM sync_attempt AS a JOIN file_sync AS f ON f.id = a.f
        (SELECT count(*) FROM run AS r
          WHERE r.finished_at < :before::timestamptz
            AND r.id NOT IN (SELECT max(id) FROM run GROUP BY kind, actor))
-       AS runs;
+       AS runs,
+       (SELECT count(*) FROM callback
+         WHERE state <> 'pending' AND coalesce(delivered_at, give_up_at) < :before::timestamptz)
+       AS callbacks;

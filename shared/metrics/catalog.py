@@ -86,6 +86,12 @@ ATTEMPTS = _counter(
     "reason",
 )
 BYTES = _counter("sync_bytes_total", "Bytes of the files put in place")
+CALLBACK_DELIVERIES = _counter(
+    "sync_callback_deliveries_total",
+    "Attempts to deliver a callback, by outcome: delivered, retry, undelivered (given up), or"
+    " spared by a pause",
+    "outcome",
+)
 CACHE_ERRORS = _counter("sync_cache_errors_total", "Times that memcached did not answer")
 DATABASE_ERRORS = _counter("sync_database_errors_total", "Times that PostgreSQL did not answer")
 OBJECT_SECONDS = _histogram("sync_object_seconds", "Time from request to file, retries included")
@@ -105,6 +111,7 @@ TALLIED = (
     DEAD_LETTERS,
     ATTEMPTS,
     BYTES,
+    CALLBACK_DELIVERIES,
     CACHE_ERRORS,
     DATABASE_ERRORS,
     OBJECT_SECONDS,
@@ -119,7 +126,10 @@ OLDEST_QUEUED = _gauge(
     "sync_oldest_queued_seconds", "How long the oldest queued object has waited; 0 if none waits"
 )
 PAUSED = _gauge(
-    "sync_paused", "1 while a fault pauses all objects: of the source or of a storage", "part"
+    "sync_paused",
+    "1 while a fault pauses all objects: of the source or of a storage; callback while one of the"
+    " receiver pauses all callbacks",
+    "part",
 )
 ALIVE = _gauge(
     "sync_processes_alive",
@@ -138,6 +148,18 @@ VERIFIED = _gauge(
 VERIFIED_RATIO = _gauge(
     "sync_verified_ratio", "Share of the synced objects whose files were verified as ok; 0 to 1"
 )
+CALLBACKS_PENDING = _gauge(
+    "sync_callbacks_pending",
+    "Callbacks yet to be delivered; absent, as the next two, if CALLBACK_URL is not set and there"
+    " is none",
+)
+CALLBACKS_UNDELIVERED = _gauge(
+    "sync_callbacks_undelivered", "Callbacks that were given up after a day"
+)
+CALLBACKS_OLDEST = _gauge(
+    "sync_callbacks_oldest_pending_seconds",
+    "How long the oldest pending callback has waited; 0 if none waits",
+)
 STORAGE_FREE = _gauge("sync_storage_free_bytes", "Bytes that the storage has free for the service")
 STORAGE_SIZE = _gauge("sync_storage_size_bytes", "Bytes that the storage's file system has")
 STORAGE_FREE_INODES = _gauge(
@@ -155,6 +177,9 @@ GAUGES = (
     QUEUE_MESSAGES,
     VERIFIED,
     VERIFIED_RATIO,
+    CALLBACKS_PENDING,
+    CALLBACKS_UNDELIVERED,
+    CALLBACKS_OLDEST,
     STORAGE_FREE,
     STORAGE_SIZE,
     STORAGE_FREE_INODES,

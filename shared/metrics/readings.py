@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from shared.health import SILENT_SECONDS
+from shared.ledger.callbacks import PAUSE
 from shared.ledger.heartbeats import SCHEDULER, WORKER
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import State
@@ -44,6 +45,12 @@ def _of_ledger(ledger: Ledger) -> Iterator[Sample]:
     paused = {pause.part.partition(":")[0] for pause in ledger.pauses.all()}
     for part in Part:
         yield Sample(catalog.PAUSED, part.value in paused, (part.value,))
+    callbacks = ledger.callbacks.counts()
+    if ledger.with_callbacks or callbacks.any:
+        yield Sample(catalog.PAUSED, bool(ledger.pauses.of([PAUSE])), (PAUSE,))
+        yield Sample(catalog.CALLBACKS_PENDING, callbacks.pending)
+        yield Sample(catalog.CALLBACKS_UNDELIVERED, callbacks.undelivered)
+        yield Sample(catalog.CALLBACKS_OLDEST, callbacks.oldest_seconds or 0.0)
     beats = [beat.component for beat in ledger.heartbeats.all() if beat.age <= SILENT_SECONDS]
     for component in (WORKER, SCHEDULER):
         yield Sample(catalog.ALIVE, beats.count(component), (component,))

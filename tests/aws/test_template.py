@@ -41,7 +41,7 @@ SERVERS = {
 
 @pytest.fixture(params=["made", "existing"])
 def stack(request: pytest.FixtureRequest, transformed: dict[str, Any]) -> Stack:
-    parameters = {"SourceBucketName": "client-bucket"}
+    parameters = {"SourceBucketName": "client-bucket", "CallbackUrl": "https://client.test/hook"}
     if request.param == "existing":
         parameters |= OWN_SERVERS
     return Stack(transformed, parameters)
@@ -73,6 +73,22 @@ def test_what_a_stack_refers_to_is_in_it(stack: Stack, transformed: dict[str, An
     assert asked <= made
     outputs = json.dumps(stack.resolve(transformed["Outputs"]))
     assert set(re.findall(r"<([A-Za-z0-9]+)[.>]", outputs)) <= made
+
+
+def test_without_a_callback_url_nothing_of_callbacks_is_made(transformed: dict[str, Any]) -> None:
+    stack = Stack(transformed, {"SourceBucketName": "client-bucket"})
+    made = {name for kind in stack.kinds() for name in stack.resources(kind)}
+    assert not [name for name in made if re.search("Notify|Callback", name)]
+    for function in stack.resources("AWS::Lambda::Function").values():
+        assert not {"CALLBACK_URL_ARN", "NOTIFY_FUNCTION"} & set(variables(function))
+
+
+def test_the_worker_starts_the_function_of_callbacks_and_no_other(stack: Stack) -> None:
+    invoking = [(role, s) for role, s in statements(stack) if "lambda:" in str(s["Action"])]
+    assert [(role, s["Action"]) for role, s in invoking] == [
+        ("SyncWorkerFunctionRole", "lambda:InvokeFunction")
+    ]
+    assert "NotifyFunction" in str(invoking[0][1]["Resource"])
 
 
 def test_each_function_runs_its_own_handler(stack: Stack) -> None:
@@ -261,7 +277,7 @@ def test_the_line_that_alarms_are_made_from_is_written_at_every_level(
 
 
 def test_ingest_is_bounded_where_that_is_asked_for(transformed: dict[str, Any]) -> None:
-    parameters = {"SourceBucketName": "client-bucket"}
+    parameters = {"SourceBucketName": "client-bucket", "CallbackUrl": "https://client.test/hook"}
     bounded = Stack(transformed, parameters | {"IngestConcurrency": "80"})
     for stack, limit in [(Stack(transformed, parameters), None), (bounded, "80")]:
         ingest = stack.resources("AWS::Lambda::Function")["IngestFunction"]

@@ -63,7 +63,8 @@ def kill(arena: Arena, point: CrashPoint, kills: int) -> None:
         arena.stack.start()
 
 
-@pytest.mark.parametrize("point", CrashPoint)
+# Callbacks are no part of an object's way, see tests/functions/test_notify.py.
+@pytest.mark.parametrize("point", [p for p in CrashPoint if p is not CrashPoint.AFTER_DELIVERY])
 def test_nothing_is_lost_when_a_process_dies(
     point: CrashPoint, arena: Arena, *, long: bool
 ) -> None:

@@ -23,12 +23,23 @@ from shared.metrics.shared_files import SharedFiles
 from shared.metrics.tally import Tally
 from tests.helpers.events import recorded
 from tests.helpers.fake_queue import FakeQueue
-from tests.helpers.servers import free_port
+from tests.helpers.servers import execute, free_port
 
 EVENT = recorded("function_url")
 OFF = RateLimit(0, 1)
 LOOPBACK = [ip_network("127.0.0.0/8"), ip_network("::1")]
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("127.0.0.1")]
+CALLBACKS = (
+    """
+    INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id)
+    VALUES ('o', 'r', 'n', 't/t', sha256('n'), 'r')
+    """,
+    """
+    INSERT INTO callback (file_sync_id, name_key, event, data, state, created_at)
+    SELECT f.id, 1, 'object.synced', '{}', t.state, now() - interval '1 minute'
+      FROM file_sync AS f, unnest(ARRAY['pending', 'pending', 'undelivered']) AS t(state)
+    """,
+)
 
 
 @pytest.fixture
@@ -78,6 +89,21 @@ def test_the_service_is_read_as_it_is(ledger: Ledger, counts: SharedFiles, tmp_p
     assert found['sync_queue_messages{queue="sync"}'] == 5
     assert found['sync_queue_messages{queue="sync.dead"}'] == 1
     assert 0 < found["sync_storage_free_bytes"] <= found["sync_storage_size_bytes"]
+
+
+def test_callbacks_are_read_once_there_are_any(
+    ledger: Ledger, database_url: str, counts: SharedFiles
+) -> None:
+    reader = MetricsReader(counts, {"database": lambda: readings.of_ledger(ledger)}, seconds=30.0)
+    assert not [name for name in values(reader) if "callback" in name]
+    execute(database_url, *CALLBACKS)
+    found = values(reader)
+    assert found["sync_callbacks_pending"] == 2
+    assert found["sync_callbacks_undelivered"] == 1
+    assert 60 <= found["sync_callbacks_oldest_pending_seconds"] < 600
+    assert found['sync_paused{part="callback"}'] == 0
+    ledger.pauses.open("callback", "Connection refused")
+    assert values(reader)['sync_paused{part="callback"}'] == 1
 
 
 def test_what_is_unreachable_is_missing_and_said_to_be(counts: SharedFiles, tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ COMPLETE = {
     "STORAGE_PATH": "/nowhere",
     "AWS_S3_BUCKET_NAME": "bucket",
     "AWS_S3_REGION_NAME": "eu-central-1",
+    "CALLBACK_URL": "https://client.test/hook",
+    "CALLBACK_SECRET": "whsec_" + "c2VjcmV0" * 6,
     "LOCAL_RUN": "1",
 }
 NEEDED = [
@@ -31,6 +33,9 @@ NEEDED = [
     ("ingest", "DATABASE_URL"),
     ("stats", "DATABASE_URL"),
     ("requeue", "DATABASE_URL"),
+    ("notify", "DATABASE_URL"),
+    ("notify", "CALLBACK_URL"),
+    ("notify", "CALLBACK_SECRET"),
     ("sync_worker", "DATABASE_URL"),
     ("sync_worker", "STORAGE_PATH"),
     ("sync_worker", "AWS_S3_BUCKET_NAME"),
@@ -56,7 +61,7 @@ def prepare(function: str, **variables: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "function", ["ingest", "stats", "requeue", "sync_worker", "reconcile", "admin"]
+    "function", ["ingest", "stats", "requeue", "sync_worker", "reconcile", "admin", "notify"]
 )
 def test_a_function_with_its_settings_starts_without_a_server(function: str) -> None:
     assert prepare(function, **COMPLETE) == (0, "")
@@ -71,7 +76,7 @@ def test_a_missing_setting_stops_the_start_and_is_named(function: str, variable:
 
 
 @pytest.mark.parametrize(
-    "function", ["ingest", "stats", "requeue", "sync_worker", "reconcile", "admin"]
+    "function", ["ingest", "stats", "requeue", "sync_worker", "reconcile", "admin", "notify"]
 )
 def test_an_invalid_setting_stops_the_start_and_is_named(function: str) -> None:
     status, line = prepare(function, **{**COMPLETE, "DATABASE_URL": "mysql://hidden@h/d"})

@@ -16,8 +16,9 @@ from shared.cache.memcached import MemcachedCache
 from shared.cache.memory import MemoryCache
 from shared.config.parsers import RateLimit
 from shared.http.event import Request, Response
+from shared.ledger.database import Database
 from shared.ledger.heartbeats import SCHEDULER, WORKER
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import QUERIES, Ledger
 from shared.threads import SupervisedThread
 from tests.helpers.events import recorded
 from tests.helpers.servers import execute, free_port
@@ -34,6 +35,10 @@ SELECT 'o', 'r', 'n' || n, 't/t', sha256(n::text::bytea), n::text,
        'no', CASE WHEN n <= 3 THEN now() END, 'n', CASE WHEN n <= 3 THEN 100 END, '',
        now() - interval '1 hour'
   FROM generate_series(1, 9) AS n
+"""
+CALLBACK = """
+INSERT INTO callback (file_sync_id, name_key, event, data)
+SELECT min(id), 1, 'object.synced', '{}' FROM file_sync
 """
 
 
@@ -211,6 +216,30 @@ def test_what_other_processes_met_is_shown(stats: Stats, ledger: Ledger) -> None
     page = get(stats, "/status.html")
     assert page.status == 200
     assert b"<dt>source</dt><dd>The bucket does not exist</dd><dd>since " in page.body
+
+
+def test_callbacks_are_a_part_once_there_are_any_and_never_down(
+    stats: Stats, ledger: Ledger, database_url: str
+) -> None:
+    assert "callbacks" not in readiness(stats)[1]["parts"]
+    told = Ledger(Database(database_url, *QUERIES), with_callbacks=True)
+    told_stats = Stats(Config(OFF, []), MemoryCache(), told)
+    assert readiness(told_stats)[1]["parts"]["callbacks"] == {"status": "ok"}
+    told.close()
+    execute(database_url, INSERT, CALLBACK)
+    assert readiness(stats)[1]["parts"]["callbacks"] == {"status": "ok"}
+    execute(database_url, "UPDATE callback SET state = 'undelivered'")
+    status, health = readiness(stats)
+    assert status == 200
+    part = {"status": "degraded", "reason": "1 are undelivered"}
+    assert health["parts"]["callbacks"] == part
+    ledger.pauses.open("callback", "hooks.internal: connection refused")
+    callbacks = readiness(stats)[1]["parts"]["callbacks"]
+    assert callbacks["reason"] == "the receiver accepts no callbacks"
+    assert "since" in callbacks
+    page = get(stats, "/status.html")
+    assert (page.status, b"hooks.internal" in page.body) == (200, False)
+    assert b"<dt>callbacks</dt><dd>the receiver accepts no callbacks</dd>" in page.body
 
 
 def test_a_thread_of_this_process_that_failed_is_shown_without_its_error(stats: Stats) -> None:

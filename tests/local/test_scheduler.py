@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,7 @@ def test_a_local_run_shortens_a_minute_and_what_delivers_without_a_broker() -> N
     assert local_expression(requeue, 5, broker=False) == Rate(DIRECT_SECONDS)
     assert local_expression(schedule(), 5, broker=False) == Rate(5)
     assert local_expression(hourly, 5, broker=False) == Rate(3_600)
+    assert local_expression(replace(schedule(), local_seconds=1.0), 5, broker=True) == Rate(1.0)
     assert schedule().expression == EVERY_MINUTE
 
 

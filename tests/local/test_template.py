@@ -38,7 +38,7 @@ Resources:
         Each: {Type: Schedule, Properties: {Schedule: rate(1 minute)}}
   Scrub:
     Type: AWS::Serverless::Function
-    Metadata: {BuildMethod: makefile}
+    Metadata: {BuildMethod: makefile, RunsLocallyEvery: 2, RunsLocallyWith: CALLBACK_URL}
     Properties:
       Handler: functions.scrub.handler.handler
       Timeout: 900
@@ -97,6 +97,8 @@ def test_every_schedule_of_every_function_is_read(file: Path) -> None:
             seconds=900,
             expression=parse("cron(0 3 * * ? *)"),
             text='{"all": 1}',
+            local_seconds=2.0,
+            setting="CALLBACK_URL",
         ),
         Schedule(
             name="Scrub.Weekly",
@@ -104,6 +106,8 @@ def test_every_schedule_of_every_function_is_read(file: Path) -> None:
             seconds=900,
             expression=Rate(604_800),
             scheduler=True,
+            local_seconds=2.0,
+            setting="CALLBACK_URL",
         ),
     )
 

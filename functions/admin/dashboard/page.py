@@ -15,6 +15,7 @@ from functions.admin.web.context import RequestContext
 from functions.admin.web.rendering import Templates
 from shared.errors import FileUnreadable
 from shared.http.event import Response
+from shared.ledger.callbacks import PAUSE
 from shared.ledger.ledger import Ledger
 from shared.storage.reading import StorageReader
 
@@ -95,12 +96,15 @@ class DashboardPages:
             found = period(name, self._records.rates(begins, length), begins, length, steps)
             periods.append((found, rate_plot(found), latency_plot(found)))
         reasons = self._records.failure_reasons()
+        callbacks = self._ledger.callbacks.counts()
         return {
             "now": now,
             "counts": self._ledger.counts(),
             "problems": self._ledger.verifications.problems(),
             "oldest": self._ledger.oldest_queued_seconds(),
             "pauses": self._ledger.pauses.all(),
+            "callbacks": callbacks,
+            "receiver_pauses": self._ledger.pauses.of([PAUSE]) if callbacks.any else (),
             "periods": periods,
             "reasons": reasons,
             "explained": sum(reason.objects for reason in reasons),

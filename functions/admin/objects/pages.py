@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from functions.admin.callbacks.actions import CallbackActions
 from functions.admin.errors import FormInvalid, NotFound
 from functions.admin.media.disposition import treatment
 from functions.admin.media.thumbnails import has_thumbnail, is_own_preview
@@ -19,6 +20,7 @@ from shared.errors import FileUnreadable
 from shared.http.event import Response
 from shared.ledger.actions import Action
 from shared.ledger.ledger import Ledger
+from shared.ledger.replays import Choice
 from shared.ledger.rows import State
 from shared.queue.messages import SyncMessage
 from shared.storage.reading import StorageReader
@@ -39,6 +41,7 @@ class ObjectPages:
         records: reads the ledger.
         ledger: counts objects.
         actions: performs the actions of the forms.
+        callback_actions: sends callbacks again.
         files: the storage, for text previews.
         largest_response: bytes of one response of the media, None where they are not limited.
 
@@ -53,6 +56,7 @@ class ObjectPages:
         records: Records,
         ledger: Ledger,
         actions: ObjectActions,
+        callback_actions: CallbackActions,
         files: StorageReader,
         largest_response: int | None,
     ) -> None:
@@ -61,6 +65,7 @@ class ObjectPages:
         self._records = records
         self._ledger = ledger
         self._actions = actions
+        self._callback_actions = callback_actions
         self._files = files
         self._largest_response = largest_response
 
@@ -118,6 +123,7 @@ class ObjectPages:
             context,
             object=details,
             attempts=self._records.attempts(details.id),
+            callbacks=self._ledger.callbacks.of(details.id),
             replaced_by=newest.id if newest and newest.id != details.id else None,
             how=how,
             own_preview=is_own_preview(details.file_type, details.size_bytes or 0),
@@ -136,8 +142,14 @@ class ObjectPages:
             FormInvalid: the form is none of ours.
             NotFound: there is no object with this id.
         """
-        if parse_row_id(row_id) is None:
+        number = parse_row_id(row_id)
+        if number is None:
             raise NotFound
+        if "callback" in context.form:
+            callback_id = parse_row_id(context.value("callback"))
+            choice = Choice([callback_id or 0], [number], undelivered=False)
+            report = self._callback_actions.replay(choice, context.session.user)
+            return self.object(context, row_id, report)
         return self.object(context, row_id, self._act(context, [row_id]))
 
     def _act(self, context: RequestContext, selected: Sequence[str]) -> Report:

@@ -1,4 +1,4 @@
-"""Many HTTP downloads on one thread: the only module that imports pycurl.
+"""Many HTTP downloads on one thread, by libcurl.
 
 One multi handle of libcurl with its sockets on a selector; connections are kept and shared.
 Everything that is handed in runs on that thread, so response handlers need no locks. libcurl

@@ -124,7 +124,15 @@ def test_every_address_has_one_route(admin: Admin) -> None:
     )
 
 
-PAGES = ("/admin/", "/admin/live/", LIST, f"{LIST}1/change/", media(), "/admin/thumbnail/small/1")
+PAGES = (
+    "/admin/",
+    "/admin/live/",
+    LIST,
+    f"{LIST}1/change/",
+    "/admin/callbacks/",
+    media(),
+    "/admin/thumbnail/small/1",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -136,7 +144,7 @@ def test_nothing_is_shown_to_strangers(admin: Admin, synced: int, path: str) -> 
     assert Browser(admin).get(path, accept="image/*").status == 401
 
 
-@pytest.mark.parametrize("path", PAGES[:4])
+@pytest.mark.parametrize("path", PAGES[:5])
 def test_every_page_forbids_what_it_does_not_need(browser: Browser, synced: int, path: str) -> None:
     assert synced
     answer = browser.get(path)
@@ -213,7 +221,9 @@ def test_a_cookie_is_secure_behind_tls_alone(admin: Admin) -> None:
         assert cookie.endswith("; Secure") is expected
 
 
-@pytest.mark.parametrize("path", [LIST, f"{LIST}1/change/", "/admin/logout/", "/admin/login/"])
+@pytest.mark.parametrize(
+    "path", [LIST, f"{LIST}1/change/", "/admin/callbacks/", "/admin/logout/", "/admin/login/"]
+)
 def test_a_form_without_its_token_is_refused(
     browser: Browser, ledger: Ledger, failed: int, path: str
 ) -> None:

@@ -30,6 +30,8 @@ from tests.local.commands.conftest import Sync
     VERIFY_CANCEL,
     LETTER,
     SETTLED,
+    CALLBACKS,
+    REPLAYED,
     PRUNED,
     DONE,
     SETTINGS,
@@ -47,6 +49,11 @@ VALUES ('o', 'r', 'a.png', 'image/png', sha256('1'), 'q', 'failed', 'Gone: one',
 INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
 SELECT id, 3, 'failed', 'Gone: one', now() FROM file_sync;
 """
+CALLBACK = """
+INSERT INTO callback (file_sync_id, name_key, event, data, state, last_error)
+SELECT id, 1, 'object.failed', '{"file_name": "a.png"}', 'undelivered', 'No answer: timed out'
+  FROM file_sync;
+"""
 
 
 def shape(document: Any) -> Any:
@@ -60,11 +67,12 @@ def shape(document: Any) -> Any:
 
 @pytest.fixture
 def url(database_url: str) -> str:
-    """A ledger with a failed object, a worker and a pause."""
-    execute(database_url, FAILED, DAMAGED)
+    """A ledger with a failed object, a callback that was given up, a worker and a pause."""
+    execute(database_url, FAILED, DAMAGED, CALLBACK)
     with closing(Ledger.at(database_url)) as ledger:
         ledger.heartbeats.beat(WORKER)
         ledger.pauses.open("source", "The bucket does not exist")
+        ledger.pauses.open("callback", "Connection refused")
     return database_url
 
 
@@ -76,6 +84,15 @@ def test_objects_and_actions(url: str, sync: Sync) -> None:
     for command in ("dismiss", "restore", "retry"):
         done = sync(command, "--all", "--json", DATABASE_URL=url)
         assert shape(json.loads(done.out)) == shape(ACTION)
+
+
+def test_callbacks(url: str, sync: Sync) -> None:
+    found = json.loads(sync("callbacks", "--json", DATABASE_URL=url).out)
+    assert shape(found) == shape(CALLBACKS)
+    (listed,) = sync("callbacks", "--undelivered", "--json", DATABASE_URL=url).out.splitlines()
+    assert shape(json.loads(listed)) == shape(SHOW["callbacks"][0])
+    replayed = sync("replay", "--all", "--json", DATABASE_URL=url)
+    assert shape(json.loads(replayed.out)) == shape(REPLAYED)
 
 
 def test_status_and_dead_letters(url: str, rabbitmq_url: str, sync: Sync) -> None:
@@ -98,6 +115,7 @@ def test_status_and_dead_letters(url: str, rabbitmq_url: str, sync: Sync) -> Non
         "1 stored files are damaged",
         "source: The bucket",
         "1 dead letters",
+        "callbacks: the receiver accepts no callbacks, since",
         "start it with",
     ):
         assert any(text in problem for problem in found["problems"]), text

@@ -40,6 +40,17 @@ HISTORY = (
       FROM (VALUES ('scrub', interval '400 days'), ('scrub', interval '399 days'),
                    ('reconcile', interval '500 days')) AS run(kind, age)
     """,
+    # Delivered long ago; given up long ago; delivered last week; pending for ever; of a failed one.
+    """
+    INSERT INTO callback (file_sync_id, name_key, event, data, state, delivered_at, give_up_at)
+    SELECT object, 1, 'object.synced', '{}', state, delivered::timestamptz, given_up::timestamptz
+      FROM (VALUES (1, 'delivered', now() - interval '400 days', now() - interval '400 days'),
+                   (2, 'undelivered', NULL, now() - interval '400 days'),
+                   (1, 'delivered', now() - interval '7 days', now() - interval '400 days'),
+                   (2, 'pending', NULL, now() - interval '400 days'),
+                   (3, 'undelivered', NULL, now() - interval '400 days')
+           ) AS callback(object, state, delivered, given_up)
+    """,
     "INSERT INTO run_finding (run_id, finding, file_name) SELECT id, 'missing', 'a' FROM run",
 )
 
@@ -58,9 +69,12 @@ def test_old_history_of_settled_objects_is_removed(
     dry = sync("prune", "--older-than", "365d", "--dry-run", "--json", DATABASE_URL=url)
     counted = json.loads(dry.out)
     assert counted.pop("before")
-    assert counted == {"dry_run": True, "attempts": 3, "actions": 1, "runs": 1}
+    assert counted == {"dry_run": True, "attempts": 3, "actions": 1, "runs": 1, "callbacks": 3}
     done = sync("prune", "--older-than", "365d", DATABASE_URL=url)
-    assert (done.code, done.out) == (0, "3 attempts, 1 actions and 1 runs are removed\n")
+    assert (done.code, done.out) == (
+        0,
+        "3 attempts, 3 callbacks, 1 actions and 1 runs are removed\n",
+    )
 
     assert query(url, "SELECT count(*) FROM file_sync") == [(4,)]
     attempts = "SELECT file_sync_id, attempt FROM sync_attempt ORDER BY 1, 2"
@@ -70,6 +84,8 @@ def test_old_history_of_settled_objects_is_removed(
     assert query(url, of_objects) == [(2, 3), (3, 1), (4, 1)]
     assert query(url, "SELECT kind, id FROM run ORDER BY id") == [("scrub", 2), ("reconcile", 3)]
     assert query(url, "SELECT run_id FROM run_finding ORDER BY 1") == [(2,), (3,)]
+    callbacks = "SELECT file_sync_id, state FROM callback ORDER BY 1"
+    assert query(url, callbacks) == [(1, "delivered"), (2, "pending")]
     again = sync("prune", "--older-than", "365d", DATABASE_URL=url)
     assert again.out == "0 attempts, 0 actions and 0 runs are removed\n"
 

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from shared.domain import Fetched
+from shared.ledger import replays
 from shared.ledger.callbacks import CallbackClaim, CallbackResult, CallbackState
 from shared.ledger.database import Database
 from shared.ledger.ledger import QUERIES, Ledger
+from shared.ledger.replays import Choice
 from shared.ledger.rows import NewObject, Outcome, Settlement
 from tests.helpers.servers import connect
 
@@ -178,18 +180,49 @@ def test_it_is_given_up_after_a_day_and_may_be_replayed(ledger: Ledger, execute:
     assert (newest.row_id, oldest.row_id) == (waiting, attempted)
     assert (oldest.reason, newest.reason) == ("500", "The receiver did not answer for a day")
     assert ledger.callbacks.list(CallbackState.UNDELIVERED, 10, newest.id) == [oldest]
-    assert ledger.callbacks.replay(row_ids=[attempted]) == 1
-    assert ledger.callbacks.replay(since=datetime.now(UTC) + timedelta(hours=1)) == 0
-    assert ledger.callbacks.replay() == 1
-    assert ledger.callbacks.replay() == 0
+    assert ledger.replays.perform(Choice(row_ids=[attempted])) == 1
+    assert ledger.replays.perform(Choice(since=datetime.now(UTC) + timedelta(hours=1))) == 0
+    assert ledger.replays.perform(Choice()) == 1
+    assert ledger.replays.perform(Choice()) == 0
     claims = claim(ledger)
     assert [(c.message_id, c.counted_attempts) for c in claims] == [
         (first.message_id, 1),
         (second.message_id, 1),
     ]
     ledger.callbacks.settle([CallbackResult(c) for c in claims])
-    assert ledger.callbacks.replay(ids=[first.id]) == 0
-    assert ledger.callbacks.replay(ids=[first.id], undelivered=False) == 1
+    assert ledger.replays.perform(Choice(ids=[first.id])) == 0
+    assert ledger.replays.perform(Choice(ids=[first.id], undelivered=False)) == 1
     counts = ledger.callbacks.counts()
     assert (counts.pending, counts.undelivered) == (1, 0)
     assert counts.oldest_seconds is not None
+
+
+def test_a_replay_sends_each_callback_once_however_fast_the_receiver_is(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "SLICE", 1)
+    for name in "123":
+        end(ledger, Outcome.SYNCED, name)
+
+    def deliver() -> bool:
+        ledger.callbacks.settle([CallbackResult(c) for c in claim(ledger)])
+        return True
+
+    assert deliver()
+    everything = Choice(undelivered=False)
+    assert ledger.replays.count(everything) == 3
+    assert ledger.replays.perform(everything, deliver) == 3
+    assert ledger.replays.perform(everything, lambda: False) == 1
+
+
+def test_what_was_given_up_is_counted_by_reason(ledger: Ledger, execute: SQL) -> None:
+    for name in "123":
+        end(ledger, Outcome.SYNCED, name)
+    execute(
+        "UPDATE callback SET state = 'undelivered', last_error = CASE id % 3 WHEN 0"
+        " THEN 'No answer' ELSE 'The receiver refuses it: ' || id END"
+    )
+    found = [(reason.reason, reason.callbacks) for reason in ledger.callbacks.reasons()]
+    assert found == [("The receiver refuses it", 2), ("No answer", 1)]
+    ids = {callback.id for callback in ledger.callbacks.list(CallbackState.UNDELIVERED, 10)}
+    assert ledger.replays.known([*ids, 10**12]) == ids
