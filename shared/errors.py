@@ -11,7 +11,10 @@
     │   ├── TooManyRequests
     │   ├── MalformedJson
     │   ├── InvalidFields
-    │   └── ObjectExists
+    │   ├── ObjectExists
+    │   ├── SecretRefused       of the store that sends events
+    │   └── EventUnreadable
+    ├── EventElsewhere          an event is ignored
     ├── UnreadableMessage       a queue message that names no row
     ├── RowRefused              a row that PostgreSQL does not take
     ├── MigrationFailed         the ledger's schema could not be brought up to date
@@ -116,6 +119,22 @@ class InvalidFields(RequestRefused):
 
 class ObjectExists(RequestRefused):
     """Object already exists."""
+
+
+class SecretRefused(RequestRefused):
+    """Missing or invalid secret."""
+
+
+class EventUnreadable(RequestRefused):
+    """Unreadable event.
+
+    Args:
+        about: what was expected where.
+    """
+
+
+class EventElsewhere(ServiceError):
+    """The event is of another bucket."""
 
 
 class UnreadableMessage(ServiceError):

@@ -50,6 +50,11 @@ def unavailable() -> Response:
     return Response.json(HTTPStatus.SERVICE_UNAVAILABLE, {"detail": "Service unavailable"}, headers)
 
 
+def not_found() -> Response:
+    """Return the response to a request for a path that there is not."""
+    return Response.json(HTTPStatus.NOT_FOUND, {"detail": "Not found"})
+
+
 def misrouted(
     request: Request,
     routes: Mapping[str, Sequence[str]],
@@ -71,7 +76,7 @@ def misrouted(
     path = request.path.removesuffix("/")
     methods = routes.get(path)
     if methods is None:
-        return Response.json(HTTPStatus.NOT_FOUND, {"detail": "Not found"})
+        return not_found()
     if request.method not in methods:
         allowed = ", ".join([*methods, *elsewhere.get(path, ())])
         return Response.json(

@@ -19,6 +19,7 @@ from shared.errors import RowRefused
 from shared.ledger.actions import Actions
 from shared.ledger.database import Database, Transaction
 from shared.ledger.failures import refusals
+from shared.ledger.found_objects import FoundObjects
 from shared.ledger.heartbeats import Heartbeats
 from shared.ledger.installation import Installation
 from shared.ledger.pauses import Pauses
@@ -32,7 +33,14 @@ from shared.storage.object_key import fold
 
 QUERIES = tuple(
     Path(__file__).with_name(name)
-    for name in ("queries.sql", "actions.sql", "verifications.sql", "runs.sql", "reconciling.sql")
+    for name in (
+        "queries.sql",
+        "actions.sql",
+        "verifications.sql",
+        "runs.sql",
+        "reconciling.sql",
+        "found_objects.sql",
+    )
 )
 MOST_COUNTING = 1_000
 """Threads that share one reading of the counts; more never ask at the same time."""
@@ -54,7 +62,8 @@ class Ledger:
         actions: what people do with objects.
         verifications: whether stored files still match what was recorded.
         runs: long work that any process can continue.
-        reconciling: what a comparison with the bucket reads and records.
+        reconciling: what a comparison with the bucket reads.
+        found_objects: what is recorded of objects that no request told of.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
@@ -68,6 +77,7 @@ class Ledger:
         self.verifications = Verifications(database)
         self.runs = Runs(database)
         self.reconciling = Reconciling(database)
+        self.found_objects = FoundObjects(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
