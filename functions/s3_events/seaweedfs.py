@@ -8,7 +8,6 @@ entry names the latest; when that entry changes, the object has changed. (Tried 
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from functions.s3_events import fields
@@ -76,7 +75,7 @@ def _extended(entry: Any, name: str) -> str | None:
         return None
     try:
         return base64.b64decode(found, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise Unexpected(f"extended.{name}: expected base64 of a text") from error
 
 
@@ -85,5 +84,5 @@ def _md5(attributes: Any) -> str | None:
     found = fields.maybe_text(attributes, "md5")
     try:
         return base64.b64decode(found, validate=True).hex() if found else None
-    except binascii.Error as error:
+    except ValueError as error:
         raise Unexpected("attributes.md5: expected base64") from error

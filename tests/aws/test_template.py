@@ -192,6 +192,8 @@ def test_every_route_is_one_that_api_gateway_takes(stack: Stack) -> None:
     assert methods == {
         ("post", "/sync"),
         ("post", "/sync/{proxy+}"),
+        ("post", "/events/s3"),
+        ("post", "/events/s3/{proxy+}"),
         ("get", "/sync"),
         ("get", "/sync/{proxy+}"),
         ("get", "/status.html"),
@@ -245,6 +247,39 @@ def test_alarms_watch_what_the_filters_and_functions_give(stack: Stack) -> None:
         for name in stack.resources("AWS::Lambda::Function")
         if name != "MigrateFunction"
     ]
+
+
+def test_events_come_through_a_queue_where_they_are_wanted(transformed: dict[str, Any]) -> None:
+    parameters = {"SourceBucketName": "client-bucket"}
+    off, on = (
+        Stack(transformed, parameters),
+        Stack(transformed, parameters | {"S3Events": "eventbridge"}),
+    )
+    assert "AWS::SQS::Queue" not in off.kinds()
+    assert not [r for r in off.resources("AWS::Events::Rule").values() if "EventPattern" in r]
+    [rule] = [r for r in on.resources("AWS::Events::Rule").values() if "EventPattern" in r]
+    assert rule["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": ["client-bucket"]}},
+    }
+    [target] = rule["Targets"]
+    assert target["Arn"] == "<S3EventsQueue.Arn>"
+    assert target["DeadLetterConfig"] == {"Arn": "<S3EventsDeadLetters.Arn>"}
+    mapping = on.resources("AWS::Lambda::EventSourceMapping")["S3EventsMapping"]
+    assert mapping["FunctionName"] == "<S3EventsFunction>"
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    function = on.resources("AWS::Lambda::Function")["S3EventsFunction"]
+    queue = on.resources("AWS::SQS::Queue")["S3EventsQueue"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    granted = {role: s["Action"] for role, s in statements(on) if "sqs" in str(s)}
+    assert granted == {
+        "S3EventsFunctionRole": [
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+        ]
+    }
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])

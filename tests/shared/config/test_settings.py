@@ -201,7 +201,9 @@ def test_white_space_around_a_value_is_no_part_of_it() -> None:
     assert Settings.from_mapping({"DATABASE_URL": " \n"}).database_url is None
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS", "ADMIN_SESSION_KEY"])
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS", "ADMIN_SESSION_KEY", "S3_EVENTS_SECRET"]
+)
 def test_a_short_key_is_refused_outside_a_local_run(name: str) -> None:
     Settings.from_mapping({name: "0123456789abcdef"}).require_long_keys()
     Settings.from_mapping({name: "ä" * 8}).require_long_keys()
