@@ -12,9 +12,6 @@ import hmac
 
 from shared.errors import SecretRefused
 
-CHALLENGE = 'Bearer, Basic realm="events", charset="UTF-8"'
-"""Value of `WWW-Authenticate` (RFC 9110, section 11.6.1)."""
-
 
 def verify(secret: bytes, header: str | None) -> None:
     """Check the Authorization header of a request.

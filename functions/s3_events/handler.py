@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from functions.s3_events import authorization, documents, sqs, wiring
+from functions.s3_events import documents, sqs, wiring
 from functions.s3_events.endpoint import Endpoint
 from functions.s3_events.service import S3Events
-from shared.errors import EventUnreadable, LedgerUnavailable, RequestRefused, SecretRefused
+from shared.errors import LedgerUnavailable, RequestRefused
 from shared.http.body_limits import EVENTS
 from shared.http.event import Request, Response
 from shared.http.request_id import accepted
@@ -77,7 +77,7 @@ def answer(endpoint: Endpoint, request: Request) -> Response:
         report = endpoint.accept(request)
     except RequestRefused as refused:
         wiring.refusals().add(endpoint.client(request), refused)
-        response = refused_response(refused, endpoint.limit_status)
+        response = refusal(refused, endpoint.limit_status)
         count_answer("s3_events", response.status, refused)
         return response
     except LedgerUnavailable as error:
@@ -91,15 +91,3 @@ def answer(endpoint: Endpoint, request: Request) -> Response:
 def _counted(response: Response) -> Response:
     count_answer("s3_events", response.status)
     return response
-
-
-def refused_response(refused: RequestRefused, limit_status: HTTPStatus) -> Response:
-    """Return the response to a refused request."""
-    match refused:
-        case SecretRefused():
-            headers = {"www-authenticate": authorization.CHALLENGE}
-            return Response.json(HTTPStatus.UNAUTHORIZED, {"detail": refused.title}, headers)
-        case EventUnreadable():
-            document = {"detail": refused.title, "reason": refused.about}
-            return Response.json(HTTPStatus.BAD_REQUEST, document)
-    return refusal(refused, limit_status)

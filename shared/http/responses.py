@@ -16,6 +16,8 @@ STATUSES: Mapping[type[errors.RequestRefused], HTTPStatus] = {
     errors.MalformedJson: HTTPStatus.BAD_REQUEST,
     errors.InvalidFields: HTTPStatus.BAD_REQUEST,
     errors.ObjectExists: HTTPStatus.CONFLICT,
+    errors.SecretRefused: HTTPStatus.UNAUTHORIZED,
+    errors.EventUnreadable: HTTPStatus.BAD_REQUEST,
 }
 
 RETRY_AFTER_SECONDS = 5
@@ -41,6 +43,10 @@ def refusal(
         case errors.SignatureMissing() | errors.SignatureInvalid():
             # RFC 9110, section 11.6.1: a 401 names the scheme that it asks for.
             headers["www-authenticate"] = "HMAC-SHA256"
+        case errors.SecretRefused():
+            headers["www-authenticate"] = 'Bearer, Basic realm="events", charset="UTF-8"'
+        case errors.EventUnreadable():
+            document = {"detail": refused.title, "reason": refused.about}
     return Response.json(STATUSES.get(type(refused), limit_status), document, headers)
 
 

@@ -94,9 +94,7 @@ def test_what_seaweedfs_tells_of_is_copied(told: Told) -> None:
 
 @pytest.mark.faults
 def test_of_a_seaweedfs_with_versions_the_latest_is_copied(told: Told) -> None:
-    told.s3.put_bucket_versioning(
-        Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"}
-    )
+    told.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     for content in (b"first", b"second", b"first"):
         told.s3.put_object(Bucket=BUCKET, Key="dir/v.txt", Body=content)
         told.has({"dir/v.txt": content})

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -131,7 +130,7 @@ EVENTS = PATHS["/events/s3/"]["post"]
     ids=lambda refused: type(refused).__name__,
 )
 def test_every_refusal_of_events_is_documented(refused: errors.RequestRefused) -> None:
-    answer = s3_events.refused_response(refused, HTTPStatus.PRECONDITION_FAILED)
+    answer = refusal(refused)
     documented = EVENTS["responses"][str(answer.status)]
     schema = documented["content"]["application/json"]["schema"]
     validator(schema).validate(json.loads(answer.body))

@@ -20,6 +20,7 @@ SECRETS = {
     "ADMIN_SESSION_KEY": "hidden",
     "ADMIN_PASSWORD": "hidden-8",
     "ADMIN_PASSWORD_HASH": "hidden-7",
+    "S3_EVENTS_SECRET": "hidden-9",
 }
 
 

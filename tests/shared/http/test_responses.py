@@ -28,6 +28,13 @@ REFUSALS = [
     (errors.MalformedJson(), 400, "Malformed JSON data", {}),
     (errors.InvalidFields([]), 400, "Invalid JSON data", {}),
     (errors.ObjectExists(), 409, "Object already exists", {}),
+    (
+        errors.SecretRefused(),
+        401,
+        "Missing or invalid secret",
+        {"www-authenticate": 'Bearer, Basic realm="events", charset="UTF-8"'},
+    ),
+    (errors.EventUnreadable("not JSON"), 400, "Unreadable event", {}),
 ]
 
 
