@@ -40,7 +40,8 @@ def database(settings: Settings, *queries: Path) -> Database:
 
 def ledger(settings: Settings) -> Ledger:
     """Return the ledger in the database of `DATABASE_URL`."""
-    return Ledger(database(settings, *QUERIES))
+    with_callbacks = settings.callback_url is not None
+    return Ledger(database(settings, *QUERIES), with_callbacks=with_callbacks)
 
 
 def storage(settings: Settings, ledger: Ledger) -> LocalStorage:

@@ -6,6 +6,7 @@ the variable.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
+
+MIN_WEBHOOK_SECRET, MAX_WEBHOOK_SECRET = 24, 64
+"""Bytes of a secret for webhooks (Standard Webhooks, "Signature scheme")."""
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -158,6 +162,25 @@ def url(*schemes: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def webhook_secret(text: str) -> str:
+    """Read a secret as Standard Webhooks has it ("Signature scheme"): `whsec_` and base64.
+
+    Raises:
+        ValueError: it is none, or not of 24 to 64 bytes.
+    """
+    expected = ValueError("expected whsec_ followed by 24 to 64 random bytes in base64")
+    prefix, _, encoded = text.partition("_")
+    if prefix != "whsec":
+        raise expected
+    try:
+        size = len(base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True))
+    except ValueError:
+        raise expected from None
+    if not MIN_WEBHOOK_SECRET <= size <= MAX_WEBHOOK_SECRET:
+        raise expected
+    return text
 
 
 def bucket_name(text: str) -> str:

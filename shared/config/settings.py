@@ -29,6 +29,7 @@ from shared.config.parsers import (
     one_of,
     permissions,
     url,
+    webhook_secret,
     whole,
 )
 from shared.errors import SettingError
@@ -274,6 +275,27 @@ class Settings:
         whole(0),
         0,
         shown="0",
+    )
+    callback_url: str | None = _setting(
+        "CALLBACK_URL",
+        "URL at the client that is told of every object synced or failed (Standard Webhooks)",
+        url("http", "https"),
+        None,
+        secret=True,
+    )
+    callback_secret: str | None = _setting(
+        "CALLBACK_SECRET",
+        "secret that callbacks are signed with: whsec_ and 24 to 64 random bytes in base64",
+        webhook_secret,
+        None,
+        secret=True,
+    )
+    callback_secret_previous: str | None = _setting(
+        "CALLBACK_SECRET_PREVIOUS",
+        "previous secret, which callbacks are also signed with while secrets rotate",
+        webhook_secret,
+        None,
+        secret=True,
     )
     queue_type: str = _setting(
         "QUEUE_TYPE",

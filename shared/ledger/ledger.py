@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +16,7 @@ from shared.batching import GroupCommit
 from shared.domain import UnprovenCopy, Wanted
 from shared.errors import RowRefused
 from shared.ledger.actions import Actions
+from shared.ledger.callbacks import Callbacks
 from shared.ledger.database import Database, Transaction
 from shared.ledger.failures import refusals
 from shared.ledger.found_objects import FoundObjects
@@ -25,28 +25,35 @@ from shared.ledger.installation import Installation
 from shared.ledger.pauses import Pauses
 from shared.ledger.reconciling import Reconciling
 from shared.ledger.recorder import Recorder
-from shared.ledger.rows import Claim, Counts, NewObject, Outcome, Settlement, State, storable
+from shared.ledger.rows import (
+    LONGEST_DELAY_SECONDS,
+    Claim,
+    Counts,
+    NewObject,
+    Outcome,
+    Settlement,
+    State,
+    storable,
+)
 from shared.ledger.runs import Runs
 from shared.ledger.verifications import Verifications
 from shared.queue.messages import SyncMessage
 from shared.storage.object_key import fold
 
 QUERIES = tuple(
-    Path(__file__).with_name(name)
+    Path(__file__).with_name(f"{name}.sql")
     for name in (
-        "queries.sql",
-        "actions.sql",
-        "verifications.sql",
-        "runs.sql",
-        "reconciling.sql",
-        "found_objects.sql",
+        "queries",
+        "actions",
+        "callbacks",
+        "verifications",
+        "runs",
+        "reconciling",
+        "found_objects",
     )
 )
 MOST_COUNTING = 1_000
 """Threads that share one reading of the counts; more never ask at the same time."""
-
-LONGEST_DELAY_SECONDS = 30 * 86_400.0
-"""PostgreSQL's timestamps end."""
 
 
 class Ledger:
@@ -54,6 +61,7 @@ class Ledger:
 
     Args:
         database: where it is kept.
+        with_callbacks: record what the client is to be told of each outcome.
 
     Attributes:
         installation: its identity, and the storage that it is bound to.
@@ -64,12 +72,14 @@ class Ledger:
         runs: long work that any process can continue.
         reconciling: what a comparison with the bucket reads.
         found_objects: what is recorded of objects that no request told of.
+        callbacks: what the client is told.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, with_callbacks: bool = False) -> None:
         self._database = database
+        self._with_callbacks = with_callbacks
         self.installation = Installation(database)
         self.pauses = Pauses(database)
         self.heartbeats = Heartbeats(database)
@@ -78,6 +88,7 @@ class Ledger:
         self.runs = Runs(database)
         self.reconciling = Reconciling(database)
         self.found_objects = FoundObjects(database)
+        self.callbacks = Callbacks(database)
         self._recorder = Recorder(database)
         self._counting = GroupCommit(self._count, MOST_COUNTING)
 
@@ -192,7 +203,10 @@ class Ledger:
         """
         try:
             with refusals():
-                ids = {row.id for row in self._database.run("settle", **_columns(settlements))}
+                rows = self._database.run(
+                    "settle", **_columns(settlements), callbacks=self._with_callbacks
+                )
+                ids = {row.id for row in rows}
             return {s.claim.wanted.row_id: s for s in settlements if s.claim.wanted.row_id in ids}
         except RowRefused as refused:
             if len(settlements) > 1:
@@ -237,34 +251,10 @@ class Ledger:
 
     def fail_exhausted(self, max_attempts: int) -> dict[int, str]:
         """Fail the rows whose workers died once too often; return the request's id of each."""
-        rows = self._database.run("fail_exhausted", max_attempts=max_attempts)
+        rows = self._database.run(
+            "fail_exhausted", max_attempts=max_attempts, callbacks=self._with_callbacks
+        )
         return {row.id: row.request_id for row in rows}
-
-    def retry(self, row_ids: Sequence[int]) -> set[int]:
-        """Put failed rows back in the queue, with all attempts allowed again.
-
-        A person who does that has fixed something: the next probe of every pause is due at once.
-
-        Args:
-            row_ids: rows in another state are skipped.
-
-        Returns:
-            The ids of the rows that were put back.
-        """
-        retried = {row.id for row in self._database.run("retry", row_ids=list(row_ids))}
-        self.pauses.hasten()
-        return retried
-
-    def failed_ids(self, since: datetime | None, after_id: int, most: int) -> list[int]:
-        """Return ids of failed rows in ascending order, to be retried in batches.
-
-        Args:
-            since: only rows whose last attempt ended then or later.
-            after_id: only greater ids; 0 for the first batch.
-            most: the largest number of ids.
-        """
-        rows = self._database.run("failed_ids", since=since, after_id=after_id, most=most)
-        return [row.id for row in rows]
 
     def counts(self) -> Counts:
         """Return the exact numbers by state, at a cost that no number of rows changes.

@@ -148,11 +148,11 @@ WITH mine AS (
 )
 SELECT id, outdated FROM checked;
 
--- name: settle(row_ids, attempts, outcomes, reasons, delays, forgiven, paths, sizes, digests, etags, verified_by, unproven_etags, unproven_sizes, unproven_digests)
+-- name: settle(row_ids, attempts, outcomes, reasons, delays, forgiven, paths, sizes, digests, etags, verified_by, unproven_etags, unproven_sizes, unproven_digests, callbacks)
 -- Records how attempts ended and adds them to the history, but only for rows that are still held by
 -- that very attempt. An attempt that does not count enters the history once for each reason, so that
 -- the probes of a long pause do not fill it. A copy that nothing proved stays recorded until the next
--- of its kind.
+-- of its kind. With `callbacks`, what the client is to be told is recorded in the same transaction.
 WITH ended AS (
   SELECT * FROM unnest(
     :row_ids::bigint[], :attempts::integer[], :outcomes::attempt_outcome[], :reasons::text[],
@@ -189,11 +189,18 @@ WITH ended AS (
          unproven_sha256 = coalesce(e.unproven_sha256, f.unproven_sha256)
     FROM ended AS e JOIN held ON held.id = e.id
    WHERE f.id = e.id
-  RETURNING f.id, f.attempts, e.outcome, e.reason, f.claimed_at,
-            (e.forgiven > 0 AND e.reason = held.reason_before) IS TRUE AS known
+  RETURNING f.id, f.attempts, f.state, f.file_name, e.outcome, e.reason, f.claimed_at,
+            (e.forgiven > 0 AND e.reason = held.reason_before) IS TRUE AS known,
+            CASE WHEN :callbacks AND f.state IN ('synced', 'failed') THEN
+-- include: callback_data.sql
+            END AS data
 ), history AS (
   INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
   SELECT id, attempts, outcome, reason, claimed_at FROM settled WHERE NOT known
+), told AS (
+  INSERT INTO callback (file_sync_id, name_key, event, data)
+  SELECT id, hashtextextended(file_name, 0), 'object.' || state, data
+    FROM settled WHERE data IS NOT NULL ORDER BY id
 )
 SELECT id FROM settled;
 
@@ -233,8 +240,9 @@ UPDATE file_sync
  WHERE state = 'queued' AND due_at > now() + make_interval(secs => :horizon)
 RETURNING id;
 
--- name: fail_exhausted(max_attempts)
--- Fails the rows whose attempts are used up because their workers died, the last time alone.
+-- name: fail_exhausted(max_attempts, callbacks)
+-- Fails the rows whose attempts are used up because their workers died, the last time alone. See
+-- `settle` for `callbacks`.
 WITH exhausted AS (
   SELECT id, leased_until IS NOT NULL AS lost FROM file_sync
    WHERE state = 'queued' AND due_at <= now()
@@ -251,11 +259,19 @@ WITH exhausted AS (
                       || 'the worker stopped without an answer, attempts used up'
     FROM exhausted
    WHERE f.id = exhausted.id
-  RETURNING f.id, f.request_id, f.attempts, f.claimed_at, f.last_error, exhausted.lost
+  RETURNING f.id, f.request_id, f.attempts, f.file_name, f.claimed_at, f.last_error,
+            exhausted.lost,
+            CASE WHEN :callbacks THEN
+-- include: callback_data.sql
+            END AS data
 ), history AS (
   INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
   SELECT id, attempts, 'lost', 'The worker stopped without an answer', claimed_at
     FROM failed WHERE lost
+), told AS (
+  INSERT INTO callback (file_sync_id, name_key, event, data)
+  SELECT id, hashtextextended(file_name, 0), 'object.failed', data
+    FROM failed WHERE data IS NOT NULL ORDER BY id
 )
 SELECT id, request_id FROM failed;
 
@@ -272,39 +288,6 @@ SELECT extract(epoch FROM now() - queued_at)::float8 AS seconds
 -- name: ping()
 -- Succeeds if the database answers and the ledger exists.
 SELECT 1 FROM sync_count LIMIT 1;
-
--- name: retry(row_ids)
--- Puts failed rows back in the queue as if they were new, due at once; their failures stay in the
--- history.
-WITH chosen AS (
-  SELECT id, attempts, last_error FROM file_sync
-   WHERE id = ANY(:row_ids::bigint[]) AND state = 'failed'
-   ORDER BY id
-     FOR UPDATE
-), retried AS (
-  UPDATE file_sync AS f
-     SET state = 'queued', attempts_forgiven = f.attempts, deaths = 0, last_error = NULL,
-         next_attempt_at = now(), due_at = now(), queued_at = now()
-    FROM chosen
-   WHERE f.id = chosen.id
-  RETURNING f.id
-), history AS (
-  INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
-  SELECT id, attempts, 'requeued', last_error, now() FROM chosen
-  ON CONFLICT (file_sync_id, attempt, outcome) DO UPDATE
-     SET reason = excluded.reason, started_at = excluded.started_at,
-         finished_at = excluded.finished_at
-)
-SELECT id FROM retried;
-
--- name: failed_ids(since, after_id, most)
--- The failed rows whose last attempt ended at or after a moment, in the order of their ids.
-SELECT f.id FROM file_sync AS f
- WHERE f.state = 'failed' AND f.id > :after_id
-   AND (:since::timestamptz IS NULL OR EXISTS (
-         SELECT FROM sync_attempt AS a
-          WHERE a.file_sync_id = f.id AND a.outcome <> 'requeued' AND a.finished_at >= :since))
- ORDER BY f.id LIMIT :most;
 
 -- name: installation()
 -- The identity of this ledger.
@@ -338,10 +321,11 @@ SELECT component, instance, extract(epoch FROM now() - beat_at)::float8 AS age, 
  ORDER BY beat_at DESC;
 
 -- name: pauses()
--- Reads the pauses that are probed still: one of a machine that is gone is not.
+-- Reads the pauses that objects wait for and that are probed still: one of a machine that is gone
+-- is not.
 SELECT part, reason, since, extract(epoch FROM probe_at - now())::float8 AS probe_in
   FROM pause
- WHERE part = 'source' OR probe_at > now() - interval '1 hour'
+ WHERE part <> 'callback' AND (part = 'source' OR probe_at > now() - interval '1 hour')
  ORDER BY since, part;
 
 -- name: pauses_of(parts)

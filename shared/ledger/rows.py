@@ -10,6 +10,9 @@ from shared.domain import Fetched, UnprovenCopy, Wanted
 LONGEST_TEXT = 4_000
 """Characters of a reason or an ETag; a server can answer anything."""
 
+LONGEST_DELAY_SECONDS = 30 * 86_400.0
+"""PostgreSQL's timestamps end."""
+
 
 class State(enum.StrEnum):
     """State of an object, drawn in docs/state_machine.md."""

@@ -25,9 +25,11 @@ from shared.errors import (
     SourceUnavailable,
     UnreadableMessage,
 )
+from shared.ledger.actions import Action
 from shared.ledger.heartbeats import WORKER
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import NewObject, Outcome
+from shared.ledger.selection import Selection
 from shared.queue import rmq_event
 from shared.queue.rmq_event import Delivery
 from shared.retry import RetryPolicy
@@ -364,7 +366,7 @@ def test_what_a_failed_row_has_proven_is_kept_for_a_person_s_retry(bench: Bench)
     assert bench.work(row_id) == {Outcome.FAILED: 1}
     kept = [f".incoming/{row_id}.1.journal", f".incoming/{row_id}.1.part"]
     assert sorted(bench.files()) == kept
-    bench.ledger.retry([row_id])
+    bench.ledger.actions.perform(Action.RETRY, Selection(ids=(row_id,)), "test")
     bench.source.objects["a"] = b"content"
     assert bench.work(row_id) == {Outcome.SYNCED: 1}
     assert bench.files() == {"a": b"content"}
@@ -467,7 +469,7 @@ def test_a_row_fails_for_deaths_of_workers_only_after_one_that_it_was_alone_with
     die(bench, [row_id], suspect=True)
     bench.sql("UPDATE file_sync SET due_at = now()")
     assert bench.ledger.fail_exhausted(MAX_ATTEMPTS).keys() == {row_id}
-    bench.ledger.retry([row_id])
+    bench.ledger.actions.perform(Action.RETRY, Selection(ids=(row_id,)), "test")
     assert bench.row(row_id, "attempts - attempts_forgiven, deaths") == (0, 0)
 
 

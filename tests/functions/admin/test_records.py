@@ -8,9 +8,11 @@ import pytest
 
 from functions.admin.records import QUERIES, FailureReason, Records
 from shared.domain import Fetched
+from shared.ledger.actions import Action
 from shared.ledger.database import Database
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import NewObject, Outcome, Settlement, State
+from shared.ledger.selection import Selection
 from tests.functions.admin.filled import FILL, ROWS
 from tests.helpers.servers import execute
 
@@ -66,7 +68,8 @@ def test_rates_are_counted_as_attempts_end(records: Records, database_url: str) 
         [Settlement(claim, Outcome.SYNCED, fetched=copy) for claim in claims[:2]]
         + [Settlement(claims[2], Outcome.FAILED, "gone") for _ in range(1)]
     )
-    ledger.retry([claims[2].wanted.row_id])
+    failed = Selection(ids=(claims[2].wanted.row_id,))
+    ledger.actions.perform(Action.RETRY, failed, "test")
     ledger.close()
     now = datetime.now(UTC)
     rates = records.rates(now - timedelta(minutes=10), timedelta(hours=1))

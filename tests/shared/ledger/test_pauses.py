@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.ledger.actions import Action
 from shared.ledger.ledger import Ledger
+from shared.ledger.rows import NewObject
+from shared.ledger.selection import Selection
 from tests.helpers.servers import execute
 
 PAST = "UPDATE pause SET probe_at = now() - interval '1 s'"
@@ -42,9 +45,17 @@ def test_the_time_between_probes_grows_to_eight_seconds(ledger: Ledger, database
     assert ledger.pauses.all()[0].reason == "still away"
 
 
-def test_a_person_s_retry_lets_the_next_probe_begin_at_once(ledger: Ledger) -> None:
+def test_a_person_s_retry_lets_the_next_probe_begin_at_once(
+    ledger: Ledger, database_url: str
+) -> None:
+    row_id = ledger.record(NewObject("o", "r", "a", "t/t", bytes(32), "q"), 0)
+    assert row_id is not None
+    execute(
+        database_url,
+        "UPDATE file_sync SET state = 'failed', last_error = 'away', failed_at = now()",
+    )
     ledger.pauses.open("source", "away")
-    ledger.retry([1])
+    ledger.actions.perform(Action.RETRY, Selection(ids=(row_id,)), "test")
     assert ledger.pauses.take_probe("source")
 
 
