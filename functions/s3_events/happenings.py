@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.idempotency import version_key
@@ -85,3 +86,6 @@ class Unreadable:
 
 
 Happening = Created | Passed | Unreadable
+
+Wanted = Mapping[bytes, Created]
+"""Objects to be recorded, by their idempotency keys."""

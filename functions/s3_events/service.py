@@ -7,17 +7,18 @@ so that the order of events does not matter: see docs/decisions/0030-s3-events.m
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
-from functions.s3_events.happenings import Created, Happening, Passed, Unreadable
+from functions.s3_events.happenings import Created, Happening, Passed, Unreadable, Wanted
+from functions.s3_events.known import Again, judge
 from shared.errors import EventElsewhere, EventUnreadable, RowRefused
 from shared.http.refusal_log import RefusalLog
 from shared.ledger.actions import Action
-from shared.ledger.found_objects import FoundObject, RecordedVersion
+from shared.ledger.found_objects import FoundObject
 from shared.ledger.ledger import Ledger
-from shared.ledger.rows import State, storable
+from shared.ledger.rows import storable
 from shared.ledger.selection import Origin, Selection
 from shared.media_types import file_type
 from shared.metrics import tally
@@ -32,9 +33,6 @@ ACTOR = "S3 event"
 
 PORTION = 1_000
 """Objects in one statement, so that a lock on the counters is never held for long."""
-
-Wanted = Mapping[bytes, Created]
-"""Objects to be recorded, by their idempotency keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +67,6 @@ class Report:
         return Report(
             self.recorded + other.recorded, self.again + other.again, self.known + other.known
         )
-
-
-@dataclass(slots=True)
-class _Again:
-    """What is to be done with objects that were recorded before."""
-
-    restore: list[int] = field(default_factory=list)
-    retry: list[int] = field(default_factory=list)
-    fetch_again: list[int] = field(default_factory=list)
-    anew: dict[bytes, Created] = field(default_factory=dict)
 
 
 class S3Events:
@@ -165,7 +153,7 @@ class S3Events:
         before = {key: one for key, one in wanted.items() if key not in new and key not in refused}
         if not before:
             return Report(len(new))
-        again = self._judge(before)
+        again = judge(before, self._ledger.found_objects.recorded(before))
         queued = self._queue_again(again, request_id)
         if again.anew:
             extra = self._record(again.anew, request_id)
@@ -186,24 +174,7 @@ class S3Events:
         first, second = self._insert(found[:halves]), self._insert(found[halves:])
         return first[0] | second[0], first[1] | second[1]
 
-    def _judge(self, before: Wanted) -> _Again:
-        """Return what is to be done with objects that were recorded before."""
-        again = _Again()
-        for checksum, row in self._ledger.found_objects.recorded(before).items():
-            created = before[checksum]
-            match row.state:
-                case State.DISMISSED:
-                    again.restore.append(row.row_id)
-                    again.retry.append(row.row_id)
-                case State.FAILED:
-                    again.retry.append(row.row_id)
-                case State.SYNCED if replaced_since(created, row):
-                    again.fetch_again.append(row.row_id)
-                case State.QUEUED if created_since(created, row):
-                    again.anew[created.request_checksum] = created
-        return again
-
-    def _queue_again(self, again: _Again, request_id: str) -> int:
+    def _queue_again(self, again: Again, request_id: str) -> int:
         """Perform actions, so that the audit log shows them, and return how many are queued."""
         for action, row_ids in (
             (Action.RESTORE, again.restore),
@@ -216,33 +187,6 @@ class S3Events:
         for row_id in queued:
             self._publisher.publish(row_id, request_id)
         return len(queued)
-
-
-def replaced_since(created: Created, row: RecordedVersion) -> bool:
-    """Return whether a synced version must be fetched again, as another one has its name by now.
-
-    ================================================  =================================
-    the version                                       must be fetched again
-    ================================================  =================================
-    has an ETag, that of the file of its name         no: the event came twice
-    the same, while another of the name is in flight  yes: that may be an older version
-    has an ETag, the file of its name another one     yes: the object is this one again
-    has no ETag                                       no: such an id never comes back
-    ================================================  =================================
-    """
-    if created.etag is None:
-        return False
-    same = row.stored_etag is not None and row.stored_etag.lower() == created.etag.lower()
-    return not same or row.other_in_flight
-
-
-def created_since(created: Created, row: RecordedVersion) -> bool:
-    """Return whether a queued version was created again while a worker is at it.
-
-    That worker may have read the object before, when it was another version. A row that no worker
-    has is fetched later than this, and the event that recorded a row tells of nothing new.
-    """
-    return row.in_flight and created.request_id not in {None, row.request_id}
 
 
 def _refuse(key: str, reason: str) -> None:
