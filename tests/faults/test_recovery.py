@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.harness.arena import Arena, Trial
+from tests.faults.harness.services import Service
 from tests.helpers.missing import missing
 from tests.helpers.tcp_proxy import Condition
 from tests.helpers.waiting import until
@@ -79,15 +80,29 @@ def changed(arena: Arena, **variables: str) -> Iterator[None]:
             service.restart()
 
 
+@contextlib.contextmanager
+def second_worker(arena: Arena, folder: Path) -> Iterator[None]:
+    """Run another worker beside the stack's in the block, as a local run does by default."""
+    service = Service("trigger", folder, arena.stack.variables)
+    try:
+        service.start()
+        yield
+    finally:
+        service.close()
+
+
 def synced(arena: Arena, begin: float, end: float) -> int:
     """Return how many objects were synced in a span of time (seconds since 1970)."""
     return int(arena.stack.query(SYNCED_SINCE, begin, end)[0][0])
 
 
-def test_the_rate_is_soon_back_after_a_worker_dies_under_load(arena: Arena, *, long: bool) -> None:
+def test_the_rate_is_soon_back_after_a_worker_dies_under_load(
+    arena: Arena, tmp_path: Path, *, long: bool
+) -> None:
     batch, seconds = (300, 10.0) if long else (60, 2.0)
     trigger, proxy = arena.stack.trigger, arena.stack.servers.store.proxy
-    with arena.trial(f"worker with {batch} objects killed under load") as trial:
+    workers = second_worker(arena, tmp_path) if long else contextlib.nullcontext()
+    with workers, arena.trial(f"worker with {batch} objects killed under load") as trial:
         with trial.load(rate=30.0):
             until(lambda: synced(arena, 0.0, time.time()) >= WARM, "the work to flow")
             began = time.time()
@@ -126,9 +141,10 @@ def test_the_rate_is_soon_back_after_a_worker_dies_under_load(arena: Arena, *, l
         assert usual > 0
         assert longest > 0
         assert trial.recovery < BACK_SECONDS
-        # The goal is a second. The rest is for what came while nothing was copied and is ahead of
-        # it, some hundred objects, on a machine that does other work.
-        assert longest < usual + 6.0
+        # A fresh request waits for the objects that came before it, 300 that had been slow in the
+        # long form, but not for those that the dead worker had. The short form has no other
+        # worker, and waits for the new process as well.
+        assert longest < usual + (2.0 if long else 6.0)
 
 
 def test_a_worker_with_slow_objects_in_hand_stops_soon(arena: Arena, *, long: bool) -> None:

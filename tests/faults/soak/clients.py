@@ -19,11 +19,16 @@ from tests.helpers.waiting import join
 CLIENTS = 8
 TIMEOUT_SECONDS = 15.0
 RETRY_SECONDS = 0.2
+"""Until a request is sent again that was not answered."""
+
+ANSWERED_SECONDS = 1.5
+"""Until one is sent again that was answered 503 or 412: a signature may come 50 times a minute."""
+
 MOST_OUTSTANDING = 5_000
 """Clients wait while so many objects are under way, so that a slow machine takes longer and its
 storage and queue stay small."""
 
-CREATED, CONFLICT, UNAVAILABLE = 201, 409, 503
+CREATED, CONFLICT, LIMITED, UNAVAILABLE = 201, 409, 412, 503
 
 
 class Clients:
@@ -133,12 +138,12 @@ class Clients:
                 return ACCEPTED
             if status == CONFLICT and doubtful:
                 return KNOWN
-            if status not in (None, UNAVAILABLE):
+            if status not in (None, LIMITED, UNAVAILABLE):
                 self._book.complaints.append(f"the request for {name} was answered {status}")
                 return None
             # It may have been recorded before the service, or the connection, died.
             doubtful = True
-            time.sleep(RETRY_SECONDS)
+            time.sleep(RETRY_SECONDS if status is None else ANSWERED_SECONDS)
 
 
 def _once(
