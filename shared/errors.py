@@ -63,6 +63,9 @@ from shared.domain import UnprovenCopy
 class ServiceError(Exception):
     """The service could not do what was asked."""
 
+    reason: str = ""
+    """What is wrong with the very request, where it is one; see `RequestRefused`."""
+
     def __init__(self, about: str = "") -> None:
         self.about = about
         self.title = (type(self).__doc__ or "").partition("\n")[0].rstrip(".")
@@ -74,7 +77,16 @@ class SettingError(ServiceError):
 
 
 class RequestRefused(ServiceError):
-    """The request is refused."""
+    """The request is refused.
+
+    Args:
+        reason: what is wrong with this very request, in one line for its client; empty if the
+            class says it all.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__()
 
 
 class BodyTooLarge(RequestRefused):
@@ -114,11 +126,20 @@ class InvalidFields(RequestRefused):
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
         self.errors = errors
-        super().__init__()
+        texts = (f"{e['field']}: {e['reason']}" if e["field"] else e["reason"] for e in errors)
+        super().__init__("; ".join(" ".join(text.split()) for text in texts))
 
 
 class ObjectExists(RequestRefused):
-    """Object already exists."""
+    """Object already exists.
+
+    Args:
+        signature: the earlier request's, 32 bytes.
+    """
+
+    def __init__(self, signature: bytes) -> None:
+        self.signature = signature
+        super().__init__()
 
 
 class SecretRefused(RequestRefused):
@@ -126,11 +147,7 @@ class SecretRefused(RequestRefused):
 
 
 class EventUnreadable(RequestRefused):
-    """Unreadable event.
-
-    Args:
-        about: what was expected where.
-    """
+    """Unreadable event."""
 
 
 class EventElsewhere(ServiceError):

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from shared import errors
+from shared.http import status_address
 from shared.http.event import Request, Response
 
 STATUSES: Mapping[type[errors.RequestRefused], HTTPStatus] = {
@@ -34,6 +35,8 @@ def refusal(
         limit_status: of a request over a limit, the original application's unless set otherwise.
     """
     document: dict[str, object] = {"detail": str(refused)}
+    if refused.reason:
+        document["reason"] = refused.reason
     headers = {}
     match refused:
         case errors.InvalidFields():
@@ -43,10 +46,10 @@ def refusal(
         case errors.SignatureMissing() | errors.SignatureInvalid():
             # RFC 9110, section 11.6.1: a 401 names the scheme that it asks for.
             headers["www-authenticate"] = "HMAC-SHA256"
+        case errors.ObjectExists():
+            headers["location"] = status_address.of(refused.signature)
         case errors.SecretRefused():
             headers["www-authenticate"] = 'Bearer, Basic realm="events", charset="UTF-8"'
-        case errors.EventUnreadable():
-            document = {"detail": refused.title, "reason": refused.about}
     return Response.json(STATUSES.get(type(refused), limit_status), document, headers)
 
 
@@ -57,7 +60,7 @@ def unavailable() -> Response:
 
 
 def not_found() -> Response:
-    """Return the response to a request for a path that there is not."""
+    """Return the response for what does not exist, whatever kind of thing it would be."""
     return Response.json(HTTPStatus.NOT_FOUND, {"detail": "Not found"})
 
 
@@ -73,13 +76,16 @@ def misrouted(
 
     Args:
         request: the request.
-        routes: path without a trailing slash to the methods that the function answers there.
+        routes: path without a trailing slash to the methods that the function answers there;
+            `status_address.ROUTE` stands for the path of every signature.
         elsewhere: the same for other functions, which `Allow` names too.
 
     Returns:
         404, or 405 with `Allow` (RFC 9110, section 15.5.6); None if there is a route.
     """
     path = request.path.removesuffix("/")
+    if status_address.signature_in(request.path):
+        path = status_address.ROUTE
     methods = routes.get(path)
     if methods is None:
         return not_found()

@@ -22,6 +22,7 @@ from shared.ledger.failures import refusals
 from shared.ledger.found_objects import FoundObjects
 from shared.ledger.heartbeats import Heartbeats
 from shared.ledger.installation import Installation
+from shared.ledger.lookup import Lookup
 from shared.ledger.pauses import Pauses
 from shared.ledger.reconciling import Reconciling
 from shared.ledger.recorder import Recorder
@@ -44,6 +45,7 @@ QUERIES = tuple(
     Path(__file__).with_name(f"{name}.sql")
     for name in (
         "queries",
+        "lookup",
         "actions",
         "callbacks",
         "verifications",
@@ -66,6 +68,7 @@ class Ledger:
     Attributes:
         installation: its identity, and the storage that it is bound to.
         heartbeats: which processes are alive.
+        lookup: what became of single requests.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
         actions: what people do with objects.
         verifications: whether stored files still match what was recorded.
@@ -83,6 +86,7 @@ class Ledger:
         self.installation = Installation(database)
         self.pauses = Pauses(database)
         self.heartbeats = Heartbeats(database)
+        self.lookup = Lookup(database)
         self.actions = Actions(database)
         self.verifications = Verifications(database)
         self.runs = Runs(database)

@@ -21,6 +21,9 @@ SECRETS = {
     "ADMIN_PASSWORD": "hidden-8",
     "ADMIN_PASSWORD_HASH": "hidden-7",
     "S3_EVENTS_SECRET": "hidden-9",
+    "CALLBACK_URL": "https://h/?token=hidden",
+    "CALLBACK_SECRET": "whsec_" + "hidden" * 6,
+    "CALLBACK_SECRET_PREVIOUS": "whsec_" + "hidden" * 7,
 }
 
 
