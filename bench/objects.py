@@ -110,10 +110,17 @@ def nginx(folder: Path, files: Path, directives: str = "") -> Iterator[ObjectSer
 
 
 @contextmanager
-def seaweedfs(folder: Path) -> Iterator[ObjectServer]:
-    """Run an S3 server with one empty bucket."""
+def seaweedfs(folder: Path, notification: str = "") -> Iterator[ObjectServer]:
+    """Run an S3 server with one empty bucket.
+
+    Args:
+        folder: for its files.
+        notification: its `notification.toml`.
+    """
     home = folder / "seaweedfs"
-    home.mkdir()
+    settings = home / ".seaweedfs"
+    settings.mkdir(parents=True)
+    (settings / "notification.toml").write_text(notification)
     server = ObjectServer("SeaweedFS", free_port(), "bench", secrets.token_hex(16))
     login = {"accessKey": server.access_key, "secretKey": server.secret_key}
     identity = {"name": "bench", "credentials": [login], "actions": ["Admin", "Read", "Write"]}

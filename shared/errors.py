@@ -11,7 +11,10 @@
     │   ├── TooManyRequests
     │   ├── MalformedJson
     │   ├── InvalidFields
-    │   └── ObjectExists
+    │   ├── ObjectExists
+    │   ├── SecretRefused       of the store that sends events
+    │   └── EventUnreadable
+    ├── EventElsewhere          an event is ignored
     ├── UnreadableMessage       a queue message that names no row
     ├── RowRefused              a row that PostgreSQL does not take
     ├── MigrationFailed         the ledger's schema could not be brought up to date
@@ -59,6 +62,9 @@ from shared.domain import UnprovenCopy
 
 class ServiceError(Exception):
     """The service could not do what was asked."""
+
+    reason: str = ""
+    """What is wrong with the very request, where it is one; see `RequestRefused`."""
 
     def __init__(self, about: str = "") -> None:
         self.about = about
@@ -134,6 +140,18 @@ class ObjectExists(RequestRefused):
     def __init__(self, signature: bytes) -> None:
         self.signature = signature
         super().__init__()
+
+
+class SecretRefused(RequestRefused):
+    """Missing or invalid secret."""
+
+
+class EventUnreadable(RequestRefused):
+    """Unreadable event."""
+
+
+class EventElsewhere(ServiceError):
+    """The event is of another bucket."""
 
 
 class UnreadableMessage(ServiceError):

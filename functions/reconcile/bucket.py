@@ -121,7 +121,7 @@ class Bucket:
                 step.findings.append(_finding(one, judgement))
         if run.options["enqueue"]:
             request_id = f"reconcile-{run.id}"
-            recording.record(self._places.ledger.reconciling, bucket, request_id, judged, step)
+            recording.record(self._places.ledger.found_objects, bucket, request_id, judged, step)
 
 
 def gone(places: Places, run: Run, names: Sequence[str], step: Step) -> None:

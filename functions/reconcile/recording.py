@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from mimetypes import MimeTypes
 
 from functions.reconcile.comparison import Judgement, Remedy
 from functions.reconcile.step import Step
 from shared.idempotency import version_key
-from shared.ledger.reconciling import FoundObject, Reconciling
+from shared.ledger.found_objects import FoundObject, FoundObjects
 from shared.ledger.selection import Origin
+from shared.media_types import file_type
 from shared.sources.listing import ListedObject
-
-UNKNOWN_TYPE = "application/octet-stream"
-_COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
-_TYPES = MimeTypes()
-"""Python's own table: one of the machine's would give an object another type elsewhere."""
 
 
 def record(
-    reconciling: Reconciling,
+    found_objects: FoundObjects,
     bucket: str,
     request_id: str,
     judged: Sequence[tuple[ListedObject, Judgement]],
@@ -35,8 +30,11 @@ def record(
         if judgement.remedy is Remedy.RECORD
     }
     if wanted:
-        found = [FoundObject(one.key, file_type(one.key), key) for key, (one, _) in wanted.items()]
-        recorded = reconciling.record(found, Origin.RECONCILE, request_id)
+        found = [
+            FoundObject(one.key, file_type(one.key), key, request_id)
+            for key, (one, _) in wanted.items()
+        ]
+        recorded = found_objects.record(found, Origin.RECONCILE)
         step.counts["recorded"] += len(recorded)
         step.again += [
             judgement.stored.row_id
@@ -56,21 +54,3 @@ def key_of(bucket: str, listed: ListedObject) -> bytes:
         return version_key(bucket, listed.key, "etag", listed.etag)
     modified = "" if listed.modified is None else listed.modified.isoformat()
     return version_key(bucket, listed.key, "modified", f"{modified} {listed.size}")
-
-
-def file_type(key: str) -> str:
-    """Return the media type that the end of a key suggests.
-
-    =============  ============================
-    key            type
-    =============  ============================
-    ``a/b.JPG``    ``image/jpeg``
-    ``b.tar.gz``   ``application/gzip``
-    ``README``     ``application/octet-stream``
-    =============  ============================
-    """
-    # Behind "./" nothing is taken for the scheme of a URL.
-    kind, encoding = _TYPES.guess_type(f"./{key.rpartition('/')[2]}")
-    if encoding is not None:
-        return _COMPRESSED.get(encoding, UNKNOWN_TYPE)
-    return kind or UNKNOWN_TYPE

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # not in its __all__
@@ -54,6 +55,7 @@ class RsgiApp:
         answer: answers a request; it is called in several threads at once.
         threads: number of threads.
         max_body_bytes: no more than one byte more of a body is read, for the function to refuse.
+        larger_bodies: the same for single paths, without a trailing slash.
         allowed_hosts: the names that clients may call the service by.
         on_running: called once the event loop runs.
         body_seconds: see `BODY_SECONDS`.
@@ -65,6 +67,7 @@ class RsgiApp:
         *,
         threads: int,
         max_body_bytes: int,
+        larger_bodies: Mapping[str, int] = MappingProxyType({}),
         on_running: Callable[[], None],
         allowed_hosts: AllowedHosts,
         body_seconds: float = BODY_SECONDS,
@@ -72,6 +75,7 @@ class RsgiApp:
         self._answer = answer
         self._count = threads
         self._max_body_bytes = max_body_bytes
+        self._larger_bodies = larger_bodies
         self._on_running = on_running
         self._allowed_hosts = allowed_hosts
         self._body_seconds = body_seconds
@@ -103,7 +107,8 @@ class RsgiApp:
             _refuse(protocol, refusal, headers)
             return
         try:
-            body = await self._body(headers, protocol, deadlines)
+            most = self._larger_bodies.get(scope.path.removesuffix("/"), self._max_body_bytes)
+            body = await _body(headers, protocol, deadlines, most)
         except TimeoutError:
             _refuse(protocol, TOO_SLOW, headers)
             return
@@ -141,40 +146,42 @@ class RsgiApp:
         named = [*hosts, scope.authority] if scope.authority else hosts
         return None if all(map(self._allowed_hosts.allows, named)) else MISDIRECTED
 
-    async def _body(
-        self, headers: list[tuple[str, str]], protocol: Any, deadlines: Deadlines
-    ) -> bytes:
-        """Return the body, cut off one byte after the limit.
 
-        Raises:
-            TimeoutError: the client is too slow.
-            EOFError: it ended before its declared length.
-        """
-        length: int | None = None
-        chunked = False
-        for name, value in headers:
-            if name == "content-length":
-                length = int(value)
-            elif name == "transfer-encoding":
-                chunked = True
-        if not length and not chunked:
-            return b""
-        with deadlines.limit():
-            if length is not None and length <= self._max_body_bytes:
-                body: bytes = await protocol()
-            else:
-                body = await self._beginning(protocol)
-        if length is not None and len(body) < min(length, self._max_body_bytes + 1):
-            raise EOFError
-        return body
+async def _body(
+    headers: list[tuple[str, str]], protocol: Any, deadlines: Deadlines, most: int
+) -> bytes:
+    """Return the body, cut off one byte after the limit.
 
-    async def _beginning(self, protocol: Any) -> bytes:
-        body = bytearray()
-        async for chunk in protocol:
-            body += chunk
-            if len(body) > self._max_body_bytes:
-                break
-        return bytes(body[: self._max_body_bytes + 1])
+    Raises:
+        TimeoutError: the client is too slow.
+        EOFError: it ended before its declared length.
+    """
+    length: int | None = None
+    chunked = False
+    for name, value in headers:
+        if name == "content-length":
+            length = int(value)
+        elif name == "transfer-encoding":
+            chunked = True
+    if not length and not chunked:
+        return b""
+    with deadlines.limit():
+        if length is not None and length <= most:
+            body: bytes = await protocol()
+        else:
+            body = await _beginning(protocol, most)
+    if length is not None and len(body) < min(length, most + 1):
+        raise EOFError
+    return body
+
+
+async def _beginning(protocol: Any, most: int) -> bytes:
+    body = bytearray()
+    async for chunk in protocol:
+        body += chunk
+        if len(body) > most:
+            break
+    return bytes(body[: most + 1])
 
 
 def _refuse(protocol: Any, refusal: Reply, headers: list[tuple[str, str]]) -> None:

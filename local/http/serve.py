@@ -24,6 +24,7 @@ from local.http.rsgi_app import STOP_SECONDS, RsgiApp
 from local.template import Route, load
 from shared.config.settings import Settings
 from shared.config.startup import configure_log
+from shared.http.body_limits import LARGER_BODIES
 from shared.queue.publisher import FLUSH_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ class _Loader:
             invoker,
             threads=self._listener.threads,
             max_body_bytes=self._listener.max_body_bytes,
+            larger_bodies=LARGER_BODIES,
             on_running=_unblock_signals,
             allowed_hosts=self._listener.allowed_hosts,
         )

@@ -71,6 +71,13 @@ class Settings:
         None,
         secret=True,
     )
+    s3_events_secret: bytes | None = _setting(
+        "S3_EVENTS_SECRET",
+        "secret that a store sends with its events to POST /events/s3/; no such path without it",
+        key,
+        None,
+        secret=True,
+    )
     database_url: str | None = _setting(
         "DATABASE_URL",
         "URL of PostgreSQL, which holds the ledger; may name several hosts, as libpq has it",
@@ -418,6 +425,7 @@ class Settings:
             (self.secret_key, "SECRET_KEY"),
             (self.secret_key_previous, "SECRET_KEY_PREVIOUS"),
             (self.admin_session_key, "ADMIN_SESSION_KEY"),
+            (self.s3_events_secret, "S3_EVENTS_SECRET"),
         ):
             if value is not None and len(value) < KEY_BYTES:
                 raise SettingError(

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from shared.errors import RequestRefused
+from shared.errors import ServiceError
 
 SECONDS = 60.0
 """Between two lines about the same address and reason."""
@@ -47,7 +47,7 @@ class RefusalLog:
         self._lock = threading.Lock()
         self._seen: OrderedDict[tuple[str, str], _Seen] = OrderedDict()
 
-    def add(self, address: str, refused: RequestRefused) -> None:
+    def add(self, address: str, refused: ServiceError) -> None:
         """Count one refusal.
 
         Args:

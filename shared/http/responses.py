@@ -17,6 +17,8 @@ STATUSES: Mapping[type[errors.RequestRefused], HTTPStatus] = {
     errors.MalformedJson: HTTPStatus.BAD_REQUEST,
     errors.InvalidFields: HTTPStatus.BAD_REQUEST,
     errors.ObjectExists: HTTPStatus.CONFLICT,
+    errors.SecretRefused: HTTPStatus.UNAUTHORIZED,
+    errors.EventUnreadable: HTTPStatus.BAD_REQUEST,
 }
 
 RETRY_AFTER_SECONDS = 5
@@ -46,6 +48,8 @@ def refusal(
             headers["www-authenticate"] = "HMAC-SHA256"
         case errors.ObjectExists():
             headers["location"] = status_address.of(refused.signature)
+        case errors.SecretRefused():
+            headers["www-authenticate"] = 'Bearer, Basic realm="events", charset="UTF-8"'
     return Response.json(STATUSES.get(type(refused), limit_status), document, headers)
 
 

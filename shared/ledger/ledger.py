@@ -19,6 +19,7 @@ from shared.ledger.callbacks import Callbacks
 from shared.ledger.claimed import claim_of
 from shared.ledger.database import Database, Transaction
 from shared.ledger.failures import refusals
+from shared.ledger.found_objects import FoundObjects
 from shared.ledger.heartbeats import Heartbeats
 from shared.ledger.installation import Installation
 from shared.ledger.lookup import Lookup
@@ -51,6 +52,7 @@ QUERIES = tuple(
         "verifications",
         "runs",
         "reconciling",
+        "found_objects",
     )
 )
 MOST_COUNTING = 1_000
@@ -72,7 +74,8 @@ class Ledger:
         actions: what people do with objects.
         verifications: whether stored files still match what was recorded.
         runs: long work that any process can continue.
-        reconciling: what a comparison with the bucket reads and records.
+        reconciling: what a comparison with the bucket reads.
+        found_objects: what is recorded of objects that no request told of.
         callbacks: what the client is told.
         replays: what it is told again.
         with_callbacks: as above.
@@ -91,6 +94,7 @@ class Ledger:
         self.verifications = Verifications(database)
         self.runs = Runs(database)
         self.reconciling = Reconciling(database)
+        self.found_objects = FoundObjects(database)
         self.callbacks = Callbacks(database)
         self.replays = Replays(database)
         self._recorder = Recorder(database)

@@ -1,15 +1,15 @@
-"""What a comparison with the bucket and the storage asks of the ledger, and records there."""
+"""What a comparison with the bucket and the storage asks of the ledger."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from shared.ledger.database import Database
 from shared.ledger.rows import State, storable
-from shared.ledger.selection import Origin, literal
+from shared.ledger.selection import literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +44,6 @@ class Known:
     newest: State
     queued: bool
     stored: Stored | None
-
-
-@dataclass(frozen=True, slots=True)
-class FoundObject:
-    """An object to be recorded.
-
-    Attributes:
-        file_name: its key.
-        file_type: its media type.
-        checksum: its idempotency key, see `shared.idempotency`.
-    """
-
-    file_name: str
-    file_type: str
-    checksum: bytes
 
 
 PROBLEMS = ("missed", "missing", "different", "orphaned", "failed", "queued")
@@ -134,27 +119,6 @@ class Reconciling:
             "names_between", after=after, upto=upto, pattern=f"{literal(prefix)}%", most=most
         )
         return [row.name for row in rows]
-
-    def record(self, found: Sequence[FoundObject], origin: Origin, request_id: str) -> set[bytes]:
-        """Record objects that no request told of; they are due at once.
-
-        Args:
-            found: the objects.
-            origin: how they were found.
-            request_id: of what found them, for the trace.
-
-        Returns:
-            The keys of those that were not recorded before.
-        """
-        rows = self._database.run(
-            "record_found",
-            file_names=[one.file_name for one in found],
-            file_types=[one.file_type for one in found],
-            checksums=[one.checksum for one in found],
-            request_id=request_id,
-            origin=origin.value,
-        )
-        return {bytes(row.payload_checksum) for row in rows}
 
     def recorded(self, checksums: Collection[bytes]) -> Mapping[bytes, int]:
         """Return the rows of the versions that were recorded before and are synced, by key."""

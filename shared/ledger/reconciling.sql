@@ -28,17 +28,6 @@ SELECT DISTINCT ON (file_name) file_name AS name FROM file_sync
    AND file_name LIKE :pattern
  ORDER BY file_name USING ~<~ LIMIT :most;
 
--- name: record_found(origin, file_names, file_types, checksums, request_id)
--- Records objects that nothing told of, due at once, except those that were recorded before. The
--- order prevents a deadlock of two statements with the same keys.
-INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, origin)
-SELECT '', '', file_name, file_type, checksum, :request_id, :origin
-  FROM unnest(:file_names::text[], :file_types::text[], :checksums::bytea[])
-    AS t(file_name, file_type, checksum)
- ORDER BY checksum
-ON CONFLICT (payload_checksum) DO NOTHING
-RETURNING id, payload_checksum;
-
 -- name: recorded_versions(checksums)
 -- Which versions of objects were recorded before, and are synced.
 SELECT id, payload_checksum FROM file_sync

@@ -60,8 +60,8 @@ def _gauge(name: str, about: str, *labels: str) -> Metric:
 
 REQUESTS = _counter(
     "sync_requests_total",
-    "Requests answered, by function (ingest, stats, admin), HTTP status and reason; the reason is"
-    " the class of the refusal, and ok where there is none",
+    "Requests answered, by function (ingest, stats, admin, s3_events), HTTP status and reason; the"
+    " reason is the class of the refusal, and ok where there is none",
     "function",
     "status",
     "reason",
@@ -77,6 +77,13 @@ MESSAGES_LOST = _counter(
 )
 DEAD_LETTERS = _counter(
     "sync_dead_letters_total", "Unreadable messages that a worker moved to the dead letters"
+)
+S3_EVENTS = _counter(
+    "sync_s3_events_total",
+    "Events of the store, by outcome: recorded, known (recorded before), again (recorded before,"
+    " queued again), ignored (nothing to copy), elsewhere (another bucket), refused (no file can"
+    " have the name), unreadable",
+    "outcome",
 )
 ATTEMPTS = _counter(
     "sync_attempts_total",
@@ -109,6 +116,7 @@ TALLIED = (
     MESSAGES_CONFIRMED,
     MESSAGES_LOST,
     DEAD_LETTERS,
+    S3_EVENTS,
     ATTEMPTS,
     BYTES,
     CALLBACK_DELIVERIES,

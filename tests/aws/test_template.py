@@ -39,11 +39,13 @@ SERVERS = {
 }
 
 
-@pytest.fixture(params=["made", "existing"])
+@pytest.fixture(params=["made", "existing", "events"])
 def stack(request: pytest.FixtureRequest, transformed: dict[str, Any]) -> Stack:
     parameters = {"SourceBucketName": "client-bucket", "CallbackUrl": "https://client.test/hook"}
     if request.param == "existing":
         parameters |= OWN_SERVERS
+    if request.param == "events":
+        parameters |= {"S3Events": "eventbridge"}
     return Stack(transformed, parameters)
 
 
@@ -126,7 +128,7 @@ def test_a_function_may_read_the_secrets_that_it_is_told_of_and_no_others(stack:
             source["URI"]
             for event in stack.resources("AWS::Lambda::EventSourceMapping").values()
             if event["FunctionName"] == f"<{name}>"
-            for source in event["SourceAccessConfigurations"]
+            for source in event.get("SourceAccessConfigurations", ())
             if source["Type"] == "BASIC_AUTH"
         }
         assert allowed.get(name, set()) == told | mapping
@@ -208,6 +210,8 @@ def test_every_route_is_one_that_api_gateway_takes(stack: Stack) -> None:
     assert methods == {
         ("post", "/sync"),
         ("post", "/sync/{proxy+}"),
+        ("post", "/events/s3"),
+        ("post", "/events/s3/{proxy+}"),
         ("get", "/sync"),
         ("get", "/sync/{proxy+}"),
         ("get", "/"),
@@ -221,7 +225,8 @@ def test_every_route_is_one_that_api_gateway_takes(stack: Stack) -> None:
 
 
 def test_the_mapping_hands_over_batches_within_lambdas_limits(stack: Stack) -> None:
-    [mapping] = stack.resources("AWS::Lambda::EventSourceMapping").values()
+    mappings = stack.resources("AWS::Lambda::EventSourceMapping").values()
+    [mapping] = [one for one in mappings if "Queues" in one]
     worker = stack.resources("AWS::Lambda::Function")["SyncWorkerFunction"]
     assert mapping["Queues"] == ["sync"]
     assert 1 <= mapping["BatchSize"] <= 10_000
@@ -252,7 +257,7 @@ def test_alarms_watch_what_the_filters_and_functions_give(stack: Stack) -> None:
     watched = {
         (a["Namespace"], a["MetricName"])
         for a in alarms.values()
-        if a.get("Namespace", "AWS/Lambda") != "AWS/Lambda"
+        if a.get("Namespace", "AWS/Lambda") not in {"AWS/Lambda", "AWS/SQS"}
     }
     assert watched < made
     errors = [a for a in alarms.values() if a["MetricName"] == "Errors"]
@@ -262,6 +267,39 @@ def test_alarms_watch_what_the_filters_and_functions_give(stack: Stack) -> None:
         for name in stack.resources("AWS::Lambda::Function")
         if name != "MigrateFunction"
     ]
+
+
+def test_events_come_through_a_queue_where_they_are_wanted(transformed: dict[str, Any]) -> None:
+    parameters = {"SourceBucketName": "client-bucket"}
+    off, on = (
+        Stack(transformed, parameters),
+        Stack(transformed, parameters | {"S3Events": "eventbridge"}),
+    )
+    assert "AWS::SQS::Queue" not in off.kinds()
+    assert not [r for r in off.resources("AWS::Events::Rule").values() if "EventPattern" in r]
+    [rule] = [r for r in on.resources("AWS::Events::Rule").values() if "EventPattern" in r]
+    assert rule["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": ["client-bucket"]}},
+    }
+    [target] = rule["Targets"]
+    assert target["Arn"] == "<S3EventsQueue.Arn>"
+    assert target["DeadLetterConfig"] == {"Arn": "<S3EventsDeadLetters.Arn>"}
+    mapping = on.resources("AWS::Lambda::EventSourceMapping")["S3EventsMapping"]
+    assert mapping["FunctionName"] == "<S3EventsFunction>"
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    function = on.resources("AWS::Lambda::Function")["S3EventsFunction"]
+    queue = on.resources("AWS::SQS::Queue")["S3EventsQueue"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    granted = {role: s["Action"] for role, s in statements(on) if "sqs" in str(s)}
+    assert granted == {
+        "S3EventsFunctionRole": [
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+        ]
+    }
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])

@@ -28,6 +28,7 @@ def loaded(module: str) -> set[str]:
         ("functions.migrate.handler", {"aiosql", "boto3", "jinja2", "local", "pydantic"}),
         ("functions.requeue.handler", CLIENTS | {"local", "jinja2", "pydantic", "pymemcache"}),
         ("functions.reconcile.handler", CLIENTS | {"local", "jinja2", "pydantic", "pymemcache"}),
+        ("functions.s3_events.handler", CLIENTS | {"local", "jinja2", "pydantic", "pymemcache"}),
         ("functions.sync_worker.handler", CLIENTS | {"local", "jinja2", "pydantic", "pymemcache"}),
     ],
 )

@@ -13,6 +13,9 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from functions.ingest import handler as ingest
+from functions.s3_events import handler as s3_events
+from functions.s3_events.documents import read
+from functions.s3_events.happenings import Created
 from functions.stats import handler as stats
 from functions.stats import request_status
 from shared import errors
@@ -69,7 +72,7 @@ def test_the_documented_routes_are_the_functions_own() -> None:
         for path, operations in PATHS.items()
         for method in operations
     }
-    routed = [*ingest.ROUTES.items(), *stats.ROUTES.items()]
+    routed = [*ingest.ROUTES.items(), *s3_events.ROUTES.items(), *stats.ROUTES.items()]
     own = {(path, method) for path, methods in routed for method in methods}
     # HEAD is answered where GET is (RFC 9110, section 9.3.2); that goes without saying.
     implied = {(path, "HEAD") for path, method in own if method == "GET"}
@@ -231,6 +234,36 @@ def test_what_became_of_a_request_is_documented_as_it_is_given(
         if value is not None:
             number = header["schema"].get("type") == "integer"
             validator(header["schema"]).validate(int(value) if number else value)
+
+
+EVENTS = PATHS["/events/s3/"]["post"]
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        errors.SecretRefused(),
+        errors.EventUnreadable("not JSON"),
+        errors.BodyTooLarge(),
+        errors.TooManyRequests(1),
+    ],
+    ids=lambda refused: type(refused).__name__,
+)
+def test_every_refusal_of_events_is_documented(refused: errors.RequestRefused) -> None:
+    answer = refusal(refused)
+    documented = EVENTS["responses"][str(answer.status)]
+    schema = documented["content"]["application/json"]["schema"]
+    validator(schema).validate(json.loads(answer.body))
+    assert {name.lower() for name in documented["headers"]} == {
+        name for name in answer.to_event("order-17")["headers"] if name != "content-type"
+    }
+
+
+def test_the_examples_of_events_are_read() -> None:
+    examples = EVENTS["requestBody"]["content"]["application/json"]["examples"].values()
+    for example in examples:
+        [happening] = read(example["value"])
+        assert isinstance(happening, Created)
 
 
 SCHEMA = POST["requestBody"]["content"]["application/json"]["schema"]

@@ -26,6 +26,7 @@ COMPLETE = {
     "AWS_S3_REGION_NAME": "eu-central-1",
     "CALLBACK_URL": "https://client.test/hook",
     "CALLBACK_SECRET": "whsec_" + "c2VjcmV0" * 6,
+    "S3_EVENTS_SECRET": "0123456789abcdef",
     "LOCAL_RUN": "1",
 }
 NEEDED = [
@@ -42,6 +43,8 @@ NEEDED = [
     ("reconcile", "DATABASE_URL"),
     ("reconcile", "STORAGE_PATH"),
     ("reconcile", "AWS_S3_BUCKET_NAME"),
+    ("s3_events", "DATABASE_URL"),
+    ("s3_events", "AWS_S3_BUCKET_NAME"),
     ("admin", "DATABASE_URL"),
     ("admin", "STORAGE_PATH"),
 ]
@@ -61,7 +64,8 @@ def prepare(function: str, **variables: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "function", ["ingest", "stats", "requeue", "sync_worker", "reconcile", "admin", "notify"]
+    "function",
+    ["ingest", "stats", "requeue", "sync_worker", "reconcile", "s3_events", "admin", "notify"],
 )
 def test_a_function_with_its_settings_starts_without_a_server(function: str) -> None:
     assert prepare(function, **COMPLETE) == (0, "")
@@ -76,7 +80,8 @@ def test_a_missing_setting_stops_the_start_and_is_named(function: str, variable:
 
 
 @pytest.mark.parametrize(
-    "function", ["ingest", "stats", "requeue", "sync_worker", "reconcile", "admin", "notify"]
+    "function",
+    ["ingest", "stats", "requeue", "sync_worker", "reconcile", "s3_events", "admin", "notify"],
 )
 def test_an_invalid_setting_stops_the_start_and_is_named(function: str) -> None:
     status, line = prepare(function, **{**COMPLETE, "DATABASE_URL": "mysql://hidden@h/d"})
@@ -88,3 +93,9 @@ def test_an_invalid_setting_stops_the_start_and_is_named(function: str) -> None:
 def test_on_lambda_a_queue_without_a_broker_stops_the_start() -> None:
     status, line = prepare("requeue", **{**COMPLETE, "AWS_LAMBDA_FUNCTION_NAME": "requeue"})
     assert (status, line) == (1, "Invalid setting: RABBITMQ_URL is not set")
+
+
+def test_without_a_secret_events_need_no_setting_but_on_lambda_they_do() -> None:
+    assert prepare("s3_events", LOCAL_RUN="1") == (0, "")
+    status, line = prepare("s3_events", LOCAL_RUN="1", AWS_LAMBDA_FUNCTION_NAME="s3-events")
+    assert (status, line) == (1, "Invalid setting: AWS_S3_BUCKET_NAME is not set")

@@ -14,7 +14,6 @@ import pytest
 
 from functions.reconcile import bucket as bucket_module
 from functions.reconcile.places import Places
-from functions.reconcile.recording import file_type
 from functions.reconcile.service import Reconcile
 from functions.reconcile.wiring import build
 from shared.aws.s3 import s3_client
@@ -455,16 +454,3 @@ def test_a_bucket_that_was_there_before_is_taken_over(
     finally:
         ledger.close()
     assert query(database_url, "SELECT DISTINCT origin FROM file_sync") == [("reconcile",)]
-
-
-@pytest.mark.parametrize(
-    ("key", "expected"),
-    [
-        ("a/b.JPG", "image/jpeg"),
-        ("b.tar.gz", "application/gzip"),
-        ("README", "application/octet-stream"),
-        ("data:text/html,x", "application/octet-stream"),
-    ],
-)
-def test_a_type_is_guessed_by_the_end_of_a_key(key: str, expected: str) -> None:
-    assert file_type(key) == expected

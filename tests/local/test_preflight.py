@@ -14,7 +14,9 @@ def load(directory: Path, **variables: str) -> LocalEnvironment:
     return LocalEnvironment.load(variables, directory)
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS", "ADMIN_SESSION_KEY"])
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS", "ADMIN_SESSION_KEY", "S3_EVENTS_SECRET"]
+)
 def test_a_short_key_will_do_on_a_local_run_alone(tmp_path: Path, name: str) -> None:
     check(load(tmp_path, **{name: "a"}))
     for host in ("0.0.0.0", "::", "192.0.2.1"):

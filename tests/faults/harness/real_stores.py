@@ -63,10 +63,12 @@ def nginx(folder: Path, files: Mapping[str, bytes], directives: str = "") -> Ite
 
 
 @contextmanager
-def seaweedfs(folder: Path, files: Mapping[str, bytes]) -> Iterator[ObjectServer]:
+def seaweedfs(
+    folder: Path, files: Mapping[str, bytes], notification: str = ""
+) -> Iterator[ObjectServer]:
     """Serve objects by SeaweedFS, some of them copied there as boto3 copies large ones."""
     wheel_program("weed")
-    with objects.seaweedfs(folder) as server:
+    with objects.seaweedfs(folder, notification) as server:
         s3 = client(server, folder)
         _put(s3, files)
         _copy(s3, files)

@@ -49,6 +49,7 @@ def main() -> None:
             ("GET", "/boom", "boom"),
             ("GET", "/slow", "slow"),
             ("POST", "/size", "size"),
+            ("POST", "/events/s3/{proxy+}", "size"),
         )
     )
     atexit.register(lambda: Path(f"{os.environ['STARTED_FILE']}.{os.getpid()}").touch())

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from shared.http.body_limits import EVENT_BYTES
 from shared.http.request_id import is_safe
 from tests.helpers.paths import ROOT
 from tests.helpers.servers import free_port
@@ -153,6 +154,12 @@ def test_no_more_than_a_byte_too_many_is_read(shim: Shim) -> None:
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (size, body)
         answer = ask(shim.port, "POST", "/size", body, {"Content-Type": "text/plain", **headers})
         assert answer.json() == LIMIT + 1
+
+
+def test_events_have_a_limit_of_their_own(shim: Shim) -> None:
+    text = {"Content-Type": "text/plain"}
+    for size, read in ((LIMIT * 10, LIMIT * 10), (EVENT_BYTES * 2, EVENT_BYTES + 1)):
+        assert ask(shim.port, "POST", "/events/s3/", b"x" * size, text).json() == read
 
 
 def test_a_body_that_ends_in_the_middle_reaches_no_function(shim: Shim) -> None:

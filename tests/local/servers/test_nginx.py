@@ -21,6 +21,7 @@ import pytest
 from local.allowed_hosts import AllowedHosts
 from local.servers.account import CAP_DAC_READ_SEARCH, Account
 from local.servers.nginx import TEMPLATE, NginxServer, Tls, connections, render
+from shared.http.body_limits import EVENT_BYTES
 from shared.http.request_id import FORM, is_safe
 from tests.helpers.certificates import certificate
 from tests.helpers.servers import free_port
@@ -253,6 +254,15 @@ def test_a_body_a_little_too_large_is_left_to_the_function(nginx: tuple[NginxSer
     status, headers, body = ask(nginx[1], "/sync/", b"x" * (2 * MAX_BODY_BYTES + 1))
     assert (status, headers["Content-Type"]) == (413, "application/json")
     assert body == '{"detail": "Request body too large"}'
+
+
+def test_events_may_be_larger(nginx: tuple[NginxServer, int]) -> None:
+    for path in ("/events/s3/", "/events/s3"):
+        assert ask(nginx[1], path, b"x" * (EVENT_BYTES + 1))[0] == 200
+        assert ask(nginx[1], path, b"x" * (2 * EVENT_BYTES + 1))[0] == 413
+    other = {"Host": "other.example"}
+    own = ask(nginx[1], "/sync/", b"x", other)
+    assert ask(nginx[1], "/events/s3/", b"x", other)[::2] == own[::2]
 
 
 def test_the_functions_refusals_pass_untouched(nginx: tuple[NginxServer, int]) -> None:

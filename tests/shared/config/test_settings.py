@@ -20,6 +20,7 @@ SECRETS = {
     "ADMIN_SESSION_KEY": "hidden",
     "ADMIN_PASSWORD": "hidden-8",
     "ADMIN_PASSWORD_HASH": "hidden-7",
+    "S3_EVENTS_SECRET": "hidden-9",
     "CALLBACK_URL": "https://h/?token=hidden",
     "CALLBACK_SECRET": "whsec_" + "hidden" * 6,
     "CALLBACK_SECRET_PREVIOUS": "whsec_" + "hidden" * 7,
@@ -204,7 +205,9 @@ def test_white_space_around_a_value_is_no_part_of_it() -> None:
     assert Settings.from_mapping({"DATABASE_URL": " \n"}).database_url is None
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS", "ADMIN_SESSION_KEY"])
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS", "ADMIN_SESSION_KEY", "S3_EVENTS_SECRET"]
+)
 def test_a_short_key_is_refused_outside_a_local_run(name: str) -> None:
     Settings.from_mapping({name: "0123456789abcdef"}).require_long_keys()
     Settings.from_mapping({name: "ä" * 8}).require_long_keys()

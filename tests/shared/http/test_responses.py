@@ -34,6 +34,13 @@ REFUSALS = [
         "Object already exists",
         {"location": f"/sync/{bytes(range(32)).hex()}/"},
     ),
+    (
+        errors.SecretRefused(),
+        401,
+        "Missing or invalid secret",
+        {"www-authenticate": 'Bearer, Basic realm="events", charset="UTF-8"'},
+    ),
+    (errors.EventUnreadable("not JSON"), 400, "Unreadable event", {}),
 ]
 
 
