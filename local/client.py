@@ -136,19 +136,21 @@ class Client:
         if answer.status != OK:
             raise NotAnswered(self._url, answer.shown)
 
-    def counts(self) -> Mapping[str, int]:
-        """Return how many objects are synced, queued and failed, see `GET /sync/?detail=1`.
+    def status(self, location: str) -> Answer:
+        """Return what became of a request, see `GET /sync/<signature>/`.
+
+        Args:
+            location: the `Location` of its answer, 201 or 409.
 
         Raises:
             NotRunning: nothing answers.
             GivenUp: the service still asked to wait after `retry_seconds`.
-            NotAnswered: it answers with something else than counts.
+            NotAnswered: it answers with something else than a state.
         """
-        answer = self._repeat("GET", "/sync/?detail=1", None)
+        answer = self._repeat("GET", location, None)
         if answer.status != OK or not isinstance(answer.document, dict):
             raise NotAnswered(self._url, answer.shown)
-        counts: Mapping[str, int] = answer.document
-        return counts
+        return answer
 
     def _repeat(self, method: str, path: str, body: bytes | None) -> Answer:
         deadline = time.monotonic() + self._retry_seconds

@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -17,13 +17,16 @@ from local.client import Client, GivenUp, curl, proxied
 from local.servers.sample_pictures import pictures
 from shared.errors import ServiceError
 
-POLL_SECONDS = 1.5
-"""GET is limited to 50 a minute by default."""
-
 FILES_SECONDS = 120.0
 """How long the files are waited for after the last request."""
 
-CREATED = 201
+ACCEPTED = frozenset({201, 409})
+"""409 answers a request whose first answer was lost: `Location` tells what became of it."""
+
+WAITING = frozenset({"queued", "retrying"})
+
+MOST_REASONS = 3
+"""Different reasons that are shown of failures."""
 
 
 class NotSynced(ServiceError):
@@ -79,39 +82,48 @@ def send(
         GivenUp: the service could not accept a request for too long.
         NotSynced: a request was refused, a copy failed, or the files were not written in time.
     """
-    before = client.counts()
     bodies = list(request_bodies())
+    locations = []
     for body in track(bodies, "Sending requests", console=console, transient=True):
         answer = client.post(body)
-        if answer.status != CREATED:
+        if answer.status not in ACCEPTED:
             raise NotSynced(f"the request was answered {answer.shown}")
+        locations.append(answer.headers["location"])
     with console.status("Waiting for the files"):
-        _wait(client, before, len(bodies), files_seconds)
+        _wait(client, locations, files_seconds)
     console.print(_table(storage))
     console.print(f"{len(bodies)} files in {storage}", soft_wrap=True, markup=False)
 
 
-def _wait(client: Client, before: Mapping[str, int], number: int, seconds: float) -> None:
-    """Return once so many more objects than before are synced."""
+def _wait(client: Client, locations: Sequence[str], seconds: float) -> None:
+    """Return once every request is synced.
+
+    Raises:
+        NotSynced: some failed, or the time is over.
+    """
     deadline = time.monotonic() + seconds
+    waiting, reasons = list(locations), []
     while True:
         try:
-            now = client.counts()
+            found = [(location, client.status(location)) for location in waiting]
         except GivenUp as error:
             raise NotSynced(f"the requests were accepted, but {error}") from error
-        synced = now["synced_objects_count"] - before["synced_objects_count"]
-        failed = now["failed_objects_count"] - before["failed_objects_count"]
-        if synced >= number:
-            return
-        progress = f"{synced} of {number} synced, {failed} failed"
-        if synced + failed >= number:
-            raise NotSynced(f"{progress}; the admin shows the reasons")
+        states = [(location, answer.document["state"], answer) for location, answer in found]
+        reasons += [a.document["reason"] for _, s, a in states if s not in {*WAITING, "synced"}]
+        waiting = [location for location, state, _ in states if state in WAITING]
+        synced = len(locations) - len(waiting) - len(reasons)
+        progress = f"{synced} of {len(locations)} synced, {len(reasons)} failed"
+        if not waiting:
+            break
         if time.monotonic() > deadline:
             raise NotSynced(
                 f"{progress} after {seconds:.0f} s;"
                 " the admin and the service's log show why, and it keeps retrying"
             )
-        time.sleep(POLL_SECONDS)
+        time.sleep(min(a.retry_after for _, s, a in states if s in WAITING))
+    if reasons:
+        shown = list(dict.fromkeys(reasons))[:MOST_REASONS]
+        raise NotSynced(f"{progress}: {'; '.join(shown)}")
 
 
 def _table(storage: Path) -> Table:

@@ -48,6 +48,23 @@ class UnprovenCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredCopy:
+    """The file in place under an object's name, as it was recorded for an earlier request.
+
+    Attributes:
+        etag: the object's ETag without quotes.
+        size: bytes.
+        sha256: 32 bytes.
+        verified_by: see `Fetched`.
+    """
+
+    etag: str
+    size: int
+    sha256: bytes
+    verified_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """One object to copy.
 
@@ -59,6 +76,8 @@ class Wanted:
         claimed_at: when this attempt began, by the same clock. The grace window of a missing object
             is measured between the two, independent of this machine's clock.
         unproven: the copy of an earlier attempt that nothing proved, None if there was none.
+        stored: the file that need not be copied again if the object is still the same; None if
+            there is none.
         progress: how far this attempt has come.
     """
 
@@ -68,6 +87,7 @@ class Wanted:
     queued_at: datetime
     claimed_at: datetime
     unproven: UnprovenCopy | None = None
+    stored: StoredCopy | None = None
     progress: Progress = field(default_factory=Progress, compare=False, repr=False)
 
 
@@ -88,6 +108,8 @@ class Metadata:
 class Fetched:
     """A complete object in its part file, its content verified, not yet durable.
 
+    Or the file that is in place under its name, read again and verified; then there is no part.
+
     Attributes:
         size: bytes.
         sha256: 32 bytes, computed over what was written.
@@ -97,6 +119,7 @@ class Fetched:
         file: its part file, open since it was begun, for the storage to make durable and close;
             None where the part may be opened anew for that.
         metadata: what else the source says of the object.
+        in_place: whether it is the `Wanted.stored` that was there already.
     """
 
     size: int
@@ -105,3 +128,4 @@ class Fetched:
     verified_by: str
     file: OpenPart | None = field(default=None, compare=False, repr=False)
     metadata: Metadata = field(default=Metadata(), compare=False, repr=False)
+    in_place: bool = False

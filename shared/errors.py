@@ -71,7 +71,16 @@ class SettingError(ServiceError):
 
 
 class RequestRefused(ServiceError):
-    """The request is refused."""
+    """The request is refused.
+
+    Args:
+        reason: what is wrong with this very request, in one line for its client; empty if the
+            class says it all.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__()
 
 
 class BodyTooLarge(RequestRefused):
@@ -111,11 +120,20 @@ class InvalidFields(RequestRefused):
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
         self.errors = errors
-        super().__init__()
+        texts = (f"{e['field']}: {e['reason']}" if e["field"] else e["reason"] for e in errors)
+        super().__init__("; ".join(" ".join(text.split()) for text in texts))
 
 
 class ObjectExists(RequestRefused):
-    """Object already exists."""
+    """Object already exists.
+
+    Args:
+        signature: the earlier request's, 32 bytes.
+    """
+
+    def __init__(self, signature: bytes) -> None:
+        self.signature = signature
+        super().__init__()
 
 
 class UnreadableMessage(ServiceError):

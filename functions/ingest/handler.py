@@ -11,6 +11,7 @@ from typing import Any
 from functions.ingest import wiring
 from functions.ingest.service import Ingest
 from shared.errors import LedgerUnavailable, RequestRefused
+from shared.http import status_address
 from shared.http.event import Request, Response
 from shared.http.responses import misrouted, refusal, unavailable
 from shared.metrics import tally
@@ -19,7 +20,8 @@ from shared.metrics.catalog import STAGE_SECONDS
 
 logger = logging.getLogger(__name__)
 
-ROUTES = {"/sync": ("POST",)}
+ROUTES = {"/sync": ("POST",), status_address.ROUTE: ()}
+STATS = {status_address.ROUTE: ("GET", "HEAD")}
 
 prepare = wiring.ingest
 """Called before the first request, so that an invalid setting stops the start."""
@@ -34,7 +36,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 def respond(ingest: Ingest, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the response to an event, in the event's format."""
     request = Request.from_event(event)
-    unrouted = misrouted(request, ROUTES)
+    unrouted = misrouted(request, ROUTES, STATS)
     if unrouted:
         count_answer("ingest", unrouted.status)
     return (unrouted or answer(ingest, request)).to_event(request.request_id)
@@ -45,7 +47,7 @@ def answer(ingest: Ingest, request: Request) -> Response:
     about: dict[str, object] = {"request_id": request.request_id}
     begun = time.perf_counter()
     try:
-        row_id = ingest.accept(request)
+        accepted = ingest.accept(request)
     except RequestRefused as refused:
         wiring.refusals().add(ingest.client(request), refused)
         response = refusal(refused, ingest.limit_status)
@@ -55,7 +57,8 @@ def answer(ingest: Ingest, request: Request) -> Response:
         logger.warning("request not accepted", extra=about | {"reason": error})
         count_answer("ingest", HTTPStatus.SERVICE_UNAVAILABLE, error)
         return unavailable()
-    logger.debug("request accepted", extra=about | {"row_id": row_id})
+    logger.debug("request accepted", extra=about | {"row_id": accepted.row_id})
     count_answer("ingest", HTTPStatus.CREATED)
     tally.observe(STAGE_SECONDS, (time.perf_counter() - begun,), "accepted")
-    return Response.json(HTTPStatus.CREATED, {"detail": "Object queued for sync"})
+    location = {"location": status_address.of(accepted.signature)}
+    return Response.json(HTTPStatus.CREATED, {"detail": "Object queued for sync"}, location)

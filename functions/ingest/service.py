@@ -50,6 +50,19 @@ class Config:
     limit_status: HTTPStatus = HTTPStatus.PRECONDITION_FAILED
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An accepted request.
+
+    Attributes:
+        row_id: of its row.
+        signature: by which its client finds it again, 32 bytes.
+    """
+
+    row_id: int
+    signature: bytes
+
+
 class Ingest:
     """Accepts sync requests.
 
@@ -69,30 +82,27 @@ class Ingest:
         self._ledger = ledger
         self._publisher = publisher
 
-    def accept(self, request: Request) -> int:
+    def accept(self, request: Request) -> Accepted:
         """Accept one request; when this returns, its row is committed.
 
         The ledger is the outbox: the row is delivered whatever becomes of its message, which is why
         publishing comes last and cannot fail. The signature is the idempotency key.
-
-        Returns:
-            The row's id.
 
         Raises:
             RequestRefused: one of its kinds, the first that applies.
             LedgerUnavailable: nothing was recorded.
         """
         if len(request.body) > self._config.max_body_bytes:
-            raise BodyTooLarge
+            raise BodyTooLarge(f"the limit is {self._config.max_body_bytes} bytes")
         client = self.client(request)
-        checksum = self._authenticate(request, client)
+        signature = self._authenticate(request, client)
         self._limiter.check(
             [
-                Limited(f"post:{client}:{checksum.hex()}", self._config.per_signature),
+                Limited(f"post:{client}:{signature.hex()}", self._config.per_signature),
                 Limited(f"client:{client}", self._config.per_client),
             ]
         )
-        wanted = validation.parse(request.body)
+        wanted = validation.parse(request.body, request.headers.get("content-type", ""))
         injection_point(CrashPoint.BEFORE_RECORD)
         row_id = self._record(
             NewObject(
@@ -100,17 +110,17 @@ class Ingest:
                 ref_id=wanted.ref_id,
                 file_name=wanted.file_name,
                 file_type=wanted.file_type,
-                payload_checksum=checksum,
+                payload_checksum=signature,
                 request_id=request.request_id,
             ),
             due_in=self._config.delivery_seconds,
         )
         if row_id is None:
-            raise ObjectExists
+            raise ObjectExists(signature)
         injection_point(CrashPoint.AFTER_RECORD)
         self._publisher.publish(row_id, request.request_id)
         injection_point(CrashPoint.AFTER_HAND_OVER)
-        return row_id
+        return Accepted(row_id, signature)
 
     def _record(self, new: NewObject, due_in: float) -> int | None:
         try:

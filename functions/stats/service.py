@@ -14,6 +14,10 @@ from shared.http.client_address import is_within, limited_as
 from shared.http.event import Request
 from shared.http.rate_limit import Limited, RateLimiter
 from shared.ledger.ledger import Ledger
+from shared.ledger.lookup import RequestStatus
+
+LOOKUPS = RateLimit(6_000, 60)
+"""RATE_LIMIT_CLIENT as it is by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +29,19 @@ class Config:
         trusted_proxies: networks whose X-Forwarded-For counts.
         limit_status: how a request over the limit is answered.
         metrics_networks: networks that may read the metrics.
+        lookups: look-ups of single requests from one address; those that find nothing are limited
+            by `per_client` as well.
     """
 
     per_client: RateLimit
     trusted_proxies: Sequence[IpNetwork]
     limit_status: HTTPStatus = HTTPStatus.PRECONDITION_FAILED
     metrics_networks: Sequence[IpNetwork] = ()
+    lookups: RateLimit = LOOKUPS
 
 
 class Stats:
-    """Counts and health.
+    """Counts, states of requests, and health.
 
     Args:
         config: how often a client may ask.
@@ -60,8 +67,26 @@ class Stats:
         Raises:
             TooManyRequests: it is over the limit.
         """
+        self._limit(request, what, self._config.per_client)
+
+    def look_up(self, request: Request, signature: bytes) -> RequestStatus | None:
+        """Return what became of the request with a signature, None if there is none.
+
+        Its limit is a client's, which polls many objects. Look-ups in vain have a lower one.
+
+        Raises:
+            TooManyRequests: it is over one of them.
+            LedgerUnavailable: the ledger cannot be read.
+        """
+        self._limit(request, "lookup", self._config.lookups)
+        found = self._ledger.lookup.find(signature)
+        if found is None:
+            self._limit(request, "unknown", self._config.per_client)
+        return found
+
+    def _limit(self, request: Request, name: str, limit: RateLimit) -> None:
         client = limited_as(request.client(self._config.trusted_proxies))
-        self._limiter.check([Limited(f"{what}:{client}", self._config.per_client)])
+        self._limiter.check([Limited(f"{name}:{client}", limit)])
 
     def may_read_metrics(self, request: Request) -> bool:
         """Return whether the metrics are for this client.

@@ -34,6 +34,7 @@ def stats() -> Stats:
         settings.trusted_proxies,
         settings.rate_limit_status,
         settings.metrics_networks,
+        settings.rate_limit_client,
     )
     return Stats(config, cache, ledger)
 

@@ -17,6 +17,10 @@ GATHER_SECONDS = 0.02
 """While others run, a transfer that has ended waits this long for more to settle with: a group
 shares its transaction and its sync to disk. The last transfer, or the only one, does not wait."""
 
+SLOW_SECONDS = 1.0
+"""From here on another worker may have left rows that waited for a transfer of this one, see
+`intake.STAY_SECONDS`, which must be longer."""
+
 WIND_UP_SECONDS = 2.0
 """How long transfers that were broken off may take to close their files."""
 
@@ -34,6 +38,7 @@ class Batch:
         self._lock = threading.Lock()
         self._transfers: dict[int, Transfer] = {}
         self._ended: queue.SimpleQueue[Transfer | None] = queue.SimpleQueue()
+        self._slow: list[Claim] = []
         self._running = 0
         self._none_runs = threading.Event()
         self._none_runs.set()
@@ -117,10 +122,20 @@ class Batch:
 
     def remove(self, transfers: Iterable[Transfer]) -> None:
         """Remove transfers that are settled."""
+        slow_before = time.monotonic() - SLOW_SECONDS
         with self._lock:
             for transfer in transfers:
+                # Before it is no longer held, which may end the invocation.
+                if transfer.started_at < slow_before:
+                    self._slow.append(transfer.claim)
                 self._transfers.pop(transfer.row_id, None)
         self._changed.set()
+
+    def ended_slowly(self) -> list[Claim]:
+        """Return once the claims of settled transfers that have taken long."""
+        with self._lock:
+            claims, self._slow = self._slow, []
+        return claims
 
     def _on_end(self, transfer: Transfer) -> None:
         transfer.ended_at = time.monotonic()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from functions.sync_worker.batch import Batch
 from shared.ledger.ledger import Ledger
@@ -24,6 +25,16 @@ HELD_UP_SECONDS = 0.25
 """An invocation that takes longer than this many seconds looks for rows whose messages wait behind
 its own, and repeats that as often. A request that comes behind a dead worker's batch, or any other
 backlog, then waits for one slice and not for all of it."""
+
+AGAIN_SECONDS = 0.1
+"""How often rows that wait for another of their name are looked at."""
+
+STAY_SECONDS = 2.0
+"""How long an invocation that has nothing else stays for rows of which another worker attempts one.
+Where that takes longer than `SLOW_SECONDS`, it is the other worker that goes on with them."""
+
+FOLLOWERS = 1_000
+"""Most rows that it takes over at once; the others are due, and delivered again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,8 @@ class Intake:
     fresh rows of the invocation, and take at most half of the concurrency. One that two workers
     died with is attempted as the only suspect, so that another death is its own.
 
+    Of rows of one name one is attempted, and the others wait: then its file serves them as well.
+
     Args:
         config: how many, and for how long.
         ledger: where rows are claimed.
@@ -77,6 +90,8 @@ class Intake:
         self._own = frozenset(row_ids)
         self._fresh = deque(sorted(self._own))
         self._suspects: list[int] = []
+        self._waiting: dict[str, deque[int]] = {}  # by file name
+        self._again_at = self._busy_at = clock()
         self._taken: set[int] = set()
         self._grouped = True
         self._own_turn = False
@@ -86,7 +101,23 @@ class Intake:
     @property
     def left(self) -> list[int]:
         """The rows that were named and that may be claimed yet."""
-        return [*self._fresh, *self._suspects]
+        return [*self._fresh, *chain.from_iterable(self._waiting.values()), *self._suspects]
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are rows that wait for another of their name."""
+        return bool(self._waiting)
+
+    def has_work(self, held: int) -> bool:
+        """Return whether the invocation goes on.
+
+        Args:
+            held: the number of unsettled transfers.
+        """
+        if held:
+            self._busy_at = self._clock()
+        stays = self._waiting and self._clock() - self._busy_at < STAY_SECONDS
+        return bool(held or self._fresh or self._suspects or stays)
 
     def fresh(self, batch: Batch) -> list[Claim]:
         """Claim rows that are not suspects, as many as there is room for.
@@ -136,6 +167,8 @@ class Intake:
         Raises:
             LedgerUnavailable: nothing can be claimed.
         """
+        self._fresh.extend(chain.from_iterable(self._waiting.values()))
+        self._waiting.clear()
         claims = self._claim(self._fresh, most=1) if self._fresh else []
         if claims:
             self._fresh.remove(claims[0].wanted.row_id)
@@ -148,18 +181,52 @@ class Intake:
         """Take rows that a pause gave back; they are claimed again, after all others."""
         self._fresh.extend(row_ids)
 
+    def follow(self, ended: Sequence[Claim]) -> None:
+        """Take rows that waited for others of their names, wherever their messages are.
+
+        Args:
+            ended: the claims of the others.
+
+        Raises:
+            LedgerUnavailable: the rows cannot be found.
+        """
+        if ended:
+            known = {*self.left, *(claim.wanted.row_id for claim in ended)}
+            found = self._ledger.waiting_for([c.wanted.file_name for c in ended], FOLLOWERS)
+            self._fresh.extend(row_id for row_id in found if row_id not in known)
+
     def _named(self, room: int) -> list[Claim]:
-        """Claim rows that the messages named; what cannot be claimed may be a suspect."""
-        if not self._fresh:
-            return []
+        """Claim rows that the messages named, those first that have waited for another."""
         claims: list[Claim] = []
-        while self._fresh and len(claims) < room:
+        if self._waiting and self._clock() >= self._again_at:
+            claims = self._claim_waiting(room)
+            if not claims:
+                self._again_at = self._clock() + AGAIN_SECONDS
+        if self._fresh:
+            self._named_at = self._clock()
+        # Not for the last few, as pairs of one name would leave half of the room each time.
+        while self._fresh and room - len(claims) >= max(1, room // 4):
             count = min(room - len(claims), len(self._fresh))
-            row_ids = [self._fresh.popleft() for _ in range(count)]
-            claimed = self._claim(row_ids)
-            claims += claimed
-            self._suspects += set(row_ids) - {claim.wanted.row_id for claim in claimed}
-        self._named_at = self._clock()
+            claims += self._claim_some([self._fresh.popleft() for _ in range(count)])
+        return claims
+
+    def _claim_waiting(self, room: int) -> list[Claim]:
+        """Claim a row of each name that rows wait for; the others of the name come next."""
+        rows = {name: self._waiting.pop(name) for name in list(islice(self._waiting, room))}
+        claims = self._claim_some([of_name.popleft() for of_name in rows.values()])
+        for name, others in rows.items():
+            # Where the first one waits again, the others do.
+            self._waiting.get(name, self._fresh).extend(others)
+        return claims
+
+    def _claim_some(self, row_ids: Sequence[int]) -> list[Claim]:
+        """Claim some rows; one that cannot be claimed waits, or may be a suspect."""
+        claims = self._claim(row_ids, one_per_name=True)
+        if left := set(row_ids) - {claim.wanted.row_id for claim in claims}:
+            waiting = self._ledger.waiting(sorted(left), self._config.max_attempts)
+            for row_id, name in waiting.items():
+                self._waiting.setdefault(name, deque()).append(row_id)
+            self._suspects += left - waiting.keys()
         return claims
 
     def _undelivered(self, room: int, batch: Batch) -> list[Claim]:
@@ -172,7 +239,7 @@ class Intake:
             return []
         newest = room if self._fresh else -(-room // 2)
         row_ids = self._ledger.undelivered(room, newest, self._config.delivery_seconds)
-        claims = self._claim(row_ids) if row_ids else []
+        claims = self._claim(row_ids, one_per_name=True) if row_ids else []
         if not claims:
             self._look_at = self._clock() + HELD_UP_SECONDS
         claimed = {claim.wanted.row_id for claim in claims}
@@ -197,6 +264,7 @@ class Intake:
         *,
         suspect: bool = False,
         grouped: bool = False,
+        one_per_name: bool = False,
         most: int | None = None,
     ) -> list[Claim]:
         return self._ledger.claim(
@@ -205,5 +273,6 @@ class Intake:
             max_attempts=self._config.max_attempts,
             suspect=suspect,
             grouped=grouped,
+            one_per_name=one_per_name,
             most=most,
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from functions.sync_worker.batch import Batch
 from functions.sync_worker.breaker import Allowance, Breaker
-from functions.sync_worker.intake import Config, Intake, few
+from functions.sync_worker.intake import AGAIN_SECONDS, Config, Intake, few
 from functions.sync_worker.lease import LeaseKeeper
 from functions.sync_worker.pulse import Pulse
 from functions.sync_worker.settler import Settler
@@ -134,8 +134,8 @@ class SyncWorker:
                         break
                     going = self._claim(intake, batch, suspects=True)
                     settling.check()
-                    if batch.held or self._breaker.is_open:
-                        batch.wait(POLL_SECONDS)
+                    if batch.held or self._breaker.is_open or intake.is_waiting:
+                        batch.wait(AGAIN_SECONDS if intake.is_waiting else POLL_SECONDS)
             finally:
                 why = WorkerStopping if is_stopping() else OutOfTime
                 batch.break_off(batch.claims(), why)
@@ -168,7 +168,8 @@ class SyncWorker:
     def _has_work(self, intake: Intake, batch: Batch) -> bool:
         held = batch.held  # first: what a transfer gives back is there once it is not held
         intake.take_back(self._breaker.given_back())
-        return bool(held or intake.left)
+        intake.follow(batch.ended_slowly())
+        return intake.has_work(held)
 
     def _with_due_retries(self, row_ids: Iterable[int]) -> list[int]:
         """Return the rows of a batch, each once, and its share of retries that are due.

@@ -122,7 +122,8 @@ class Settler:
         in_place: Collection[int],
     ) -> set[int]:
         """Return the ids of rows that met a fault which is not their own."""
-        works = {Part.STORAGE} if in_place else set()
+        written = any(t.row_id in in_place and not _was_stored(t) for t in transfers)
+        works = {Part.STORAGE} if written else set()
         # What was broken off in the middle has shown that its source sends.
         if any(t.fetched or (t.begun and isinstance(t.error, OutOfTime)) for t in transfers):
             works.add(Part.SOURCE)
@@ -130,7 +131,9 @@ class Settler:
         return self._retrying(lambda: self._breaker.judge(claims, errors, works))
 
     def _make_durable(self, transfers: Sequence[Transfer]) -> dict[int, TransferError]:
-        parts = {t.part: t.fetched.file for t in transfers if t.part and t.fetched}
+        parts = {
+            t.part: t.fetched.file for t in transfers if t.part and t.fetched and not _was_stored(t)
+        }
         failed = self._storage.make_durable(parts)
         return {t.row_id: failed[t.part] for t in transfers if t.part and t.part in failed}
 
@@ -169,15 +172,18 @@ class Settler:
             RowRefused: PostgreSQL does not take what it is given of one of them.
         """
         renamed: set[int] = set()  # it is done once, however often the transaction is lost
+        # Chosen before they are noted as placed, because those that are left out are not.
+        chosen = _one_version_per_name(ready)
+        stored = {t.row_id for t in chosen if _was_stored(t)}
 
         def rename() -> tuple[Mapping[int, bool], Mapping[int, TransferError], list[Transfer]]:
             with self._ledger.placing() as placing:
                 # All of them, in one order, so that no two workers can deadlock.
                 held = placing.hold(
-                    [(t.claim, t.fetched.etag if t.fetched else None) for t in ready]
+                    [(t.claim, t.fetched.etag if t.fetched else None) for t in chosen], stored
                 )
-                placeable = _one_version_per_name([t for t in ready if held.get(t.row_id) is False])
-                to_rename = [t for t in placeable if t.row_id not in renamed]
+                placeable = [t for t in chosen if held.get(t.row_id) is False]
+                to_rename = [t for t in placeable if t.row_id not in renamed | stored]
                 refused = self._storage.place(
                     [(t.claim.wanted, t.part) for t in to_rename if t.part],
                     {t.row_id: t.fetched.metadata for t in to_rename if t.fetched},
@@ -188,9 +194,11 @@ class Settler:
         held, refused, placeable = self._retrying(rename)
         errors |= refused
         placed = [t.claim.wanted for t in placeable if t.row_id not in refused]
-        if placed:
-            errors |= self._storage.make_names_durable(placed)
-        return held, {wanted.row_id for wanted in placed} - set(errors)
+        if written := [wanted for wanted in placed if wanted.row_id not in stored]:
+            errors |= self._storage.make_names_durable(written)
+        # Whose the rows are that were left out, `settle` looks itself.
+        left_out = {t.row_id: True for t in ready} if len(chosen) < len(ready) else {}
+        return {**left_out, **held}, {wanted.row_id for wanted in placed} - set(errors)
 
     def _retrying(self, operation: Callable[[], T]) -> T:
         """Perform an operation of the ledger, and repeat it while PostgreSQL is unreachable.
@@ -270,15 +278,22 @@ class Settler:
             )
 
 
+def _was_stored(transfer: Transfer) -> bool:
+    """Return whether a transfer ended with the file that was in place already."""
+    return transfer.fetched is not None and transfer.fetched.in_place
+
+
 def _one_version_per_name(transfers: Sequence[Transfer]) -> list[Transfer]:
     """Leave out transfers whose version differs from an earlier one of the same name.
 
-    Which of the two is newer is unknown, so the one left out is downloaded again.
+    Which of the two is newer is unknown, so the one left out is attempted again. A download comes
+    before a file that was in place already: the latter costs less to repeat.
     """
     first: dict[str, Fetched | None] = {}
+    ordered = sorted(transfers, key=_was_stored)
     return [
         t
-        for t in transfers
+        for t in ordered
         if _same_version(first.setdefault(t.claim.wanted.file_name, t.fetched), t.fetched)
     ]
 
@@ -299,6 +314,7 @@ def log_settlement(settlement: Settlement) -> None:
     match settlement.outcome:
         case Outcome.SYNCED if settlement.fetched:
             extra["verified_by"] = settlement.fetched.verified_by
+            extra["in_place"] = settlement.fetched.in_place
             logger.info("object synced", extra=extra)
         case Outcome.RETRY:
             logger.warning(

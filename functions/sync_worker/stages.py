@@ -12,6 +12,9 @@ from shared.metrics import tally
 from shared.metrics.catalog import ATTEMPTS, BYTES, OBJECT_SECONDS, STAGE_SECONDS
 from shared.metrics.tally import reason_class
 
+IN_PLACE = "in_place"
+"""Class of reason of a synced attempt that downloaded nothing: the file was there already."""
+
 SPARED = "spared"
 """Outcome of an attempt that met a pause: it does not count, and no other outcome tells so."""
 
@@ -70,9 +73,9 @@ class Stages:
             self._count_synced(synced, now)
 
     def _count_synced(self, synced: Sequence[Transfer], now: float) -> None:
-        tally.count(BYTES, by=sum(t.fetched.size for t in synced if t.fetched))
-        downloaded = [t.ended_at - t.started_at for t in synced]
-        tally.observe(STAGE_SECONDS, downloaded, "downloaded")
+        written = [t for t in synced if t.fetched and not t.fetched.in_place]
+        tally.count(BYTES, by=sum(t.fetched.size for t in written if t.fetched))
+        tally.observe(STAGE_SECONDS, [t.ended_at - t.started_at for t in written], "downloaded")
         tally.observe(STAGE_SECONDS, [self._durable_at - t.ended_at for t in synced], "durable")
         placed, recorded = self._placed_at - self._durable_at, now - self._placed_at
         tally.observe(STAGE_SECONDS, [placed] * len(synced), "placed")
@@ -92,7 +95,8 @@ def _outcome(
     """Return the labels of an attempt: outcome, and class of the reason."""
     outcome = settlement.outcome
     if outcome is Outcome.SYNCED:
-        return outcome.value, "ok"
+        stored = settlement.fetched is not None and settlement.fetched.in_place
+        return outcome.value, IN_PLACE if stored else "ok"
     if error is None:  # the ledger refused its values, or another version came first
         cause = RowRefused if outcome is Outcome.FAILED else ObjectChanged
         return outcome.value, reason_class(cause)

@@ -24,7 +24,7 @@ class Transfer:
         claim: the row, for this attempt.
         part: the part file; None if the storage provided none.
         content: the future of the verified content.
-        begun: whether it was broken off with bytes in its part file.
+        begun: whether it was broken off while bytes were written or read.
         broken_off: why it was, None if it was not.
         seen: the steps of its progress when they were last looked at.
         moved_at: when they last differed from the time before, in monotonic seconds.
@@ -61,7 +61,10 @@ class Transfer:
         """
         # A source may drop a short part as it ends, so this is the moment to look.
         if not self.content.done():
-            self.begun = self.part is not None and self.part.exists()
+            # A file that is read again has no part.
+            self.begun = self.claim.wanted.progress.steps > 0 or (
+                self.part is not None and self.part.exists()
+            )
             self.broken_off = why
         return not self.content.done() and self.content.cancel()
 

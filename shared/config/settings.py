@@ -170,14 +170,14 @@ class Settings:
     )
     rate_limit_client: RateLimit = _setting(
         "RATE_LIMIT_CLIENT",
-        "limit on POSTs from one address",
+        "limit on POSTs from one address, and on its GETs of single requests",
         RateLimit.parse,
         RateLimit(6_000, 60),
         shown="6000/m",
     )
     rate_limit_get: RateLimit = _setting(
         "RATE_LIMIT_GET",
-        "limit on GETs from one address",
+        "limit on other GETs from one address, and on GETs of unknown requests",
         RateLimit.parse,
         RateLimit(50, 60),
         shown="50/m",

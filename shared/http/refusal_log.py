@@ -23,6 +23,7 @@ MOST = 10_000
 @dataclass(slots=True)
 class _Seen:
     since: float
+    reason: str
     more: int = 0
 
 
@@ -30,7 +31,8 @@ class RefusalLog:
     """Counts refusals, and decides which become a line.
 
     The first refusal of a kind is logged at once. Those that follow within `SECONDS` are counted,
-    and logged with the next refusal of any kind after that, or at the end.
+    and logged with the next refusal of any kind after that, or at the end. A kind is what `detail`
+    tells; the line has the response's `reason` as well, the last one where it stands for several.
 
     Args:
         log: writes a line: the address, the reason, and how many requests it stands for.
@@ -50,7 +52,7 @@ class RefusalLog:
 
         Args:
             address: the client's, as limits count it.
-            refused: why; only its kind counts, for the rest may be anything that a client sends.
+            refused: why; only its kind counts, since a client can cause any number of reasons.
         """
         now = self._clock()
         kind = address, refused.title
@@ -62,9 +64,10 @@ class RefusalLog:
                 lines.append(self._seen.popitem(last=False))
             if kind in self._seen:
                 self._seen[kind].more += 1
+                self._seen[kind].reason = refused.reason
             else:
-                self._seen[kind] = _Seen(now)
-                lines.append((kind, _Seen(now, 1)))
+                self._seen[kind] = _Seen(now, refused.reason)
+                lines.append((kind, _Seen(now, refused.reason, 1)))
         self._write(lines)
 
     def close(self) -> None:
@@ -75,6 +78,6 @@ class RefusalLog:
         self._write(left)
 
     def _write(self, lines: Iterable[tuple[tuple[str, str], _Seen]]) -> None:
-        for (address, reason), seen in lines:
+        for (address, title), seen in lines:
             if seen.more:
-                self._log(address, reason, seen.more)
+                self._log(address, f"{title}: {seen.reason}" if seen.reason else title, seen.more)

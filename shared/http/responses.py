@@ -7,6 +7,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from shared import errors
+from shared.http import status_address
 from shared.http.event import Request, Response
 
 STATUSES: Mapping[type[errors.RequestRefused], HTTPStatus] = {
@@ -32,6 +33,8 @@ def refusal(
         limit_status: of a request over a limit, the original application's unless set otherwise.
     """
     document: dict[str, object] = {"detail": str(refused)}
+    if refused.reason:
+        document["reason"] = refused.reason
     headers = {}
     match refused:
         case errors.InvalidFields():
@@ -41,6 +44,8 @@ def refusal(
         case errors.SignatureMissing() | errors.SignatureInvalid():
             # RFC 9110, section 11.6.1: a 401 names the scheme that it asks for.
             headers["www-authenticate"] = "HMAC-SHA256"
+        case errors.ObjectExists():
+            headers["location"] = status_address.of(refused.signature)
     return Response.json(STATUSES.get(type(refused), limit_status), document, headers)
 
 
@@ -48,6 +53,11 @@ def unavailable() -> Response:
     """Return the response when the ledger is unreachable: nothing was accepted."""
     headers = {"retry-after": str(RETRY_AFTER_SECONDS)}
     return Response.json(HTTPStatus.SERVICE_UNAVAILABLE, {"detail": "Service unavailable"}, headers)
+
+
+def not_found() -> Response:
+    """Return the response for what does not exist, whatever kind of thing it would be."""
+    return Response.json(HTTPStatus.NOT_FOUND, {"detail": "Not found"})
 
 
 def misrouted(
@@ -62,16 +72,19 @@ def misrouted(
 
     Args:
         request: the request.
-        routes: path without a trailing slash to the methods that the function answers there.
+        routes: path without a trailing slash to the methods that the function answers there;
+            `status_address.ROUTE` stands for the path of every signature.
         elsewhere: the same for other functions, which `Allow` names too.
 
     Returns:
         404, or 405 with `Allow` (RFC 9110, section 15.5.6); None if there is a route.
     """
     path = request.path.removesuffix("/")
+    if status_address.signature_in(request.path):
+        path = status_address.ROUTE
     methods = routes.get(path)
     if methods is None:
-        return Response.json(HTTPStatus.NOT_FOUND, {"detail": "Not found"})
+        return not_found()
     if request.method not in methods:
         allowed = ", ".join([*methods, *elsewhere.get(path, ())])
         return Response.json(

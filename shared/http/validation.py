@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from shared.errors import InvalidFields, MalformedJson
+from shared.http import malformed_json
 from shared.storage.object_key import check_key
 
 _RESTRICTED_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&\-^_.+]{0,126}"
@@ -92,8 +93,12 @@ def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return document
 
 
-def parse(body: bytes) -> SyncRequest:
+def parse(body: bytes, content_type: str = "") -> SyncRequest:
     """Read a request's body.
+
+    Args:
+        body: its raw bytes.
+        content_type: the header's value; it helps to explain a refusal and decides nothing.
 
     Raises:
         MalformedJson: it is not one JSON object in UTF-8 with unique names.
@@ -105,10 +110,12 @@ def parse(body: bytes) -> SyncRequest:
             parse_constant=_refuse_constant,
             object_pairs_hook=_unique_names,
         )
-    except (ValueError, RecursionError) as error:
-        raise MalformedJson from error
+    except ValueError as error:
+        raise MalformedJson(malformed_json.explain(body, content_type)) from error
+    except RecursionError as error:
+        raise MalformedJson(malformed_json.TOO_DEEP) from error
     if not isinstance(document, dict):
-        raise MalformedJson
+        raise MalformedJson(malformed_json.not_an_object(document))
     try:
         return SyncRequest.model_validate(document)
     except ValidationError as error:

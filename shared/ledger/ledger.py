@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from shared.batching import GroupCommit
-from shared.domain import UnprovenCopy, Wanted
 from shared.errors import RowRefused
 from shared.ledger.actions import Actions
 from shared.ledger.callbacks import Callbacks
+from shared.ledger.claimed import claim_of
 from shared.ledger.database import Database, Transaction
 from shared.ledger.failures import refusals
 from shared.ledger.heartbeats import Heartbeats
 from shared.ledger.installation import Installation
+from shared.ledger.lookup import Lookup
 from shared.ledger.pauses import Pauses
 from shared.ledger.reconciling import Reconciling
 from shared.ledger.recorder import Recorder
@@ -41,7 +42,15 @@ from shared.storage.object_key import fold
 
 QUERIES = tuple(
     Path(__file__).with_name(f"{name}.sql")
-    for name in ("queries", "actions", "callbacks", "verifications", "runs", "reconciling")
+    for name in (
+        "queries",
+        "lookup",
+        "actions",
+        "callbacks",
+        "verifications",
+        "runs",
+        "reconciling",
+    )
 )
 MOST_COUNTING = 1_000
 """Threads that share one reading of the counts; more never ask at the same time."""
@@ -57,6 +66,7 @@ class Ledger:
     Attributes:
         installation: its identity, and the storage that it is bound to.
         heartbeats: which processes are alive.
+        lookup: what became of single requests.
         pauses: what nothing is attempted in, because a fault there concerns all objects.
         actions: what people do with objects.
         verifications: whether stored files still match what was recorded.
@@ -73,6 +83,7 @@ class Ledger:
         self.installation = Installation(database)
         self.pauses = Pauses(database)
         self.heartbeats = Heartbeats(database)
+        self.lookup = Lookup(database)
         self.actions = Actions(database)
         self.verifications = Verifications(database)
         self.runs = Runs(database)
@@ -109,6 +120,7 @@ class Ledger:
         max_attempts: int,
         suspect: bool = False,
         grouped: bool = False,
+        one_per_name: bool = False,
         most: int | None = None,
     ) -> list[Claim]:
         """Claim the rows that may be attempted now, for one attempt each.
@@ -119,6 +131,7 @@ class Ledger:
             max_attempts: rows with this many attempts are skipped.
             suspect: claim only rows whose last worker is presumed dead, instead of only others.
             grouped: leave out suspects that must be attempted alone.
+            one_per_name: leave out rows that wait for another of their name, see `waiting`.
             most: the largest number of rows to claim; those that were attempted least come first.
         """
         rows = self._database.run(
@@ -126,25 +139,32 @@ class Ledger:
             row_ids=list(row_ids),
             suspect=suspect,
             grouped=grouped,
+            one_per_name=one_per_name,
             most=len(row_ids) if most is None else most,
             lease_seconds=lease_seconds,
             max_attempts=max_attempts,
         )
-        return [
-            Claim(
-                wanted=Wanted(
-                    row_id=row.id,
-                    attempt=row.attempts,
-                    file_name=row.file_name,
-                    queued_at=row.queued_at,
-                    claimed_at=row.claimed_at,
-                    unproven=_unproven(row),
-                ),
-                counted_attempts=row.counted_attempts,
-                request_id=row.request_id,
-            )
-            for row in rows
-        ]
+        return [claim_of(row) for row in rows]
+
+    def waiting(self, row_ids: Sequence[int], max_attempts: int) -> dict[int, str]:
+        """Return the file names of rows that wait because another of their name is attempted.
+
+        Args:
+            row_ids: the rows that were not claimed.
+            max_attempts: see `claim`.
+        """
+        rows = self._database.run("waiting", row_ids=list(row_ids), max_attempts=max_attempts)
+        return {row.id: row.file_name for row in rows}
+
+    def waiting_for(self, names: Sequence[str], most: int) -> list[int]:
+        """Return rows that may be claimed now and have had no file yet, by their names.
+
+        Args:
+            names: the names.
+            most: the largest number of rows.
+        """
+        rows = self._database.run("waiting_for", names=list(names), most=most)
+        return [row.id for row in rows]
 
     def undelivered(self, most: int, newest: int, delivery_seconds: float) -> list[int]:
         """Return rows that may be claimed now although no message has named them yet.
@@ -284,17 +304,21 @@ class Placing:
     def __init__(self, step: Transaction) -> None:
         self._step = step
 
-    def hold(self, claims: Sequence[tuple[Claim, str | None]]) -> dict[int, bool]:
+    def hold(
+        self, claims: Sequence[tuple[Claim, str | None]], in_place: Collection[int] = ()
+    ) -> dict[int, bool]:
         """Lock the claims that are still held by their worker, and note those placed now.
 
         Names that a storage may take for one are locked as one.
 
         Args:
             claims: each claim with the ETag of the download that it wants to place.
+            in_place: ids of rows whose copy is in place already.
 
         Returns:
             For each locked row id, whether another version was placed under its name since the
-            claim, so that this download may be the older one and must not be placed.
+            claim, so that this download may be the older one and must not be placed. Of a copy in
+            place: whether another version was placed last.
         """
         self._step("lock_names", folded_names=[fold(c.wanted.file_name) for c, _ in claims])
         rows = self._step(
@@ -302,14 +326,9 @@ class Placing:
             row_ids=[c.wanted.row_id for c, _ in claims],
             attempts=[c.wanted.attempt for c, _ in claims],
             etags=[storable(etag) for _, etag in claims],
+            in_place=[c.wanted.row_id in in_place for c, _ in claims],
         )
         return {row.id: bool(row.outdated) for row in rows}
-
-
-def _unproven(row: Any) -> UnprovenCopy | None:
-    if row.unproven_sha256 is None:
-        return None
-    return UnprovenCopy(row.unproven_etag, row.unproven_size, bytes(row.unproven_sha256))
 
 
 def _columns(settlements: Sequence[Settlement]) -> dict[str, list[object]]:

@@ -21,16 +21,25 @@ SELECT id, payload_checksum, request_id
  USING (payload_checksum, request_id)
  WHERE created_at > now() - interval '1 minute';
 
--- name: claim(row_ids, suspect, grouped, most, lease_seconds, max_attempts)
+-- name: claim(row_ids, suspect, grouped, one_per_name, most, lease_seconds, max_attempts)
 -- Claims rows for one attempt each, counted before anything is downloaded. A suspect is a row whose
 -- last worker is presumed dead; that lost attempt is added to the history. Several suspects at a
 -- time are claimed `grouped`: without those that two workers died with, or that have one attempt
 -- left. These are claimed alone, and each may be, before it is failed for the deaths of workers.
 -- Of more rows than may be claimed, those that were attempted least come first.
+-- With `one_per_name`, a row waits while another of its name is attempted, so that one download
+-- serves both. It does not wait if the file in place was requested after the row was queued: many
+-- such rows are then compared with it at the same time. The names are locked first, against other
+-- claims alone, so that no two workers can begin with rows of one name. The second statement reads
+-- what was committed before it got the locks; both are sent as one, and wait for nothing else.
 -- Here and everywhere rows are found by their ids: compared as text, the state suits no index of
 -- queued rows, which looks short where statistics are older than a backlog of hundreds of thousands.
-WITH due AS (
-  SELECT id, attempts, claimed_at
+SELECT pg_advisory_xact_lock(1, name_key)
+  FROM (SELECT DISTINCT hashtext(file_name) AS name_key FROM file_sync
+         WHERE :one_per_name AND id = ANY(:row_ids::bigint[]) AND state::text = 'queued'
+         ORDER BY name_key) AS ordered;
+WITH candidate AS (
+  SELECT id, attempts, claimed_at, file_name, queued_at, sha256 IS NOT NULL AS fetched_before
     FROM file_sync
    WHERE id = ANY(:row_ids::bigint[])
      AND state::text = 'queued'
@@ -42,6 +51,31 @@ WITH due AS (
    ORDER BY attempts, id
    LIMIT :most
      FOR UPDATE SKIP LOCKED
+), due AS (
+  -- The rows that wait for no other: neither the newest that was placed nor one that has not been
+  -- placed yet is attempted, or comes first. Both are found by the index of names, however many
+  -- rows a name has had. A row whose file is fetched again is not compared: a download was asked for.
+  SELECT c.id, c.attempts, c.claimed_at, stored.etag, stored.size_bytes, stored.sha256,
+         stored.verified_by, stored.recorded IS TRUE AND NOT c.fetched_before AS comparable
+    FROM candidate AS c
+    LEFT JOIN LATERAL (
+      SELECT other.state::text = 'queued' AND other.leased_until > now() AS leased,
+             other.state::text = 'synced' AS recorded, other.claimed_at AS requested_at,
+             other.etag, other.size_bytes, other.sha256, other.verified_by
+        FROM file_sync AS other
+       WHERE other.file_name = c.file_name
+         AND coalesce(other.placed_at, other.synced_at) IS NOT NULL
+       ORDER BY coalesce(other.placed_at, other.synced_at) DESC
+       LIMIT 1) AS stored ON true
+   WHERE NOT :one_per_name
+      OR (stored.recorded AND stored.requested_at >= c.queued_at)
+      OR (stored.leased IS NOT TRUE AND NOT EXISTS (
+            SELECT FROM file_sync AS other
+             WHERE other.file_name = c.file_name
+               AND coalesce(other.placed_at, other.synced_at) IS NULL
+               AND other.state::text = 'queued'
+               AND (other.leased_until > now()
+                    OR (other.id < c.id AND other.id IN (SELECT id FROM candidate)))))
 ), lost AS (
   INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
   SELECT id, attempts, 'lost', 'The worker stopped without an answer', claimed_at
@@ -57,7 +91,29 @@ UPDATE file_sync AS f
  WHERE f.id = due.id
 RETURNING f.id, f.attempts, f.file_name, f.queued_at,
           f.attempts - f.attempts_forgiven - f.deaths AS counted_attempts, f.request_id,
-          f.claimed_at, f.unproven_etag, f.unproven_size, f.unproven_sha256;
+          f.claimed_at, f.unproven_etag, f.unproven_size, f.unproven_sha256, due.comparable,
+          due.etag AS stored_etag, due.size_bytes AS stored_size, due.sha256 AS stored_sha256,
+          due.verified_by AS stored_verified_by;
+
+-- name: waiting(row_ids, max_attempts)
+-- Which rows could be claimed but for another of their name.
+SELECT id, file_name FROM file_sync
+ WHERE id = ANY(:row_ids::bigint[]) AND state::text = 'queued'
+   AND next_attempt_at <= now() AND leased_until IS NULL
+   AND attempts - attempts_forgiven < :max_attempts
+ ORDER BY id;
+
+-- name: waiting_for(names, most)
+-- Finds rows that can be claimed and that have had no file yet, by their names.
+SELECT f.id
+  FROM (SELECT DISTINCT name FROM unnest(:names::text[]) AS name) AS n
+ CROSS JOIN LATERAL (
+   SELECT id FROM file_sync AS other
+    WHERE other.file_name = n.name AND coalesce(other.placed_at, other.synced_at) IS NULL
+      AND other.state::text = 'queued' AND other.next_attempt_at <= now()
+      AND other.leased_until IS NULL
+    LIMIT :most) AS f
+ LIMIT :most;
 
 -- name: undelivered(most, newest, delivery_seconds)
 -- The rows that may be attempted now and whose messages wait in the queue: the newest, so that a
@@ -115,14 +171,16 @@ SELECT pg_advisory_xact_lock(name_key),
           FROM unnest(:folded_names::text[]) AS name
          ORDER BY name_key) AS ordered;
 
--- name: hold(row_ids, attempts, etags)
+-- name: hold(row_ids, attempts, etags, in_place)
 -- Locks the claims that are still held by their worker until the commit, returns for each whether
 -- another version was placed under its name since the claim, and notes that the others are placed
 -- now. The note is committed with the rename, long before the row is synced: names may take long to
--- reach the disk, and meanwhile no older version may replace a newer one.
+-- reach the disk, and meanwhile no older version may replace a newer one. A copy that is in place
+-- already must be the newest of all: what was placed before the claim may have been noted since.
 WITH mine AS (
-  SELECT * FROM unnest(:row_ids::bigint[], :attempts::integer[], :etags::text[])
-    AS t(id, attempt, etag)
+  SELECT * FROM unnest(:row_ids::bigint[], :attempts::integer[], :etags::text[],
+                       :in_place::boolean[])
+    AS t(id, attempt, etag, in_place)
 ), held AS (
   SELECT f.id, f.file_name, f.claimed_at
     FROM file_sync AS f
@@ -134,12 +192,14 @@ WITH mine AS (
 ), checked AS (
   -- The newest alone, by its index: what the name has held before must not matter for the time.
   SELECT held.id, mine.etag,
-         newest.id IS NOT NULL AND newest.etag IS DISTINCT FROM mine.etag AS outdated
+         (mine.in_place OR newest.id IS NOT NULL)
+         AND newest.etag IS DISTINCT FROM mine.etag AS outdated
     FROM held JOIN mine ON mine.id = held.id
     LEFT JOIN LATERAL (
       SELECT other.id, other.etag FROM file_sync AS other
        WHERE other.file_name = held.file_name
-         AND coalesce(other.placed_at, other.synced_at) > held.claimed_at
+         AND coalesce(other.placed_at, other.synced_at)
+             > CASE WHEN mine.in_place THEN '-infinity' ELSE held.claimed_at END
        ORDER BY coalesce(other.placed_at, other.synced_at) DESC
        LIMIT 1) AS newest ON true
 ), placed AS (

@@ -81,7 +81,7 @@ DEAD_LETTERS = _counter(
 ATTEMPTS = _counter(
     "sync_attempts_total",
     "Attempts that ended, by outcome (synced, retry, failed, or spared by a pause) and class of"
-    " reason; ok where synced",
+    " reason; where synced: ok, or in_place for a file that was there already",
     "outcome",
     "reason",
 )

@@ -22,7 +22,8 @@ class ObjectSource(Protocol):
         """Start copying one object into `part` and return at once.
 
         The source bounds how many copies run at the same time and how much memory they take.
-        A part left by an earlier attempt may be continued where its content can be proven.
+        A part left by an earlier attempt may be continued where its content can be proven. A source
+        that can tell that the object is still that of `wanted.stored` reads this file in its place.
 
         Args:
             wanted: the object.

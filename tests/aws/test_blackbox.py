@@ -16,7 +16,7 @@ from tests.blackbox.test_service import (  # noqa: F401 - collected here
     test_everything_is_still_there_after_a_restart,
     test_of_fifty_identical_requests_at_once_one_is_accepted,
     test_refused_requests_leave_nothing_behind,
-    test_the_health_of_the_servers_is_shown,
+    test_the_first_page_leads_to_the_health_of_the_servers,
     test_what_was_accepted_before_a_kill_is_delivered_after_it,
 )
 from tests.helpers.servers import free_port

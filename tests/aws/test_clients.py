@@ -10,11 +10,12 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.servers.packages import missing_packages
-from shared.http.signing import verify
+from shared.http.signing import sign, verify
 from tests.helpers.missing import missing
 from tests.helpers.paths import ROOT
 
@@ -22,9 +23,9 @@ PAGE = (ROOT / "docs" / "deploy.md").read_text()
 KEY = "a key with é"
 DOCUMENT = {"oeid": "1", "ref_id": "2", "file_name": "фото é.jpg", "file_type": "image/jpeg"}
 CALLS = {
-    "python": "import sys; sync(sys.argv[1], {key}, {document}, 5)",
-    "javascript": "await sync(process.argv[2], {key}, {document}, 5);",
-    "php": "sync($argv[1], {key}, json_decode({text}, true), 5);",
+    "python": "import sys; print(outcome(sync(sys.argv[1], {key}, {document}, 5)))",
+    "javascript": "console.log(await outcome(await sync(process.argv[2], {key}, {document}, 5)));",
+    "php": "echo outcome(sync($argv[1], {key}, json_decode({text}, true), 5));",
 }
 COMMANDS = {
     "python": ([sys.executable], "client.py"),
@@ -35,12 +36,17 @@ PACKAGES = {"python": set[str](), "javascript": {"nodejs"}, "php": {"php-cli", "
 
 
 class Service(ThreadingHTTPServer):
-    """Answers with the statuses it is told, one after another, and keeps the bodies."""
+    """Answers with the statuses and states it is told, one after another, and keeps the bodies.
+
+    A state that is a number is the status of a look-up without one.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.statuses: list[int] = []
         self.bodies: list[bytes] = []
+        self.states: list[str | int] = []
+        self.looked_up: list[str] = []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -54,11 +60,33 @@ class Handler(BaseHTTPRequestHandler):
         if status == 0:
             self.connection.close()
             return
+        if status in (201, 409):
+            location = f"/sync/{self.headers['Authorization']}/"
+            self.send(status, {"detail": "recorded"}, location=location)
+        else:
+            self.send(status, {"detail": "no"}, again=status in (412, 429, 503))
+
+    def do_GET(self) -> None:
+        self.server.looked_up.append(self.path)
+        state = self.server.states[len(self.server.looked_up) - 1]
+        if isinstance(state, int):
+            self.send(state, {"detail": "no"}, again=True)
+        else:
+            document = {"state": state, "reason": "the reason" if state == "failed" else None}
+            self.send(200, document, again=state in ("queued", "retrying"))
+
+    def send(
+        self, status: int, document: dict[str, Any], location: str = "", *, again: bool = False
+    ) -> None:
+        content = json.dumps(document).encode()
         self.send_response(status)
-        self.send_header("Content-Length", "0")
-        if status in (412, 429, 503):
+        if location:
+            self.send_header("Location", location)
+        if again:
             self.send_header("Retry-After", "0")
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -91,35 +119,62 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     return [*command, str(path)]
 
 
-def run(client: list[str], service: Service, statuses: list[int]) -> int:
-    service.statuses = statuses
+def run(
+    client: list[str], service: Service, statuses: list[int], *states: str | int
+) -> subprocess.CompletedProcess[bytes]:
+    service.statuses, service.states = statuses, list(states)
     url = f"http://127.0.0.1:{service.server_address[1]}"
-    ended = subprocess.run([*client, url], timeout=60, capture_output=True, check=False)
-    return ended.returncode
+    return subprocess.run([*client, url], timeout=60, capture_output=True, check=False)
 
 
 def test_a_client_repeats_the_same_bytes_until_accepted(
     client: list[str], service: Service
 ) -> None:
-    assert run(client, service, [503, 412, 429, 201]) == 0
+    assert run(client, service, [503, 412, 429, 201], "synced").returncode == 0
     assert len(service.bodies) == 4
     assert len(set(service.bodies)) == 1
     assert json.loads(service.bodies[0]) == DOCUMENT
 
 
-def test_a_client_takes_a_conflict_for_success(client: list[str], service: Service) -> None:
-    assert run(client, service, [409]) == 0
+def test_a_client_waits_for_the_file(client: list[str], service: Service) -> None:
+    ended = run(client, service, [201], "queued", 503, "retrying", "synced")
+    assert (ended.returncode, ended.stdout.strip()) == (0, b"synced")
+    signature = sign(KEY.encode(), service.bodies[0])
+    assert service.looked_up == [f"/sync/{signature}/"] * 4
+
+
+def test_a_client_looks_at_what_became_of_an_earlier_request(
+    client: list[str], service: Service
+) -> None:
+    ended = run(client, service, [409], "synced", "synced")
+    assert (ended.returncode, ended.stdout.strip()) == (0, b"synced")
     assert len(service.bodies) == 1
+
+
+@pytest.mark.parametrize("state", ["failed", "dismissed", 404])
+def test_a_conflict_does_not_hide_a_failure(
+    client: list[str], service: Service, state: str | int
+) -> None:
+    ended = run(client, service, [409], state)
+    assert ended.returncode != 0
+    assert len(service.looked_up) == 1
+    if state == "failed":
+        assert b"the reason" in ended.stdout + ended.stderr
+
+
+def test_a_failure_after_the_request_is_told(client: list[str], service: Service) -> None:
+    assert run(client, service, [201], "retrying", "failed").returncode != 0
+    assert len(service.looked_up) == 2
 
 
 @pytest.mark.parametrize("status", [400, 401, 413])
 def test_a_client_does_not_repeat_what_is_refused(
     client: list[str], service: Service, status: int
 ) -> None:
-    assert run(client, service, [status]) != 0
+    assert run(client, service, [status]).returncode != 0
     assert len(service.bodies) == 1
 
 
 def test_a_client_gives_up_in_the_end(client: list[str], service: Service) -> None:
-    assert run(client, service, [503] * 5) != 0
+    assert run(client, service, [503] * 5).returncode != 0
     assert len(service.bodies) == 5

@@ -104,6 +104,13 @@ def test_the_same_request_is_accepted_once(migrated: Deployment) -> None:
     assert len(waiting(migrated.rabbitmq_url, within=10)) == 1
 
 
+def test_the_location_of_a_request_is_answered_by_stats(migrated: Deployment) -> None:
+    ingest, stats = migrated.sandbox("IngestFunction"), migrated.sandbox("StatsFunction")
+    location = post(ingest, "a.jpg")["headers"]["location"]
+    answer = stats.invoke(http_event("GET", location))
+    assert (answer["statusCode"], document(answer)["state"]) == (200, "queued")
+
+
 def test_repeated_requests_are_limited(migrated: Deployment) -> None:
     ingest = migrated.sandbox("IngestFunction", RATE_LIMIT_POST="3/h")
     statuses = [post(ingest, "a.jpg")["statusCode"] for _ in range(5)]

@@ -203,13 +203,14 @@ def test_the_public_function_url_has_both_permissions(stack: Stack) -> None:
 def test_every_route_is_one_that_api_gateway_takes(stack: Stack) -> None:
     [api] = stack.resources("AWS::ApiGatewayV2::Api").values()
     paths = api["Body"]["paths"]
-    assert not [p for p in paths if p.endswith("/")]
+    assert not [p for p in paths if p.endswith("/") and p != "/"]
     methods = {(m, p) for p, of in paths.items() for m in of}
     assert methods == {
         ("post", "/sync"),
         ("post", "/sync/{proxy+}"),
         ("get", "/sync"),
         ("get", "/sync/{proxy+}"),
+        ("get", "/"),
         ("get", "/status.html"),
         ("get", "/openapi.json"),
         ("x-amazon-apigateway-any-method", "/admin"),

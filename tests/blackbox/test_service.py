@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import socket
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.servers.sample_pictures import pictures
+from local.servers.sample_pictures import Picture, pictures
 from shared.http.signing import sign
 from tests.helpers.hashes import cheap_hash
 from tests.helpers.servers import free_port
@@ -23,8 +24,10 @@ CREATED = {"detail": "Object queued for sync"}
 def test_a_signed_request_becomes_the_very_file(service: Service) -> None:
     wanted = list(pictures())[:12]
     for picture in wanted:
-        answer = service.post(payload(picture.name, picture.media_type))
+        body = payload(picture.name, picture.media_type)
+        answer = service.post(body)
         assert (answer.status, answer.document) == (201, CREATED)
+        assert answer.headers["location"] == f"/sync/{sign(KEY.encode(), body)}/"
     service.wait_synced(len(wanted))
     assert service.files() == {picture.name: picture.content for picture in wanted}
     assert service.get("/sync/").document == {
@@ -35,6 +38,27 @@ def test_a_signed_request_becomes_the_very_file(service: Service) -> None:
     assert detail["bytes_stored"] == sum(len(picture.content) for picture in wanted)
     assert detail["failed_objects_count"] == 0
     assert detail["oldest_queued_seconds"] is None
+    assert_followed(service, wanted[-1], body)
+
+
+def assert_followed(service: Service, picture: Picture, body: bytes) -> None:
+    """Look at what became of a synced request, as a poller does."""
+    address = f"/sync/{sign(KEY.encode(), body)}/"
+    answer = service.get(address)
+    assert answer.document["state"] == "synced"
+    assert answer.document["size_bytes"] == len(picture.content)
+    assert answer.document["sha256"] == hashlib.sha256(picture.content).hexdigest()
+    assert answer.document["request_id"]
+    assert answer.headers["cache-control"] == "private, no-cache"
+    assert "retry-after" not in answer.headers
+    etag = answer.headers["etag"]
+    unchanged = service.request("GET", address, If_None_Match=f'"x", W/{etag}')
+    assert (unchanged.status, unchanged.body) == (304, b"")
+    assert unchanged.headers["etag"] == etag
+    head = service.request("HEAD", address.removesuffix("/"))
+    assert (head.status, head.body, head.headers["etag"]) == (200, b"", etag)
+    again = service.post(body)
+    assert (again.status, again.headers["location"]) == (409, address)
 
 
 def test_of_fifty_identical_requests_at_once_one_is_accepted(service: Service) -> None:
@@ -78,6 +102,7 @@ def test_refused_requests_leave_nothing_behind(service: Service) -> None:
     for answer, status in refusals:
         assert answer.status == status, answer
         assert "detail" in answer.document
+        assert ("reason" in answer.document) is (status in (400, 401, 413))
         assert b"Traceback" not in answer.body
     assert service.counts() == (0, 0)
     assert service.files() == {}
@@ -100,10 +125,21 @@ def test_a_body_in_chunks_is_a_body(service: Service) -> None:
 
 
 def test_a_missing_object_is_queued_and_counted_as_not_synced(service: Service) -> None:
-    assert service.post(payload("never-uploaded.jpg")).status == 201
+    accepted = service.post(payload("never-uploaded.jpg"))
+    assert accepted.status == 201
     assert service.post(payload("dot.png", "image/png")).status == 201
     service.wait_synced(1)
     assert service.counts() == (1, 1)
+    address = accepted.headers["location"]
+    until(lambda: service.get(address).document["reason"] is not None, seconds=60)
+    found = service.get(address).document
+    assert found["state"] in ("retrying", "failed")
+    assert found["attempts"] >= 1
+    nowhere = service.get("/nowhere")
+    for path in (f"/sync/{'0' * 64}/", address.upper(), address + "x", f"/sync{address}"):
+        answer = service.get(path)
+        assert (answer.status, answer.body) == (404, b'{"detail": "Not found"}')
+        assert answer.headers.keys() == nowhere.headers.keys()
 
 
 def test_everything_is_still_there_after_a_restart(service: Service) -> None:
@@ -129,7 +165,10 @@ def test_what_was_accepted_before_a_kill_is_delivered_after_it(service: Service)
     assert service.files() == {picture.name: picture.content for picture in wanted}
 
 
-def test_the_health_of_the_servers_is_shown(service: Service) -> None:
+def test_the_first_page_leads_to_the_health_of_the_servers(service: Service) -> None:
+    page = service.get("/")
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert b'href="/status.html"' in page.body
     assert service.get("/status.html").status == 200
 
 

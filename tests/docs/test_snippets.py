@@ -1,4 +1,4 @@
-"""The README's snippets sign correctly, take 201 and 409 for success, and stop at all else."""
+"""The README's snippets sign correctly, look at what became of a known request, stop otherwise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from local.servers.packages import missing_packages
-from shared.http.signing import verify
+from shared.http.signing import sign, verify
 from tests.docs.pages import blocks
 from tests.helpers.missing import missing
 from tests.helpers.paths import ROOT
@@ -29,11 +29,15 @@ class Seen:
     """What was sent, and what to answer.
 
     Attributes:
-        status: of every answer.
+        status: of every answer to a POST.
+        state: of what is looked up, None for one that is not found.
+        looked_up: the paths that were looked up.
         bodies: those that were signed correctly.
     """
 
     status: int = 201
+    state: str | None = "queued"
+    looked_up: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
 
 
@@ -54,6 +58,15 @@ def url(seen: Seen) -> Iterator[str]:
                 self.send_response(seen.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+        def do_GET(self) -> None:
+            seen.looked_up.append(self.path)
+            document = {"state": seen.state, "reason": "the reason"} if seen.state else {}
+            content = json.dumps(document).encode()
+            self.send_response(200 if seen.state else 404)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -89,7 +102,21 @@ def snippet(language: str, folder: Path, url: str) -> list[str]:
     return [command, str(folder / name)]
 
 
-@pytest.mark.parametrize("language", ["python", "javascript", "php", "bash"])
+LANGUAGES = ["python", "javascript", "php", "bash"]
+
+
+def run(language: str, folder: Path, url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        snippet(language, folder, url),
+        env=environment(SECRET_KEY=KEY, URL=url),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     ("status", "accepted"),
     [(201, True), (409, True), (400, False), (401, False), (412, False), (503, False)],
@@ -98,14 +125,7 @@ def test_a_snippet_checks_the_status(
     language: str, status: int, tmp_path: Path, *, accepted: bool, url: str, seen: Seen
 ) -> None:
     seen.status = status
-    done = subprocess.run(
-        snippet(language, tmp_path, url),
-        env=environment(SECRET_KEY=KEY, URL=url),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run(language, tmp_path, url)
     assert (done.returncode == 0) is accepted, done.stdout + done.stderr
     (body,) = seen.bodies
     assert json.loads(body) == {
@@ -114,3 +134,19 @@ def test_a_snippet_checks_the_status(
         "file_name": "a.jpg",
         "file_type": "image/jpeg",
     }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("state", "accepted"),
+    [("synced", True), ("failed", False), ("dismissed", False), (None, False)],
+)
+def test_a_snippet_looks_at_what_became_of_a_request_that_was_known(
+    language: str, state: str | None, tmp_path: Path, *, accepted: bool, url: str, seen: Seen
+) -> None:
+    seen.status, seen.state = 409, state
+    done = run(language, tmp_path, url)
+    assert (done.returncode == 0) is accepted, done.stdout + done.stderr
+    assert seen.looked_up == [f"/sync/{sign(KEY.encode(), seen.bodies[0])}/"]
+    if state == "failed":
+        assert "the reason" in done.stdout + done.stderr

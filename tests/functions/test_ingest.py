@@ -4,6 +4,8 @@ import base64
 import copy
 import functools
 import json
+import logging
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ import pytest
 
 from functions.ingest import handler as module
 from functions.ingest.service import Config, Ingest
+from functions.ingest.wiring import refusals
 from shared.cache.interface import Cache
 from shared.cache.memcached import MemcachedCache
 from shared.cache.memory import MemoryCache
@@ -149,11 +152,21 @@ def detail(answer: Response) -> tuple[int, str]:
     return answer.status, document["detail"]
 
 
+def reason(answer: Response) -> str:
+    text: str = json.loads(answer.body)["reason"]
+    assert text.isascii()
+    assert text.isprintable()
+    return text
+
+
 def test_a_signed_request_is_recorded_and_published(service: Service) -> None:
     post = event(body())
     answer = service(post)
     assert (answer.status, answer.body) == (201, b'{"detail": "Object queued for sync"}')
-    assert answer.headers == {"content-type": "application/json"}
+    assert answer.headers == {
+        "content-type": "application/json",
+        "location": f"/sync/{sign(KEY, body())}/",
+    }
     row = service.rows()[0]
     request_id = post["requestContext"]["requestId"]
     assert row[1:5] == tuple(VALID.values())
@@ -190,7 +203,9 @@ def test_the_largest_body_is_accepted_and_one_byte_more_is_not(service: Service)
     largest = body(more="")
     largest = body(more="x" * (65_536 - len(largest)))
     assert service(event(largest)).status == 201
-    assert detail(service(event(largest + b" "))) == (413, "Request body too large")
+    answer = service(event(largest + b" "))
+    assert detail(answer) == (413, "Request body too large")
+    assert reason(answer) == "the limit is 65536 bytes"
     assert len(service.rows()) == 1
 
 
@@ -199,13 +214,22 @@ def test_a_missing_signature_is_401(service: Service, authorization: str | None)
     post = event(body(), authorization or "")
     if authorization is None:
         del post["headers"]["authorization"]
-    assert detail(service(post)) == (401, "Missing/empty Authorization header")
+    answer = service(post)
+    assert detail(answer) == (401, "Missing/empty Authorization header")
+    missing = authorization is None
+    assert reason(answer) == (
+        "the request has no Authorization header"
+        if missing
+        else "the Authorization header is empty"
+    )
     assert service.rows() == []
 
 
 RIGHT = sign(KEY, body())
 
 
+MALFORMED_SIGNATURE = "expected 64 lower-case hex digits"
+MISMATCH = "the signature is of other bytes or by another key: sign exactly the bytes that are sent"
 WRONG_SIGNATURES = [
     "not hex",
     "z" * 64,
@@ -225,8 +249,9 @@ WRONG_SIGNATURES = [
 def test_a_wrong_signature_is_401_whatever_is_wrong(service: Service) -> None:
     for authorization in WRONG_SIGNATURES:
         answer = service(event(body(), authorization))
-        assert answer.body == b'{"detail": "Invalid HMAC signature hash"}', authorization[:20]
-        assert answer.status == 401
+        assert detail(answer) == (401, "Invalid HMAC signature hash"), authorization[:20]
+        well_formed = re.fullmatch("[0-9a-f]{64}", authorization)
+        assert reason(answer) == (MISMATCH if well_formed else MALFORMED_SIGNATURE)
         assert answer.headers["www-authenticate"] == "HMAC-SHA256"
     assert service.rows() == []
 
@@ -288,8 +313,8 @@ INVALID: list[tuple[dict[str, Any], str]] = [
 def test_a_signed_body_that_is_no_json_object_is_400(service: Service) -> None:
     for text in MALFORMED:
         answer = service(event(text))
-        found = (answer.status, answer.body)
-        assert found == (400, b'{"detail": "Malformed JSON data"}'), text[:20]
+        assert detail(answer) == (400, "Malformed JSON data"), text[:20]
+        assert 5 < len(reason(answer)) < 120, text[:20]
     assert service.rows() == []
     assert service.publisher.published == []
 
@@ -299,7 +324,8 @@ def test_a_wrong_field_is_400_and_named(service: Service) -> None:
         answer = service(event(body(**changes)))
         assert detail(answer) == (400, "Invalid JSON data"), changes
         document = json.loads(answer.body)
-        assert list(document) == ["detail", "errors"]
+        assert list(document) == ["detail", "reason", "errors"]
+        assert reason(answer).startswith(f"{field}: ")
         assert [error["field"] for error in document["errors"]] == [field]
         assert all(error["reason"] for error in document["errors"])
     assert service.rows() == []
@@ -321,6 +347,7 @@ def test_the_same_request_again_is_409_whatever_became_of_the_first(
             connection.commit()
         answer = service(event(body()))
         assert (answer.status, answer.body) == (409, b'{"detail": "Object already exists"}')
+        assert answer.headers["location"] == f"/sync/{sign(KEY, body())}/"
     assert len(service.rows()) == 1
     assert len(service.publisher.published) == 1
 
@@ -465,7 +492,11 @@ def test_the_handler_answers_an_event_with_an_event(process: Callable[..., Any])
     request_id = post["requestContext"]["requestId"]
     assert process(post) == {
         "statusCode": 201,
-        "headers": {"content-type": "application/json", "x-request-id": request_id},
+        "headers": {
+            "content-type": "application/json",
+            "location": f"/sync/{sign(KEY, body())}/",
+            "x-request-id": request_id,
+        },
         "body": '{"detail": "Object queued for sync"}',
         "isBase64Encoded": False,
     }
@@ -473,7 +504,13 @@ def test_the_handler_answers_an_event_with_an_event(process: Callable[..., Any])
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/sync/", 405), ("DELETE", "/sync", 405), ("POST", "/", 404), ("POST", "/x", 404)],
+    [
+        ("GET", "/sync/", 405),
+        ("DELETE", "/sync", 405),
+        ("POST", "/", 404),
+        ("POST", "/x", 404),
+        ("POST", "/sync/x/", 404),
+    ],
 )
 def test_the_handler_has_its_own_routes_only(
     process: Callable[..., Any], method: str, path: str, status: int
@@ -484,3 +521,27 @@ def test_the_handler_has_its_own_routes_only(
     answer = process(made)
     assert answer["statusCode"] == status
     assert answer["headers"].get("allow") == ("POST" if status == 405 else None)
+
+
+def test_what_became_of_a_request_is_another_functions_to_tell(process: Callable[..., Any]) -> None:
+    made = event(body())
+    made["rawPath"] = f"/sync/{RIGHT}/"
+    answer = process(made)
+    assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "GET, HEAD")
+
+
+def test_a_multipart_body_is_called_by_its_name(service: Service) -> None:
+    answer = service(event(b"file", content_type="multipart/form-data; boundary=x"))
+    assert detail(answer) == (400, "Malformed JSON data")
+    assert reason(answer) == "the body is multipart: send a JSON object alone"
+
+
+def test_log_lines_of_refusals_have_the_reason(
+    process: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "functions.ingest")
+    refusals().close()
+    process(event(b'{"oeid": "1",}', peer="203.0.113.99"))
+    refusals().close()
+    (line,) = [r for r in caplog.records if getattr(r, "client", "") == "203.0.113.99"]
+    assert line.__dict__["reason"] == "Malformed JSON data: line 1, column 13: a comma too many"

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,20 +14,25 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from functions.ingest import handler as ingest
 from functions.stats import handler as stats
+from functions.stats import request_status
 from shared import errors
+from shared.http import signing
+from shared.http.event import Request
 from shared.http.request_id import FORM
 from shared.http.responses import refusal, unavailable
 from shared.http.validation import SyncRequest, parse
+from shared.ledger.lookup import RequestStatus
+from shared.ledger.rows import State
 
 DOCUMENT: dict[str, Any] = json.loads(stats.OPENAPI.read_text())
 REFUSALS = [
-    errors.BodyTooLarge(),
-    errors.SignatureMissing(),
-    errors.SignatureInvalid(),
+    errors.BodyTooLarge("the limit is 65536 bytes"),
+    errors.SignatureMissing(signing.NO_HEADER),
+    errors.SignatureInvalid(signing.MISMATCH),
     errors.TooManyRequests(1),
-    errors.MalformedJson(),
+    errors.MalformedJson("the body is empty"),
     errors.InvalidFields([{"field": "oeid", "reason": "Field required"}]),
-    errors.ObjectExists(),
+    errors.ObjectExists(bytes(32)),
 ]
 
 
@@ -111,6 +119,118 @@ def test_the_words_of_an_answer_are_fixed() -> None:
         "Object queued for sync",
         "Service unavailable",
     }
+
+
+def media_types() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every description of a body, and where it is."""
+    for path, operations in PATHS.items():
+        for method, operation in operations.items():
+            bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
+            for name, body in bodies.items():
+                for media_type in body.get("content", {}).values():
+                    yield f"{method} {path} {name}", media_type
+
+
+EXAMPLES = [
+    (f"{where} {name}", media_type["schema"], example)
+    for where, media_type in media_types()
+    for name, example in {
+        **({"": media_type["example"]} if "example" in media_type else {}),
+        **{name: item["value"] for name, item in media_type.get("examples", {}).items()},
+    }.items()
+]
+
+
+@pytest.mark.parametrize(
+    ("schema", "example"), [(s, e) for _, s, e in EXAMPLES], ids=[name for name, _, _ in EXAMPLES]
+)
+def test_every_example_is_one_of_its_schema(schema: dict[str, Any], example: object) -> None:
+    validator(schema).validate(example)
+
+
+def test_examples_of_parameters_and_headers_are_valid() -> None:
+    described = [*DOCUMENT["components"]["headers"].values()]
+    described += [p for o in PATHS.values() for i in o.values() for p in i.get("parameters", ())]
+    examples = [item for item in described if "example" in item]
+    assert len(examples) >= 3
+    for item in examples:
+        validator(item["schema"]).validate(item["example"])
+
+
+def test_the_reasons_of_the_examples_are_the_services_own() -> None:
+    documented = {
+        example["reason"]: example["detail"]
+        for name, _, example in EXAMPLES
+        if name.startswith("post /sync/") and "reason" in example
+    }
+    for body in (
+        b'{"oeid": "1",}',
+        b"[]",
+        b'{"ref_id": "r", "file_name": "n", "file_type": "t/t"}',
+    ):
+        with pytest.raises(errors.RequestRefused) as caught:
+            parse(body)
+        assert documented.pop(caught.value.reason) == str(caught.value)
+    for header in (None, "Bearer x", "0" * 64):
+        with pytest.raises(errors.RequestRefused) as caught:
+            signing.verify([b"key"], b"", header)
+        assert documented.pop(caught.value.reason) == str(caught.value)
+    assert documented == {"the limit is 65536 bytes": "Request body too large"}
+
+
+STATUS = RequestStatus(
+    request_id="order-17",
+    state=State.QUEUED,
+    retrying=False,
+    attempts=0,
+    next_attempt_at=None,
+    reason=None,
+    size_bytes=None,
+    sha256=None,
+    verified_by=None,
+    created_at=datetime.now(UTC),
+    synced_at=None,
+    failed_at=None,
+    seconds_until=0.0,
+    seconds_waited=0.0,
+)
+STATUSES = [
+    STATUS,
+    replace(STATUS, retrying=True, attempts=1, next_attempt_at=datetime.now(UTC), reason="no"),
+    replace(STATUS, state=State.FAILED, failed_at=datetime.now(UTC), reason="no"),
+    replace(STATUS, state=State.DISMISSED, failed_at=datetime.now(UTC), reason="no"),
+    replace(
+        STATUS,
+        state=State.SYNCED,
+        synced_at=datetime.now(UTC),
+        size_bytes=0,
+        sha256=bytes(32),
+        verified_by="size",
+    ),
+]
+
+
+@pytest.mark.parametrize("status", STATUSES, ids=lambda status: status.state)
+@pytest.mark.parametrize("condition", [None, "*"])
+def test_what_became_of_a_request_is_documented_as_it_is_given(
+    status: RequestStatus, condition: str | None
+) -> None:
+    headers = {"if-none-match": condition} if condition else {}
+    answer = request_status.response(Request("GET", "/", {}, headers, {}, b"", "", ""), status)
+    documented = PATHS["/sync/{signature}/"]["get"]["responses"][str(answer.status)]
+    assert ("content" in documented) is (condition is None)
+    if condition is None:
+        schema = documented["content"]["application/json"]["schema"]
+        validator(schema).validate(json.loads(answer.body))
+    given_headers = answer.to_event("order-17")["headers"]
+    names = {name.lower(): header for name, header in documented["headers"].items()}
+    assert set(given_headers) - {"content-type"} <= set(names)
+    for name, header in names.items():
+        assert name in given_headers or not header.get("required")
+        value = given_headers.get(name)
+        if value is not None:
+            number = header["schema"].get("type") == "integer"
+            validator(header["schema"]).validate(int(value) if number else value)
 
 
 SCHEMA = POST["requestBody"]["content"]["application/json"]["schema"]

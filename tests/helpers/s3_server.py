@@ -186,16 +186,18 @@ def s3_head(asked: Asked, etag: str, size: int) -> tuple[Answer, int, int]:
     """Answer a request for an object as S3 does, as far as its content does not matter.
 
     Args:
-        asked: the request; If-Match and Range count.
+        asked: the request; If-Match, If-None-Match and Range count.
         etag: the object's, in quotes.
         size: the object's, in bytes.
 
     Returns:
         An answer without a body, the first byte to send, and the one behind the last. Nothing is
-        to be sent where the object is refused (412, 416): that answer has its body.
+        to be sent where the object is refused (304, 412, 416): that answer has its body.
     """
     if asked.headers.get("if-match", etag) != etag:
         return error(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed"), 0, 0
+    if asked.headers.get("if-none-match") == etag:
+        return Answer(HTTPStatus.NOT_MODIFIED, {"ETag": etag, "Content-Length": ""}), 0, 0
     first, end, headers = 0, size, {"ETag": etag, "Accept-Ranges": "bytes"}
     if asked.span is not None:
         first, last = asked.span
@@ -209,7 +211,7 @@ def s3_head(asked: Asked, etag: str, size: int) -> tuple[Answer, int, int]:
 
 
 def s3_object(body: bytes, **headers: str) -> Rule:
-    """Return a rule that serves one object as S3 does: ETag, ranges, If-Match.
+    """Return a rule that serves one object as S3 does: ETag, ranges, conditions.
 
     Args:
         body: the object.

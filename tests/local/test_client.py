@@ -14,6 +14,7 @@ from shared.http.signing import sign
 from tests.helpers.servers import free_port
 
 KEY = b"key"
+ADDRESS = "/sync/0/"
 
 
 class Recorder(ThreadingHTTPServer):
@@ -92,7 +93,7 @@ def test_a_pause_that_is_longer_than_the_time_left_is_not_begun(recorder: Record
     recorder.statuses = [503]
     recorder.retry_after = ("Retry-After", "3600")
     with pytest.raises(GivenUp):
-        Client(recorder.url, KEY).counts()
+        Client(recorder.url, KEY).status(ADDRESS)
     assert len(recorder.requests) == 1
 
 
@@ -101,7 +102,7 @@ def test_an_unreadable_pause_is_a_second(value: str, recorder: Recorder) -> None
     recorder.statuses = [503]
     recorder.retry_after = ("Retry-After", value)
     with pytest.raises(GivenUp):
-        Client(recorder.url, KEY, retry_seconds=1.5).counts()
+        Client(recorder.url, KEY, retry_seconds=1.5).status(ADDRESS)
     assert len(recorder.requests) == 2
 
 
@@ -113,12 +114,19 @@ def test_an_unreadable_pause_is_a_second(value: str, recorder: Recorder) -> None
         (404, b'{"detail": "Not found"}', "404 Not found"),
     ],
 )
-def test_what_is_no_count_is_shown(
+def test_what_is_no_state_is_shown(
     status: int, content: bytes, shown: str, recorder: Recorder
 ) -> None:
     recorder.statuses, recorder.document = [status], content
     with pytest.raises(NotAnswered, match=shown):
-        Client(recorder.url, KEY).counts()
+        Client(recorder.url, KEY).status(ADDRESS)
+
+
+def test_what_became_of_a_request_is_asked_for_without_a_signature(recorder: Recorder) -> None:
+    recorder.statuses, recorder.document = [503, 200], b'{"state": "failed", "reason": "no"}'
+    answer = Client(recorder.url, KEY).status(ADDRESS)
+    assert answer.document == {"state": "failed", "reason": "no"}
+    assert recorder.requests == [("GET", None, b"")] * 2
 
 
 def test_no_proxy_is_used(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +162,7 @@ def test_a_curl_line_goes_around_a_proxy(
 
 def test_a_service_that_is_not_there_is_said_to_be_so() -> None:
     with pytest.raises(NotRunning, match="make run"):
-        Client(f"http://127.0.0.1:{free_port()}", KEY).counts()
+        Client(f"http://127.0.0.1:{free_port()}", KEY).status(ADDRESS)
 
 
 def test_a_curl_line_survives_the_shell() -> None:

@@ -21,11 +21,15 @@ from tests.helpers.service import KEY, Service
 
 
 class Accepting(ThreadingHTTPServer):
-    """Accepts every request, and answers GET by what a test says of their number."""
+    """Accepts every request, and tells of each what a test says of their number.
+
+    The first ones are synced, and the last ones failed.
+    """
 
     def __init__(self, counts: Callable[[int], tuple[int, int, int]]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.accepted = 0
+        self.status = 201
         self.counts = counts
 
     @property
@@ -39,17 +43,21 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.server.accepted += 1
-        self.send_json(201, {"detail": "Object queued for sync"})
+        self.send_json(self.server.status, {"detail": "Object queued for sync"})
 
     def do_GET(self) -> None:
         status, synced, failed = self.server.counts(self.server.accepted)
-        names = ("synced_objects_count", "queued_objects_count", "failed_objects_count")
-        counts = (synced, self.server.accepted - synced, failed)
-        self.send_json(status, dict(zip(names, counts, strict=True)))
+        number = int(self.path.split("/")[2])
+        state = "synced" if number <= synced else "queued"
+        if number > self.server.accepted - failed:
+            state = "failed"
+        reason = "The bucket is on fire" if state == "failed" else None
+        self.send_json(status, {"state": state, "reason": reason})
 
     def send_json(self, status: int, document: dict[str, object]) -> None:
         content = json.dumps(document).encode()
         self.send_response(status)
+        self.send_header("Location", f"/sync/{self.server.accepted}/")
         self.send_header("Retry-After", "1")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -92,7 +100,14 @@ def test_files_that_are_not_written_in_time_are_given_up(accepting: Start, tmp_p
 
 def test_failed_copies_are_not_waited_for(accepting: Start, tmp_path: Path) -> None:
     server = accepting(lambda accepted: (200, accepted // 2, accepted - accepted // 2))
-    with pytest.raises(NotSynced, match="18 of 36 synced, 18 failed; the admin"):
+    with pytest.raises(NotSynced, match=r"18 of 36 synced, 18 failed: The bucket is on fire$"):
+        sample(Client(server.url, b"key"), tmp_path)
+
+
+def test_a_request_that_was_known_is_looked_at_too(accepting: Start, tmp_path: Path) -> None:
+    server = accepting(lambda accepted: (200, accepted - 1, 1))
+    server.status = 409
+    with pytest.raises(NotSynced, match=r"35 of 36 synced, 1 failed: The bucket is on fire$"):
         sample(Client(server.url, b"key"), tmp_path)
 
 

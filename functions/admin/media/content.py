@@ -11,12 +11,12 @@ from functions.admin.media.ranges import (
     ByteRange,
     Unsatisfiable,
     byte_range,
-    is_unchanged,
     range_applies,
 )
 from functions.admin.records import FileRecord, Records
 from functions.admin.web.context import RequestContext
 from functions.admin.web.responses import SAFE_HEADERS
+from shared.http.etag import is_unchanged
 from shared.http.event import Request, Response
 from shared.storage.reading import StorageReader, StoredFile
 

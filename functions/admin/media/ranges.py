@@ -64,14 +64,6 @@ def byte_range(header: str | None, size: int) -> ByteRange | None:
     return ByteRange(begin, end)
 
 
-def is_unchanged(if_none_match: str | None, etag: str) -> bool:
-    """Return whether the client has the file already (section 13.1.2, weak comparison)."""
-    if if_none_match is None:
-        return False
-    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in tags or etag in tags
-
-
 def range_applies(if_range: str | None, etag: str) -> bool:
     """Return whether a Range applies (section 13.1.5): dates never match, for we send none."""
     return if_range is None or if_range.strip() == etag

@@ -4,7 +4,7 @@ One plain GET comes first: its headers name the version, the size and the checks
 this is an object store. A small object is written and digested as it arrives (`InlineBody`). For a
 large one that GET continues as the first of several streams (`SegmentedBody`). One whose size is
 not named is streamed to its end (`UnsizedBody`). A part that an earlier attempt has left is
-continued without a plain GET.
+continued without a plain GET. Where a file is in place, that GET has a condition first.
 
 Everything runs on the transport's thread, except for what `Job.run` takes to the pool.
 """
@@ -17,7 +17,7 @@ from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
-from shared.domain import Fetched, Wanted
+from shared.domain import Fetched, StoredCopy, Wanted
 from shared.errors import (
     ContentMismatch,
     NotAnObjectStore,
@@ -30,6 +30,7 @@ from shared.sources.digesting import DigestedPart
 from shared.sources.digests import Check
 from shared.sources.part_file import PartFile
 from shared.sources.s3 import evidence, refusals
+from shared.sources.s3.conditional import ConditionalRequest, is_sendable
 from shared.sources.s3.connections import Connections
 from shared.sources.s3.control import ControlRequest
 from shared.sources.s3.evidence import Evidence
@@ -82,16 +83,19 @@ class Download:
         self._body: InlineBody | SegmentedBody | UnsizedBody | None = None  # no head has come yet
         self._next_step: Callable[[], None] | None = None
         self._controlled = self._gzip_tried = False
+        self._stored = wanted.stored  # None once it was asked whether it has changed
         self._tried: set[Kind] = set()  # remedies, since content came last
         self._remedying = False
         self._over = False
 
     def start(self) -> None:
-        """Send the first request."""
+        """Send the first request, or the next one that begins anew."""
         self._wanted.progress.begun = True
         with self._job.failing():
-            if self._body is None and self._wanted.attempt > 1 and self._resources.habits.ranges:
-                self._resume()
+            stored, self._stored = self._stored, None
+            if stored is not None and self._send_conditional(stored):
+                return
+            self._resume()
             if isinstance(self._body, SegmentedBody):
                 self._body.advance()
             else:
@@ -101,8 +105,34 @@ class Download:
         """End the download soon, with this error unless it has failed already."""
         self._job.fail(error)
 
+    def _send_conditional(self, stored: StoredCopy) -> bool:
+        """Request the object unless it is the file in place; return False where that cannot be."""
+        reader = self._resources.reader
+        if reader is None or not is_sendable(stored.etag):
+            return False
+        request = ConditionalRequest(
+            self._job,
+            self._connections,
+            self._wanted,
+            stored,
+            reader,
+            on_content=self._begin_changed,
+            on_end=self._on_end,
+            otherwise=self.start,
+        )
+        request.send()
+        return True
+
+    def _begin_changed(self, stream: Stream) -> bool:
+        """Take the head of the object, unless what an earlier attempt has left can be continued."""
+        self._resume()
+        return self._begin(stream) if self._body is None else self._end_and(self.start)
+
     def _resume(self) -> None:
+        """Take over the part of an earlier attempt, if there is one that can be continued."""
         wanted = self._wanted
+        if self._body is not None or wanted.attempt == 1 or not self._resources.habits.ranges:
+            return
         part = PartFile.resume(self._path, wanted.row_id, wanted.attempt, wanted.progress)
         if part is not None and part.journal is not None:
             known = part.journal

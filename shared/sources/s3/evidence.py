@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from shared.sources.s3.object_head import is_same_version
+
 _IDS = (
     "x-amz-",  # S3 itself, MinIO, SeaweedFS, Ceph, B2, Wasabi, LocalStack, lakeFS, rclone, R2
     "x-goog-",  # Google Cloud Storage
@@ -117,6 +119,34 @@ def is_refusal(status: int, headers: Mapping[str, str], document: bytes) -> bool
     if not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return True
     return status in _OWN_MEANING or has_id(headers) or _ERROR.search(document) is not None
+
+
+def is_unchanged(status: int, headers: Mapping[str, str], etag: str) -> bool:
+    """Return whether a response to `If-None-Match` proves that the store has that very version.
+
+    ======  ===========  ====================  =========
+    status  ETag         id (`_IDS`)           unchanged
+    ======  ===========  ====================  =========
+    304     the same     any                   yes
+    304     none         of an object store    yes
+    304     none         none                  no
+    304     weak         any                   no
+    304     another      any                   no
+    other   any          any                   no
+    ======  ===========  ====================  =========
+
+    A 304 must have the ETag that a 200 would have had (RFC 9110, section 15.4.5). Nothing else on
+    the way knows it, but for a cache, which could answer any other request, too.
+
+    Args:
+        status: of the response.
+        headers: names in lower case.
+        etag: of the version, without quotes.
+    """
+    if status != HTTPStatus.NOT_MODIFIED:
+        return False
+    same = is_same_version(headers, etag)
+    return has_id(headers) if same is None else same
 
 
 def described(status: int, headers: Mapping[str, str]) -> str:

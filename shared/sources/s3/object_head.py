@@ -13,6 +13,21 @@ from shared.sources.s3.checksums import best_check
 _ETAG = re.compile(r'(?P<weak>[Ww]/)?(?P<quote>"?)(?P<tag>[^"]*)(?P=quote)')
 
 
+def is_same_version(headers: Mapping[str, str], etag: str) -> bool | None:
+    """Return whether the ETag among some headers is a strong one and equal; None without one.
+
+    A weak ETag only means that two versions are as good as each other (RFC 9110, section 8.8.1).
+
+    Args:
+        headers: names in lower case.
+        etag: without quotes.
+    """
+    if "etag" not in headers:
+        return None
+    match = _ETAG.fullmatch(headers["etag"].strip())
+    return match is not None and not match["weak"] and match["tag"] == etag
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectHead:
     """An object as the headers of a plain GET describe it.

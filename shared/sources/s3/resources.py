@@ -12,6 +12,7 @@ from shared.sources.comparison import EtagMismatch
 from shared.sources.s3.habits import Habits
 from shared.sources.s3.location import Location
 from shared.sources.s3.transport import Transport
+from shared.storage.reading import StorageReader
 
 SPARE_CONNECTIONS = 8
 """For further ranges of large objects, beside the one connection that each object has."""
@@ -62,6 +63,7 @@ class Resources:
         clock: seconds that only grow.
         etag_mismatch: what an ETag is worth that differs from the MD5 of the bytes.
         habits: of the endpoint.
+        reader: of the files in place; None where nothing is compared with them.
     """
 
     location: Location
@@ -71,6 +73,7 @@ class Resources:
     clock: Callable[[], float] = time.monotonic
     etag_mismatch: EtagMismatch = EtagMismatch.COMPARE
     habits: Habits = field(default_factory=Habits)
+    reader: StorageReader | None = None
 
     def run(self, on_pool: Callable[[], None], then: Callable[[], None]) -> None:
         """Run `on_pool` on a pool thread and `then` back on the transport's."""

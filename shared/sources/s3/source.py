@@ -18,6 +18,7 @@ from shared.sources.s3.download import Download
 from shared.sources.s3.location import Location
 from shared.sources.s3.resources import SPARE_CONNECTIONS, Resources
 from shared.sources.s3.transport import Transport
+from shared.storage.reading import StorageReader
 
 
 class S3Source:
@@ -39,6 +40,7 @@ class S3Source:
             location,
             Transport(connections, settings.source_stall_seconds),
             etag_mismatch=EtagMismatch(settings.etag_mismatch),
+            reader=StorageReader(settings.storage_path) if settings.storage_path else None,
         )
         # Of the transport's thread alone:
         self._futures: dict[Download, Future[Fetched]] = {}

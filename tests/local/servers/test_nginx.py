@@ -30,6 +30,7 @@ from tests.local.interpreters import NOBODY
 MAX_BODY_BYTES = 1_000
 HALF_OPEN = 4_500
 """Connections: more than nginx takes in all where nothing is configured."""
+LOCATION = f"/sync/{'0123456789abcdef' * 4}/"
 OF_A_FILE = {
     "Content-Security-Policy": "sandbox",
     "X-Frame-Options": "DENY",
@@ -46,6 +47,9 @@ class Functions(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = f"{self.headers}{self.rfile.read(int(self.headers['Content-Length'] or 0))!r}"
         self.send_response(418 if self.path == "/refused" else 200)
+        if self.path == "/sync/":
+            self.send_header("Location", LOCATION)
+            self.send_header("ETag", '"of the function"')
         if self.path.startswith("/media/"):
             self.send_header("X-Accel-Redirect", "/protected-media/" + self.path[7:])
             self.send_header("Content-Type", "image/x-own")
@@ -142,6 +146,16 @@ def test_as_another_account_it_reads_a_private_storage(
         status = Path(f"/proc/{pid}/status").read_text()
         assert f"Uid:\t{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}\n" in status
         assert f"CapEff:\t{1 << CAP_DAC_READ_SEARCH:016x}\n" in status
+
+
+def test_where_a_request_is_looked_up_passes_as_the_function_has_it(
+    nginx: tuple[NginxServer, int],
+) -> None:
+    status, headers, seen = ask(nginx[1], "/sync/", headers={"If-None-Match": '"other"'})
+    assert status == 200
+    assert headers["Location"] == LOCATION
+    assert headers["ETag"] == '"of the function"'
+    assert 'If-None-Match: "other"\n' in seen
 
 
 def test_a_client_cannot_claim_another_address(nginx: tuple[NginxServer, int]) -> None:

@@ -20,6 +20,9 @@ SECRETS = {
     "ADMIN_SESSION_KEY": "hidden",
     "ADMIN_PASSWORD": "hidden-8",
     "ADMIN_PASSWORD_HASH": "hidden-7",
+    "CALLBACK_URL": "https://h/?token=hidden",
+    "CALLBACK_SECRET": "whsec_" + "hidden" * 6,
+    "CALLBACK_SECRET_PREVIOUS": "whsec_" + "hidden" * 7,
 }
 
 

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from shared.errors import BodyTooLarge, InvalidFields, SignatureInvalid, TooManyRequests
+from shared.errors import (
+    BodyTooLarge,
+    InvalidFields,
+    MalformedJson,
+    SignatureInvalid,
+    TooManyRequests,
+)
 from shared.http import refusal_log
 from shared.http.refusal_log import SECONDS, RefusalLog
 
@@ -68,6 +74,16 @@ def test_what_a_client_sent_makes_no_new_reason(written: Lines) -> None:
         written.log.add("a", InvalidFields([{"field": "oeid", "reason": f"is {number}"}]))
         written.log.add("a", TooManyRequests(number))
     assert [line[2] for line in written.lines] == [1, 1]
+
+
+def test_a_line_has_the_reason_of_the_response(written: Lines) -> None:
+    for number in range(3):
+        written.log.add("a", MalformedJson(f"reason {number}"))
+    written.log.close()
+    assert written.lines == [
+        ("a", "Malformed JSON data: reason 0", 1),
+        ("a", "Malformed JSON data: reason 2", 2),
+    ]
 
 
 def test_memory_is_bounded(written: Lines, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +60,59 @@ def test_no_header_is_missing(header: str | None) -> None:
 def test_everything_else_is_invalid(header: str) -> None:
     with pytest.raises(SignatureInvalid):
         verify([KEY, PREVIOUS], BODY, header)
+
+
+MALFORMED = "expected 64 lower-case hex digits"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        RIGHT.upper(),
+        RIGHT[:-1],
+        RIGHT + "0",
+        f"Bearer {RIGHT}",
+        f"HMAC-SHA256 {RIGHT}",
+        f"sha256={RIGHT}",
+        f'"{RIGHT}"',
+        f"'{RIGHT}'",
+        f"0x{RIGHT}",
+        f" {RIGHT}",
+        f"{RIGHT} ",
+        f"{RIGHT[:32]} {RIGHT[32:]}",
+        ":".join(RIGHT[i : i + 2] for i in range(0, 64, 2)),
+        base64.b64encode(bytes.fromhex(RIGHT)).decode(),
+        RIGHT[:-1] + "g",
+        "Basic dXNlcjpwYXNzd29yZA==",
+    ],
+)
+def test_a_malformed_header_is_told_the_right_form(header: str) -> None:
+    for keys in ([KEY], [PREVIOUS], []):
+        with pytest.raises(SignatureInvalid) as caught:
+            verify(keys, BODY, header)
+        assert caught.value.reason == MALFORMED
+
+
+def test_a_wrong_signature_is_told_nothing_about_the_right_one() -> None:
+    nearly = RIGHT[:-1] + ("1" if RIGHT[-1] == "0" else "0")
+    reasons = set()
+    for header in (sign(b"another key", BODY), sign(KEY, BODY + b"\n"), "0" * 64, nearly):
+        with pytest.raises(SignatureInvalid) as caught:
+            verify([KEY, PREVIOUS], BODY, header)
+        reasons.add(caught.value.reason)
+    assert reasons == {
+        "the signature is of other bytes or by another key: sign exactly the bytes that are sent"
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [(None, "the request has no Authorization header"), (" ", "the Authorization header is empty")],
+)
+def test_a_missing_header_is_told_from_an_empty_one(header: str | None, reason: str) -> None:
+    with pytest.raises(SignatureMissing) as caught:
+        verify([KEY], BODY, header)
+    assert caught.value.reason == reason
 
 
 def test_without_a_key_nothing_is_valid() -> None:

@@ -186,6 +186,25 @@ def test_what_is_not_one_json_object_is_malformed(text: bytes) -> None:
         parse(text)
 
 
+def test_a_malformed_body_is_explained() -> None:
+    with pytest.raises(MalformedJson) as caught:
+        parse(b'{"oeid": "1",}')
+    assert caught.value.reason == "line 1, column 13: a comma too many"
+
+
+def test_the_type_of_content_decides_nothing() -> None:
+    for content_type in ("multipart/form-data", "application/x-www-form-urlencoded", "text/xml"):
+        assert parse(body(), content_type) == SyncRequest(**VALID)
+
+
+def test_invalid_fields_are_summed_up_in_one_line() -> None:
+    with pytest.raises(InvalidFields) as caught:
+        parse(body(oeid="", file_name="a/../b", file_type=1))
+    reasons = caught.value.reason.split("; ")
+    assert [reason.partition(": ")[0] for reason in reasons] == ["oeid", "file_name", "file_type"]
+    assert "\n" not in caught.value.reason
+
+
 def test_a_reason_never_repeats_what_was_sent() -> None:
     for field in VALID:
         for value in ("hunter2\x00", ["hunter2"], "hunter2" * 40 + "\\"):

@@ -6,7 +6,6 @@ from functions.admin.media.ranges import (
     ByteRange,
     Unsatisfiable,
     byte_range,
-    is_unchanged,
     range_applies,
 )
 
@@ -38,21 +37,6 @@ def test_a_range_is_read_as_the_rfc_says(header: str | None, expected: ByteRange
 def test_a_range_without_any_byte_cannot_be_satisfied(header: str, size: int) -> None:
     with pytest.raises(Unsatisfiable):
         byte_range(header, size)
-
-
-@pytest.mark.parametrize(
-    ("header", "same"),
-    [
-        (None, False),
-        ('"a"', True),
-        ('W/"a"', True),
-        ('"b", "a"', True),
-        ("*", True),
-        ('"b"', False),
-    ],
-)
-def test_a_client_that_has_the_file_need_not_get_it(header: str | None, same: bool) -> None:
-    assert is_unchanged(header, '"a"') is same
 
 
 def test_a_range_applies_only_for_the_version_it_is_of() -> None:

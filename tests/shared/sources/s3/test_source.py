@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import random
 import threading
@@ -15,7 +16,7 @@ import pytest
 from awscrt.checksums import crc32c, crc64nvme
 
 from shared import errors
-from shared.domain import Fetched, Wanted
+from shared.domain import Fetched, StoredCopy, Wanted
 from shared.sources.digesting import JOURNAL_BYTES
 from shared.sources.s3.inline_body import INLINE_BYTES
 from shared.sources.s3.segmented_body import DIGEST_BYTES
@@ -323,6 +324,19 @@ def test_an_interrupted_copy_is_continued_by_the_next_attempt(
     assert fetched.verified_by == "md5"
     assert part_of(incoming, 1, 3).read_bytes() == interrupted
     assert not part_of(incoming).exists()
+
+
+def test_an_interrupted_copy_is_continued_where_the_file_in_place_is_an_older_version(
+    incoming: Path, new_source: NewSource, wanted: Callable[..., Wanted], interrupted: bytes
+) -> None:
+    older = dataclasses.replace(wanted(attempt=3), stored=StoredCopy("older", 1, b"s" * 32, "md5"))
+    with FaultyServer(s3_object(interrupted)) as server:
+        source = new_source(server.url, settings={"STORAGE_PATH": str(incoming.parent)})
+        fetched = source.fetch(older, part_of(incoming, 1, 3)).result(SECONDS)
+        first, *others = server.asked
+    assert first.headers["if-none-match"] == '"older"'
+    assert min(asked.span[0] if asked.span else 0 for asked in others) >= DIGEST_BYTES
+    assert fetched.sha256 == hashlib.sha256(interrupted).digest()
 
 
 def test_an_interrupted_copy_of_an_object_replaced_since_begins_anew(
