@@ -56,6 +56,12 @@ def is_this_machine(host: str) -> bool:
     return address is not None and address.is_loopback
 
 
+def is_private(host: str) -> bool:
+    """Return whether a host is this machine, or an address of a private network."""
+    address = _address(host)
+    return is_this_machine(host) or (address is not None and address.is_private)
+
+
 def _variable(kind: str) -> str:
     """Return the value of a proxy variable, in lower case if it is set so, even if it is empty.
 

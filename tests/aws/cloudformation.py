@@ -17,6 +17,7 @@ these are existing ones."""
 
 PARAMETERS = {
     "SourceBucketName": "client-bucket",
+    "CallbackUrl": "https://client.test/hook",
     "BrokerArn": "arn:aws:mq:eu-west-1:123456789012:broker:sync:b-1",
     "BrokerCredentialsSecretArn": f"{SECRET}broker-AbCdEf",
     "FileSystemId": "fs-0123456789abcdef0",

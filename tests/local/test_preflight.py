@@ -51,3 +51,9 @@ def test_a_misspelt_variable_of_the_process_is_warned_about(
     (record,) = caplog.records
     assert vars(record)["variable"] == "RATE_LIMT_POST"
     assert vars(record)["meant"] == "RATE_LIMIT_POST"
+
+
+def test_callbacks_without_a_secret_stop_the_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"^Invalid setting: CALLBACK_SECRET is not set$"):
+        check(load(tmp_path, CALLBACK_URL="https://client.test/hook"))
+    check(load(tmp_path, CALLBACK_URL="https://h/", CALLBACK_SECRET="whsec_" + "c2VjcmV0" * 6))

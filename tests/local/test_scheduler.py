@@ -24,6 +24,7 @@ from local.shutdown import StopFlag
 from local.template import Schedule
 from shared.errors import LedgerUnavailable, SettingError
 from tests.helpers.paths import ROOT
+from tests.helpers.receiver import receiver
 from tests.helpers.servers import connect, execute, free_port
 from tests.helpers.waiting import join, until
 
@@ -384,3 +385,43 @@ def test_an_added_function_has_its_package_and_its_lock(tree: Path) -> None:
     assert "-r functions/daily_tally/requirements.txt" in packed
     assert re.search(r"cp -R functions/daily_tally ", packed)
     assert "functions/daily_tally/requirements.in" in dry("lock")
+
+
+def test_callbacks_are_delivered_at_once_where_they_are_wanted(
+    tmp_path: Path, database_url: str
+) -> None:
+    variables = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": database_url,
+        "STORAGE_PATH": str(tmp_path / "storage"),
+        "AWS_S3_BUCKET_NAME": "uploads",
+        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{free_port()}",
+        "AWS_S3_ACCESS_KEY_ID": "k",
+        "AWS_S3_SECRET_ACCESS_KEY": "s",
+        "AWS_S3_REGION_NAME": "eu-west-1",
+        "MAX_ATTEMPTS": "1",
+        "CALLBACK_SECRET": "whsec_" + "c2VjcmV0" * 6,
+    }
+    log = tmp_path / "log"
+    with receiver() as there, log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local", "scheduler"],
+            cwd=ROOT,
+            env=variables | {"CALLBACK_URL": there.url},
+            stderr=stream,
+        )
+        try:
+            # No attempt is left: requeue fails it, and what it records arrives.
+            execute(
+                database_url,
+                "INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, "
+                "request_id, attempts, deaths, claimed_at, leased_until) VALUES "
+                "('o', 'r', 'n', 't/t', sha256('n'), 'r', 1, 1, now(), now() - interval '1 s')",
+            )
+            until(lambda: there.names == ["n"])
+        finally:
+            process.terminate()
+            assert process.wait(SECONDS) == 0, log.read_text()
+    assert "NotifyFunction.EveryMinute" in log.read_text()
+    document = json.loads(there.posts[0].body)
+    assert (document["type"], document["data"]["state"]) == ("object.failed", "failed")
