@@ -126,7 +126,7 @@ class Batch:
         with self._lock:
             for transfer in transfers:
                 # Before it is no longer held, which may end the invocation.
-                if transfer.started_at < slow_before:
+                if transfer.claimed_at < slow_before:
                     self._slow.append(transfer.claim)
                 self._transfers.pop(transfer.row_id, None)
         self._changed.set()

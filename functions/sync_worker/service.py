@@ -184,6 +184,7 @@ class SyncWorker:
     def _start(self, claims: Sequence[Claim], batch: Batch) -> None:
         if not claims:
             return
+        claimed_at = time.monotonic()
         injection_point(CrashPoint.AFTER_CLAIM)
         self._waits_since = self._clock()
         try:
@@ -191,7 +192,8 @@ class SyncWorker:
         finally:
             self._waits_since = None
         for claim in claims:
-            batch.add(start_transfer(claim, parts[claim.wanted.row_id], self._source))
+            part = parts[claim.wanted.row_id]
+            batch.add(start_transfer(claim, part, self._source, claimed_at))
 
     def _look(self, batch: Batch, settling: SettlingThread) -> None:
         self._end_standing(batch, settling)

@@ -28,7 +28,8 @@ class Transfer:
         broken_off: why it was, None if it was not.
         seen: the steps of its progress when they were last looked at.
         moved_at: when they last differed from the time before, in monotonic seconds.
-        started_at: when it was started, in monotonic seconds.
+        claimed_at: when its row was claimed, in monotonic seconds.
+        started_at: when it was started, likewise: opening the part file may take long.
         ended_at: when its source was done, likewise; 0 before.
         result: the verified content once it was asked for, to spare the future's locks.
     """
@@ -40,6 +41,7 @@ class Transfer:
     broken_off: TransferError | None = None
     seen: int = -1
     moved_at: float = 0.0
+    claimed_at: float = field(default_factory=time.monotonic)
     started_at: float = field(default_factory=time.monotonic)
     ended_at: float = 0.0
     result: Fetched | None = None
@@ -130,20 +132,24 @@ class Transfer:
         return None
 
 
-def start_transfer(claim: Claim, part: Path | TransferError, source: ObjectSource) -> Transfer:
+def start_transfer(
+    claim: Claim, part: Path | TransferError, source: ObjectSource, claimed_at: float
+) -> Transfer:
     """Start copying a claimed object; whatever is wrong ends up in the transfer's future.
 
     Args:
         claim: the row, for this attempt.
         part: its part file, or why the storage provides none.
         source: where the object is.
+        claimed_at: see `Transfer`.
     """
     if isinstance(part, TransferError):
-        return Transfer(claim, None, _refused(part))
+        return Transfer(claim, None, _refused(part), claimed_at=claimed_at)
     try:
-        return Transfer(claim, part, source.fetch(claim.wanted, part))
+        content = source.fetch(claim.wanted, part)
     except Exception as error:  # noqa: BLE001 - see `Transfer.error`
-        return Transfer(claim, part, _refused(error))
+        content = _refused(error)
+    return Transfer(claim, part, content, claimed_at=claimed_at)
 
 
 def _refused(error: Exception) -> Future[Fetched]:
