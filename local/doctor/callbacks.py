@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from local.addresses import is_loopback
 from local.doctor.finding import Finding, ok, problem, skipped, warning
 from shared.callbacks.receiver import BUNDLES
 from shared.config.settings import Settings, environment
-from shared.proxies import proxy_for
+from shared.proxies import is_private, proxy_for
 
 CHECK = "callbacks"
 
@@ -34,7 +33,7 @@ def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
         yield problem(CHECK, detail, 'make one: echo "whsec_$(openssl rand -base64 24)"')
     parts = urlsplit(settings.callback_url)
     host, tls = parts.hostname or "", parts.scheme.lower() == "https"
-    if not tls and not is_loopback(host):
+    if not tls and not is_private(host):
         yield warning(CHECK, "CALLBACK_URL is not https: anyone on the way reads them", "use https")
     if proxy_for(settings.callback_url):
         yield skipped(CHECK, f"{host} is reached through a proxy")

@@ -59,7 +59,6 @@ def _checks(subject: Subject) -> dict[str, Callable[[], Iterator[Finding]]]:
         "service": partial(service.answering, environment),
         "heartbeats": partial(service.processes, settings),
         "admin password": partial(service.password, settings),
-        "callbacks": partial(service.callbacks, settings),
         "TLS certificate": partial(service.certificate, environment, datetime.now(UTC)),
         "systemd": partial(service.units, STEP_SECONDS),
     }

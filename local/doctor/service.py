@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from local.client import Client, NotAnswered
 from local.doctor.finding import Finding, ok, problem, skipped, warning
@@ -20,7 +19,6 @@ from shared.config.settings import Settings
 from shared.errors import LedgerUnavailable, SettingError
 from shared.health import Part, Status, scheduler, worker
 from shared.ledger.heartbeats import SCHEDULER
-from shared.proxies import is_private
 
 CERTIFICATE_DAYS = 21
 """Certificates are usually renewed 30 days before they expire; after 21, renewal is overdue."""
@@ -85,24 +83,6 @@ def password(settings: Settings) -> Iterator[Finding]:
         yield problem("admin password", str(error), "set ADMIN_PASSWORD_HASH: ./sync hash-password")
     else:
         yield ok("admin password", "set")
-
-
-def callbacks(settings: Settings) -> Iterator[Finding]:
-    """Yield whether callbacks are signed, and cannot be read on their way."""
-    check = "callbacks"
-    if settings.callback_url is None:
-        yield skipped(check, "CALLBACK_URL is not set")
-        return
-    try:
-        settings.require_callback_secret()
-    except SettingError as error:
-        yield problem(check, str(error), "set CALLBACK_SECRET")
-        return
-    url = urlsplit(settings.callback_url)
-    if url.scheme == "http" and not is_private(url.hostname or ""):
-        yield warning(check, "sent to another network by plain http", "use https in CALLBACK_URL")
-    else:
-        yield ok(check, "signed")
 
 
 def certificate(environment: LocalEnvironment, now: datetime) -> Iterator[Finding]:

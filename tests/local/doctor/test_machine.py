@@ -225,21 +225,3 @@ def test_with_everything_down_it_ends_and_says_what_to_do(tmp_path: Path, silent
         assert found[check]["level"] == "problem", check
         assert found[check]["advice"]
     assert found["memcached"]["level"] == "warning"
-
-
-@pytest.mark.parametrize(
-    ("url", "secret", "level"),
-    [
-        (None, None, Level.SKIPPED),
-        ("https://client.test/hook", None, Level.PROBLEM),
-        ("https://client.test/hook", "whsec_x", Level.OK),
-        ("http://localhost:8000/", "whsec_x", Level.OK),
-        ("http://10.1.2.3/", "whsec_x", Level.OK),
-        ("http://client.test/hook", "whsec_x", Level.WARNING),
-    ],
-)
-def test_callbacks_are_signed_and_not_sent_where_others_can_read(
-    url: str | None, secret: str | None, level: Level
-) -> None:
-    (found,) = service.callbacks(Settings(callback_url=url, callback_secret=secret))
-    assert found.level is level
