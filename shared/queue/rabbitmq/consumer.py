@@ -187,11 +187,13 @@ class Consumer:
             met = reset_while_connecting(error)
             if met is None:
                 logger.exception("fault in the consumer, connecting again")
+            if self._stopping:
+                return self._link is None  # otherwise the loop has yet to close its socket
             if self._link:
                 with contextlib.suppress(Exception):  # it may be in any state
                     self._link.abandon()
             self.on_lost(unavailable(met or error))
-            return self._stopping
+            return False
         return True
 
     def _connect(self) -> None:
