@@ -141,10 +141,10 @@ def test_the_rate_is_soon_back_after_a_worker_dies_under_load(
         assert usual > 0
         assert longest > 0
         assert trial.recovery < BACK_SECONDS
-        # A fresh request waits for the objects that came before it, 300 that had been slow in the
-        # long form, but not for those that the dead worker had. The short form has no other
-        # worker, and waits for the new process as well.
-        assert longest < usual + (2.0 if long else 6.0)
+        # The goal is a second. A fresh request waits for the objects that came before it, 300 that
+        # had been slow in the long form, but not for those that the dead worker had. The short form
+        # has no other worker, and waits for the new process as well.
+        assert longest < usual + (3.0 if long else 6.0)
 
 
 def test_a_worker_with_slow_objects_in_hand_stops_soon(arena: Arena, *, long: bool) -> None:
