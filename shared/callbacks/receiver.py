@@ -1,20 +1,18 @@
 """The receiver of callbacks over HTTP: many POSTs at once, from the thread that waits for them.
 
-One multi handle of libcurl with its sockets on a selector, and connections that are kept. There is
-no thread, unlike in `shared.sources.s3.transport`: whoever delivers has nothing else to do.
+One multi handle of libcurl, and connections that are kept. There is no thread, unlike in
+`shared.sources.s3.transport`: whatever delivers has nothing else to do.
 """
 
 from __future__ import annotations
 
 import os
-import selectors
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote, urlsplit
 
 import pycurl
@@ -23,6 +21,7 @@ from shared.callbacks.answer import Answer, Verdict, of_status
 from shared.callbacks.message import Message
 from shared.callbacks.redirects import RedirectRefused, is_redirect, target
 from shared.config.settings import environment
+from shared.curl_sockets import SUPPRESS_CONNECT_HEADERS, CurlSockets
 from shared.proxies import proxy_for
 
 CONNECTIONS = 32
@@ -34,10 +33,6 @@ BODY_BYTES = 4096
 BODY_SECONDS = 1.0
 """So much of a response's body is read, for so long, for the sake of the connection. Then the
 connection is closed, and the status counts: a receiver that has answered is not waited for."""
-
-SUPPRESS_CONNECT_HEADERS = 265
-"""CURLOPT_SUPPRESS_CONNECT_HEADERS, which pycurl has no name for: a proxy's response to CONNECT is
-no answer of the receiver."""
 
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """Variables that name the certificates to trust instead of the system's, the first one that is
@@ -123,12 +118,8 @@ class Receiver:
         self._trust = next(filter(None, map(environment().get, BUNDLES)), None)
         self._free: list[_Post] = []
         self._active: dict[pycurl.Curl, _Post] = {}
-        self._wakes_at: float | None = None
-        self._selector = selectors.DefaultSelector()
-        self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_MAXCONNECTS, CONNECTIONS)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        self._sockets = CurlSockets(CONNECTIONS)
+        self._multi = self._sockets.multi
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -164,16 +155,7 @@ class Receiver:
         """Return the attempts that have ended, by key, after at most some seconds."""
         if not self._active:
             return []
-        now = time.monotonic()
-        until = now + seconds if self._wakes_at is None else min(now + seconds, self._wakes_at)
-        for key, mask in self._selector.select(max(0.0, until - now)):
-            bits = (pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0) | (
-                pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
-            )
-            self._multi.socket_action(key.fd, bits)
-        if self._wakes_at is not None and self._wakes_at <= time.monotonic():
-            self._wakes_at = None
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._sockets.step(seconds)
         return self._ended()
 
     def close(self) -> None:
@@ -182,8 +164,7 @@ class Receiver:
             self._release(curl)
         for post in self._free:
             post.curl.close()
-        self._multi.close()
-        self._selector.close()
+        self._sockets.close()
 
     def _ended(self) -> list[tuple[int, Answer]]:
         ended: list[tuple[pycurl.Curl, int | None]] = []
@@ -233,22 +214,6 @@ class Receiver:
         self._multi.remove_handle(curl)  # closes a connection whose response is not complete
         self._free.append(post)
         return post
-
-    def _on_socket(self, event: int, socket: int, _multi: Any, _data: Any) -> None:
-        if event == pycurl.POLL_REMOVE:
-            with suppress(KeyError):
-                self._selector.unregister(socket)
-            return
-        mask = (selectors.EVENT_READ if event & pycurl.POLL_IN else 0) | (
-            selectors.EVENT_WRITE if event & pycurl.POLL_OUT else 0
-        )
-        if socket in self._selector.get_map():
-            self._selector.modify(socket, mask)
-        else:
-            self._selector.register(socket, mask)
-
-    def _on_timer(self, milliseconds: int) -> None:
-        self._wakes_at = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
 
 
 _UNREACHABLE = {

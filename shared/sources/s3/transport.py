@@ -1,6 +1,6 @@
 """Many HTTP downloads on one thread, by libcurl.
 
-One multi handle of libcurl with its sockets on a selector; connections are kept and shared.
+One multi handle of libcurl (`shared.curl_sockets`); connections are kept and shared.
 Everything that is handed in runs on that thread, so response handlers need no locks. libcurl
 signs the requests (SigV4), but for what it cannot, see `signing`.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import selectors
 import threading
 import time
 from collections import deque
@@ -17,11 +16,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 import pycurl
 
 from shared.aws.s3_bucket import Credentials
+from shared.curl_sockets import SUPPRESS_CONNECT_HEADERS, CurlSockets
 from shared.errors import ContentMismatch, RetryLater, SourceUnavailable
 from shared.proxies import PROXY_LOGIN
 from shared.sources.s3.location import SignedUrl
@@ -33,10 +33,6 @@ logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 10
 MINIMUM_SPEED = 1024
 """Bytes per second; a slower connection is considered dead."""
-
-SUPPRESS_CONNECT_HEADERS = 265
-"""CURLOPT_SUPPRESS_CONNECT_HEADERS, which pycurl has no name for: a proxy's response to CONNECT is
-not handed over as if it were the store's."""
 
 BUFFER_BYTES = 131_072
 """Per connection: measured, larger ones gain nothing."""
@@ -167,26 +163,22 @@ class Transport:
     def _open(self) -> None:
         self._free: list[_Easy] = []
         self._active: dict[pycurl.Curl, _Easy] = {}
-        self._deadline: float | None = None
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._wake_read, selectors.EVENT_READ)
-        self._multi = pycurl.CurlMulti()
+        self._sockets = CurlSockets(self._connections)
+        self._sockets.watch(self._wake_read)
+        self._multi = self._sockets.multi
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, self._connections)
-        self._multi.setopt(pycurl.M_MAXCONNECTS, self._connections)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
 
     def _recover(self) -> None:
         """End every transfer with an error, and begin with new handles."""
-        multi, ended, free = self._multi, list(self._active.values()), self._free
-        self._selector.close()
+        sockets, ended, free = self._sockets, list(self._active.values()), self._free
         self._open()
         with suppress(pycurl.error):  # the error that brought us here counts
             for easy in ended:
-                multi.remove_handle(easy.curl)
+                sockets.multi.remove_handle(easy.curl)
             for easy in [*ended, *free]:
                 easy.curl.close()
-            multi.close()
+        with suppress(pycurl.error):
+            sockets.close()
         self._woken = False
         self.call(lambda: None)  # what had been called may have been missed
         error = SourceUnavailable("internal error of the worker, see its log")
@@ -247,37 +239,11 @@ class Transport:
         self._free.append(easy)
         return easy
 
-    def _on_socket(self, event: int, socket: int, _multi: Any, _data: Any) -> None:
-        if event == pycurl.POLL_REMOVE:
-            if socket in self._selector.get_map():
-                self._selector.unregister(socket)
-            return
-        mask = (selectors.EVENT_READ if event & pycurl.POLL_IN else 0) | (
-            selectors.EVENT_WRITE if event & pycurl.POLL_OUT else 0
-        )
-        if socket in self._selector.get_map():
-            self._selector.modify(socket, mask)
-        else:
-            self._selector.register(socket, mask)
-
-    def _on_timer(self, milliseconds: int) -> None:
-        self._deadline = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
-
     def _run(self) -> None:
         while not self._closing:
-            wait = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-            for key, mask in self._selector.select(wait):
-                if key.fd == self._wake_read:
-                    os.read(self._wake_read, 1)
-                    self._woken = False  # before the calls are looked at: none is missed
-                    continue
-                bits = (pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0) | (
-                    pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
-                )
-                self._multi.socket_action(key.fd, bits)
-            if self._deadline is not None and self._deadline <= time.monotonic():
-                self._deadline = None
-                self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            if self._sockets.step():
+                os.read(self._wake_read, 1)
+                self._woken = False  # before the calls are looked at: none is missed
             self._finish()
             while self._calls:
                 self._guarded(self._calls.popleft())
@@ -285,8 +251,7 @@ class Transport:
             self._release(curl)
         for easy in self._free:
             easy.curl.close()
-        self._multi.close()
-        self._selector.close()
+        self._sockets.close()
         with self._wake_lock:
             self._ended = True
             os.close(self._wake_read)
