@@ -10,19 +10,9 @@ from shared import adapters
 from shared.callbacks.message import Signer
 from shared.callbacks.receiver import Receiver
 from shared.config.process_cache import once_per_process
-from shared.config.settings import Settings, needed
+from shared.config.settings import needed
 from shared.config.shutdown import close_at_exit
-from shared.config.startup import start
-
-
-@once_per_process
-def settings() -> Settings:
-    """Return this process's settings.
-
-    Raises:
-        SettingError: one is invalid.
-    """
-    return start()
+from shared.config.startup import settings
 
 
 @once_per_process

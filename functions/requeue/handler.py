@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.requeue import wiring
+from shared.config.startup import settings
 from shared.lambda_context import Context
 from shared.metrics import tally
 from shared.metrics.exporting import cloudwatch
@@ -32,9 +33,9 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     )
     if any(report.values()):
         logger.info("due rows published", extra=report)
-    if wiring.settings().on_lambda:
+    if settings().on_lambda:
         # The template's alarms read this line; elsewhere GET /sync/?detail=1 returns the numbers.
         logger.info("ledger measured", extra=dataclasses.asdict(requeue.measure()))
-        if namespace := wiring.settings().metrics_namespace:
+        if namespace := settings().metrics_namespace:
             cloudwatch(namespace).emit_gauges(requeue.gauges())
     return report

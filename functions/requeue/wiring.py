@@ -5,19 +5,8 @@ from __future__ import annotations
 from functions.requeue.service import Config, Requeue
 from shared import adapters
 from shared.config.process_cache import once_per_process
-from shared.config.settings import Settings
 from shared.config.shutdown import close_at_exit
-from shared.config.startup import start
-
-
-@once_per_process
-def settings() -> Settings:
-    """Return this process's settings.
-
-    Raises:
-        SettingError: one is invalid.
-    """
-    return start()
+from shared.config.startup import settings
 
 
 @once_per_process

@@ -9,9 +9,9 @@ from functions.s3_events.endpoint import Access, Endpoint
 from functions.s3_events.service import Config, S3Events
 from shared import adapters
 from shared.config.process_cache import once_per_process
-from shared.config.settings import Settings, needed
+from shared.config.settings import needed
 from shared.config.shutdown import close_at_exit
-from shared.config.startup import start
+from shared.config.startup import settings
 from shared.http.rate_limit import RateLimiter
 from shared.http.refusal_log import RefusalLog
 from shared.queue.publisher import FLUSH_SECONDS
@@ -30,16 +30,6 @@ def prepare() -> None:
     if settings().on_lambda:
         s3_events()
     endpoint()
-
-
-@once_per_process
-def settings() -> Settings:
-    """Return this process's settings.
-
-    Raises:
-        SettingError: one is invalid.
-    """
-    return start()
 
 
 @once_per_process

@@ -6,6 +6,7 @@ import gc
 
 from shared import injection_points, log
 from shared.config import secrets
+from shared.config.process_cache import once_per_process
 from shared.config.settings import Settings, environment
 from shared.metrics.exporting import export
 
@@ -21,15 +22,25 @@ def start() -> Settings:
     Raises:
         SettingError: one is invalid, a key is too short, or a secret cannot be read.
     """
-    settings = Settings.from_mapping(secrets.resolve(environment()))
-    settings.require_long_keys()
-    configure_log(settings)
+    ours = Settings.from_mapping(secrets.resolve(environment()))
+    ours.require_long_keys()
+    configure_log(ours)
     injection_points.arm(environment())
     gc.set_threshold(GARBAGE_THRESHOLD)
-    export(settings)
-    return settings
+    export(ours)
+    return ours
 
 
-def configure_log(settings: Settings) -> None:
+@once_per_process
+def settings() -> Settings:
+    """Return the settings of this process, which is set up by the first call; see `start`.
+
+    Raises:
+        SettingError: as of `start`.
+    """
+    return start()
+
+
+def configure_log(ours: Settings) -> None:
     """Send this process's log lines to standard error, in the form that the settings name."""
-    log.configure(settings.log_level, style=settings.log_format, environment=environment())
+    log.configure(ours.log_level, style=ours.log_format, environment=environment())
