@@ -114,6 +114,10 @@ class Site:
     def states(self) -> dict[str, int]:
         return dict(self.query("SELECT state, count(*) FROM file_sync GROUP BY state"))
 
+    def claimed(self) -> int:
+        """Rows that a worker has in hand."""
+        return int(self.query("SELECT count(*) FROM file_sync WHERE leased_until IS NOT NULL")[0][0])
+
     def counted(self) -> int:
         """The most counted attempts that were not the one that succeeded."""
         statement = """
@@ -156,13 +160,22 @@ def work(worker: SyncWorker, rows: list[int], seconds: float = PLENTY) -> None:
 
 
 def pause(site: Site, worker: SyncWorker, rows: list[int], part: str) -> None:
-    """Work until a part is paused, which takes longer on a busy machine."""
+    """Work until a part is paused and what was attempted by then has been recorded.
 
-    def paused() -> bool:
-        work(worker, rows, 1.0)
-        return site.paused() == [part]
+    The end is a condition: seconds would leave attempts without time on a busy machine.
+    """
+    deadline = time.monotonic() + MARGIN_SECONDS + SOON
+    look_at, is_done = 0.0, False
 
-    until(paused, f"a pause of {part}", SOON)
+    def remaining() -> float:
+        nonlocal look_at, is_done
+        if time.monotonic() >= look_at and not is_done:
+            is_done = site.paused() == [part] and not site.claimed()
+            look_at = time.monotonic() + 0.1
+        return 0.0 if is_done else deadline - time.monotonic()
+
+    worker.work(rows, remaining)
+    assert site.paused() == [part]
 
 
 def finish(site: Site, worker: SyncWorker, rows: list[int], states: dict[str, int]) -> None:
