@@ -1,9 +1,7 @@
-#!/bin/sh
-# Docker Compose on local/docker-compose.yml, with what that file needs from this machine: secrets
-# that are made once and kept under DATA_DIR, the folder for the files and the account that owns
-# it. There is no default password anywhere.
-set -eu
-cd "$(dirname "$0")/.."
+# What local/docker-compose.yml needs from this machine, for the scripts that run Docker Compose: the
+# settings, secrets that are made once and kept under DATA_DIR, the folder for the files and the account
+# that owns it. There is no default password anywhere. Read by `.` in the project's folder, with the
+# command of Compose as the first argument.
 
 # The file .env as commands for this shell, read as strictly as local/env_file.py reads it, whose
 # table documents the syntax. Compose reads .env too, but would take $8 in a password's hash for
@@ -66,7 +64,8 @@ assignments() {
       foreign = foreign "|^(HOME|PATH|PWD|SHELL|USER|LOGNAME|HOSTNAME|TMPDIR|TEMP|TMP)$"
       foreign = foreign "|^(TERM|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|VIRTUAL_ENV|GLIBC_TUNABLES)$"
       foreign = foreign "|^(LOCAL_[GU]ID|LOCAL_RUN|POSTGRES_PASSWORD|RABBITMQ_PASSWORD)$"
-      foreign = foreign "|^STORAGE_FOLDER$"
+      foreign = foreign "|^(STORAGE_FOLDER|SUBNET|UP_SECONDS)$"
+      foreign = foreign "|^(AMQP|FUNCTIONS|MANAGEMENT|MEMCACHED|POSTGRES)_PORT$"
       count = split(ENVIRON["NAMES"], list, /[ \n]+/)
       for (i = 1; i <= count; i++) settings[list[i]] = settings[list[i] "_ARN"] = 1
       for (other in ENVIRON) if (ENVIRON[other] != "") known[other] = ENVIRON[other]
@@ -112,18 +111,33 @@ setting() {
   printenv "$1" || true
 }
 
-# A secret kept in a file that only its owner may read.
+refuse() {
+  echo "$1" >&2
+  exit 1
+}
+
+# A secret kept in a file that only its owner may read; commands that start nothing make none.
 kept() {
   if [ ! -s "$1" ]; then
+    [ "$starts" = 1 ] || { echo none && return; }
     (umask 077 && od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n' > "$1.new" && mv "$1.new" "$1")
   fi
   cat "$1"
 }
 
+# The password of a server: one that is made now would not be that of data made with another.
+password() {
+  if [ ! -s "$data/compose/$1.password" ] && [ "$starts" = 1 ] \
+    && docker volume inspect "${COMPOSE_PROJECT_NAME}_$1" > /dev/null 2>&1; then
+    refuse "$data/compose/$1.password is missing, and the data in the volume ${COMPOSE_PROJECT_NAME}_$1 was made with it: put the file back, see docs/containers.md, or remove the volumes and their data: sh local/compose.sh down --volumes"
+  fi
+  kept "$data/compose/$1.password"
+}
+
 absolute() {
   case $1 in
     '~' | '~/'*) printf '%s' "$HOME${1#\~}" ;;
-    '~'* | '$'*) echo "$1: expected a path; only ~/ is replaced here" >&2 && exit 1 ;;
+    '~'* | '$'*) refuse "$1: expected a path; only ~/ is replaced here" ;;
     /*) printf '%s' "$1" ;;
     *) printf '%s/%s' "$PWD" "$1" ;;
   esac
@@ -134,6 +148,12 @@ if [ -f .env ]; then
   eval "$exported"
 fi
 
+case ${1:-} in
+  up | create | run) starts=1 ;;
+  *) starts=0 ;;
+esac
+COMPOSE_PROJECT_NAME=$(setting COMPOSE_PROJECT_NAME)
+COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-external-storage-sync}
 data=$(setting DATA_DIR)
 data=$(absolute "${data:-.local}")
 storage=$(setting STORAGE_PATH)
@@ -144,10 +164,45 @@ mkdir -p "$data/compose" "$METRICS_FOLDER" "$S3_FOLDER" "$STORAGE_FOLDER"
 
 SECRET_KEY=$(setting SECRET_KEY)
 SECRET_KEY=${SECRET_KEY:-$(kept "$data/secret_key")}
-POSTGRES_PASSWORD=$(kept "$data/compose/postgres.password")
-RABBITMQ_PASSWORD=$(kept "$data/compose/rabbitmq.password")
+POSTGRES_PASSWORD=$(password postgres)
+RABBITMQ_PASSWORD=$(password rabbitmq)
+
+# The account inside: ours, or for root the one that local/run_as.py takes, which becomes the owner of
+# root's files in the storage.
 LOCAL_UID=$(id -u)
 LOCAL_GID=$(id -g)
+owner() {
+  # Not stat, whose options differ between systems.
+  ls -ldn -- "$1" | awk '{ print $3 " " $4 }'
+}
+hand_over() {
+  find "$1" -depth -user 0 -group 0 \( -type f -o -type d \) -exec chgrp -h "$LOCAL_GID" {} +
+  find "$1" -depth -user 0 \( -type f -o -type d \) -exec chown -h "$LOCAL_UID" {} +
+}
+if [ "$LOCAL_UID" = 0 ]; then
+  account=$(setting RUN_AS)
+  first=$(owner "$STORAGE_FOLDER")
+  if [ -n "$account" ]; then
+    id -u "$account" > /dev/null 2>&1 || refuse "RUN_AS: there is no account $account"
+  elif [ "${first% *}" != 0 ]; then
+    LOCAL_UID=${first% *} LOCAL_GID=${first#* } # it may have no entry, and needs none
+  elif id -u www-data > /dev/null 2>&1; then
+    account=www-data
+  else
+    account=nobody
+  fi
+  [ -z "$account" ] || LOCAL_UID=$(id -u "$account") LOCAL_GID=$(id -g "$account")
+  if [ "$LOCAL_UID" != 0 ] && [ "$starts" = 1 ]; then
+    if [ "${first% *}" = 0 ]; then
+      if [ -n "$(ls -A "$STORAGE_FOLDER")" ] && [ ! -e "$STORAGE_FOLDER/.incoming" ]; then
+        refuse "STORAGE_PATH: $STORAGE_FOLDER belongs to root and contains other files; change its owner to the account that should write to it, or set RUN_AS=root to run everything as root"
+      fi
+      hand_over "$STORAGE_FOLDER"
+    fi
+    hand_over "$METRICS_FOLDER"
+    hand_over "$S3_FOLDER"
+  fi
+fi
 
 # nginx refuses what is far above the functions' own limit.
 most=$(setting MAX_BODY_BYTES)
@@ -162,8 +217,7 @@ NGINX_REAL_IP=
 for proxy in $(setting TRUSTED_PROXIES | tr ',' ' '); do
   case $proxy in
     *[!0-9A-Fa-f.:/]*)
-      echo "TRUSTED_PROXIES: expected addresses or networks separated by commas" >&2
-      exit 1 ;;
+      refuse "TRUSTED_PROXIES: expected addresses or networks separated by commas" ;;
   esac
   NGINX_REAL_IP="${NGINX_REAL_IP}set_real_ip_from $proxy; "
   NGINX_PROXIES="${NGINX_PROXIES}$proxy 1; "
@@ -179,9 +233,9 @@ case ${TLS_CERTIFICATE:+1}${TLS_KEY:+1} in
     TLS_CERTIFICATE=$(absolute "$TLS_CERTIFICATE")
     TLS_KEY=$(absolute "$TLS_KEY")
     for file in "$TLS_CERTIFICATE" "$TLS_KEY"; do
-      [ -f "$file" ] || { echo "TLS_CERTIFICATE, TLS_KEY: there is no file $file" >&2 && exit 1; }
+      [ -f "$file" ] || refuse "TLS_CERTIFICATE, TLS_KEY: there is no file $file"
     done ;;
-  *) echo "TLS_CERTIFICATE, TLS_KEY: one needs the other" >&2 && exit 1 ;;
+  *) refuse "TLS_CERTIFICATE, TLS_KEY: one needs the other" ;;
 esac
 export TLS_CERTIFICATE TLS_KEY
 
@@ -192,18 +246,28 @@ case $HOST in
   '' | localhost) HOST=127.0.0.1 ;; # Compose wants an address
 esac
 case $HOST in
-  127.*) LOCAL_RUN=1 ;;
+  127.* | ::1) LOCAL_RUN=1 ;;
   *) LOCAL_RUN=0 ;;
 esac
-export HOST LOCAL_GID LOCAL_RUN LOCAL_UID POSTGRES_PASSWORD RABBITMQ_PASSWORD SECRET_KEY
-export METRICS_FOLDER S3_FOLDER STORAGE_FOLDER
+case $HOST in
+  *:*) HOST="[$HOST]" ;;
+esac
+export COMPOSE_PROJECT_NAME HOST LOCAL_GID LOCAL_RUN LOCAL_UID POSTGRES_PASSWORD RABBITMQ_PASSWORD
+export METRICS_FOLDER S3_FOLDER SECRET_KEY STORAGE_FOLDER
 
+# Compose 1 reads another language; it is also what some call 2 by itself.
 if docker compose version > /dev/null 2>&1; then
-  set -- docker compose --file local/docker-compose.yml --project-directory . "$@"
-elif command -v docker-compose > /dev/null; then
-  set -- docker-compose --file local/docker-compose.yml --project-directory . "$@"
+  program="docker compose"
+elif version=$(docker-compose version --short 2> /dev/null); then
+  case $version in
+    1.* | v1.*) refuse "docker-compose $version is too old: install Docker Compose 2, or use make run or make services" ;;
+  esac
+  program=docker-compose
 else
-  echo "Docker Compose is not installed: install Docker, or use make run or make services" >&2
-  exit 1
+  refuse "Docker Compose is not installed: install Docker, or use make run or make services"
 fi
-exec "$@"
+compose() {
+  set -- --project-directory . "$@"
+  [ ! -f docker-compose.override.yml ] || set -- --file docker-compose.override.yml "$@"
+  $program --file local/docker-compose.yml "$@"
+}
