@@ -6,6 +6,7 @@ A reason is the title of an error (its text without details), as `shared.errors`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared import errors
@@ -37,7 +38,7 @@ UNKNOWN = Help(
     "Read the full error of an example, fix its cause, then retry.",
 )
 
-_BY_ERROR: dict[type[errors.TransferError], Help] = {
+_BY_ERROR: dict[type, Help] = {
     errors.ObjectMissing: Help(
         "S3 has no object of this name. It was deleted, never uploaded, or uploaded under another"
         " name.",
@@ -119,6 +120,11 @@ _BY_ERROR: dict[type[errors.TransferError], Help] = {
         "Retry.",
         retry_first=True,
     ),
+    errors.LedgerLost: Help(
+        "The database was unreachable for too long while the object was copied.",
+        "Retry.",
+        retry_first=True,
+    ),
     errors.NameUnsafe: Help(
         "The name would leave the storage folder, or is reserved.",
         "Upload the object under another name, then dismiss this failure.",
@@ -137,17 +143,25 @@ _BY_ERROR: dict[type[errors.TransferError], Help] = {
     ),
 }
 
-_BY_REASON = {
-    **{kind().title.partition(": ")[0]: found for kind, found in _BY_ERROR.items()
-       if kind is not errors.CopyUnproven},
-    "The received bytes differ from the object, or it has no checksum":
-        _BY_ERROR[errors.CopyUnproven],
-    WORKER_STOPPED: Help(
-        "Each worker that copied the object died, so its attempts are used up.",
-        "Look for crashes in the worker's log, often for lack of memory, then retry.",
-    ),
-}  # fmt: skip
-"""`CopyUnproven` cannot be made without a copy."""
+
+def _by_reason() -> Iterator[tuple[str, Help]]:
+    kinds = [errors.TransferError]
+    for kind in kinds:  # grows meanwhile: the whole tree
+        kinds += kind.__subclasses__()
+        title = (kind.__doc__ or "").partition("\n")[0].rstrip(".")
+        # An error without an entry of its own is explained as the more general one.
+        help_ = next((_BY_ERROR[base] for base in kind.__mro__ if base in _BY_ERROR), UNKNOWN)
+        yield title.partition(": ")[0], help_
+    yield (
+        WORKER_STOPPED,
+        Help(
+            "Each worker that copied the object died, so its attempts are used up.",
+            "Look for crashes in the worker's log, often for lack of memory, then retry.",
+        ),
+    )
+
+
+_BY_REASON = dict(_by_reason())
 
 
 def reason_of(error: str) -> str:
