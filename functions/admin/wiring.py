@@ -85,9 +85,10 @@ def build(settings: Settings) -> Admin:
         health=HealthChecks(probes(settings, ledger, cache)),
         clock=lambda: datetime.now(UTC),
     )
+    login = LoginPages(templates, credentials, sessions, revoked)
     return Admin(
         gate=Gate(sessions, revoked, settings.trusted_proxies, always_secure=settings.on_lambda),
-        login=LoginPages(templates, credentials, sessions, revoked),
+        login=login,
         dashboard=dashboard,
         objects=ObjectPages(
             templates=templates,
@@ -103,7 +104,9 @@ def build(settings: Settings) -> Admin:
         media=Media(records, files, largest, accelerated=settings.media_accel),
         thumbnails=Thumbnails(records, files, decoder, ThumbnailCache()),
         assets=assets,
-        problems=ProblemPages(templates, dashboard.outage, settings.rate_limit_status),
+        problems=ProblemPages(
+            templates, dashboard.outage, settings.rate_limit_status, login.interrupted
+        ),
     )
 
 
