@@ -41,7 +41,8 @@
         │   ├── StorageUnavailable
         │   │   └── StorageForeign
         │   └── OutOfTime
-        │       └── WorkerStopping
+        │       ├── WorkerStopping
+        │       └── LedgerLost
         └── GiveUp              no attempt will succeed until a person fixes the cause
             ├── ObjectMissing
             ├── ObjectUnreadable
@@ -286,6 +287,10 @@ class OutOfTime(RetryLater):
 
 class WorkerStopping(OutOfTime):
     """The worker was stopped while it copied the object."""
+
+
+class LedgerLost(OutOfTime):
+    """The worker lost the database while it copied the object."""
 
 
 class GiveUp(TransferError):

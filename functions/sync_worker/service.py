@@ -17,6 +17,7 @@ from functions.sync_worker.settling import POLL_SECONDS, SettlingThread
 from functions.sync_worker.transfer import start_transfer
 from shared.config.shutdown import end_process
 from shared.errors import (
+    LedgerLost,
     LedgerUnavailable,
     OutOfTime,
     StorageUnavailable,
@@ -126,6 +127,7 @@ class SyncWorker:
             lambda lost: _drop(batch, lost),
             lambda: self._look(batch, settling),
         )
+        why: type[OutOfTime] = OutOfTime
         with keeper, settling:
             try:
                 going = not is_stopping() and self._claim(intake, batch, suspects=False)
@@ -136,9 +138,11 @@ class SyncWorker:
                     settling.check()
                     if batch.held or self._breaker.is_open or intake.is_waiting:
                         batch.wait(AGAIN_SECONDS if intake.is_waiting else POLL_SECONDS)
+            except LedgerUnavailable:
+                why = LedgerLost
+                raise
             finally:
-                why = WorkerStopping if is_stopping() else OutOfTime
-                batch.break_off(batch.claims(), why)
+                batch.break_off(batch.claims(), WorkerStopping if is_stopping() else why)
             if not settling.finish(RECORD_SECONDS if is_stopping() else MARGIN_SECONDS):
                 logger.error("outcomes not recorded in time", extra={"objects": batch.held})
             self._hand_back(intake.left)

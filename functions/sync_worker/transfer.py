@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.domain import Fetched
-from shared.errors import OutOfTime, SourceUnavailable, TransferError, WorkerStopping
+from shared.errors import (
+    LedgerLost,
+    OutOfTime,
+    SourceUnavailable,
+    TransferError,
+    WorkerStopping,
+)
 from shared.ledger.rows import Claim
 from shared.sources.interface import ObjectSource
 
@@ -78,6 +84,7 @@ class Transfer:
         broken off, because         and                                     free
         ==========================  ======================================  =====
         the worker stops            whatever it has done                    yes
+        the database is lost        whatever it has done                    yes
         no time is left             it had not begun                        yes
         no time is left             more of it is proven than at its start  yes
         no time is left             nothing more is proven                  no
@@ -85,7 +92,7 @@ class Transfer:
         ==========================  ======================================  =====
         """
         error, progress = self.error, self.claim.wanted.progress
-        if isinstance(error, WorkerStopping):
+        if isinstance(error, WorkerStopping | LedgerLost):
             return True
         return isinstance(error, OutOfTime) and (
             not self.begun or progress.proven > progress.continued

@@ -116,9 +116,8 @@ class Site:
 
     def claimed(self) -> int:
         """Rows that a worker has in hand."""
-        return int(
-            self.query("SELECT count(*) FROM file_sync WHERE leased_until IS NOT NULL")[0][0]
-        )
+        statement = "SELECT count(*) FROM file_sync WHERE leased_until IS NOT NULL"
+        return int(self.query(statement)[0][0])
 
     def counted(self) -> int:
         """The most counted attempts that were not the one that succeeded."""

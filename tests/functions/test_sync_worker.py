@@ -620,6 +620,29 @@ def test_a_long_outage_of_the_ledger_is_raised_and_ends_every_copy(bench: Bench)
     assert bench.work(row_id) == {Outcome.SYNCED: 1}
 
 
+def test_a_copy_that_ends_with_the_ledger_says_so_and_uses_up_no_attempt(bench: Bench) -> None:
+    bench.concurrency = 2
+    with TcpProxy(bench.url) as proxy:
+        ledger = Ledger.at(proxy.url)
+        row_ids = [
+            bench.add("hangs", Hangs()),
+            bench.add("a", cutting(proxy)),
+            bench.add("waits"),
+        ]
+
+        def come_back() -> None:
+            until(lambda: bench.source.cancelled == ["hangs"])
+            proxy.accept()
+
+        bench.during_pause = come_back
+        with pytest.raises(LedgerUnavailable):
+            bench.worker(ledger).work(row_ids, lambda: PLENTY)
+        ledger.close()
+    reason, attempts = bench.row(row_ids[0], "last_error, attempts - attempts_forgiven")
+    assert reason == "The worker lost the database while it copied the object"
+    assert attempts == 0
+
+
 def test_an_outcome_that_postgresql_refuses_ends_its_own_row_alone(bench: Bench) -> None:
     rows = [bench.add(name, name.encode()) for name in ("a", "b", "c", "d")]
     bench.sql("ALTER TABLE file_sync ADD CONSTRAINT own CHECK (file_path <> 'c')")
