@@ -17,7 +17,7 @@ from pathlib import Path
 from local.servers.errors import ProgramMissing
 
 ENGINE = (("docker", "docker-cli"), ("dockerd", "docker.io"), ("debootstrap", "debootstrap"))
-"""Programs, and the Debian packages that they come with; up to Debian 12 `docker` is in docker.io."""
+"""Programs, and their Debian packages; up to Debian 12 `docker` is in docker.io."""
 
 PLUGINS = {"compose": "docker-compose", "buildx": "docker-buildx"}
 """Subcommands of docker, and the packages of trixie, Debian 13, that add them."""

@@ -81,7 +81,7 @@ def test_the_commands_of_the_readme(running: Stack) -> None:
     post = first.split("# {", 1)[0].replace(":27000", f":{running.port}")
     done = running.typed("bash", "-c", post, own=True)
     assert '{"detail": "Object queued for sync"}' in done.stdout, done.text
-    until(lambda: (running.storage / "65d9e6e87a533da87ebcdee4.jpg").exists(), seconds=60.0)
+    until((running.storage / "65d9e6e87a533da87ebcdee4.jpg").exists, seconds=60.0)
     done = running.typed("make", "sample", own=True)
     assert done.ok, done.text
     stored = {path.name: path.read_bytes() for path in running.storage.iterdir() if path.is_file()}

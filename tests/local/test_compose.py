@@ -139,7 +139,7 @@ def test_the_settings_can_be_read() -> None:
     assert settings.s3_endpoint == f"http://s3:{S3_PORT}"
     assert not settings.local_run
     assert settings.storage_path == "/storage"
-    assert settings.memcached_url == ("memcached", 11211)
+    assert settings.memcached_url == (("memcached", 11211),)
     (proxy,) = settings.trusted_proxies
     nginx = SERVICES["nginx"]["networks"]["default"]["ipv4_address"]
     assert str(proxy) == f"{interpolated(nginx)}/32"
