@@ -171,9 +171,6 @@ def _engines() -> int:
 
 
 def _give(folder: Path, uid: int) -> None:
-    """Make an account the owner of a folder with all in it, and let it pass the folders above."""
+    """Make an account the owner of a folder with all in it."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, uid, uid, follow_symlinks=False)
-    for parent in folder.parents:
-        if parent.stat().st_mode & 0o001 == 0:
-            parent.chmod(parent.stat().st_mode | 0o001)

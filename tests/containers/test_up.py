@@ -6,6 +6,7 @@ import http.client
 import os
 import re
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -31,11 +32,15 @@ RECOVERY_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
-def running(engine: OwnEngine | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def running(engine: OwnEngine | None) -> Iterator[Stack]:
     """A service that `make up` started, for all tests of this module."""
     del engine  # it is there, whichever it is
     list(provide())
-    with Stack.made(tmp_path_factory.mktemp("up")) as stack:
+    # Not below pytest's folder, which no other account may enter.
+    with (
+        tempfile.TemporaryDirectory(prefix="up-", ignore_cleanup_errors=True) as folder,
+        Stack.made(Path(folder)) as stack,
+    ):
         yield stack
 
 
