@@ -132,6 +132,7 @@ class NginxServer:
         most, files = connections(os.cpu_count() or 1, most_files)
         self._values = {
             "NGINX_ACCESS_LOG": access_log,
+            "NGINX_ANSWER_TIMEOUT": "9500ms",
             "NGINX_CONNECTIONS": str(most),
             "NGINX_FILES": str(files),
             "NGINX_FOLDER": str(self._own),
@@ -139,6 +140,7 @@ class NginxServer:
             "NGINX_HOSTS": hosts,
             "NGINX_LISTEN": at(host, port) + (" ssl" if tls else ""),
             "NGINX_MAX_BODY_BYTES": str(2 * max_body_bytes),
+            "NGINX_NEXT_UPSTREAM": "error timeout",
             "NGINX_PROXIES": " ".join(f"{network} 1;" for network in proxies),
             "NGINX_REAL_IP": " ".join(f"set_real_ip_from {network};" for network in proxies),
             "NGINX_RESOLVER": "",
