@@ -140,7 +140,6 @@ class NginxServer:
             "NGINX_HOSTS": hosts,
             "NGINX_LISTEN": at(host, port) + (" ssl" if tls else ""),
             "NGINX_MAX_BODY_BYTES": str(2 * max_body_bytes),
-            "NGINX_NEXT_UPSTREAM": "error timeout",
             "NGINX_PROXIES": " ".join(f"{network} 1;" for network in proxies),
             "NGINX_REAL_IP": " ".join(f"set_real_ip_from {network};" for network in proxies),
             "NGINX_RESOLVER": "",

@@ -1,7 +1,9 @@
-"""Clients of two front ends, who note when they were answered and how long it took."""
+"""Clients behind a load balancer with two front ends, and what they note of the answers."""
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import itertools
 import random
 import threading
@@ -14,10 +16,15 @@ from tests.faults.harness.load import CREATED, SEND_SECONDS, SIZES, Asked, Clien
 from tests.helpers.waiting import join
 
 CLIENTS = 16
+LOOK_SECONDS = 1.0
+SILENT_SECONDS = 3.0
+SERVER_FAULT = 500
 
 
 class TwoDoors(Client):
-    """Sends each request to the next of several front ends, as a name with two addresses does.
+    """Sends each request to the next of several front ends, but to none that says nothing.
+
+    As a load balancer does, it looks at each of them every second; `with` ends that.
 
     Args:
         ports: of the front ends.
@@ -26,26 +33,62 @@ class TwoDoors(Client):
 
     Attributes:
         accepted_at: when requests were answered 201, in seconds since 1970.
-        slowest: seconds that an answer took, or its absence was noticed.
-        refused: answers 5xx, and connections that failed.
+        slowest: seconds that the slowest answer took.
+        unanswered: requests without an answer.
+        refused: answers 5xx.
     """
 
     def __init__(self, ports: Sequence[int], key: str, promises: Promises) -> None:
         super().__init__(ports[0], key, promises)
         self._ports = itertools.cycle(ports)
+        self._silent: set[int] = set()
+        self._closing = threading.Event()
+        self._watchers = [threading.Thread(target=self._watch, args=(port,)) for port in ports]
+        self._number = len(ports)
         self.accepted_at: list[float] = []
         self.slowest = 0.0
-        self.refused = 0
+        self.unanswered = self.refused = 0
+
+    def __enter__(self) -> Self:
+        for watcher in self._watchers:
+            watcher.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        join(*self._watchers)
 
     def _once(self, asked: Asked) -> int | None:
+        candidates = itertools.islice(self._ports, self._number)
+        port = next((p for p in candidates if p not in self._silent), next(self._ports))
         began = time.monotonic()
-        status = self._post(next(self._ports), asked)
+        status = self._post(port, asked)
+        if status is None:
+            self.unanswered += 1
+            return None
         self.slowest = max(self.slowest, time.monotonic() - began)
         if status == CREATED:
             self.accepted_at.append(time.time())
-        elif status is None or status >= 500:
+        elif status >= SERVER_FAULT:
             self.refused += 1
         return status
+
+    def _watch(self, port: int) -> None:
+        while not self._closing.wait(LOOK_SECONDS):
+            link = http.client.HTTPConnection("127.0.0.1", port, timeout=SILENT_SECONDS)
+            try:
+                with contextlib.closing(link):
+                    link.request("GET", "/readyz")
+                    link.getresponse().read()
+            except (OSError, http.client.HTTPException):
+                self._silent.add(port)
+            else:
+                self._silent.discard(port)
 
 
 class PacedLoad:

@@ -18,7 +18,8 @@ HEADINGS = (
     "lost",
     "wrong",
     "double",
-    "refused",
+    "503",
+    "no answer",
     "slowest answer",
     "accepting again after",
     "copying again after",
@@ -31,7 +32,7 @@ class Line:
     """What became of one fault.
 
     Attributes:
-        refused: answers 503 and connections that failed; their requests were sent again.
+        refused: answers 503, and `unanswered` none; their requests were sent again.
         slowest: seconds until the slowest answer.
         accepting: seconds from the fault until requests were accepted at 90 % of the usual rate.
         copying: the same for objects synced.
@@ -45,6 +46,7 @@ class Line:
     wrong: int = 0
     double: int = 0
     refused: int = 0
+    unanswered: int = 0
     slowest: float = 0.0
     accepting: float = 0.0
     copying: float = 0.0

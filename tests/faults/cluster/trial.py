@@ -60,7 +60,7 @@ class Arena:
         began = time.time()
         try:
             # Names that no earlier trial of this cluster had.
-            with PacedLoad(client, f"{self._seed}-{began:.0f}", self._seed, RATE):
+            with client, PacedLoad(client, f"{self._seed}-{began:.0f}", self._seed, RATE):
                 time.sleep(NORMAL_SECONDS)
                 struck = time.time()
                 yield
@@ -72,6 +72,7 @@ class Arena:
             line.accepting = back_after(client.accepted_at, struck, ended, RATE)
             line.copying = back_after(cluster.synced_at(began), struck, ended, RATE)
             line.slowest, line.refused = client.slowest, client.refused
+            line.unanswered = client.unanswered
             verdict = judge(promises, cluster.found(client.counts()), cluster.storage)
             line.take(verdict)
             complaints = list(verdict.complaints)
