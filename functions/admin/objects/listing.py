@@ -142,6 +142,12 @@ class Listing:
         path = addresses.LIST.url()
         return f"{path}?{query}" if query else path
 
+    def object_url(self, row_id: int) -> str:
+        """Return the URL of one object's page, which keeps this listing for its neighbours."""
+        query = self.url().partition("?")[2]
+        path = addresses.OBJECT.url(row_id=row_id)
+        return f"{path}?{query}" if query else path
+
     def sorted_by(self, column: str) -> str:
         """Return the URL of the list sorted by a column, reversed if it is sorted by it already."""
         reverse = self.sort == column and self.descending
