@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS = 120.0
@@ -36,16 +37,32 @@ def docker(*arguments: str, variables: Mapping[str, str] | None = None) -> str:
     return done.stdout.strip()
 
 
+@dataclass(frozen=True, slots=True)
+class Triggers:
+    """Triggers that run.
+
+    Attributes:
+        names: of their containers.
+        pids: of their processes, as this machine counts them.
+    """
+
+    names: Sequence[str]
+    pids: Sequence[int]
+
+    def limit(self, cpus: float) -> None:
+        """Give each of them a share of a core from now on; starting would take long with it."""
+        docker("update", f"--cpus={cpus}", *self.names)
+
+
 @contextmanager
 def triggers(
-    image: str, number: int, cpus: float, variables: Mapping[str, str], storage: Path
-) -> Iterator[list[int]]:
-    """Run triggers that share this machine's network, and yield the ids of their processes.
+    image: str, number: int, variables: Mapping[str, str], storage: Path
+) -> Iterator[Triggers]:
+    """Run triggers that share this machine's network.
 
     Args:
         image: of `local/Dockerfile`.
         number: how many.
-        cpus: the share of a core that each of them has.
         variables: their settings.
         storage: the folder that they write to; their account is this process's.
     """
@@ -62,7 +79,6 @@ def triggers(
                 "--detach",
                 f"--name={name}",
                 "--network=host",
-                f"--cpus={cpus}",
                 f"--user={os.geteuid()}:{os.getegid()}",
                 f"--volume={storage}:/storage",
                 *settings,
@@ -71,4 +87,5 @@ def triggers(
                 "trigger",
                 variables=inside,
             )
-        yield [int(docker("inspect", "--format={{.State.Pid}}", name)) for name in names]
+        pids = [int(docker("inspect", "--format={{.State.Pid}}", name)) for name in names]
+        yield Triggers(names, pids)

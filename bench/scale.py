@@ -105,11 +105,12 @@ class Scene:
         """Copy objects with so many triggers, which are started for it."""
         readings: list[Reading] = []
         variables = self.stack.variables(self.url, self.objects.variables(self.storage))
-        started = containers.triggers(self.image, count, self.cpus, variables, self.storage)
-        with started as pids:
+        with containers.triggers(self.image, count, variables, self.storage) as triggers:
+            pids = triggers.pids
             _wait_consuming(self.stack, count)
             copy_all(self.stack, self.url, keys[: WARM_UP * count], self.storage, pids)
             set_aside(self.storage)
+            triggers.limit(self.cpus)
             processes = {
                 "triggers": pids,
                 "PostgreSQL": [self.stack.postgres.pid or 0],
