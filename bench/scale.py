@@ -45,6 +45,7 @@ class Run:
         files: copied.
         seconds: it took.
         used: meanwhile.
+        recorded: bytes of PostgreSQL's log that recording them had taken.
         connections: to PostgreSQL, at the end.
     """
 
@@ -52,6 +53,7 @@ class Run:
     files: int
     seconds: float
     used: Reading
+    recorded: float
     connections: int
 
     @property
@@ -121,12 +123,14 @@ class Scene:
             def read() -> None:
                 readings.append(Reading.take(self.url, processes, self.storage))
 
+            read()
             seconds = copy_all(self.stack, self.url, keys, self.storage, pids, begin=read)
             read()
             connections = costs.connections(self.url)
         set_aside(self.storage)
-        before, after = readings
-        return Run(count, len(keys), seconds, after.since(before), connections)
+        first, before, after = readings
+        recorded = before.since(first).wal_bytes
+        return Run(count, len(keys), seconds, after.since(before), recorded, connections)
 
 
 def _measure(given: argparse.Namespace, folder: Path) -> Iterator[Run]:
@@ -210,6 +214,10 @@ def table(runs: Sequence[Run], cpus: float) -> Iterator[str]:
                 for of in by_count.values()
             ],
         )
+    yield row(
+        "bytes of its log that recording a request took",
+        [median(1, 0, [r.recorded / r.files for r in of]) for of in by_count.values()],
+    )
     yield row(
         "connections to PostgreSQL",
         [median(1, 0, [r.connections for r in of]) for of in by_count.values()],

@@ -9,7 +9,7 @@ from bench.scale import Run, table
 def run(triggers: int, seconds: float) -> Run:
     before = Reading({"triggers": 1.0, "PostgreSQL": 7.0}, 1_000.0, 5.0, 30.0, 2.0)
     used = Reading({"triggers": 1.5, "PostgreSQL": 7.1}, 301_000.0, 6.0, 40.0, 4.0).since(before)
-    return Run(triggers, 1_000, seconds, used, connections=2 * triggers)
+    return Run(triggers, 1_000, seconds, used, 900_000.0, connections=2 * triggers)
 
 
 def test_it_has_medians_the_span_and_the_ratio_to_one_trigger() -> None:
@@ -26,5 +26,6 @@ def test_it_has_medians_the_span_and_the_ratio_to_one_trigger() -> None:
     assert cells["share of their processor time that triggers used"] == ["25%", "25% |"]
     assert cells["triggers, µs of processor time a file"] == ["500", "500 |"]
     assert cells["bytes of PostgreSQL's log a file"] == ["300", "300 |"]
+    assert cells["bytes of its log that recording a request took"] == ["900", "900 |"]
     assert cells["commits for 1,000 files"] == ["10", "10 |"]
     assert cells["connections to PostgreSQL"] == ["2", "4 |"]
