@@ -155,7 +155,7 @@ class Overall:
             "rate": work
             and {**asdict(work.progress), "objects_per_second": work.progress.per_second},
             "eta_seconds": work and work.eta_seconds,
-            "failures": [asdict(reason) for reason in work.failures] if work else None,
+            "failures": _failures(work.failures) if work else None,
             "verified": {result: work.verified.get(result, 0) for result in Verification}
             if work
             else None,
@@ -268,3 +268,7 @@ def _problems(overall: Overall) -> Iterator[str]:
 def _line(part: Part) -> str:
     since = f", since {part.since:%Y-%m-%d %H:%M:%S}" if part.since else ""
     return f"{part.name}: {part.reason}{since}"
+
+
+def _failures(reasons: Sequence[FailureReason]) -> list[dict[str, Any]]:
+    return [{"reason": found.reason, "objects": found.objects} for found in reasons]

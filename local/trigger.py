@@ -15,9 +15,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 from local.context import EndingContext
 from local.handlers import Handler, imported, prepare
+from local.pulses import pulse
 from local.storage_owner import require_own_storage
 from local.template import load
 from local.watchdog import end_after, watched
@@ -46,6 +48,9 @@ PREFETCH_BATCHES = 2
 MOST_PREFETCH = 65_535
 """AMQP counts a prefetch in 16 bits."""
 
+PULSE_SECONDS = 5.0
+"""Seconds between two pulses of the event loop."""
+
 _BACKOFF_FACTOR = 5
 """The back-off after a failed batch, as a multiple of the one before connecting again."""
 
@@ -66,6 +71,7 @@ class Trigger:
         fetch_unclaimed: returns the rows whose messages may be lost with a connection; called in a
             thread of its own after each loss.
         chance: returns numbers evenly spread from 0 to 1.
+        pulse: is called every `PULSE_SECONDS` while the consumer's thread does its work.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class Trigger:
         prefetch: int = 0,
         fetch_unclaimed: Callable[[], Sequence[SyncMessage]] = tuple,
         chance: Callable[[], float] = random.random,
+        pulse: Callable[[], None] = lambda: None,
     ) -> None:
         prefetch = min(prefetch or PREFETCH_BATCHES * batch_size, MOST_PREFETCH)
         self._consumer = Consumer(url, self, prefetch=prefetch, chance=chance)
@@ -88,6 +95,7 @@ class Trigger:
         self._window_seconds = window_seconds
         self._worker_seconds = worker_seconds
         self._chance = chance
+        self._pulse = pulse
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="worker")
         self._fetch_unclaimed = fetch_unclaimed
         self._fetcher = ThreadPoolExecutor(1, thread_name_prefix="fetcher")
@@ -103,6 +111,7 @@ class Trigger:
 
     def run(self) -> None:
         """Consume until `stop`."""
+        self._consumer.call_soon(self._beat)
         self._consumer.run()
         self._thread.shutdown()
 
@@ -116,6 +125,10 @@ class Trigger:
         threading.Thread(target=self._consumer.call_soon, args=(self._stop,)).start()
 
     # Everything below runs in the consumer's thread, but for `_work`.
+
+    def _beat(self) -> None:
+        self._pulse()
+        self._consumer.call_later(PULSE_SECONDS, self._beat)
 
     def on_delivery(self, tag: Tag, delivery: Delivery) -> None:
         """Take a message; see `Receiver.on_delivery`."""
@@ -248,8 +261,11 @@ def backoff(failures: int, chance: float) -> float:
     return min(_LONGEST_BACKOFF_SECONDS, _BACKOFF_FACTOR * backoff_seconds(failures, chance))
 
 
-def main() -> None:
+def main(pulses: Path | None = None) -> None:
     """Run until SIGTERM or SIGINT; a second signal ends the process at once.
+
+    Args:
+        pulses: the folder for `local.pulses`, None for none.
 
     Raises:
         SettingError: a setting or the template is invalid.
@@ -269,6 +285,7 @@ def main() -> None:
         worker_seconds=template.worker_seconds,
         prefetch=settings.prefetch,
         fetch_unclaimed=partial(ledger.take_unclaimed, MOST_FETCHED, settings.delivery_seconds),
+        pulse=pulse(pulses, "trigger"),
     )
     stopping = False
 

@@ -113,7 +113,8 @@ SELECT file_type FROM type WHERE file_type IS NOT NULL LIMIT 100;
 SELECT id, oeid, ref_id, file_name, file_type, payload_checksum, request_id, state, attempts,
        attempts_forgiven, next_attempt_at, due_at, leased_until, claimed_at, last_error,
        created_at, queued_at, synced_at, file_path, size_bytes, sha256, etag,
-       verified_by, result AS verification, checked_at
+       verified_by, result AS verification, checked_at, origin, failed_at,
+       requested_at AS verification_requested_at
   FROM file_sync LEFT JOIN verification ON file_sync_id = id WHERE id = :row_id;
 
 -- name: attempts(row_id)
@@ -148,6 +149,17 @@ SELECT date_bin(make_interval(secs => :step_seconds), minute, 'epoch'::timestamp
  WHERE minute >= :since
  GROUP BY 1, 2, 3
  ORDER BY 1;
+
+-- name: beginnings()
+-- Finds since when there are failed objects, damaged files and undelivered callbacks: of each the
+-- oldest, by an index; of the damaged, which are few, the one found first.
+SELECT (SELECT failed_at FROM file_sync
+         WHERE state = 'failed' ORDER BY queued_at, id LIMIT 1) AS failed,
+       (SELECT min(checked_at)
+          FROM (SELECT checked_at FROM verification
+                 WHERE result IN ('damaged', 'missing', 'unreadable') LIMIT 1000) AS found) AS problems,
+       (SELECT created_at FROM callback
+         WHERE state = 'undelivered' ORDER BY id LIMIT 1) AS undelivered;
 
 -- name: failure_reasons()
 -- Counts why objects failed, over the newest thousand failures.

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from functions.admin.app import Admin
 from functions.admin.callbacks.actions import CallbackActions
 from functions.admin.callbacks.pages import CallbackPages
+from functions.admin.dashboard.first_request import first_request
 from functions.admin.dashboard.health import HealthChecks
 from functions.admin.dashboard.page import DashboardPages
-from functions.admin.dashboard.probes import probes
+from functions.admin.dashboard.probes import BucketProbe, probes
 from functions.admin.media.content import (
     LARGEST_RESPONSE,
     LARGEST_RESPONSE_ON_LAMBDA,
@@ -24,6 +25,7 @@ from functions.admin.media.thumbnails import FORMATS, Thumbnails
 from functions.admin.objects.actions import ObjectActions
 from functions.admin.objects.pages import ObjectPages
 from functions.admin.objects.paging import Paging
+from functions.admin.objects.view import ObjectView
 from functions.admin.records import QUERIES, Records
 from functions.admin.web.access_control import Gate
 from functions.admin.web.assets import Assets
@@ -69,7 +71,8 @@ def build(settings: Settings) -> Admin:
     close_at_exit(decoder.close, ledger.close, database.close, cache.close, login_cache.close)
     records = Records(database)
     assets = Assets()
-    templates = Templates(assets)
+    name = settings.environment_name or ("local" if settings.local_run else "")
+    templates = Templates(assets, name)
     sessions = Sessions(session_key(settings), SESSION_SECONDS, time.time)
     revoked = RevokedSessions(database)
     credentials = Credentials(
@@ -77,33 +80,58 @@ def build(settings: Settings) -> Admin:
     )
     callback_actions = CallbackActions(ledger.replays)
     largest = LARGEST_RESPONSE_ON_LAMBDA if settings.on_lambda else LARGEST_RESPONSE
+    paging = Paging(database)
+    bucket = None
+    if settings.bucket and (connect := adapters.listing(settings)) is not None:
+        bucket = BucketProbe(connect)
+        close_at_exit(bucket.close)
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
     dashboard = DashboardPages(
         templates=templates,
         ledger=ledger,
         records=records,
         files=files,
-        health=HealthChecks(probes(settings, ledger, cache)),
-        clock=lambda: datetime.now(UTC),
+        health=HealthChecks(probes(settings, ledger, cache, bucket)),
+        first_request=lambda context: first_request(
+            context.request,
+            secure=context.secure,
+            key=settings.secret_key if settings.local_run else None,
+            s3_url=settings.s3_endpoint if settings.local_run else None,
+            bucket=settings.bucket,
+        ),
+        clock=clock,
     )
+    login = LoginPages(templates, credentials, sessions, revoked)
     return Admin(
         gate=Gate(sessions, revoked, settings.trusted_proxies, always_secure=settings.on_lambda),
-        login=LoginPages(templates, credentials, sessions, revoked),
+        login=login,
         dashboard=dashboard,
         objects=ObjectPages(
             templates=templates,
-            paging=Paging(database),
+            paging=paging,
             records=records,
             ledger=ledger,
             actions=ObjectActions(records, ledger, files),
             callback_actions=callback_actions,
-            files=files,
-            largest_response=None if settings.media_accel else largest,
+            view=ObjectView(
+                paging=paging,
+                records=records,
+                ledger=ledger,
+                files=files,
+                largest_response=None if settings.media_accel else largest,
+                clock=clock,
+            ),
         ),
         callbacks=CallbackPages(templates=templates, ledger=ledger, actions=callback_actions),
         media=Media(records, files, largest, accelerated=settings.media_accel),
         thumbnails=Thumbnails(records, files, decoder, ThumbnailCache()),
         assets=assets,
-        problems=ProblemPages(templates, dashboard.outage, settings.rate_limit_status),
+        problems=ProblemPages(
+            templates, dashboard.outage, settings.rate_limit_status, login.interrupted
+        ),
     )
 
 

@@ -76,6 +76,24 @@ _OPTIONS: dict[str, Any] = {
         str | None,
         _option("--reason", parser=_text, metavar="TEXT", help="The error contains this text."),
     ],
+    "exact_reason": Annotated[
+        str | None,
+        _option(
+            "--exact-reason",
+            parser=_text,
+            metavar="TEXT",
+            help="The error, without its details, is this text.",
+        ),
+    ],
+    "text": Annotated[
+        str | None,
+        _option(
+            "--search",
+            parser=_text,
+            metavar="TEXT",
+            help="Whatever the admin's search finds.",
+        ),
+    ],
     "name": Annotated[
         str | None,
         _option(
@@ -106,6 +124,10 @@ _OPTIONS: dict[str, Any] = {
     ],
     "unverified": Annotated[
         bool, _option("--unverified", help="Not verified since it was copied.")
+    ],
+    "changed_by": Annotated[
+        int | None,
+        _option("--changed-by", min=1, metavar="ACTION", help="Changed by this action."),
     ],
 }
 """The fields of `Selection` by name, as options."""

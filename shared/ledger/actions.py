@@ -21,6 +21,10 @@ from shared.ledger.selection import Selection
 SLICE = 5_000
 """Objects changed in one transaction, so that rows are locked for a fraction of a second."""
 
+REACH = 250_000
+"""Ids among which one slice looks for its objects: a filter that no index serves has to compare all
+of them, within the time limit of a statement."""
+
 OTHERS_SECONDS = 0.1
 """Seconds between polls of an action that another process performs."""
 
@@ -125,17 +129,19 @@ class Actions:
     Args:
         database: with the ledger's statements.
         slice_size: the most objects changed in one transaction.
+        reach: ids among which it searches for them.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
 
-    def __init__(self, database: Database, slice_size: int = SLICE) -> None:
+    def __init__(self, database: Database, slice_size: int = SLICE, reach: int = REACH) -> None:
         self._database = database
         self._slice_size = slice_size
+        self._reach = reach
 
     def count(self, action: Action, selection: Selection) -> int:
         """Return how many objects an action would change now."""
-        rows = self._database.run("count_selected", **_possible(action), **selection.parameters())
+        rows = self._database.run("count_selected", **possible(action), **selection.parameters())
         return int(rows[0].objects)
 
     def perform(
@@ -182,8 +188,8 @@ class Actions:
         """Perform the next slice of an action.
 
         Returns:
-            The number of objects that it changed, None if nothing is left or another process has
-            locked the action.
+            The number of objects that it changed, which may be 0 before the end; None if nothing is
+            left or another process has locked the action.
         """
         with self._database.transaction() as step:
             locked = step("lock_action", action_id=action_id)
@@ -191,27 +197,31 @@ class Actions:
 
     def _slice(self, step: Transaction, row: Row) -> int | None:
         action = Action(row.name)
+        selection = Selection.from_document(row.selection)
+        # Ids that are given need no search.
+        reach = row.last_id if selection.ids else min(row.last_id, row.position + self._reach)
         chosen = step(
             "choose",
             action_id=row.id,
             position=row.position,
-            last_id=row.last_id,
+            last_id=reach,
             most=self._slice_size,
-            **_possible(action),
-            **Selection.from_document(row.selection).parameters(),
+            **possible(action),
+            **selection.parameters(),
         )
         ids = [choice.id for choice in chosen]
         if ids:
             step(_STATEMENTS[action], row_ids=ids)
-        finished = len(ids) < self._slice_size
+        whole = len(ids) < self._slice_size  # all that the filter selects up to `reach`
+        finished = whole and reach == row.last_id
         step(
             "advance_action",
             action_id=row.id,
-            position=max(ids, default=row.position),
+            position=reach if whole else max(ids),
             objects=len(ids),
             finished=finished,
         )
-        return len(ids) or None
+        return None if finished and not ids else len(ids)
 
     def finish(self, going: Callable[[], bool] = lambda: True) -> int:
         """Perform the rest of all unfinished actions, and return the number of objects changed.
@@ -259,7 +269,8 @@ class Actions:
         return {row.id for row in rows}
 
 
-def _possible(action: Action) -> dict[str, object]:
+def possible(action: Action) -> dict[str, object]:
+    """Return the parameters of a statement that selects what an action can change."""
     return {
         "possible": [state.value for state in POSSIBLE[action]],
         "waiting": action is Action.RETRY_NOW,

@@ -14,7 +14,7 @@ SELECT id, name, actor, selection, last_id, position, objects
 -- Finds the actions that are not finished.
 SELECT id FROM action WHERE finished_at IS NULL ORDER BY id;
 
--- name: count_selected(possible, waiting, ids, states, reason, name, file_type, origin, received_from, received_before, failed_from, failed_before, synced_from, synced_before, problems, verified, unverified)
+-- name: count_selected(possible, waiting, ids, states, search_text, piece, low, high, number, reason, exact_reason, name, file_type, origin, received_from, received_before, failed_from, failed_before, synced_from, synced_before, problems, verified, unverified, changed_by)
 -- Counts the objects that an action would change.
 SELECT count(*) AS objects FROM file_sync AS f
  WHERE f.state = ANY(:possible::sync_state[])
@@ -23,7 +23,7 @@ SELECT count(*) AS objects FROM file_sync AS f
 -- include: selection.sql
 ;
 
--- name: choose(action_id, position, last_id, most, possible, waiting, ids, states, reason, name, file_type, origin, received_from, received_before, failed_from, failed_before, synced_from, synced_before, problems, verified, unverified)
+-- name: choose(action_id, position, last_id, most, possible, waiting, ids, states, search_text, piece, low, high, number, reason, exact_reason, name, file_type, origin, received_from, received_before, failed_from, failed_before, synced_from, synced_before, problems, verified, unverified, changed_by)
 -- Locks the next selected objects that an action can change, and adds it to their history.
 WITH chosen AS (
   SELECT f.id, f.last_error FROM file_sync AS f

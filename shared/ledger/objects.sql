@@ -1,4 +1,4 @@
--- name: selected(before_id, most, ids, states, reason, name, file_type, origin, received_from, received_before, failed_from, failed_before, synced_from, synced_before, problems, verified, unverified)
+-- name: selected(before_id, most, ids, states, search_text, piece, low, high, number, reason, exact_reason, name, file_type, origin, received_from, received_before, failed_from, failed_before, synced_from, synced_before, problems, verified, unverified, changed_by)
 -- Reads a page of the objects of a Selection, newest first.
 SELECT f.id, f.state, f.file_name, f.file_type, f.oeid, f.ref_id, f.origin, f.attempts,
        f.attempts - f.attempts_forgiven AS counted_attempts, f.created_at, f.queued_at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from shared.ledger.database import Database
@@ -42,10 +43,25 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class FailureReason:
-    """Why objects failed, and how many did."""
+    """Why objects failed, and how many did.
+
+    Attributes:
+        reason: the error without its details; see `shared.failure_help`.
+        objects: how many.
+        first_at: when the first of them failed (aware).
+        last_at: when the last of them failed.
+        example_id: the newest of them.
+        example_name: its file name.
+        example_error: its whole error.
+    """
 
     reason: str
     objects: int
+    first_at: datetime | None
+    last_at: datetime | None
+    example_id: int
+    example_name: str
+    example_error: str
 
 
 class Overview:
@@ -70,10 +86,14 @@ class Overview:
         (row,) = self._database.run("retrying")
         return int(row.objects)
 
-    def failures(self) -> list[FailureReason]:
-        """Return why objects have failed, the most frequent reason first."""
-        rows = self._database.run("failures", newest=NEWEST_FAILURES, most=MOST_REASONS)
-        return [FailureReason(row.reason, row.objects) for row in rows]
+    def failures(self, newest: int = NEWEST_FAILURES) -> list[FailureReason]:
+        """Return why objects have failed, the most frequent reason first.
+
+        Args:
+            newest: the number of newest failures that are looked at.
+        """
+        rows = self._database.run("failures", newest=newest, most=MOST_REASONS)
+        return [FailureReason(**row._asdict()) for row in rows]
 
     def close(self) -> None:
         """Close the connections that are not in use."""

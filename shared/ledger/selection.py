@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from shared.ledger.rows import State
+from shared.ledger.search import Term
 
 
 class Origin(enum.StrEnum):
@@ -46,7 +47,9 @@ class Selection:
     Attributes:
         ids: one of these.
         states: in one of these states.
+        text: what the admin's search finds for this text, see `Term`.
         reason: the error of the failure or last attempt contains this text, ignoring case.
+        exact_reason: that error, without its details, is exactly this; see `shared.failure_help`.
         name: the file name, or a pattern where `*` matches any text and `?` any character.
         file_type: of this media type.
         origin: the service learned of them in this way.
@@ -58,11 +61,14 @@ class Selection:
         synced_before: synced before this time.
         verified: the last verification had one of these results.
         unverified: the file has not been verified since it was copied.
+        changed_by: the action with this id has changed them.
     """
 
     ids: tuple[int, ...] | None = None
     states: tuple[State, ...] | None = None
+    text: str | None = None
     reason: str | None = None
+    exact_reason: str | None = None
     name: str | None = None
     file_type: str | None = None
     origin: Origin | None = None
@@ -74,6 +80,7 @@ class Selection:
     synced_before: datetime | None = None
     verified: tuple[Verification, ...] | None = None
     unverified: bool = False
+    changed_by: int | None = None
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of `selection.sql`."""
@@ -84,6 +91,14 @@ class Selection:
         values["problems"] = None
         if self.verified is not None and set(self.verified) <= set(PROBLEMS):
             values["problems"], values["verified"] = values["verified"], None
+        term = Term.parse(values.pop("text") or "")
+        values |= {
+            "search_text": term.text if term else None,
+            "piece": f"%{literal(term.text)}%" if term else None,
+            "low": term.low if term else None,
+            "high": term.high if term else None,
+            "number": term.number if term else None,
+        }
         if self.reason is not None:
             values["reason"] = f"%{literal(self.reason)}%"
         if self.name is not None:

@@ -2,6 +2,20 @@
    -- as a literal, so the planner removes those criteria and uses the indexes of the others.
    AND (:ids::bigint[] IS NULL OR f.id = ANY(:ids::bigint[]))
    AND (:states::sync_state[] IS NULL OR f.state = ANY(:states::sync_state[]))
+   -- Digests are few bytes; the name, which costs most to compare, comes last.
+   AND (:search_text::text IS NULL
+        OR f.id = :number::bigint
+        OR f.payload_checksum BETWEEN :low::bytea AND :high::bytea
+        OR f.sha256 BETWEEN :low::bytea AND :high::bytea
+        OR f.oeid = :search_text::text OR f.ref_id = :search_text::text
+        OR f.request_id = :search_text::text
+        OR f.file_name ILIKE :piece::text)
+   AND (:exact_reason::text IS NULL OR f.last_error IS NOT NULL AND :exact_reason::text =
+-- include: reason.sql
+       )
+   AND (:changed_by::bigint IS NULL OR EXISTS (
+         SELECT FROM action_object AS o
+          WHERE o.file_sync_id = f.id AND o.action_id = :changed_by::bigint))
    AND (:reason::text IS NULL OR f.last_error ILIKE :reason::text)
    AND (:name::text IS NULL OR f.file_name LIKE :name::text)
    AND (:file_type::text IS NULL OR f.file_type = :file_type::text)

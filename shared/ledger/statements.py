@@ -45,7 +45,7 @@ class Statements:
 
 
 def _text(file: Path) -> str:
+    # A fragment may include others.
     return _INCLUDE.sub(
-        lambda line: file.with_name(line[1]).read_text(encoding="utf-8"),
-        file.read_text(encoding="utf-8"),
+        lambda line: _text(file.with_name(line[1])), file.read_text(encoding="utf-8")
     )

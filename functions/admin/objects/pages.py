@@ -6,27 +6,21 @@ from collections.abc import Sequence
 
 from functions.admin.callbacks.actions import CallbackActions
 from functions.admin.errors import FormInvalid, NotFound
-from functions.admin.media.disposition import treatment
-from functions.admin.media.thumbnails import has_thumbnail, is_own_preview
+from functions.admin.media.thumbnails import has_thumbnail
 from functions.admin.objects.actions import ObjectActions, Report
 from functions.admin.objects.listing import Listing
 from functions.admin.objects.paging import Paging
 from functions.admin.objects.search import CANDIDATES
-from functions.admin.records import ObjectDetails, Records
+from functions.admin.objects.view import ObjectView
+from functions.admin.records import Records
 from functions.admin.row_id import parse_row_id
 from functions.admin.web.context import RequestContext
 from functions.admin.web.rendering import Templates
-from shared.errors import FileUnreadable
 from shared.http.event import Response
 from shared.ledger.actions import Action
 from shared.ledger.ledger import Ledger
 from shared.ledger.replays import Choice
 from shared.ledger.rows import State
-from shared.queue.messages import SyncMessage
-from shared.storage.reading import StorageReader
-
-TEXT_BYTES = 16_384
-"""Bytes of a text file that its page shows."""
 
 MOST_SELECTED = 500
 """Objects that one form may name: a page has 50."""
@@ -42,8 +36,7 @@ class ObjectPages:
         ledger: counts objects.
         actions: performs the actions of the forms.
         callback_actions: sends callbacks again.
-        files: the storage, for text previews.
-        largest_response: bytes of one response of the media, None where they are not limited.
+        view: what the page of one object shows.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
@@ -57,8 +50,7 @@ class ObjectPages:
         ledger: Ledger,
         actions: ObjectActions,
         callback_actions: CallbackActions,
-        files: StorageReader,
-        largest_response: int | None,
+        view: ObjectView,
     ) -> None:
         self._templates = templates
         self._paging = paging
@@ -66,8 +58,7 @@ class ObjectPages:
         self._ledger = ledger
         self._actions = actions
         self._callback_actions = callback_actions
-        self._files = files
-        self._largest_response = largest_response
+        self._view = view
 
     def list(self, context: RequestContext, report: Report | None = None) -> Response:
         """Show a page of the list.
@@ -116,23 +107,11 @@ class ObjectPages:
         details = None if number is None else self._records.object(number)
         if details is None:
             raise NotFound
-        newest = self._records.newest_file(details.file_name) if details.sha256 else None
-        how = treatment(details.file_type)
         return self._templates.render(
             "object.html",
             context,
-            object=details,
-            attempts=self._records.attempts(details.id),
-            callbacks=self._ledger.callbacks.of(details.id),
-            replaced_by=newest.id if newest and newest.id != details.id else None,
-            how=how,
-            own_preview=is_own_preview(details.file_type, details.size_bytes or 0),
-            text=self._text(details) if how.preview == "text" else None,
-            text_bytes=TEXT_BYTES,
-            largest_response=self._largest_response,
-            place=self._files.path(details.file_path) if details.file_path else None,
-            message=SyncMessage(details.id, details.request_id).body.decode(),
             report=report,
+            **self._view.values(details, context.request.query),
         )
 
     def act_on_object(self, context: RequestContext, row_id: str) -> Response:
@@ -164,12 +143,3 @@ class ObjectPages:
             case [name] if name in set(Action):
                 return self._actions.perform(Action(name), numbers, user)
         raise FormInvalid("no such action")
-
-    def _text(self, details: ObjectDetails) -> str | None:
-        if details.sha256 is None:
-            return None
-        try:
-            with self._files.open(details.file_name) as file:
-                return file.stream.read(TEXT_BYTES).decode(errors="replace")
-        except (FileUnreadable, OSError):
-            return None

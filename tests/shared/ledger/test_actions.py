@@ -166,6 +166,33 @@ def test_an_action_whose_caller_is_gone_is_finished_by_others(
     assert by_two.finish() == 0
 
 
+def test_a_filter_that_selects_little_is_searched_range_by_range(
+    ledger: Ledger, database_url: str
+) -> None:
+    rows = [fail(ledger, name) for name in "abcdef"]
+    database = Database(database_url, *QUERIES)
+    narrow = Actions(database, slice_size=2, reach=2)
+    action_id = narrow.begin(Action.RETRY, Selection(name="f"), "test")
+    # Of ids from 1, each slice looks at two: only the last one has the object.
+    assert [narrow.advance(action_id) for _ in range(3)] == [0, 0, 1]
+    assert narrow.get(action_id).finished_at is not None
+    assert narrow.advance(action_id) is None
+    everything = narrow.perform(Action.RETRY, Selection(), "test")
+    assert (everything.objects, everything.finished_at is not None) == (5, True)
+    assert narrow.perform(Action.DISMISS, Selection(ids=(rows[5],)), "test").objects == 0
+    database.close()
+
+
+def test_what_an_action_changed_can_be_selected(ledger: Ledger) -> None:
+    fail(ledger, "a")
+    performed = ledger.actions.perform(Action.DISMISS, Selection(), "test")
+    fail(ledger, "b")
+    ledger.actions.perform(Action.DISMISS, Selection(), "test")
+    undone = ledger.actions.perform(Action.RESTORE, Selection(changed_by=performed.id), "test")
+    assert undone.objects == 1
+    assert ledger.counts().dismissed == 1
+
+
 def test_an_unknown_action_is_none(ledger: Ledger) -> None:
     with pytest.raises(LookupError):
         ledger.actions.get(99)
@@ -184,6 +211,11 @@ def set_created(url: str, name: str, at: datetime) -> None:
         (Selection(reason="denied"), "d"),
         (Selection(reason="100%"), "c"),
         (Selection(reason="1__%"), ""),
+        (Selection(exact_reason="AccessDenied"), "d"),
+        (Selection(exact_reason="Access"), ""),
+        (Selection(text="D.JP"), "d"),
+        (Selection(text="ref-none"), ""),
+        (Selection(changed_by=1), ""),
         (Selection(name="x/?.jpg"), "abcdef"),
         (Selection(name="x/a*"), "a"),
         (Selection(name="x/a"), ""),
