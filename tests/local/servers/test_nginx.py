@@ -481,3 +481,14 @@ def test_every_answer_of_nginx_s_own_has_a_request_id(
     functions.server_close()
     status, headers, _ = ask(nginx[1], "/sync/", headers=given)
     assert (status, ids(headers)) == (503, ["order-17"])
+
+
+def test_functions_that_hang_are_answered_for_within_ten_seconds(
+    nginx: tuple[NginxServer, int], functions: http.server.ThreadingHTTPServer
+) -> None:
+    functions.shutdown()  # it still listens, as a process that is stopped
+    began = time.monotonic()
+    status, headers, body = ask(nginx[1], "/sync/", b"{}", {"X-Request-Id": "order-18"})
+    assert time.monotonic() - began < 10
+    assert (status, json.loads(body)) == (503, {"detail": "Service unavailable"})
+    assert (headers["Retry-After"], ids(headers)) == ("5", ["order-18"])
