@@ -133,8 +133,10 @@ def _native(environment: LocalEnvironment, folder: Path, ports: Ports) -> Found 
 def _containers(environment: LocalEnvironment, folder: Path, ports: Ports) -> Found | None:
     """Return what `make up` started with the secrets in a folder, if it runs.
 
-    Only what `local/docker-compose.yml` publishes can be reached: the ports of the documentation.
+    Only what `local/docker-compose.yml` publishes can be reached: the ports of the documentation,
+    or those of the settings by which a second installation runs beside the first.
     """
+    ports = _published(environment, ports)
     secret = folder / "postgres.password"
     if not secret.exists() or not answers(ports.postgres, SSL_REQUEST, b""):
         return None
@@ -150,6 +152,16 @@ def _containers(environment: LocalEnvironment, folder: Path, ports: Ports) -> Fo
     if not S3_ELSEWHERE & set(environment.given):
         variables |= {**S3_LOGIN, S3_SETTING: f"http://{LOOPBACK}:{ports.s3}"}
     return Found("make up", variables)
+
+
+def _published(environment: LocalEnvironment, ports: Ports) -> Ports:
+    return replace(
+        ports,
+        postgres=environment.port_of("POSTGRES_PORT", ports.postgres),
+        amqp=environment.port_of("AMQP_PORT", ports.amqp),
+        memcached=environment.port_of("MEMCACHED_PORT", ports.memcached),
+        s3=environment.port_of("S3_PORT", ports.s3),
+    )
 
 
 def _s3(environment: LocalEnvironment, folder: Path) -> Mapping[str, str]:

@@ -145,12 +145,20 @@ class LocalEnvironment:
     @property
     def port(self) -> int:
         """Where the functions answer."""
-        return _port(self.given.get("PORT", str(PORT)).strip(), "PORT")
+        return self.port_of("PORT", PORT)
 
     @property
     def s3_port(self) -> int:
         """Where the embedded S3 answers."""
-        return _port(self.given.get("S3_PORT", str(S3_PORT)).strip(), "S3_PORT")
+        return self.port_of("S3_PORT", S3_PORT)
+
+    def port_of(self, name: str, default: int) -> int:
+        """Read a TCP port.
+
+        Raises:
+            SettingError: it is none.
+        """
+        return _port(self.given.get(name, str(default)).strip(), name)
 
     @property
     def schedule_seconds(self) -> float:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from local.discovery import LEDGER_SETTINGS, find
 from local.environment import LocalEnvironment
@@ -79,6 +79,7 @@ def key_place(environment: LocalEnvironment) -> str:
 
 
 def _address(value: str) -> str:
-    """Return the host and port of a URL, or of an address without a scheme."""
-    parts = urlsplit(value if "://" in value else f"//{value}")
-    return parts.netloc.rpartition("@")[2]
+    """Return the host and port of a URL, or of an address without a scheme; of several, all."""
+    # By hand: urlsplit takes no list of IPv6 addresses.
+    netloc = re.split("[/?#]", re.sub("[a-z]+://", "", value), maxsplit=1)[0]
+    return netloc.rpartition("@")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from local.environment import LocalEnvironment
@@ -12,6 +13,7 @@ from local.servers.s3 import S3_ELSEWHERE
 from local.setting_names import misspelled
 from shared.aws.s3 import check_s3_settings
 from shared.config.admin_password import admin_password_hash
+from shared.config.secrets import resolve
 from shared.config.settings import Settings
 from shared.errors import SettingError
 
@@ -40,14 +42,27 @@ def check(environment: LocalEnvironment) -> Listener:
             _make(folder, name)
         listener = Listener.of(environment)
         _ = environment.tls, environment.s3_port, environment.schedule_seconds, environment.triggers
-        settings = Settings.from_mapping(environment.local_variables())
-        settings.require_long_keys()
-        settings.require_callback_secret()
-        admin_password_hash(settings)
+        settings = check_settings(environment.local_variables())
     if settings.source == "s3" and S3_ELSEWHERE & set(environment.given):
         adopt_sdk_variables(environment)
         check_s3_settings(settings)
     return listener
+
+
+def check_settings(variables: Mapping[str, str]) -> Settings:
+    """Read the settings of the functions.
+
+    Args:
+        variables: the environment of the processes, secrets that are given by reference included.
+
+    Raises:
+        SettingError: the first invalid setting.
+    """
+    settings = Settings.from_mapping(resolve(variables))
+    settings.require_long_keys()
+    settings.require_callback_secret()
+    admin_password_hash(settings)
+    return settings
 
 
 def adopt_sdk_variables(environment: LocalEnvironment) -> None:

@@ -16,10 +16,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from local.context import EndingContext, request_id
 from local.environment import LocalEnvironment
 from local.handlers import Handler, imported, prepare
+from local.pulses import pulse
 from local.schedule_expressions import EVERY_MINUTE, At, Cron, Expression, Rate
 from local.scheduled_event import scheduled_event
 from local.shutdown import StopFlag
@@ -43,6 +45,9 @@ CLOCK_SECONDS = 60.0
 """Seconds after which a thread that waits for a time of day looks at the clock again, which may
 have been set, or have gone on while the machine slept."""
 
+PULSE_SECONDS = 60.0
+"""Seconds from one run to the next at most, for a schedule that has a pulse."""
+
 STOP_SECONDS = 50.0
 """Seconds that running functions get to finish; `local run` ends the process after 60."""
 
@@ -55,11 +60,13 @@ class Job:
         schedule: of the template.
         handler: the function's.
         expression: when it runs; a local run may shorten it.
+        pulse: is called after each run.
     """
 
     schedule: Schedule
     handler: Handler
     expression: Expression
+    pulse: Callable[[], None] = lambda: None
 
 
 class Scheduler:
@@ -116,6 +123,7 @@ class Scheduler:
         run = _Runs(job, self._ending.is_set)
         while due and not self._ending.is_set():
             pause = 0.0 if run.once(due) else FAILURE_SECONDS
+            job.pulse()
             if isinstance(job.expression, Rate):
                 self._ending.wait(max(pause, job.expression.seconds))
                 due = self._now()
@@ -201,6 +209,7 @@ def main(
     environment: LocalEnvironment,
     template: Template | None = None,
     stop_seconds: float = STOP_SECONDS,
+    pulses: Path | None = None,
 ) -> None:
     """Run schedules until SIGTERM or SIGINT; functions that run then finish first.
 
@@ -208,6 +217,8 @@ def main(
         environment: what the user set up.
         template: whose schedules; the project's when not given.
         stop_seconds: how long running functions may take to finish.
+        pulses: the folder for `local.pulses`, None for none. Each schedule of every minute or more
+            often has a pulse; the others may rest for days, or run for minutes.
 
     Raises:
         SettingError: a setting or the template is invalid, or a handler is missing.
@@ -226,7 +237,9 @@ def main(
                 continue
             prepare(schedule.handler)
             when = local_expression(schedule, environment.schedule_seconds, broker=broker)
-            jobs.append(Job(schedule, imported(schedule.handler), when))
+            often = isinstance(when, Rate) and when.seconds <= PULSE_SECONDS
+            beat = pulse(pulses if often else None, schedule.name)
+            jobs.append(Job(schedule, imported(schedule.handler), when, beat))
             logger.info("scheduled", extra={"schedule": schedule.name, "runs": str(when)})
         if not Scheduler(jobs, ending).run(stop, stop_seconds):
             # A function's own threads would keep the process from ending.

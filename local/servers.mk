@@ -16,8 +16,8 @@ services-status: $(INSTALLED) ## Show which of these servers and processes run
 monitoring: $(INSTALLED) ## Start Prometheus with the alerts beside the running service; Ctrl-C stops it
 	@./sync monitoring
 
-up: ## Start everything in containers; needs Docker with Compose
-	@$(COMPOSE) up --detach --build
+up: ## Start everything in containers, and wait until it works; needs Docker with Compose 2
+	@sh local/up.sh
 
 down: ## Stop the containers; data is kept
 	@$(COMPOSE) down

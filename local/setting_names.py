@@ -17,19 +17,26 @@ OURS = FROM_SETTINGS | {f"{name}{SUFFIX}" for name in FROM_SETTINGS} | {name for
 
 COMPOSE = frozenset(
     {
+        "AMQP_PORT",
+        "FUNCTIONS_PORT",
         "LOCAL_GID",
         "LOCAL_UID",
+        "MANAGEMENT_PORT",
+        "MEMCACHED_PORT",
         "METRICS_FOLDER",
         "NGINX_MAX_BODY_BYTES",
         "NGINX_PROXIES",
         "NGINX_REAL_IP",
         "POSTGRES_PASSWORD",
+        "POSTGRES_PORT",
         "RABBITMQ_PASSWORD",
         "S3_FOLDER",
         "STORAGE_FOLDER",
+        "SUBNET",
+        "UP_SECONDS",
     }
 )
-"""What local/docker-compose.yml reads besides the settings."""
+"""What local/docker-compose.yml and local/up.sh read besides the settings."""
 
 SDK = frozenset(
     {

@@ -14,9 +14,11 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 from local.context import EndingContext
 from local.handlers import Handler, imported, prepare
+from local.pulses import pulse
 from local.storage_owner import require_own_storage
 from local.template import load
 from local.watchdog import end_after, watched
@@ -36,6 +38,9 @@ PREFETCH_BATCHES = 2
 MOST_PREFETCH = 65_535
 """AMQP counts a prefetch in 16 bits."""
 
+PULSE_SECONDS = 5.0
+"""Seconds between two pulses of the event loop."""
+
 _BACKOFF_FACTOR = 5
 """The back-off after a failed batch, as a multiple of the one before connecting again."""
 
@@ -54,6 +59,7 @@ class Trigger:
         worker_seconds: how long one batch may take.
         prefetch: messages in hand at once; two batches when not given.
         chance: returns numbers evenly spread from 0 to 1.
+        pulse: is called every `PULSE_SECONDS` while the consumer's thread does its work.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class Trigger:
         worker_seconds: float,
         prefetch: int = 0,
         chance: Callable[[], float] = random.random,
+        pulse: Callable[[], None] = lambda: None,
     ) -> None:
         prefetch = min(prefetch or PREFETCH_BATCHES * batch_size, MOST_PREFETCH)
         self._consumer = Consumer(url, self, prefetch=prefetch, chance=chance)
@@ -75,6 +82,7 @@ class Trigger:
         self._window_seconds = window_seconds
         self._worker_seconds = worker_seconds
         self._chance = chance
+        self._pulse = pulse
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="worker")
         self._waiting: deque[tuple[Tag, Delivery]] = deque()
         self._is_busy = False
@@ -87,6 +95,7 @@ class Trigger:
 
     def run(self) -> None:
         """Consume until `stop`."""
+        self._consumer.call_soon(self._beat)
         self._consumer.run()
         self._thread.shutdown()
 
@@ -100,6 +109,10 @@ class Trigger:
         threading.Thread(target=self._consumer.call_soon, args=(self._stop,)).start()
 
     # Everything below runs in the consumer's thread, but for `_work`.
+
+    def _beat(self) -> None:
+        self._pulse()
+        self._consumer.call_later(PULSE_SECONDS, self._beat)
 
     def on_delivery(self, tag: Tag, delivery: Delivery) -> None:
         """Take a message; see `Receiver.on_delivery`."""
@@ -208,8 +221,11 @@ def backoff(failures: int, chance: float) -> float:
     return min(_LONGEST_BACKOFF_SECONDS, _BACKOFF_FACTOR * backoff_seconds(failures, chance))
 
 
-def main() -> None:
+def main(pulses: Path | None = None) -> None:
     """Run until SIGTERM or SIGINT; a second signal ends the process at once.
+
+    Args:
+        pulses: the folder for `local.pulses`, None for none.
 
     Raises:
         SettingError: a setting or the template is invalid.
@@ -227,6 +243,7 @@ def main() -> None:
         window_seconds=template.window_seconds,
         worker_seconds=template.worker_seconds,
         prefetch=settings.prefetch,
+        pulse=pulse(pulses, "trigger"),
     )
     stopping = False
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.cache.interface import Cache
+from shared.config.parsers import is_address
 from shared.config.settings import Settings, environment, needed
 from shared.ledger.database import Database
 from shared.ledger.ledger import QUERIES, Ledger
@@ -112,14 +113,22 @@ def source_probe(settings: Settings, seconds: float) -> SourceProbe | None:
 
 
 def cache(settings: Settings) -> Cache:
-    """Return memcached if `MEMCACHED_URL` is set, otherwise this process's own memory."""
+    """Return memcached if `MEMCACHED_URL` is set, otherwise this process's own memory.
+
+    Even one host is looked up, unless it is an address: its name may be that of several servers.
+    """
     if settings.memcached_url is None:
         from shared.cache.memory import MemoryCache
 
         return MemoryCache()
     from shared.cache.memcached import MemcachedCache
 
-    return MemcachedCache(settings.memcached_url)
+    places = settings.memcached_url
+    if len(places) == 1 and is_address(places[0][0]):
+        return MemcachedCache(places[0])
+    from shared.cache.spread import SpreadCache
+
+    return SpreadCache(places, MemcachedCache)
 
 
 def lasting_cache(settings: Settings) -> Cache:

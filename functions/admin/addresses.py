@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(:path)?\}")
 
@@ -86,17 +86,24 @@ SHORTENED: Mapping[Address, Address] = {
 def is_own(target: str) -> bool:
     r"""Return whether a redirect may lead to an address: only to the admin's pages and files.
 
-    ======================  =======
-    target                  answer
-    ======================  =======
-    /admin/sync/filesync/   True
-    /media/a.jpg            True
-    /sync/                  False
-    //example.com           False
-    https://example.com/    False
-    /admin/\example         False: some browsers read it as a slash
-    /admin/, then a break   False: the header would end there
-    ======================  =======
+    =========================  =======
+    target                     answer
+    =========================  =======
+    /admin/sync/filesync/?q=a  True
+    /media/a.jpg               True
+    /sync/                     False
+    //example.com              False
+    https://example.com/       False
+    /admin/..//example.com     False: a browser takes the dots out
+    /admin/%2e%2e/x            False: these are dots as well
+    /admin/\example            False: some browsers read it as a slash
+    /admin/, then a break      False: the header would end there
+    /admin/login/, logout      False: it would lead in a circle
+    =========================  =======
     """
-    ours = target.startswith((DASHBOARD.pattern, MEDIA.url(file_name="")))
-    return ours and "\\" not in target and target.isascii() and target.isprintable()
+    path = target.partition("?")[0].partition("#")[0]
+    ours = path.startswith((DASHBOARD.pattern, MEDIA.url(file_name="")))
+    dots = {".", ".."}.intersection(unquote(path).split("/"))
+    circle = path.startswith((LOGIN.pattern, LOGOUT.pattern))
+    plain = "\\" not in target and target.isascii() and target.isprintable()
+    return ours and plain and not dots and not circle

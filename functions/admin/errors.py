@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from shared.errors import ServiceError
+
+if TYPE_CHECKING:
+    from functions.admin.web.context import RequestContext
 
 
 class PageError(ServiceError):
@@ -30,7 +35,15 @@ class LoginRequired(PageError):
 
 
 class SessionExpired(PageError):
-    """Your session has expired. Log in again."""
+    """Your session has expired. Log in again.
+
+    Args:
+        context: of the request, with the session that counts now; None if there is none.
+    """
+
+    def __init__(self, context: RequestContext | None = None) -> None:
+        self.context = context
+        super().__init__()
 
 
 class FormInvalid(PageError):

@@ -139,7 +139,8 @@ SELECT file_type FROM type WHERE file_type IS NOT NULL LIMIT 100;
 SELECT id, oeid, ref_id, file_name, file_type, payload_checksum, request_id, state, attempts,
        attempts_forgiven, next_attempt_at, due_at, leased_until, claimed_at, last_error,
        created_at, queued_at, synced_at, file_path, size_bytes, sha256, etag,
-       verified_by, result AS verification, checked_at
+       verified_by, result AS verification, checked_at, origin, failed_at,
+       requested_at AS verification_requested_at
   FROM file_sync LEFT JOIN verification ON file_sync_id = id WHERE id = :row_id;
 
 -- name: attempts(row_id)

@@ -65,6 +65,9 @@ class ObjectDetails:
     verified_by: str | None
     verification: str | None
     checked_at: datetime | None
+    origin: str
+    failed_at: datetime | None
+    verification_requested_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

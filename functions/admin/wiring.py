@@ -30,6 +30,7 @@ from functions.admin.objects.actions import ObjectActions
 from functions.admin.objects.list_page import ListPage
 from functions.admin.objects.pages import ObjectPages
 from functions.admin.objects.paging import Paging
+from functions.admin.objects.view import ObjectView
 from functions.admin.records import QUERIES, Records
 from functions.admin.web.access_control import Gate
 from functions.admin.web.assets import Assets
@@ -91,17 +92,22 @@ def build(settings: Settings) -> Admin:
     bulk_actions = BulkActions(ledger, files)
     callback_actions = CallbackActions(ledger.replays)
     largest = LARGEST_RESPONSE_ON_LAMBDA if settings.on_lambda else LARGEST_RESPONSE
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
     dashboard = DashboardPages(
         templates=templates,
         ledger=ledger,
         records=records,
         files=files,
         health=HealthChecks(probes(settings, ledger, cache)),
-        clock=lambda: datetime.now(UTC),
+        clock=clock,
     )
+    login = LoginPages(templates, credentials, sessions, revoked)
     return Admin(
         gate=Gate(sessions, revoked, settings.trusted_proxies, always_secure=settings.on_lambda),
-        login=LoginPages(templates, credentials, sessions, revoked),
+        login=login,
         dashboard=dashboard,
         listed=ListPage(
             templates=templates,
@@ -133,14 +139,22 @@ def build(settings: Settings) -> Admin:
             ledger=ledger,
             actions=ObjectActions(records, ledger, files),
             callback_actions=callback_actions,
-            files=files,
-            largest_response=None if settings.media_accel else largest,
+            view=ObjectView(
+                paging=paging,
+                records=records,
+                ledger=ledger,
+                files=files,
+                largest_response=None if settings.media_accel else largest,
+                clock=clock,
+            ),
         ),
         callbacks=CallbackPages(templates=templates, ledger=ledger, actions=callback_actions),
         media=Media(records, files, largest, accelerated=settings.media_accel),
         thumbnails=Thumbnails(records, files, decoder, ThumbnailCache()),
         assets=assets,
-        problems=ProblemPages(templates, dashboard.outage, settings.rate_limit_status),
+        problems=ProblemPages(
+            templates, dashboard.outage, settings.rate_limit_status, login.interrupted
+        ),
     )
 
 

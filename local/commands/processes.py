@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +10,11 @@ import typer
 from local.commands.installation import adopt_with_ledger, environment
 
 app = typer.Typer()
+
+Pulses = Annotated[
+    Path | None,
+    typer.Option(help="Folder for files that are touched while all is well, for a health check."),
+]
 
 
 @app.command()
@@ -36,20 +42,20 @@ def serve() -> None:
 
 
 @app.command()
-def trigger() -> None:
+def trigger(*, pulses: Pulses = None) -> None:
     """Hand messages from RabbitMQ to the sync worker."""
     from local.trigger import main as consume
 
     adopt_with_ledger()
-    consume()
+    consume(pulses)
 
 
 @app.command()
-def scheduler() -> None:
+def scheduler(*, pulses: Pulses = None) -> None:
     """Run every schedule of the template; without RabbitMQ, hand due rows to the sync worker."""
     from local.scheduler import main as run_scheduler
 
-    run_scheduler(adopt_with_ledger())
+    run_scheduler(adopt_with_ledger(), pulses=pulses)
 
 
 @app.command()

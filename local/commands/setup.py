@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -52,11 +53,22 @@ def hash_password(*, as_json: Json = False) -> None:
 
 
 @app.command()
-def settings(*, as_json: Json = False) -> None:
+def settings(
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only read those that are set; name an invalid one.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Print the table of all settings, as README.md has it."""
     from local.settings import rows, table
 
-    if as_json:
+    if check:
+        from local.commands.installation import environment
+        from local.preflight import check_settings
+
+        check_settings(environment().given)
+    elif as_json:
         names = ("name", "meaning", "default")
         output.print_json({"settings": [dict(zip(names, row, strict=True)) for row in rows()]})
     else:

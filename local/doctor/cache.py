@@ -26,19 +26,23 @@ def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
         return
     from shared.cache.memcached import MemcachedCache  # noqa: PLC0415 # pymemcache
 
-    host, port = settings.memcached_url
-    with closing(MemcachedCache(settings.memcached_url, timeout=seconds)) as cache:
-        try:
-            version = cache.version()
-        except CacheUnavailable as error:
-            reason = f": {error.__cause__}" if error.__cause__ else ""
-            yield warning(
-                "memcached",
-                f"{error} at {host}:{port}{reason}; requests are not limited",
-                "start it, or correct MEMCACHED_URL",
-            )
-            return
-    if numbers(version) < LEAST_VERSION:
-        yield problem("memcached", f"version {version}", "upgrade it to 1.6 or newer")
-    else:
-        yield ok("memcached", f"reachable, version {version}")
+    several = len(settings.memcached_url) > 1
+    for host, port in settings.memcached_url:
+        place = f"{host}:{port}"
+        check = f"memcached at {place}" if several else "memcached"
+        with closing(MemcachedCache((host, port), timeout=seconds)) as cache:
+            try:
+                version = cache.version()
+            except CacheUnavailable as error:
+                reason = f": {error.__cause__}" if error.__cause__ else ""
+                effect = "the others count for it" if several else "requests are not limited"
+                yield warning(
+                    check,
+                    f"{error} at {place}{reason}; {effect}",
+                    "start it, or correct MEMCACHED_URL",
+                )
+                continue
+        if numbers(version) < LEAST_VERSION:
+            yield problem(check, f"version {version}", "upgrade it to 1.6 or newer")
+        else:
+            yield ok(check, f"reachable, version {version}")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from local.doctor.finding import Finding, ok, problem, skipped, warning
 from local.doctor.versions import numbers
 from shared.config.settings import Settings
 from shared.errors import QueueUnavailable, SettingError
 
+if TYPE_CHECKING:
+    from shared.queue.rabbitmq.inspection import BrokerFound
+
 LEAST_VERSION = (3, 8)
 """The first version with quorum queues."""
+
+ADVICE = "start it, or correct host, login and vhost in RABBITMQ_URL"
 
 
 def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
@@ -29,14 +35,9 @@ def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
     try:
         found = inspect(settings.rabbitmq_url, settings.queue_type, seconds)
     except (QueueUnavailable, SettingError) as error:
-        yield problem(
-            "RabbitMQ", str(error), "start it, or correct host, login and vhost in RABBITMQ_URL"
-        )
+        yield problem("RabbitMQ", str(error), ADVICE)
         return
-    if numbers(found.product.rpartition(" ")[2]) < LEAST_VERSION:
-        yield problem("RabbitMQ", found.product, "upgrade it to 3.8 or newer")
-    else:
-        yield ok("RabbitMQ", f"reachable, {found.product}")
+    yield from _nodes(found)
     for queue in found.queues:
         check = f"queue {queue.name}"
         if queue.messages is None:
@@ -56,3 +57,17 @@ def examine(settings: Settings, seconds: float) -> Iterator[Finding]:
             )
         else:
             yield ok(check, f"{queue.messages} messages, declared as expected")
+
+
+def _nodes(found: BrokerFound) -> Iterator[Finding]:
+    several = len(found.nodes) > 1
+    for node in found.nodes:
+        check = f"RabbitMQ at {node.place}" if several else "RabbitMQ"
+        if node.problem:
+            # As long as another one works, the service does.
+            finding = warning if found.queues else problem
+            yield finding(check, node.problem, ADVICE)
+        elif numbers(node.product.rpartition(" ")[2]) < LEAST_VERSION:
+            yield problem(check, node.product, "upgrade it to 3.8 or newer")
+        else:
+            yield ok(check, f"reachable, {node.product}")

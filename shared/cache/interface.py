@@ -12,7 +12,7 @@ class Counter:
     """One counter of a fixed window, and that of the window before it.
 
     Attributes:
-        key: ASCII without spaces, at most 250 bytes.
+        key: ASCII without spaces, at most 250 bytes: a name, a colon, and the window's number.
         previous_key: the same for the window before.
         lifetime: seconds after which the counter may be forgotten.
     """
@@ -20,6 +20,11 @@ class Counter:
     key: str
     previous_key: str
     lifetime: int
+
+    @property
+    def name(self) -> str:
+        """What is counted, the same in every window."""
+        return self.key.rpartition(":")[0]
 
 
 class Cache(Protocol):

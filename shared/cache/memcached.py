@@ -57,6 +57,7 @@ class MemcachedCache:
             timeout=timeout,
             no_delay=True,
         )
+        self._place = f"{address[0]}:{address[1]}"
         self._clock = clock
         self._counting = GroupCommit(self._count, MOST_AT_ONCE)
         self._backing_off_until = float("-inf")
@@ -110,7 +111,7 @@ class MemcachedCache:
             self._backing_off_until = self._clock() + BACK_OFF_SECONDS
             tally.count(CACHE_ERRORS)
             logger.warning(
-                "memcached is unreachable, requests are not limited", extra={"reason": error}
+                "memcached is unreachable", extra={"server": self._place, "reason": error}
             )
             raise CacheUnavailable from error
         self._backing_off_until = float("-inf")

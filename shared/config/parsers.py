@@ -207,11 +207,36 @@ def host_port(*schemes: str) -> Callable[[str], tuple[str, int]]:
     return parse
 
 
+def hosts_and_ports(*schemes: str) -> Callable[[str], tuple[tuple[str, int], ...]]:
+    """Return a parser of one or several `host:port`, separated by commas.
+
+    A scheme may precede the first one, as in `memcached://a:11211,b:11211`, or each of them.
+    """
+    parse_one = host_port(*schemes)
+
+    def parse(text: str) -> tuple[tuple[str, int], ...]:
+        beginning = f"{schemes[0]}://" if "://" in text else ""
+        each = (item.strip() for item in text.split(","))
+        urls = (item if "://" in item else f"{beginning}{item}" for item in each)
+        return tuple(dict.fromkeys(map(parse_one, urls)))
+
+    return parse
+
+
 def host_maybe_port(text: str) -> str:
     """Read `host` or `host:port`."""
     if not _is_host(text):
         host_port()(text)
     return text
+
+
+def is_address(host: str) -> bool:
+    """Return whether a host is an IP address, rather than a name."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _is_host(text: str) -> bool:

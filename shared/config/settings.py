@@ -22,7 +22,7 @@ from shared.config.parsers import (
     flag,
     folder,
     host_maybe_port,
-    host_port,
+    hosts_and_ports,
     key,
     limit_status,
     networks,
@@ -86,12 +86,16 @@ class Settings:
         secret=True,
     )
     rabbitmq_url: str | None = _setting(
-        "RABBITMQ_URL", "URL of RabbitMQ, the queue", url("amqp", "amqps"), None, secret=True
+        "RABBITMQ_URL",
+        "URL of RabbitMQ, the queue; may name several nodes: amqp://user:password@a:5672,b:5672/",
+        url("amqp", "amqps"),
+        None,
+        secret=True,
     )
-    memcached_url: tuple[str, int] | None = _setting(
+    memcached_url: tuple[tuple[str, int], ...] | None = _setting(
         "MEMCACHED_URL",
-        "host:port of memcached, which keeps the rate limits' counters",
-        host_port("memcached"),
+        "host:port of memcached, which keeps the rate limits' counters; commas between several",
+        hosts_and_ports("memcached"),
         None,
     )
     storage_path: str | None = _setting(

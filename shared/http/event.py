@@ -42,6 +42,7 @@ class Request:
         body: the raw bytes, which signatures are made over.
         peer: address of the peer that connected, as the platform saw it.
         request_id: the platform's id of this request, in the safe form; never empty.
+        raw_query: the query as it came, still encoded.
     """
 
     method: str
@@ -52,6 +53,7 @@ class Request:
     body: bytes
     peer: str
     request_id: str
+    raw_query: str = ""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
@@ -76,6 +78,7 @@ class Request:
             body=_body(event),
             peer=http.get("sourceIp") or "",
             request_id=accepted(context.get("requestId")),
+            raw_query=event.get("rawQueryString") or "",
         )
 
     def client(self, trusted_proxies: Sequence[IpNetwork]) -> str:

@@ -118,6 +118,11 @@ class TcpProxy:
         self._refusing = False
         self._listener = self._run(self._listen(self.port))
 
+    @property
+    def open(self) -> int:
+        """How many connections pass bytes now; none of those that were left to silence."""
+        return 0 if self._condition is not Condition.NORMAL else len(self._open)
+
     def close(self) -> None:
         """End every connection, the listener and the thread."""
         self._run(self._close())

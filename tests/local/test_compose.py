@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pwd
 import re
 import shutil
 import stat
@@ -138,10 +139,10 @@ def test_the_settings_can_be_read() -> None:
     assert settings.s3_endpoint == f"http://s3:{S3_PORT}"
     assert not settings.local_run
     assert settings.storage_path == "/storage"
-    assert settings.memcached_url == ("memcached", 11211)
+    assert settings.memcached_url == (("memcached", 11211),)
     (proxy,) = settings.trusted_proxies
     nginx = SERVICES["nginx"]["networks"]["default"]["ipv4_address"]
-    assert str(proxy) == f"{nginx}/32"
+    assert str(proxy) == f"{interpolated(nginx)}/32"
 
 
 def test_every_address_is_a_service_and_its_port() -> None:
@@ -159,7 +160,7 @@ def test_every_address_is_a_service_and_its_port() -> None:
 def test_each_command_exists() -> None:
     commands = set(get_command(app).commands)  # type: ignore[attr-defined]
     for service in OURS.values():
-        program, command = service["command"]
+        program, command, *_ = service["command"]
         assert program == "./sync"
         assert command in commands
 
@@ -220,6 +221,15 @@ def test_what_the_image_copies_is_enough_to_run(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
+DOCKER = """#!/bin/sh
+case "$1 $2" in
+  "compose version") ;;
+  "volume inspect") [ -e "volume $3" ] ;;
+  *) echo "$@"; env ;;
+esac
+"""
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of what `make up` runs, with a Docker that says what it was asked."""
@@ -228,17 +238,23 @@ def tree(tmp_path: Path) -> Path:
     )
     docker = tmp_path / "bin" / "docker"
     docker.parent.mkdir()
-    docker.write_text('#!/bin/sh\n[ "$2" = version ] || { echo "$@"; env; }\n')
+    docker.write_text(DOCKER)
     docker.chmod(0o755)
     return tmp_path
 
 
 def refused(tree: Path, **variables: str) -> str:
     """Give the one line that `make up` ends with."""
+    path = f"{tree / 'bin'}{os.pathsep}{os.defpath}"
+    return ended(tree, PATH=path, OUTER="outside", **variables)
+
+
+def ended(tree: Path, **variables: str) -> str:
+    """Give the one line that it ends with, by a whole environment."""
     done = subprocess.run(
-        ["/bin/sh", "local/compose.sh", "up"],
+        ["/bin/sh", "local/up.sh"],
         cwd=tree,
-        env={"PATH": f"{tree / 'bin'}{os.pathsep}{os.defpath}", "OUTER": "outside"} | variables,
+        env=variables,
         capture_output=True,
         text=True,
         check=False,
@@ -249,10 +265,10 @@ def refused(tree: Path, **variables: str) -> str:
     return done.stderr
 
 
-def compose(tree: Path, **variables: str) -> tuple[list[str], dict[str, str]]:
+def compose(tree: Path, command: str = "up", **variables: str) -> tuple[list[str], dict[str, str]]:
     environment = {"PATH": f"{tree / 'bin'}{os.pathsep}{os.defpath}", **variables}
     shown = subprocess.run(
-        ["/bin/sh", "local/compose.sh", "up"],
+        ["/bin/sh", "local/compose.sh", command],
         cwd=tree,
         env=environment,
         capture_output=True,
@@ -357,31 +373,121 @@ def test_what_others_can_reach_is_no_local_run(tree: Path, host: str, local: str
     assert compose(tree, HOST=host)[1]["LOCAL_RUN"] == local
 
 
-def test_without_docker_one_line_says_so(tree: Path) -> None:
+TOOLS = [
+    "awk",
+    "cat",
+    "chgrp",
+    "chown",
+    "dirname",
+    "find",
+    "id",
+    "ls",
+    "mkdir",
+    "mv",
+    "od",
+    "printenv",
+    "sed",
+    "sh",
+    "tail",
+    "tr",
+]
+
+
+@pytest.fixture
+def bare(tree: Path) -> Path:
+    """A tree whose folder `bin` is all that there is, without Docker."""
     (tree / "bin" / "docker").unlink()
-    for tool in (
-        "sh",
-        "sed",
-        "tail",
-        "id",
-        "mkdir",
-        "od",
-        "tr",
-        "mv",
-        "cat",
-        "printenv",
-        "dirname",
-    ):
+    for tool in TOOLS:
         (tree / "bin" / tool).symlink_to(shutil.which(tool) or f"/bin/{tool}")
+    return tree
+
+
+def test_without_docker_one_line_says_so(bare: Path) -> None:
+    assert "make run or make services" in ended(bare, PATH=str(bare / "bin"))
+
+
+@pytest.mark.parametrize("version", ["1.29.2", "v1.25.0"])
+def test_the_first_compose_is_refused(bare: Path, version: str) -> None:
+    program = bare / "bin" / "docker-compose"
+    program.write_text(f"#!/bin/sh\necho {version}\n")
+    program.chmod(0o755)
+    said = ended(bare, PATH=str(bare / "bin"))
+    assert said == (
+        f"docker-compose {version} is too old: install Docker Compose 2,"
+        " or use make run or make services\n"
+    )
+
+
+def test_the_second_compose_may_be_a_program_of_its_own(bare: Path) -> None:
+    program = bare / "bin" / "docker-compose"
+    program.write_text('#!/bin/sh\n[ "$1" = version ] && echo 2.26.1 || echo "$@"\n')
+    program.chmod(0o755)
     done = subprocess.run(
-        ["/bin/sh", "local/compose.sh", "up"],
-        cwd=tree,
-        env={"PATH": str(tree / "bin")},
+        ["/bin/sh", "local/compose.sh", "ps"],
+        cwd=bare,
+        env={"PATH": str(bare / "bin")},
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
         timeout=60,
     )
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "make run or make services" in done.stderr
+    assert done.stdout == "--file local/docker-compose.yml --project-directory . ps\n"
+
+
+def test_a_file_of_the_users_own_overrides(tree: Path) -> None:
+    (tree / "docker-compose.override.yml").touch()
+    arguments, _ = compose(tree)
+    assert arguments[1:5] == [
+        "--file",
+        "local/docker-compose.yml",
+        "--file",
+        "docker-compose.override.yml",
+    ]
+
+
+@pytest.mark.parametrize("server", ["postgres", "rabbitmq"])
+def test_no_password_is_made_for_data_that_has_one(tree: Path, server: str) -> None:
+    (tree / f"volume external-storage-sync_{server}").touch()
+    said = refused(tree)
+    assert f"{server}.password is missing" in said
+    assert "sh local/compose.sh down --volumes" in said
+    assert not (tree / ".local" / "compose" / f"{server}.password").exists()
+    # Another installation has volumes of its own.
+    assert compose(tree, COMPOSE_PROJECT_NAME="another")[1]["POSTGRES_PASSWORD"]
+
+
+def test_what_starts_nothing_makes_no_secret(tree: Path) -> None:
+    compose(tree, command="down")
+    assert not (tree / ".local" / "secret_key").exists()
+    assert list((tree / ".local" / "compose").iterdir()) == []
+
+
+def test_an_address_of_ipv6_is_written_as_compose_reads_it(tree: Path) -> None:
+    seen = compose(tree, HOST="::1")[1]
+    assert (seen["HOST"], seen["LOCAL_RUN"]) == ("[::1]", "1")
+    assert compose(tree, HOST="::")[1]["LOCAL_RUN"] == "0"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_gives_the_containers_an_ordinary_account(tree: Path) -> None:
+    storage = tree / ".local" / "storage"
+    (storage / ".incoming").mkdir(parents=True)
+    (storage / "old.jpg").touch()
+    seen = compose(tree)[1]
+    entry = pwd.getpwnam("www-data")
+    assert (seen["LOCAL_UID"], seen["LOCAL_GID"]) == (str(entry.pw_uid), str(entry.pw_gid))
+    for path in (storage, storage / "old.jpg", tree / ".local" / "compose-s3"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (entry.pw_uid, entry.pw_gid)
+    os.chown(storage, 12345, 54321)
+    assert compose(tree)[1]["LOCAL_UID"] == "12345"
+    assert compose(tree, RUN_AS="nobody")[1]["LOCAL_UID"] == str(pwd.getpwnam("nobody").pw_uid)
+    assert compose(tree, RUN_AS="root")[1]["LOCAL_UID"] == "0"
+    assert refused(tree, RUN_AS="no-one-here") == "RUN_AS: there is no account no-one-here\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_folder_of_other_files_is_not_taken(tree: Path) -> None:
+    (tree / "files").mkdir()
+    (tree / "files" / "diary.txt").touch()
+    assert "contains other files" in refused(tree, STORAGE_PATH="files")
+    assert (tree / "files" / "diary.txt").stat().st_uid == 0

@@ -10,12 +10,37 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from functions.admin.media.text_preview import known_charset
+
 _IMAGES = frozenset(
     f"image/{name}" for name in ("jpeg", "png", "gif", "webp", "avif", "bmp", "tiff", "x-icon")
 )
 _PLAYED = ("video/", "audio/")
 _PDF = "application/pdf"
-_TEXT = frozenset({"text/plain", "text/csv", "text/markdown", "application/json"})
+_SVG = "image/svg+xml"
+_JSON = frozenset({"application/json", "application/geo+json", "application/ld+json"})
+_MARKUP = frozenset(
+    {"text/html", "text/xml", "text/xsl", "application/xml", "application/xhtml+xml"}
+)
+"""A browser would show these as documents: their text is shown on the object's page only."""
+
+_SOURCE = frozenset(
+    f"application/{name}"
+    for name in (
+        "javascript",
+        "ecmascript",
+        "sql",
+        "toml",
+        "x-ndjson",
+        "x-sh",
+        "x-yaml",
+        "yaml",
+    )
+)
+
+_CHARSET = re.compile(
+    r"""(?:^|;)\s*charset\s*=\s*"?([\w.:-]{1,40})"?\s*(?:;|$)""", re.ASCII | re.IGNORECASE
+)
 
 _TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
 
@@ -40,13 +65,15 @@ class Treatment:
         content_type: as it is sent.
         inline: shown in the browser rather than saved.
         policy: its Content-Security-Policy.
-        preview: how the object's page shows it: image, video, audio, pdf, text or "".
+        preview: how the object's page shows it: image, video, audio, pdf, text, json or "".
+        charset: that its client declared, "" for none.
     """
 
     content_type: str
     inline: bool
     policy: str
     preview: str
+    charset: str = ""
 
 
 def treatment(file_type: str) -> Treatment:
@@ -56,16 +83,22 @@ def treatment(file_type: str) -> Treatment:
     type                                 sent as    inline   preview
     ===================================  =========  =======  =======
     image/jpeg and other pixel formats   same       yes      image
-    image/svg+xml                        same       no       (none)
+    image/svg+xml                        same       no       image
     video/…, audio/…                     same       yes      video, audio
     application/pdf                      same       yes      pdf
-    text/plain, csv, markdown, json      text/plain yes      text
-    video/…+xml: a document              same       no       (none)
-    text/html, everything else           same       no       (none)
+    text/…: plain, csv, markdown, css    text/plain yes      text
+    application/json, …+json             text/plain yes      json
+    text/html, xml, …+xml: documents     same       no       text
+    application/javascript, yaml, sql    same       no       text
+    everything else                      same       no       (none)
     not a media type                     octets     no       (none)
     ===================================  =========  =======  =======
+
+    An SVG image is safe in `<img>`, which runs no script and loads nothing: it is saved otherwise.
     """
-    kind = file_type.partition(";")[0].strip().lower()
+    kind, _, parameters = file_type.partition(";")
+    kind = kind.strip().lower()
+    charset = _charset(parameters)
     if not _TYPE.fullmatch(kind):
         return Treatment("application/octet-stream", inline=False, policy=SANDBOX, preview="")
     if kind in _IMAGES:
@@ -75,9 +108,21 @@ def treatment(file_type: str) -> Treatment:
         return Treatment(kind, inline=True, policy=PLAYED_POLICY, preview=played)
     if kind == _PDF:
         return Treatment(kind, inline=True, policy=PDF_POLICY, preview="pdf")
-    if kind in _TEXT:
-        return Treatment("text/plain; charset=utf-8", inline=True, policy=SANDBOX, preview="text")
+    if kind == _SVG:
+        return Treatment(kind, inline=False, policy=IMAGE_POLICY, preview="image")
+    if kind in _MARKUP or kind in _SOURCE or kind.endswith("+xml"):
+        return Treatment(kind, inline=False, policy=SANDBOX, preview="text", charset=charset)
+    is_json = kind in _JSON or kind.endswith("+json")
+    if is_json or kind.startswith("text/"):
+        sent = f"text/plain; charset={charset or 'utf-8'}"
+        shown = "json" if is_json else "text"
+        return Treatment(sent, inline=True, policy=SANDBOX, preview=shown, charset=charset)
     return Treatment(kind, inline=False, policy=SANDBOX, preview="")
+
+
+def _charset(parameters: str) -> str:
+    found = _CHARSET.search(parameters)
+    return known_charset(found[1]) if found else ""
 
 
 def content_disposition(file_name: str, *, inline: bool) -> str:

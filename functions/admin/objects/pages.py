@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from functions.admin.callbacks.actions import CallbackActions
 from functions.admin.errors import FormInvalid, NotFound
-from functions.admin.media.disposition import treatment
-from functions.admin.media.thumbnails import is_own_preview
 from functions.admin.objects.actions import ObjectActions, Report
-from functions.admin.records import ObjectDetails, Records
+from functions.admin.objects.view import ObjectView
+from functions.admin.records import Records
 from functions.admin.row_id import parse_row_id
 from functions.admin.web.context import RequestContext
 from functions.admin.web.rendering import Templates
-from shared.errors import FileUnreadable
 from shared.http.event import Response
 from shared.ledger.actions import Action
 from shared.ledger.ledger import Ledger
 from shared.ledger.replays import Choice
-from shared.queue.messages import SyncMessage
-from shared.storage.reading import StorageReader
-
-TEXT_BYTES = 16_384
-"""Bytes of a text file that its page shows."""
 
 
 class ObjectPages:
@@ -32,8 +25,7 @@ class ObjectPages:
         ledger: reads callbacks.
         actions: performs the actions of the forms.
         callback_actions: sends callbacks again.
-        files: the storage, for text previews.
-        largest_response: bytes of one response of the media, None where they are not limited.
+        view: what the page of one object shows.
 
     Every method raises `LedgerUnavailable` if PostgreSQL is unreachable.
     """
@@ -46,16 +38,14 @@ class ObjectPages:
         ledger: Ledger,
         actions: ObjectActions,
         callback_actions: CallbackActions,
-        files: StorageReader,
-        largest_response: int | None,
+        view: ObjectView,
     ) -> None:
         self._templates = templates
         self._records = records
         self._ledger = ledger
         self._actions = actions
         self._callback_actions = callback_actions
-        self._files = files
-        self._largest_response = largest_response
+        self._view = view
 
     def object(
         self, context: RequestContext, row_id: str, report: Report | None = None
@@ -74,23 +64,11 @@ class ObjectPages:
         details = None if number is None else self._records.object(number)
         if details is None:
             raise NotFound
-        newest = self._records.newest_file(details.file_name) if details.sha256 else None
-        how = treatment(details.file_type)
         return self._templates.render(
             "object.html",
             context,
-            object=details,
-            attempts=self._records.attempts(details.id),
-            callbacks=self._ledger.callbacks.of(details.id),
-            replaced_by=newest.id if newest and newest.id != details.id else None,
-            how=how,
-            own_preview=is_own_preview(details.file_type, details.size_bytes or 0),
-            text=self._text(details) if how.preview == "text" else None,
-            text_bytes=TEXT_BYTES,
-            largest_response=self._largest_response,
-            place=self._files.path(details.file_path) if details.file_path else None,
-            message=SyncMessage(details.id, details.request_id).body.decode(),
             report=report,
+            **self._view.values(details, context.request.query),
         )
 
     def act_on_object(self, context: RequestContext, row_id: str) -> Response:
@@ -118,12 +96,3 @@ class ObjectPages:
             case [name] if name in set(Action):
                 return self._actions.perform(Action(name), [row_id], user)
         raise FormInvalid("no such action")
-
-    def _text(self, details: ObjectDetails) -> str | None:
-        if details.sha256 is None:
-            return None
-        try:
-            with self._files.open(details.file_name) as file:
-                return file.stream.read(TEXT_BYTES).decode(errors="replace")
-        except (FileUnreadable, OSError):
-            return None

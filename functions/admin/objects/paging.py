@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from functions.admin.objects.listing import Listing
 from functions.admin.objects.sorting import Cursor, Part, SortOrder
-from functions.admin.records import ObjectSummary, record
+from functions.admin.records import ObjectDetails, ObjectSummary, record
 from functions.admin.row_id import LARGEST_ID
 from shared.ledger.database import Database
 from shared.ledger.rows import State
@@ -101,8 +101,8 @@ class Paging:
         has_after = listing.backward or more
         return Page(
             rows=[row for _, row in rows],
-            before=_cursor(listing, *rows[0]) if rows and has_before else None,
-            after=_cursor(listing, *rows[-1]) if rows and has_after else None,
+            before=cursor_at(listing, *rows[0]) if rows and has_before else None,
+            after=cursor_at(listing, *rows[-1]) if rows and has_after else None,
             cut=read.cut,
             search=read.search,
         )
@@ -251,7 +251,8 @@ class _Reading:
         return int(row.id)
 
 
-def _cursor(listing: Listing, part: int, row: ObjectSummary) -> Cursor:
+def cursor_at(listing: Listing, part: int, row: ObjectSummary | ObjectDetails) -> Cursor:
+    """Return the place of a row in one of a listing's parts."""
     match listing.parts[part].order:
         case SortOrder.CREATED:
             return Cursor(row.id, part)

@@ -23,11 +23,43 @@ if (document.querySelector(".report")) history.replaceState(null, "", location.h
 // An image that can't be shown leaves the letters of its type in the list, and its type and size in
 // place of the preview.
 for (const image of document.images) {
-  if (image.complete && image.currentSrc && !image.naturalWidth) removeImage(image);
+  // A drawing may have no size of its own.
+  if (image.complete && image.currentSrc && !image.naturalWidth && !image.matches(".vector")) removeImage(image);
 }
 addEventListener("error", (event) => {
   if (event.target instanceof HTMLImageElement) removeImage(event.target);
 }, true);
+
+for (const button of document.querySelectorAll("button.copy")) {
+  button.hidden = false;
+  button.addEventListener("click", () => copy(button));
+}
+
+/** Copies what a button names, and shows that it did. */
+async function copy(button) {
+  const text = button.dataset.copy;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without TLS, or without the right, there is only the old way.
+    const field = document.createElement("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+    button.focus();
+  }
+  const label = button.title;
+  button.classList.add("done");
+  button.setAttribute("aria-label", "Copied");
+  button.title = "Copied";
+  setTimeout(() => {
+    button.classList.remove("done");
+    button.setAttribute("aria-label", label);
+    button.title = label;
+  }, 2000);
+}
 
 /** Removes an image that can't be shown. */
 function removeImage(image) {

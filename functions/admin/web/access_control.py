@@ -88,7 +88,7 @@ class Gate:
         if context.request.method == "POST":
             context = self._with_form(context)
         if access is Access.USER and not context.session.user:
-            raise SessionExpired if context.request.method == "POST" else LoginRequired
+            raise SessionExpired(context) if context.request.method == "POST" else LoginRequired
         return context
 
     def _is_revoked(self, session: Session) -> bool:
@@ -97,7 +97,7 @@ class Gate:
     def _with_form(self, context: RequestContext) -> RequestContext:
         context = replace(context, form=read_form(context.request))
         if not self._sessions.csrf_valid(context.session, context.value("csrf")):
-            raise SessionExpired
+            raise SessionExpired(context)
         return context
 
     def _proxy_reports_tls(self, request: Request) -> bool:

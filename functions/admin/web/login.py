@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from http import HTTPStatus
 
 from functions.admin import addresses
+from functions.admin.errors import SessionExpired
 from functions.admin.web.context import RequestContext
 from functions.admin.web.credentials import Credentials
+from functions.admin.web.interrupted import Interrupted
 from functions.admin.web.rendering import Templates
 from functions.admin.web.responses import redirect, with_cookie
 from functions.admin.web.sessions import RevokedSessions, Sessions
@@ -45,6 +48,7 @@ class LoginPages:
         status: HTTPStatus = HTTPStatus.OK,
         message: str = "",
         name: str = "",
+        interrupted: Interrupted | None = None,
     ) -> Response:
         """Show the login form.
 
@@ -53,15 +57,17 @@ class LoginPages:
             status: of the response.
             message: why the last attempt failed.
             name: the user name to fill in.
+            interrupted: what was to be done when the session had ended.
         """
-        target = context.request.query.get("next", "")
+        target = context.value("next") or context.request.query.get("next", "")
         response = self._templates.render(
             "login.html",
             context,
             status,
             message=message,
             name=name,
-            target=_own_or_dashboard(target),
+            target=interrupted.target if interrupted else _own_or_dashboard(target),
+            fields=interrupted.encode() if interrupted else "",
         )
         # The form's token belongs to this session, which may have just been started.
         return with_cookie(response, self._sessions.cookie(context.session, secure=context.secure))
@@ -73,12 +79,35 @@ class LoginPages:
             TooManyRequests: too many attempts from this address.
         """
         user = context.value("user")
+        target = _own_or_dashboard(context.value("next"))
+        interrupted = Interrupted.decode(context.value("next"), context.value("fields"))
         if not self._credentials.valid(user, context.value("password"), context.address):
             message = "Wrong username or password"
-            return self.form(context, HTTPStatus.FORBIDDEN, message, user)
+            return self.form(context, HTTPStatus.FORBIDDEN, message, user, interrupted)
         session = self._sessions.start(user)
-        response = redirect(_own_or_dashboard(context.value("next")))
+        response = redirect(target)
+        if interrupted is not None:
+            csrf = self._sessions.csrf(session)
+            response = self._confirmation(replace(context, session=session, csrf=csrf), interrupted)
         return with_cookie(response, self._sessions.cookie(session, secure=context.secure))
+
+    def interrupted(self, context: RequestContext) -> Response | None:
+        """Keep the action of a form whose session has ended, for the user to confirm.
+
+        Returns:
+            The login form; the confirmation if the browser has a new session already; None if the
+            form came from another site, or has nothing that could be done later.
+        """
+        interrupted = Interrupted.of(context.request)
+        if interrupted is None:
+            return None
+        if context.session.user:
+            return self._confirmation(context, interrupted)
+        message = f"{SessionExpired()}. Nothing has been done yet: you can confirm it afterwards."
+        return self.form(context, HTTPStatus.FORBIDDEN, message, interrupted=interrupted)
+
+    def _confirmation(self, context: RequestContext, interrupted: Interrupted) -> Response:
+        return self._templates.render("confirm.html", context, interrupted=interrupted)
 
     def log_out(self, context: RequestContext) -> Response:
         """Revoke the session and remove its cookie."""

@@ -16,6 +16,7 @@ from functions.admin.errors import (
     SessionExpired,
 )
 from functions.admin.web.context import RequestContext
+from functions.admin.web.interrupted import address_of
 from functions.admin.web.rendering import Templates
 from functions.admin.web.responses import SAFE_HEADERS, redirect, with_headers
 from shared.errors import FileUnreadable, LedgerUnavailable, ServiceError, TooManyRequests
@@ -31,6 +32,8 @@ class ProblemPages:
         templates: renders them.
         outage: returns the page that needs no ledger.
         limit_status: how a request over a limit is answered.
+        interrupted: returns the page that keeps the action of a form whose session has ended, None
+            if there is nothing to keep.
     """
 
     def __init__(
@@ -38,10 +41,12 @@ class ProblemPages:
         templates: Templates,
         outage: Callable[[RequestContext], Response],
         limit_status: HTTPStatus = HTTPStatus.PRECONDITION_FAILED,
+        interrupted: Callable[[RequestContext], Response | None] = lambda _: None,
     ) -> None:
         self._templates = templates
         self._outage = outage
         self._limit_status = limit_status
+        self._interrupted = interrupted
 
     def page(self, context: RequestContext, error: ServiceError) -> Response:
         """Return the page of an error.
@@ -51,7 +56,7 @@ class ProblemPages:
         =================  ======  ===========================================
         LedgerUnavailable  503     what can be shown without the ledger
         LoginRequired      303     the login form; 401 where no page was asked
-        SessionExpired     403     its message
+        SessionExpired     403     its message, or a login that keeps the form's action
         FormInvalid        403     its message
         NotFound           404     its message
         FileUnreadable     404     why
@@ -76,6 +81,10 @@ class ProblemPages:
                 about = {"request_id": request.request_id, "path": request.path, "reason": error}
                 logger.warning("form refused", extra=about)
                 expired = isinstance(error, SessionExpired)
+                if isinstance(error, SessionExpired):
+                    context = error.context or context
+                    if (page := self._interrupted(context)) is not None:
+                        return page
                 title = "Session expired" if expired else "Invalid form"
                 return self._show(context, HTTPStatus.FORBIDDEN, title, str(error))
             case NotFound():
@@ -108,7 +117,7 @@ def _to_login(request: Request) -> Response:
         detail = f"Log in at {addresses.DASHBOARD.url()}"
         return Response.json(HTTPStatus.UNAUTHORIZED, {"detail": detail}, SAFE_HEADERS)
     login = addresses.LOGIN.url()
-    if addresses.DASHBOARD.match(request.path) is None:
-        # Encoded twice: the path as an address, and that as the value of a parameter.
-        login += f"?next={quote(quote(request.path, safe='/'))}"
+    target = address_of(request)
+    if target != addresses.DASHBOARD.url() and addresses.is_own(target):
+        login += f"?next={quote(target)}"
     return redirect(login)

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from functions.admin import addresses
 from functions.admin.web import formatting
 from functions.admin.web.assets import Assets
+from functions.admin.web.characters import visible, visible_text
 from functions.admin.web.context import RequestContext
 from functions.admin.web.responses import SAFE_HEADERS
 from shared.http.event import Response
@@ -45,6 +46,8 @@ class Templates:
             "kind": formatting.kind,
             "segments": formatting.segments,
             "moment": _moment,
+            "visible": visible,
+            "visible_text": visible_text,
         }
 
     def render(

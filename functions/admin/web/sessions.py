@@ -124,7 +124,7 @@ class RevokedSessions:
 
 def _cookie(value: str, lifetime: int, *, secure: bool) -> str:
     tail = "; Secure" if secure else ""
-    return f"{COOKIE}={value}; Path=/; Max-Age={lifetime}; HttpOnly; SameSite=Strict{tail}"
+    return f"{COOKIE}={value}; Path=/; Max-Age={lifetime}; HttpOnly; SameSite=Lax{tail}"
 
 
 def _bytes(text: str) -> bytes:

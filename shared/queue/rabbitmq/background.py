@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import Counter, deque
@@ -20,10 +19,10 @@ from shared.metrics import tally
 from shared.metrics.catalog import MESSAGES_CONFIRMED, MESSAGES_LOST
 from shared.queue.messages import SyncMessage
 from shared.queue.publisher import Counts
-from shared.queue.rabbitmq.backoff import backoff_seconds
 from shared.queue.rabbitmq.confirms import Confirms
 from shared.queue.rabbitmq.failures import FAILURES
-from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
+from shared.queue.rabbitmq.link import GOODBYE, Link
+from shared.queue.rabbitmq.nodes import Nodes
 from shared.queue.rabbitmq.topology import publication
 from shared.threads import SupervisedThread
 
@@ -48,7 +47,7 @@ class BackgroundPublisher:
     fork. If the thread fails, it starts again with a new connection, and sends what waits.
 
     Args:
-        url: of the broker.
+        url: of the broker; its nodes, if it names several, are tried in random order.
         backlog: messages that may wait or be in flight.
         pause: seconds, see `PAUSE`.
         wall_clock: seconds since 1970, stamped on the messages.
@@ -62,7 +61,7 @@ class BackgroundPublisher:
         pause: float = PAUSE,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._parameters = parameters(url)
+        self._nodes = Nodes(url)
         self._backlog = backlog
         self._pause = pause
         self._wall_clock = wall_clock
@@ -77,7 +76,6 @@ class BackgroundPublisher:
         self._closing = False
         self._link: Link | None = None
         self._channel: Channel | None = None
-        self._failures = 0
         self._outage = False
         self._confirmed = 0
         self._tallied = 0
@@ -167,7 +165,7 @@ class BackgroundPublisher:
         if self._closing and not self._waiting:
             self._stop()
         else:
-            self._link = Link(self._parameters, self._loop, self)
+            self._link = Link(self._nodes.current, self._loop, self)
 
     def on_ready(self, channel: Channel) -> None:
         """Ask for publisher confirms on the open channel, then send what waits."""
@@ -179,7 +177,7 @@ class BackgroundPublisher:
     def _on_confirming(self, channel: Channel) -> None:
         self._confirms = Confirms()
         self._channel = channel
-        self._failures = 0
+        self._nodes.stay()
         if self._outage:
             self._outage = False
             logger.info("RabbitMQ is reachable again", extra={"lost": dict(self._lost)})
@@ -196,15 +194,14 @@ class BackgroundPublisher:
             self._lose("closed", self._forget())
             self._loop.stop()
             return
-        if self._failures:  # the broker did not come back at once: nothing waits for it
+        if self._nodes.all_failed:  # the broker did not come back at once: nothing waits for it
             self._lose("broker unreachable", self._forget())
         if not self._outage:
             self._outage = True
             logger.warning(
                 "RabbitMQ is unreachable, rows are left to requeue", extra={"reason": str(error)}
             )
-        self._loop.call_later(backoff_seconds(self._failures, random.random()), self._connect)
-        self._failures += 1
+        self._loop.call_later(self._nodes.leave(), self._connect)
 
     def _forget(self) -> int:
         count = len(self._waiting)

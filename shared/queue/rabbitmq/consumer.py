@@ -12,10 +12,10 @@ from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
 
 from shared.errors import QueueUnavailable
-from shared.queue.rabbitmq.backoff import backoff_seconds
 from shared.queue.rabbitmq.content_header import Properties
 from shared.queue.rabbitmq.failures import FAILURES, reset_while_connecting, unavailable
-from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
+from shared.queue.rabbitmq.link import GOODBYE, Link
+from shared.queue.rabbitmq.nodes import Nodes
 from shared.queue.rabbitmq.topology import QUEUE
 from shared.queue.rmq_event import Delivery
 
@@ -75,7 +75,7 @@ class Consumer:
     Every method but `call_soon` belongs to that thread.
 
     Args:
-        url: of the broker.
+        url: of the broker; its nodes, if it names several, are tried in random order.
         receiver: gets the messages.
         prefetch: messages that may be handed over and not yet settled.
         chance: returns numbers from 0 to 1, evenly distributed.
@@ -89,16 +89,14 @@ class Consumer:
         prefetch: int,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._parameters = parameters(url)
+        self._nodes = Nodes(url, chance=chance)
         self._receiver = receiver
         self._prefetch = prefetch
-        self._chance = chance
         self._loop = IOLoop()
         self._link: Link | None = None
         self._channel: Channel | None = None
         self._consumer_tag = ""
         self._connections = 0
-        self._failures = 0
         self._away = False
         self._cancelled = False
         self._stopping = False
@@ -106,7 +104,7 @@ class Consumer:
     @property
     def vhost(self) -> str:
         """The broker's virtual host."""
-        return str(self._parameters.virtual_host)
+        return self._nodes.vhost
 
     def run(self) -> None:
         """Consume until `stop`; connect again whenever the connection is lost."""
@@ -125,7 +123,7 @@ class Consumer:
 
     def ack(self, tag: Tag) -> None:
         """Acknowledge this message and all before it."""
-        self._failures = 0
+        self._nodes.stay()
         self._settle(tag, lambda c: c.basic_ack(tag.number, multiple=True))
 
     def requeue(self, tag: Tag, *, multiple: bool) -> None:
@@ -161,7 +159,7 @@ class Consumer:
         )
 
     def on_lost(self, error: QueueUnavailable) -> None:
-        """Log the first failure of an outage, and connect again after the back-off."""
+        """Log the first failure of an outage; connect to another node, or after the back-off."""
         self._channel = None
         self._link = None
         if self._stopping:
@@ -173,8 +171,7 @@ class Consumer:
         self._receiver.on_reset()
         if self._cancelled:
             return
-        self._loop.call_later(backoff_seconds(self._failures, self._chance()), self._connect)
-        self._failures += 1
+        self._loop.call_later(self._nodes.leave(), self._connect)
 
     def _ran(self) -> bool:
         """Run the loop until it is stopped or an error comes out of it; return whether to end.
@@ -199,7 +196,7 @@ class Consumer:
     def _connect(self) -> None:
         if self._link is None and not self._stopping and not self._cancelled:
             self._connections += 1
-            self._link = Link(self._parameters, self._loop, self)
+            self._link = Link(self._nodes.current, self._loop, self)
 
     def _consume(self, channel: Channel) -> None:
         if self._cancelled:  # while the channel opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from pika.channel import Channel
 
 from shared.errors import QueueUnavailable
+from shared.queue.rabbitmq.nodes import split
 from shared.queue.rabbitmq.session import Session
 from shared.queue.rabbitmq.topology import DEAD, QUEUE, arguments
 
@@ -34,15 +36,30 @@ class QueueFound:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeFound:
+    """What was found about one node of a broker.
+
+    Attributes:
+        place: its host and port.
+        product: its name and version, as it reports them; empty if it is unreachable.
+        problem: why it is unreachable, otherwise empty.
+    """
+
+    place: str
+    product: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerFound:
     """What was found about a broker.
 
     Attributes:
-        product: its name and version, as it reports them.
-        queues: the ones of this service.
+        nodes: those that its URL names.
+        queues: the ones of this service; empty if no node is reachable.
     """
 
-    product: str
+    nodes: tuple[NodeFound, ...]
     queues: tuple[QueueFound, ...]
 
 
@@ -65,13 +82,23 @@ def inspect(url: str, queue_type: str, seconds: float) -> BrokerFound:
         seconds: time limit of each step.
 
     Raises:
-        QueueUnavailable: the broker is unreachable.
+        QueueUnavailable: the broker is unreachable, since it answered for its product.
+        SettingError: the URL is invalid.
     """
+    nodes = tuple(_inspect_node(each, seconds) for each in split(url))
+    reachable = any(node.product for node in nodes)
+    names = (QUEUE, DEAD) if reachable else ()
+    return BrokerFound(nodes, tuple(_inspect_queue(url, n, queue_type, seconds) for n in names))
+
+
+def _inspect_node(url: str, seconds: float) -> NodeFound:
+    place = url.partition("://")[2].rpartition("@")[2]
+    place = re.split("[/?#]", place, maxsplit=1)[0]
     with closing(Session(url, timeout=seconds)) as session:
-        product = session.product()
-    return BrokerFound(
-        product, tuple(_inspect_queue(url, name, queue_type, seconds) for name in (QUEUE, DEAD))
-    )
+        try:
+            return NodeFound(place, session.product(), "")
+        except QueueUnavailable as error:
+            return NodeFound(place, "", str(error))
 
 
 def _inspect_queue(url: str, name: str, queue_type: str, seconds: float) -> QueueFound:

@@ -10,21 +10,11 @@ from typing import Any, Protocol
 import pika
 from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
-from pika.exceptions import ChannelClosedByBroker
+from pika.exceptions import AMQPHeartbeatTimeout, ChannelClosedByBroker
 
-from shared.errors import QueueUnavailable, SettingError
+from shared.errors import QueueUnavailable
 from shared.queue.rabbitmq.content_header import read_header_frame
 from shared.queue.rabbitmq.failures import FAILURES, unavailable
-
-HEARTBEAT = 30
-"""Seconds without a sign of life after which both sides presume a connection dead."""
-
-CONNECT_TIMEOUT = 5.0
-"""Seconds to connect. A broker that works replies and confirms within milliseconds."""
-
-BLOCKED_TIMEOUT = 30.0
-"""Seconds that a broker short of memory or disk may stop reading from publishers; waiting longer
-does not help."""
 
 GOODBYE = 0.5
 """Seconds that closing in an orderly way may take; a broker that hangs must not delay an exit."""
@@ -42,33 +32,6 @@ class LinkOwner(Protocol):
 
     def on_lost(self, error: QueueUnavailable) -> None:
         """Note that the link is lost or could not open; called once for each link."""
-
-
-def parameters(
-    url: str, *, heartbeat: int = HEARTBEAT, timeout: float = CONNECT_TIMEOUT
-) -> pika.URLParameters:
-    """Read an AMQP URL.
-
-    Args:
-        url: as in `RABBITMQ_URL`.
-        heartbeat: seconds, see `HEARTBEAT`.
-        timeout: seconds that connecting may take.
-
-    Raises:
-        SettingError: it is not an AMQP URL.
-    """
-    try:
-        found = pika.URLParameters(url)
-        found.heartbeat = heartbeat
-        found.socket_timeout = timeout
-        found.stack_timeout = timeout
-        found.blocked_connection_timeout = BLOCKED_TIMEOUT
-        found.connection_attempts = 1
-        found.client_properties = {"connection_name": "external-storage-sync"}
-    except (ValueError, TypeError, AssertionError) as error:
-        # pika's own text may quote the URL, and with it the password.
-        raise SettingError("RABBITMQ_URL: expected amqp://user:password@host:port/vhost") from error
-    return found
 
 
 class _Connection(pika.SelectConnection):
@@ -97,6 +60,11 @@ class _Connection(pika.SelectConnection):
         else:
             self._held.append(data)
 
+    def abort(self, reason: str) -> None:
+        """Close the socket, whatever state the connection is in."""
+        if not self.is_closed:
+            self._terminate_stream(AMQPHeartbeatTimeout(reason))
+
     @contextmanager
     def one_write(self) -> Iterator[None]:
         """Send everything that the block emits at its end, in one piece."""
@@ -113,16 +81,16 @@ class Link:
     """Connects at once; calls its owner when the channel is open and when the connection is lost.
 
     Args:
-        url: the broker's, see `parameters`.
+        node: of the broker, see `Nodes`.
         loop: the I/O loop, which the caller runs.
         owner: is called.
     """
 
-    def __init__(self, url: pika.URLParameters, loop: IOLoop, owner: LinkOwner) -> None:
+    def __init__(self, node: pika.URLParameters, loop: IOLoop, owner: LinkOwner) -> None:
         self._owner: LinkOwner | None = owner
         self._reason: QueueUnavailable | None = None
         self._connection = _Connection(
-            url,
+            node,
             on_open_callback=self._on_open,
             on_open_error_callback=self._on_closed,
             on_close_callback=self._on_closed,
@@ -135,6 +103,12 @@ class Link:
             self._connection.close()
         except FAILURES as error:  # it was closing or closed already
             self._lose(unavailable(error))
+
+    def abort(self, reason: str) -> None:
+        """End the connection without a word to a broker that says none; `on_lost` is called."""
+        if self._reason is None:
+            self._reason = unavailable(reason)
+        self._connection.abort(reason)
 
     def abandon(self) -> None:
         """Close the connection without a call to the owner."""

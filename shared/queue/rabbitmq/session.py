@@ -19,7 +19,8 @@ from shared.errors import QueueUnavailable
 from shared.queue.rabbitmq.confirms import Confirms
 from shared.queue.rabbitmq.content_header import Properties
 from shared.queue.rabbitmq.failures import translated, unavailable
-from shared.queue.rabbitmq.link import GOODBYE, Link, parameters
+from shared.queue.rabbitmq.link import GOODBYE, Link
+from shared.queue.rabbitmq.nodes import Nodes
 from shared.queue.rabbitmq.topology import Publication
 
 HEARTBEAT = 300
@@ -48,7 +49,8 @@ class Session:
     Not safe for several threads at once.
 
     Args:
-        url: of the broker.
+        url: of the broker. Where it names several nodes, each gets its share of the time: one that
+            is silent is passed over, and the last one that worked is asked first.
         timeout: seconds for each use, connecting included.
         clock: a clock that never goes backwards.
     """
@@ -58,7 +60,7 @@ class Session:
     ) -> None:
         # pika's own limit is later than ours: if both gave up at once, each would leave the socket
         # for the other to close.
-        self._parameters = parameters(url, heartbeat=HEARTBEAT, timeout=timeout + GOODBYE)
+        self._nodes = Nodes(url, heartbeat=HEARTBEAT, timeout=timeout + GOODBYE)
         self._timeout = timeout
         self._clock = clock
         self._loop: IOLoop | None = None
@@ -70,6 +72,7 @@ class Session:
         self._accepted: set[str] = set()
         self._got: list[Taken | None] = []
         self._ends = 0.0
+        self._silent = False
 
     def publish(self, publications: Sequence[Publication]) -> set[str]:
         """Publish messages and wait for the broker to take charge of them.
@@ -142,10 +145,13 @@ class Session:
     def close(self) -> None:
         """Close the connection, if there is one; the next use opens another."""
         link, loop, self._link, self._channel = self._link, self._loop, None, None
+        silent, self._silent = self._silent, False
         if link and loop:
             if self._error is None:
-                loop.call_later(GOODBYE, loop.stop)
-                link.close()
+                loop.call_later(2 * GOODBYE, loop.stop)
+                loop.call_later(0 if silent else GOODBYE, lambda: link.abort("no goodbye"))
+                if not silent:
+                    link.close()
                 loop.start()
             loop.close()
         self._loop = None
@@ -171,6 +177,7 @@ class Session:
             with translated():
                 return use()
         except BaseException:
+            self._nodes.leave()
             self.close()
             raise
 
@@ -196,15 +203,21 @@ class Session:
 
     def _once_or_twice(self, use: Callable[[], Any]) -> Any:
         kept = self._channel is not None
-        self._ends = self._clock() + self._timeout
+        others = len(self._nodes) > 1
+        ends = self._clock() + self._timeout
+        self._ends = ends - self._timeout / 2 if kept and others else ends
         try:
             with translated():
                 return use()
         except QueueUnavailable:
             died = self._error is not None
+            if kept:
+                self._nodes.leave()
             self.close()
-            if not (kept and died):  # a new connection would do no better, nor would a slow broker
+            # A new connection would do no better, nor would a slow broker, unless it is another's.
+            if not kept or not (died or others):
                 raise
+        self._ends = ends
         with translated():
             return use()
 
@@ -233,23 +246,45 @@ class Session:
 
     def _open(self) -> tuple[Channel, Link]:
         if self._channel is None or self._link is None:
-            self._error = None
-            self._loop = IOLoop()
-            self._confirms = Confirms()
-            self._link = Link(self._parameters, self._loop, self)
-            self._wait(lambda: self._channel is not None)
+            self._connect()
         if self._channel is None or self._link is None:
             raise self._error or unavailable("the connection was lost")
         return self._channel, self._link
 
-    def _wait(self, done: Callable[[], bool]) -> None:
+    def _connect(self) -> None:
+        """Connect to the first node that accepts it, each within its share of the time left."""
+        errors: list[QueueUnavailable] = []
+        for left in range(len(self._nodes), 0, -1):
+            now = self._clock()
+            try:
+                self._connect_to_current(now + (self._ends - now) / left)
+            except QueueUnavailable as error:
+                self._nodes.leave()
+                self.close()
+                errors.append(error)
+            else:
+                return
+        raise _together(errors)
+
+    def _connect_to_current(self, ends: float) -> None:
+        self._error = None
+        self._loop = IOLoop()
+        self._confirms = Confirms()
+        with translated():
+            self._link = Link(self._nodes.current, self._loop, self)
+            self._wait(lambda: self._channel is not None, ends)
+
+    def _wait(self, done: Callable[[], bool], ends: float | None = None) -> None:
         loop = self._loop
         if loop is None:
             raise unavailable("the connection was lost")
-        deadline = loop.call_later(max(0.0, self._ends - self._clock()), loop.stop)
+        began = self._clock()
+        ends = self._ends if ends is None else ends
+        deadline = loop.call_later(max(0.0, ends - began), loop.stop)
         while self._error is None and not done():
-            if self._clock() >= self._ends:
-                raise unavailable(f"no answer within {self._timeout:g} s")
+            if self._clock() >= ends:
+                self._silent = True
+                raise unavailable(f"no answer within {max(0.0, ends - began):.1f} s")
             loop.start()
         loop.remove_timeout(deadline)
         if self._error:
@@ -280,3 +315,10 @@ class Session:
     def _on_empty(self, _frame: Any) -> None:
         self._got.append(None)
         self._wake()
+
+
+def _together(errors: list[QueueUnavailable]) -> QueueUnavailable:
+    """Return the error of several nodes, each reason once."""
+    if len(errors) == 1:
+        return errors[0]
+    return unavailable("; ".join(dict.fromkeys(error.about for error in errors)))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,92 @@ def test_a_login_starts_a_new_session(admin: Admin) -> None:
 def test_a_login_never_leads_to_another_site(admin: Admin, target: str, place: str) -> None:
     answer = Browser(admin).post("/admin/login/", user="root", password="correct", next=target)
     assert answer.headers["location"] == place
+
+
+def test_a_failed_login_does_not_forget_the_page_asked_for(admin: Admin) -> None:
+    browser = Browser(admin)
+    page = browser.post("/admin/login/", user="root", password="wrong", next=f"{LIST}?q=a").body
+    assert f'name="next" value="{LIST}?q=a"'.encode() in page
+
+
+SAME_SITE = ({"sec_fetch_site": "same-origin"}, {"origin": "http://here:80", "host": "here:80"})
+OTHER_SITE: tuple[dict[str, str], ...] = (
+    {"sec_fetch_site": "cross-site", "origin": "http://here", "host": "here"},
+    {"sec_fetch_site": "same-site"},
+    {"origin": "http://there", "host": "here"},
+    {"origin": "null", "host": "here"},
+    {},
+)
+
+
+def hidden(page: bytes) -> dict[str, str]:
+    found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.decode())
+    return {name: html.unescape(value) for name, value in found}
+
+
+def form(**fields: Any) -> str:
+    return urlencode(fields, doseq=True)
+
+
+@pytest.mark.parametrize("headers", SAME_SITE)
+def test_an_action_is_not_lost_when_its_session_has_expired(
+    admin: Admin, ledger: Ledger, failed: int, headers: dict[str, str]
+) -> None:
+    browser = Browser(admin)
+    sent = {**headers, "content_type": "application/x-www-form-urlencoded"}
+    target = f"{LIST}?state=failed"
+    answer = browser.ask("POST", target, form(csrf="old", action="retry", id=failed), **sent)
+    assert answer.status == 403
+    login = hidden(answer.body)
+    assert (login["next"], login["fields"]) == (target, f"action=retry&id={failed}")
+    wrong = browser.ask("POST", "/admin/login/", form(**login, user="root", password="x"), **sent)
+    login = hidden(wrong.body)
+    confirm = browser.ask(
+        "POST", "/admin/login/", form(**login, user="root", password="correct"), **sent
+    )
+    assert b"<h1>Retry?</h1>" in confirm.body
+    assert ledger.counts().failed == 1  # nothing is done without a confirmation
+    fields = hidden(confirm.body)
+    assert browser.ask("POST", target, form(**fields), **sent).status in {200, 303}
+    assert ledger.counts().failed == 0
+
+
+def test_a_form_of_an_older_login_is_confirmed_at_once(
+    browser: Browser, ledger: Ledger, failed: int
+) -> None:
+    sent = {**SAME_SITE[0], "content_type": "application/x-www-form-urlencoded"}
+    target = f"{LIST}{failed}/change/"
+    answer = browser.ask("POST", target, form(csrf="old", action="dismiss"), **sent)
+    assert b"<h1>Dismiss?</h1>" in answer.body
+    assert ledger.counts().failed == 1
+    fields = hidden(answer.body)
+    assert browser.ask("POST", target, form(**fields), **sent).status in {200, 303}
+    assert ledger.counts().dismissed == 1
+
+
+@pytest.mark.parametrize("headers", OTHER_SITE)
+def test_an_action_of_another_site_is_not_kept(
+    browser: Browser, failed: int, headers: dict[str, str]
+) -> None:
+    sent = {**headers, "content_type": "application/x-www-form-urlencoded"}
+    body = form(csrf="old", action="retry", id=failed)
+    for asked in (browser, Browser(browser.admin)):
+        answer = asked.ask("POST", LIST, body, **sent)
+        assert answer.status == 403
+        assert b"Session expired" in answer.body
+        assert b'name="id"' not in answer.body
+
+
+def test_a_kept_action_goes_nowhere_else(admin: Admin) -> None:
+    browser = Browser(admin)
+    answer = browser.post(
+        "/admin/login/",
+        user="root",
+        password="correct",
+        next="https://example.com/",
+        fields="action=retry&id=1&csrf=x",
+    )
+    assert (answer.status, answer.headers["location"]) == (303, "/admin/")
 
 
 def test_a_logout_ends_the_session_for_every_copy_of_its_cookie(

@@ -122,6 +122,19 @@ def test_a_broker_that_says_nothing_ends_within_its_time(silent_url: str) -> Non
     assert time.monotonic() - began < 5
 
 
+def test_each_node_of_a_broker_is_looked_at(rabbitmq_url: str) -> None:
+    declare(rabbitmq_url, "classic")
+    head, _, tail = rabbitmq_url.rpartition("@")
+    address, _, vhost = tail.partition("/")
+    dead = f"127.0.0.1:{free_port()}"
+    found = by_check(of_queue(f"{head}@{dead},{address}/{vhost}"))
+    assert found[f"RabbitMQ at {address}"].level is Level.OK
+    assert found[f"RabbitMQ at {dead}"].level is Level.WARNING
+    assert found["queue sync.dead"].level is Level.OK
+    (only,) = of_queue(f"{head}@{dead}/{vhost}")
+    assert (only.check, only.level) == ("RabbitMQ", Level.PROBLEM)
+
+
 def test_a_refused_login_at_the_broker_is_a_problem(rabbitmq_url: str) -> None:
     parts = urlsplit(rabbitmq_url)
     wrong = parts._replace(netloc=f"{parts.username}:wr0ng@{parts.hostname}:{parts.port}")
@@ -132,9 +145,13 @@ def test_a_refused_login_at_the_broker_is_a_problem(rabbitmq_url: str) -> None:
 
 def test_memcached_is_looked_at_by_its_version(memcached_server: MemcachedServer) -> None:
     host, _, port = memcached_server.address.partition(":")
-    settings = Settings(memcached_url=(host, int(port)))
+    settings = Settings(memcached_url=((host, int(port)),))
     (found,) = cache.examine(settings, SECONDS)
     assert (found.level, "version 1.6" in found.detail) == (Level.OK, True)
+    several = Settings(memcached_url=((host, int(port)), ("127.0.0.1", free_port())))
+    first, second = cache.examine(several, SECONDS)
+    assert (first.level, second.level) == (Level.OK, Level.WARNING)
+    assert "others count for it" in second.detail
     memcached_server.stop()
     (found,) = cache.examine(settings, SECONDS)
     assert found.level is Level.WARNING

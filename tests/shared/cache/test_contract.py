@@ -6,15 +6,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
+from local.servers.memcached import MemcachedServer
 from shared import adapters
 from shared.cache.fallback import FallbackCache
 from shared.cache.interface import Cache, Counter
 from shared.cache.memcached import MemcachedCache
 from shared.cache.memory import MemoryCache
 from shared.cache.postgres import QUERIES, PostgresCache
+from shared.cache.spread import SpreadCache
 from shared.config.settings import Settings
 from shared.errors import CacheUnavailable
 from shared.ledger.database import Database
@@ -31,7 +34,7 @@ def counter(name: str = "a", window: int = 7, lifetime: int = LIFETIME) -> Count
     return Counter(f"{name}:{window}", f"{name}:{window - 1}", lifetime)
 
 
-@pytest.fixture(params=["memory", "memcached", "fake", "postgres", "fallback"])
+@pytest.fixture(params=["memory", "memcached", "spread", "fake", "postgres", "fallback"])
 def cache(request: pytest.FixtureRequest) -> Iterator[Cache]:
     if request.param in {"memory", "fake"}:
         yield MemoryCache() if request.param == "memory" else FakeCache(time.monotonic)
@@ -42,7 +45,14 @@ def cache(request: pytest.FixtureRequest) -> Iterator[Cache]:
         yield counters if request.param == "postgres" else FallbackCache([_gone(), counters])
         counters.close()
         return
-    memcached = MemcachedCache(request.getfixturevalue("memcached_address"), timeout=PATIENCE)
+    address = request.getfixturevalue("memcached_address")
+    memcached: Cache = MemcachedCache(address, timeout=PATIENCE)
+    if request.param == "spread":
+        other: MemcachedServer = request.getfixturevalue("start_server")(
+            MemcachedServer(request.getfixturevalue("tmp_path") / "other", free_port())
+        )
+        places = (address, ("localhost", int(other.address.rpartition(":")[2])))
+        memcached = SpreadCache(places, partial(MemcachedCache, timeout=PATIENCE))
     yield memcached
     memcached.close()
 
@@ -162,5 +172,7 @@ def test_memory_stays_bounded() -> None:
 
 def test_the_settings_choose_the_cache() -> None:
     assert isinstance(adapters.cache(Settings()), MemoryCache)
-    memcached = adapters.cache(Settings(memcached_url=("127.0.0.1", 1)))
+    memcached = adapters.cache(Settings(memcached_url=(("127.0.0.1", 1),)))
     assert isinstance(memcached, MemcachedCache)
+    for places in ((("cache.internal", 1),), (("127.0.0.1", 1), ("127.0.0.1", 2))):
+        assert isinstance(adapters.cache(Settings(memcached_url=places)), SpreadCache)

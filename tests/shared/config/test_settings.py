@@ -51,7 +51,7 @@ def test_the_original_names_are_read() -> None:
         }
     )
     assert settings.secret_key == "ü".encode()
-    assert settings.memcached_url == ("cache.internal", 11211)
+    assert settings.memcached_url == (("cache.internal", 11211),)
     assert settings.bucket == "uploads"
     assert settings.s3_endpoint == "http://127.0.0.1:27006"
     assert settings.trusted_proxies == (
@@ -105,6 +105,9 @@ def test_the_default_that_is_shown_is_the_one_that_holds() -> None:
         {"MEMCACHED_URL": "redis://hidden:11211"},
         {"MEMCACHED_URL": "http://hidden:11211"},
         {"MEMCACHED_URL": "hidden h:11211"},
+        {"MEMCACHED_URL": "h:1,"},
+        {"MEMCACHED_URL": "h:1,hidden"},
+        {"MEMCACHED_URL": "h:1;hidden:2"},
         {"MEMCACHED_URL": "[hidden]:11211"},
         {"LOCALSTACK_HOST": "http://hidden:4566"},
         {"LOCALSTACK_HOST": "h:hidden"},
@@ -170,7 +173,21 @@ def test_a_wrong_value_is_refused_by_name_and_never_repeated(wrong: Mapping[str,
     ],
 )
 def test_memcached_is_an_address_or_a_url(text: str, address: tuple[str, int]) -> None:
-    assert Settings.from_mapping({"MEMCACHED_URL": text}).memcached_url == address
+    assert Settings.from_mapping({"MEMCACHED_URL": text}).memcached_url == (address,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a:1,[::1]:2",
+        "a:1, [::1]:2",
+        "memcached://a:1,[::1]:2/",
+        "memcached://a:1,memcached://[::1]:2",
+        "a:1,[::1]:2,a:1",
+    ],
+)
+def test_there_may_be_several_memcached(text: str) -> None:
+    assert Settings.from_mapping({"MEMCACHED_URL": text}).memcached_url == (("a", 1), ("::1", 2))
 
 
 @pytest.mark.parametrize("host", ["localstack", "localhost:4566", "127.0.0.1", "[::1]:4566"])

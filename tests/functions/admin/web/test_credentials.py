@@ -37,7 +37,7 @@ def test_login_attempts_stay_limited_without_memcached_and_without_postgresql(
     gone = ("127.0.0.1", free_port())
     nowhere = f"postgresql://sync@127.0.0.1:{free_port()}/sync"
     for url in (database_url, nowhere):
-        cache = adapters.lasting_cache(Settings(memcached_url=gone, database_url=url))
+        cache = adapters.lasting_cache(Settings(memcached_url=(gone,), database_url=url))
         with closing(cache):
             limited = Credentials(
                 "root", HASH, RateLimiter(cache, clock=lambda: 0.0), RateLimit(2, 60)

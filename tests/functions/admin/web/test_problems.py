@@ -29,8 +29,8 @@ OUTAGE = Response(HTTPStatus.SERVICE_UNAVAILABLE, b"<h1>Outage</h1>")
 PAGES = ProblemPages(Templates(Assets()), lambda _: OUTAGE)
 
 
-def context(path: str = "/admin/", accept: str = "text/html") -> RequestContext:
-    request = Request("GET", path, {}, {"accept": accept}, {}, b"", "", "r")
+def context(path: str = "/admin/", accept: str = "text/html", query: str = "") -> RequestContext:
+    request = Request("GET", path, {}, {"accept": accept}, {}, b"", "", "r", query)
     return RequestContext(request, Session("", "s", 0), "csrf", secure=False, address="")
 
 
@@ -65,12 +65,21 @@ def test_a_client_learns_what_to_do_instead() -> None:
         ("/admin/", "/admin/login/"),
         ("/admin/sync/filesync/", "/admin/login/?next=/admin/sync/filesync/"),
         ("/media/a ü?.jpg", "/admin/login/?next=/media/a%2520%25C3%25BC%253F.jpg"),
+        (
+            "/admin/sync/filesync/?q=a%20b&state=failed",
+            "/admin/login/?next=/admin/sync/filesync/%3Fq%3Da%2520b%26state%3Dfailed",
+        ),
+        ("/admin/?period=7d", "/admin/login/?next=/admin/%3Fperiod%3D7d"),
+        ("/admin/?q=" + "x" * 3000, "/admin/login/"),
+        ("/admin/logout/", "/admin/login/"),
     ],
 )
-def test_a_login_comes_back_to_the_page(path: str, login: str) -> None:
-    page = PAGES.page(context(path), LoginRequired())
+def test_a_login_comes_back_to_the_full_address(path: str, login: str) -> None:
+    path, _, query = path.replace("?.jpg", "\0.jpg").partition("?")
+    path = path.replace("\0", "?")
+    page = PAGES.page(context(path, query=query), LoginRequired())
     assert (page.status, page.headers["location"]) == (303, login)
-    image = PAGES.page(context(path, "image/*"), LoginRequired())
+    image = PAGES.page(context(path, "image/*", query), LoginRequired())
     assert (image.status, image.body) == (401, b'{"detail": "Log in at /admin/"}')
 
 

@@ -7,7 +7,8 @@ from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
 
 from shared.errors import QueueUnavailable
-from shared.queue.rabbitmq.link import Link, parameters
+from shared.queue.rabbitmq.link import Link
+from shared.queue.rabbitmq.nodes import Nodes
 from tests.helpers.waiting import join
 
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
@@ -32,7 +33,7 @@ def test_it_can_be_closed_while_it_is_being_made() -> None:
         loop = IOLoop()
         owner = Owner(loop)
         port = broker.getsockname()[1]
-        link = Link(parameters(f"amqp://127.0.0.1:{port}/"), loop, owner)
+        link = Link(Nodes(f"amqp://127.0.0.1:{port}/").current, loop, owner)
         closed = threading.Event()
 
         def close() -> None:

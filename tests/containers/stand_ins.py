@@ -1,0 +1,153 @@
+"""The images that the containers are made of: pulled, or where no registry is, built from Debian's.
+
+    python -m tests.containers.stand_ins
+
+`tests/containers/images/README.md` says how the built ones differ.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.containers.engine import docker
+from tests.helpers.missing import missing
+from tests.helpers.paths import ROOT
+
+IMAGES = Path(__file__).parent / "images"
+SUITE = "forky"
+BASE = f"external-storage-sync-debian:{SUITE}"
+LOCK = Path(tempfile.gettempdir()) / "external-storage-sync-stand-ins.lock"
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+PULL_SECONDS = 600.0
+BUILD_SECONDS = 1200.0
+APT = """\
+APT::Install-Recommends "false";
+APT::Keep-Downloaded-Packages "false";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Acquire::Check-Valid-Until "false"; // a mirror may be a copy of some weeks ago
+"""
+UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale")
+OF_PIP = ("index-url", "proxy", "trusted-host")
+"""What pip needs to know of this machine's way to packages."""
+
+
+def wanted() -> list[str]:
+    """Return the images that the project's files name, each with its tag."""
+    texts = [(ROOT / "local" / name).read_text() for name in ("Dockerfile", "docker-compose.yml")]
+    pattern = r"^(?:FROM| +image:) ([a-z]+:\S+)$"
+    return sorted({name for text in texts for name in re.findall(pattern, text, re.MULTILINE)})
+
+
+def provide() -> Iterator[str]:
+    """Make sure that every wanted image is there.
+
+    Yields:
+        What was done, a line each.
+    """
+    # Two runs at the same time would build all of them twice.
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        can_pull = True
+        for image in wanted():
+            if _is_there(image):
+                continue
+            if can_pull and docker("pull", "--quiet", image, check=False, seconds=PULL_SECONDS).ok:
+                yield f"pulled {image}"
+                continue
+            can_pull = False
+            yield from _build(image)
+
+
+def _build(image: str) -> Iterator[str]:
+    if not _is_there(BASE):
+        _import_base()
+        yield f"made {BASE}"
+    name, _, tag = image.partition(":")
+    version = re.match(r"[0-9.]+", tag)
+    arguments = {"BASE": BASE, "VERSION": version[0] if version else ""}
+    arguments |= {name: os.environ[name] for name in _proxies()}
+    given = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+    docker("build", f"--tag={image}", *given, str(IMAGES / name), seconds=BUILD_SECONDS)
+    yield f"built {image}"
+
+
+def _is_there(image: str) -> bool:
+    return docker("image", "inspect", image, check=False).ok
+
+
+def _proxies() -> list[str]:
+    names = ("http_proxy", "https_proxy", "no_proxy")
+    return [name for name in os.environ if name.lower() in names]
+
+
+def _import_base() -> None:
+    """Make Debian's base image, which trusts what this machine trusts."""
+    if os.geteuid() != 0 or shutil.which("debootstrap") is None:
+        missing("a registry of images, or debootstrap and root to build stand-ins")
+    with tempfile.TemporaryDirectory(prefix="stand-ins-") as folder:
+        root = Path(folder) / "root"
+        # Every later suite is made as sid is.
+        script = "/usr/share/debootstrap/scripts/sid"
+        _run(
+            *("debootstrap", "--variant=minbase", "--include=ca-certificates"),
+            *(SUITE, str(root), _mirror(), script),
+        )
+        (root / "etc/apt/apt.conf.d/docker").write_text(APT)
+        (root / "etc/pip.conf").write_text(_pip_configuration())
+        if AUTHORITIES.exists():
+            shutil.copy(AUTHORITIES, root / str(AUTHORITIES).lstrip("/"))
+        for unused in ("var/cache/apt/archives", "var/lib/apt/lists", *UNUSED):
+            shutil.rmtree(root / unused, ignore_errors=True)
+        archive = Path(folder) / "root.tar"
+        _run("tar", "--directory", str(root), "--create", "--file", str(archive), ".")
+        docker("import", '--change=CMD ["bash"]', str(archive), BASE)
+
+
+def _mirror() -> str:
+    """Return the mirror of this machine's apt."""
+    policy = _run("apt-cache", "policy")
+    mirrors: list[str] = re.findall(r" (https?://\S+) \S+/main ", policy)
+    return next(mirror for mirror in mirrors if "security" not in mirror)
+
+
+def _pip_configuration() -> str:
+    lines = ["[global]", f"cert = {AUTHORITIES}"]
+    for name in OF_PIP:
+        found = subprocess.run(
+            [sys.executable, "-m", "pip", "config", "get", f"global.{name}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        value = os.environ.get(f"PIP_{name.upper().replace('-', '_')}", found.stdout.strip())
+        if value:
+            lines.append(f"{name} = {value}")
+    return "\n".join([*lines, ""])
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=BUILD_SECONDS,
+    )
+    assert done.returncode == 0, f"{command[0]}: {done.stdout[-2000:]}"
+    return done.stdout
+
+
+if __name__ == "__main__":
+    for line in provide():
+        print(line, flush=True)  # noqa: T201 # a program
