@@ -44,8 +44,8 @@ class Listing:
         unverified: only files that were not verified since they were copied.
         reason: only objects that failed, or are retried, for this reason: an error without details.
         changed_by: only objects that the action with this id has changed.
-        first_day: only objects accepted on this day (UTC) or later.
-        last_day: only objects accepted on this day or before.
+        first_day: only objects accepted on this day (UTC), or at this moment, or later.
+        last_day: only objects accepted on this day or before, or before this moment.
         sort: the sort order, one of `SORTABLE`.
         descending: the greatest first.
         cursor: begin after this place, None for the first page.
@@ -60,8 +60,8 @@ class Listing:
     unverified: bool = False
     reason: str | None = None
     changed_by: int | None = None
-    first_day: date | None = None
-    last_day: date | None = None
+    first_day: date | datetime | None = None
+    last_day: date | datetime | None = None
     sort: SortOrder = SortOrder.CREATED
     descending: bool = True
     cursor: Cursor | None = None
@@ -81,8 +81,8 @@ class Listing:
             unverified=query.get("verified") == NEVER,
             reason=_text(query.get("reason", "")) or None,
             changed_by=parse_row_id(query.get("action", "")),
-            first_day=_day(query.get("from", "")),
-            last_day=_day(query.get("to", "")),
+            first_day=_day_or_moment(query.get("from", "")),
+            last_day=_day_or_moment(query.get("to", "")),
             sort=SortOrder(sort) if sort in SORTABLE else SortOrder.CREATED,
             descending=query.get("dir") != "asc",
         )
@@ -153,8 +153,8 @@ class Listing:
             "verified": self.verified_as,
             "reason": self.reason,
             "action": self.changed_by,
-            "from": self.first_day,
-            "to": self.last_day,
+            "from": _shown(self.first_day),
+            "to": _shown(self.last_day),
         }
         return {name: str(value) for name, value in values.items() if value}
 
@@ -175,13 +175,15 @@ class Listing:
 
     @property
     def begins(self) -> datetime | None:
-        """The moment at which the first day begins."""
-        return _midnight(self.first_day) if self.first_day else None
+        """The moment at which the first day begins, or that one."""
+        return _moment(self.first_day) if self.first_day else None
 
     @property
     def ends(self) -> datetime | None:
-        """The moment at which the last day is over."""
-        return _midnight(self.last_day + timedelta(days=1)) if self.last_day else None
+        """The moment at which the last day is over, or that one."""
+        if self.last_day is None or isinstance(self.last_day, datetime):
+            return self.last_day
+        return _moment(self.last_day + timedelta(days=1))
 
     def url(self, **changes: Any) -> str:
         """Return the URL of this listing's first page.
@@ -234,13 +236,23 @@ def _text(text: str) -> str:
     return text.strip().replace("\0", "")[:MAX_TEXT]
 
 
-def _day(text: str) -> date | None:
+def _day_or_moment(text: str) -> date | datetime | None:
+    """Return what a parameter names: 2026-11-29, or 2026-11-29T06:15 in UTC; else None."""
     try:
-        day = date.fromisoformat(text)
+        found = datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
     except ValueError:
         return None
-    return day if FIRST_DAY <= day <= LAST_DAY else None
+    if isinstance(found, datetime):
+        # Within the bounds first: a time zone's offset could lead out of Python's calendar.
+        return found.replace(tzinfo=UTC) if FIRST_DAY <= found.date() <= LAST_DAY else None
+    return found if FIRST_DAY <= found <= LAST_DAY else None
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def _moment(day: date | datetime) -> datetime:
+    return day if isinstance(day, datetime) else datetime.combine(day, time(), UTC)
+
+
+def _shown(day: date | datetime | None) -> str | None:
+    if isinstance(day, datetime):
+        return f"{day:%Y-%m-%dT%H:%M}"
+    return day.isoformat() if day else None

@@ -14,8 +14,8 @@ for (const back of document.querySelectorAll("a[data-back]")) {
 }
 for (const field of document.querySelectorAll("[data-apply]")) {
   // A date that is being typed is complete only when it is left.
-  field.addEventListener(field.type === "date" ? "blur" : "change", () => {
-    if (field.value !== (field.type === "date" ? field.defaultValue : null)) apply(field.form);
+  field.addEventListener(field.type.startsWith("date") ? "blur" : "change", () => {
+    if (field.value !== (field.type.startsWith("date") ? field.defaultValue : null)) apply(field.form);
   });
 }
 const filters = document.getElementById("filters");
