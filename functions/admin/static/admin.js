@@ -159,6 +159,7 @@ function readChart(section) {
 /** Lets one checkbox select all rows, and shows how many are selected. */
 function countSelected(form) {
   const all = document.getElementById("all");
+  const every = document.getElementById("every");
   const boxes = [...form.querySelectorAll("input[name=id]")];
   const label = document.getElementById("selected");
   const buttons = form.querySelectorAll("button[name=action]");
@@ -166,8 +167,8 @@ function countSelected(form) {
     const selected = boxes.filter((box) => box.checked).length;
     all.checked = selected > 0 && selected === boxes.length;
     all.indeterminate = selected > 0 && selected < boxes.length;
-    label.textContent = `${selected} selected`;
-    for (const button of buttons) button.disabled = selected === 0;
+    label.textContent = every?.checked ? "All selected" : `${selected} selected`;
+    for (const button of buttons) button.disabled = selected === 0 && !every?.checked;
   };
   all.disabled = boxes.length === 0;
   all.addEventListener("change", () => {
