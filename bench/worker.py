@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,12 @@ _LOOK_SECONDS = 0.01
 
 
 def copy_all(
-    stack: Stack, url: str, keys: Sequence[str], storage: Path, workers: Sequence[int]
+    stack: Stack,
+    url: str,
+    keys: Sequence[str],
+    storage: Path,
+    workers: Sequence[int],
+    begin: Callable[[], None] = lambda: None,
 ) -> float:
     """Record and publish objects and wait until all are synced.
 
@@ -35,6 +40,7 @@ def copy_all(
         keys: the objects; no two are equal.
         storage: where the workers put the files; `set_aside` or `remove` empties it.
         workers: their process ids; they are held until everything is published.
+        begin: is called before the clock begins to run, while the workers are held.
 
     Returns:
         The seconds.
@@ -46,6 +52,7 @@ def copy_all(
     with _held(workers):
         if len(stack.queue.publish_all(messages)) < len(keys):
             raise AssertionError("the broker did not confirm every message")
+        begin()
     before = time.perf_counter()
     while synced.synced() < wanted:
         taken = time.perf_counter() - before

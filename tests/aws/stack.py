@@ -22,8 +22,9 @@ class Stack:
     Args:
         document: the template after the SAM transform.
         parameters: values other than the defaults.
-        attributes: what resources give, by `LogicalId` or `LogicalId.Attribute`; where it names
-            none, a text that shows what was asked for stands in.
+        attributes: what resources give, by `LogicalId` or `LogicalId.Attribute`, and other stacks,
+            by the name of their export; where it names none, a text that shows what was asked for
+            stands in.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Stack:
         """Return the types of the resources that the stack makes."""
         return {r["Type"] for r in self._document["Resources"].values() if self._made(r)}
 
-    def resolve(self, value: Any) -> Any:
+    def resolve(self, value: Any) -> Any:  # noqa: PLR0912 # a case for each function
         """Resolves a value."""
         match value:
             case {"Ref": name}:
@@ -73,6 +74,10 @@ class Stack:
                 return self.resolve(values)[int(index)]
             case {"Fn::Split": [separator, text]}:
                 return self.resolve(text).split(separator)
+            case {"Fn::Join": [separator, values]}:
+                return separator.join(self.resolve(values))
+            case {"Fn::ImportValue": name}:
+                return self._attribute(self.resolve(name))
             case {"Fn::GetAZs": _}:
                 return ["eu-west-1a", "eu-west-1b"]
             case {"Fn::Cidr": [_, count, _]}:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.__main__ import PARTS
+from bench.__main__ import ON_REQUEST, PARTS
 from bench.tools import PROGRAMS
 from local.servers.errors import ProgramMissing
 from local.servers.programs import missing, require
@@ -17,7 +17,7 @@ from tests.helpers.project import environment
 
 
 def test_every_part_says_what_it_needs() -> None:
-    assert set(PROGRAMS) == set(PARTS)
+    assert set(PROGRAMS) == {*PARTS, *ON_REQUEST}
 
 
 def test_everything_that_is_missing_is_named_in_one_line() -> None:
@@ -41,6 +41,8 @@ def test_everything_that_is_missing_is_named_in_one_line() -> None:
         ["bench.tools"],
         ["bench.tools", "ingest"],
         ["bench", "--only", "shim"],
+        ["bench", "--only", "libraries"],
+        ["bench.scale"],
         ["tests.faults.tools"],
     ],
 )
@@ -59,5 +61,6 @@ def test_it_ends_before_it_begins(arguments: list[str], tmp_path: Path) -> None:
     assert done.stderr.startswith("Not installed: ")
     assert done.stderr.count("\n") == 1
     assert "memcached" in done.stderr
-    assert ("wrk" in done.stderr) is ("bench" in arguments[0])
+    assert ("wrk" in done.stderr) is (arguments[-1] in {"bench.tools", "ingest", "shim"})
+    assert ("docker" in done.stderr) is (arguments == ["bench.scale"])
     assert not list(tmp_path.iterdir())
