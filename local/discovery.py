@@ -133,8 +133,8 @@ def _native(environment: LocalEnvironment, folder: Path, ports: Ports) -> Found 
 def _containers(environment: LocalEnvironment, folder: Path, ports: Ports) -> Found | None:
     """Return what `make up` started with the secrets in a folder, if it runs.
 
-    Only what `local/docker-compose.yml` publishes can be reached: the ports of the documentation, or
-    those of the settings by which a second installation runs beside the first.
+    Only what `local/docker-compose.yml` publishes can be reached: the ports of the documentation,
+    or those of the settings by which a second installation runs beside the first.
     """
     ports = _published(environment, ports)
     secret = folder / "postgres.password"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local.servers.errors import ProgramMissing
 from local.servers.memcached import MemcachedServer
@@ -28,6 +29,11 @@ __all__ = ["pytest_terminal_summary"]  # a hook: pytest finds it here
 FAULTS = Path(__file__).with_name("faults")
 HOST = pytest.StashKey[Host]()
 AnyServer = TypeVar("AnyServer", bound="Server")
+
+
+# A busy machine is no failure.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:

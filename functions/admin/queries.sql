@@ -150,6 +150,17 @@ SELECT date_bin(make_interval(secs => :step_seconds), minute, 'epoch'::timestamp
  GROUP BY 1, 2, 3
  ORDER BY 1;
 
+-- name: beginnings()
+-- Finds since when there are failed objects, damaged files and undelivered callbacks: of each the
+-- oldest, by an index; of the damaged, which are few, the one found first.
+SELECT (SELECT failed_at FROM file_sync
+         WHERE state = 'failed' ORDER BY queued_at, id LIMIT 1) AS failed,
+       (SELECT min(checked_at)
+          FROM (SELECT checked_at FROM verification
+                 WHERE result IN ('damaged', 'missing', 'unreadable') LIMIT 1000) AS found) AS problems,
+       (SELECT created_at FROM callback
+         WHERE state = 'undelivered' ORDER BY id LIMIT 1) AS undelivered;
+
 -- name: failure_reasons()
 -- Counts why objects failed, over the newest thousand failures.
 SELECT split_part(last_error, ': ', 1) AS reason, count(*) AS objects

@@ -131,6 +131,21 @@ class FailureReason:
     objects: int
 
 
+@dataclass(frozen=True, slots=True)
+class Beginnings:
+    """Since when there is something that needs attention, None where there is nothing.
+
+    Attributes:
+        failed: when the failed object that was queued first failed.
+        problems: when the first damaged, missing or unreadable file was found.
+        undelivered: when the oldest undelivered callback was recorded.
+    """
+
+    failed: datetime | None
+    problems: datetime | None
+    undelivered: datetime | None
+
+
 class Records:
     """Read queries on the ledger.
 
@@ -171,6 +186,10 @@ class Records:
         seconds = step.total_seconds()
         rows = self._database.run("rates", since=since, step_seconds=seconds)
         return [record(Rate, row) for row in rows]
+
+    def beginnings(self) -> Beginnings:
+        """Return since when there is something that needs attention."""
+        return record(Beginnings, self._database.run("beginnings")[0])
 
     def failure_reasons(self) -> list[FailureReason]:
         """Return why objects failed, the most frequent reason first."""

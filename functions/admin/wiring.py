@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from functions.admin.app import Admin
 from functions.admin.callbacks.actions import CallbackActions
 from functions.admin.callbacks.pages import CallbackPages
+from functions.admin.dashboard.first_request import first_request
 from functions.admin.dashboard.health import HealthChecks
 from functions.admin.dashboard.page import DashboardPages
-from functions.admin.dashboard.probes import probes
+from functions.admin.dashboard.probes import BucketProbe, probes
 from functions.admin.media.content import (
     LARGEST_RESPONSE,
     LARGEST_RESPONSE_ON_LAMBDA,
@@ -70,7 +71,8 @@ def build(settings: Settings) -> Admin:
     close_at_exit(decoder.close, ledger.close, database.close, cache.close, login_cache.close)
     records = Records(database)
     assets = Assets()
-    templates = Templates(assets)
+    name = settings.environment_name or ("local" if settings.local_run else "")
+    templates = Templates(assets, name)
     sessions = Sessions(session_key(settings), SESSION_SECONDS, time.time)
     revoked = RevokedSessions(database)
     credentials = Credentials(
@@ -79,6 +81,10 @@ def build(settings: Settings) -> Admin:
     callback_actions = CallbackActions(ledger.replays)
     largest = LARGEST_RESPONSE_ON_LAMBDA if settings.on_lambda else LARGEST_RESPONSE
     paging = Paging(database)
+    bucket = None
+    if settings.bucket and (connect := adapters.listing(settings)) is not None:
+        bucket = BucketProbe(connect)
+        close_at_exit(bucket.close)
 
     def clock() -> datetime:
         return datetime.now(UTC)
@@ -88,7 +94,14 @@ def build(settings: Settings) -> Admin:
         ledger=ledger,
         records=records,
         files=files,
-        health=HealthChecks(probes(settings, ledger, cache)),
+        health=HealthChecks(probes(settings, ledger, cache, bucket)),
+        first_request=lambda context: first_request(
+            context.request,
+            secure=context.secure,
+            key=settings.secret_key if settings.local_run else None,
+            s3_url=settings.s3_endpoint if settings.local_run else None,
+            bucket=settings.bucket,
+        ),
         clock=clock,
     )
     login = LoginPages(templates, credentials, sessions, revoked)

@@ -18,12 +18,16 @@ app = typer.Typer(help="The service on servers installed on this machine.", no_a
 def install(
     *,
     tools: Annotated[bool, typer.Option(help="Also tools for tests and benchmarks.")] = False,
+    containers: Annotated[
+        bool, typer.Option("--containers", help="A container engine and Compose instead.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Install missing servers with apt, without starting the services of their packages."""
-    from local.servers.packages import install_missing
+    from local.servers.packages import install_containers, install_missing
 
-    output.report(install_missing(tools=tools), as_json=as_json)
+    done = install_containers() if containers else install_missing(tools=tools)
+    output.report(done, as_json=as_json)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from local.servers import container_tools
 from local.servers.errors import ProgramMissing
 from local.servers.postgres import native_binaries
 from local.servers.programs import find
@@ -48,6 +49,29 @@ def missing_packages(*, tools: bool = False) -> list[str]:
     return [package for package, lookup in lookups if _fails(lookup)]
 
 
+def install_containers() -> Iterator[str]:
+    """Install a container engine with Compose 2 and buildx, as root; the engine is not started.
+
+    Yields:
+        What is done, a line each.
+
+    Raises:
+        ProgramMissing: something is missing that cannot be installed here.
+    """
+    packages, plugins = container_tools.missing_engine(), container_tools.missing_plugins()
+    if not packages and not plugins:
+        return
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        names = ", ".join([*packages, *plugins])
+        raise ProgramMissing(f"{names}; install them, or run this as root where there is apt")
+    if packages:
+        yield f"installing {', '.join(packages)}"
+        _install((), packages)
+    plugins = container_tools.missing_plugins()
+    if plugins:
+        yield from container_tools.install_plugins(plugins)
+
+
 def install_missing(*, tools: bool = False) -> Iterator[str]:
     """Install what is missing by apt, as root or by sudo without a password.
 
@@ -69,9 +93,7 @@ def install_missing(*, tools: bool = False) -> Iterator[str]:
     if prefix is None:
         raise ProgramMissing(f"{', '.join(packages)}; install them, or use `make up`")
     yield f"installing {', '.join(packages)}"
-    with _nothing_starts(prefix):
-        _run(prefix, "apt-get", "update", "--quiet")
-        _run(prefix, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages)
+    _install(prefix, packages)
     if Path("/run/systemd/system").exists():
         servers = {"postgresql", "pgbouncer", "prometheus", *(package for _, package in PROGRAMS)}
         services = [package for package in packages if package in servers]
@@ -80,6 +102,12 @@ def install_missing(*, tools: bool = False) -> Iterator[str]:
     left = missing_packages(tools=tools)
     if left:
         raise ProgramMissing(f"{', '.join(left)}, although apt installed them; use `make up`")
+
+
+def _install(prefix: Sequence[str], packages: Sequence[str]) -> None:
+    with _nothing_starts(prefix):
+        _run(prefix, "apt-get", "update", "--quiet")
+        _run(prefix, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages)
 
 
 def _php_curl() -> None:

@@ -330,6 +330,11 @@ class Settings:
         None,
         secret=True,
     )
+    environment_name: str | None = _setting(
+        "ENVIRONMENT_NAME",
+        "name of this installation, such as production, in the header of the admin",
+        default=None,
+    )
     media_accel: bool = _setting(
         "MEDIA_ACCEL",
         "1 if nginx sends the admin's files (X-Accel-Redirect)",

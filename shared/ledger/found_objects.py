@@ -88,6 +88,9 @@ class FoundObjects:
                 origin=origin.value,
                 due_in=due_in,
             )
+        if len(rows) < len(found):
+            # The others are answered for, too: see there.
+            self._database.run("replicated")
         return {bytes(row.payload_checksum): row.id for row in rows}
 
     def recorded(self, checksums: Collection[bytes]) -> dict[bytes, RecordedVersion]:

@@ -21,6 +21,12 @@ SELECT id, payload_checksum, request_id
  USING (payload_checksum, request_id)
  WHERE created_at > now() - interval '1 minute';
 
+-- name: replicated()
+-- Commits something that is written to the log, and so waits, where a standby is synchronous, until it
+-- has all that was committed before. A row whose commit still waits for the standby becomes visible
+-- when that wait is cancelled or the server starts again: it may yet be lost with its server.
+SELECT pg_logical_emit_message(true, 'external-storage-sync', '');
+
 -- name: claim(row_ids, suspect, grouped, one_per_name, most, lease_seconds, max_attempts)
 -- Claims rows for one attempt each, counted before anything is downloaded. A suspect is a row whose
 -- last worker is presumed dead; that lost attempt is added to the history. Several suspects at a

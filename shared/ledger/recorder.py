@@ -52,6 +52,9 @@ class Recorder:
             # then: a client may send a request and its id once more, which is a duplicate.
             own, _ = self._ids("recorded_by", news)
             ids |= own
+        if again or len(ids) < len(news):
+            # What an earlier statement recorded is answered for, too: it must not be lost either.
+            self._database.run("replicated")
         # Of two alike in one group, one was recorded.
         return [ids.pop(_identity(new), None) for new in news]
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +18,7 @@ from shared.domain import Metadata, Wanted
 from shared.errors import StorageUnavailable, TransferError
 from shared.storage.attributes import Attributes
 from shared.storage.capabilities import Capabilities, probe
-from shared.storage.checking import write_and_remove
+from shared.storage.checking import time_of, write_and_remove
 from shared.storage.durability import SYNC_ALL_FROM, can_sync_all, sync, sync_all
 from shared.storage.folder_sync import sync_folders
 from shared.storage.folders import open_folder
@@ -43,7 +42,6 @@ class LocalStorage:
 
     Args:
         root: its path; it must exist when the first file comes.
-        now: the clock that file times are compared with.
         owner: the installation that the storage must belong to; None for any.
         attributes: what files get beside their content.
     """
@@ -51,13 +49,11 @@ class LocalStorage:
     def __init__(
         self,
         root: str | Path,
-        now: Callable[[], float] = time.time,
         *,
         owner: Owner | None = None,
         attributes: Attributes | None = None,
     ) -> None:
         self._root = Path(root).absolute()
-        self._now = now
         self._ownership = Ownership(owner, str(self._root)) if owner else None
         self._attributes = attributes or Attributes()
         self._lock = threading.Lock()
@@ -154,7 +150,7 @@ class LocalStorage:
         """See `Storage.sweep`; a part that a process is writing is locked, and stays."""
         try:
             with self._incoming() as (_, folder):
-                return sweep(folder, self._now() - older_than)
+                return sweep(folder, time_of(folder) - older_than)
         except OSError as error:
             raise from_os_error(error) from error
 

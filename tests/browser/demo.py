@@ -100,6 +100,8 @@ def age(url: str) -> None:
         "a.attempt * interval '21 s'), started_at = coalesce(f.synced_at, f.created_at + "
         "a.attempt * interval '21 s') - interval '0.42 s' FROM file_sync f "
         "WHERE f.id = a.file_sync_id",
+        "UPDATE file_sync SET failed_at = created_at + interval '42 s' WHERE state = 'failed'",
+        "INSERT INTO heartbeat (component, instance) VALUES ('scheduler', 'a'), ('worker', 'a')",
         "DELETE FROM sync_rate",
         *_past(),
     )

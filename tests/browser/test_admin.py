@@ -13,6 +13,9 @@ from tests.browser.conftest import log_in
 from tests.browser.steps import LIST, open_object, put, sync, until
 from tests.helpers.service import Service, payload
 
+SVG = b"""<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40">
+<script>document.title = "run"</script><rect width="60" height="40" style="fill: teal"/></svg>"""
+
 HEAVIEST = 100_000
 """Bytes of a page with all that it loads."""
 
@@ -89,7 +92,10 @@ def test_a_failed_object_is_retried_until_it_is_synced(
     until(lambda: service.counts()[1] == 0)  # the ledger follows the file
     open_object(page, name)
     expect(page.locator("pre")).to_have_text(content.decode())
-    expect(page.locator("table").get_by_text("queued for retry")).to_be_visible()
+    timeline = page.get_by_role("region", name="Timeline")
+    expect(timeline.get_by_role("listitem").filter(has_text="Queued for retry")).to_contain_text(
+        "by admin: root"
+    )
 
 
 def test_a_reload_does_not_act_again(page: Page, service: Service) -> None:
@@ -126,6 +132,7 @@ def test_sorting_leaves_no_object_out(page: Page, service: Service) -> None:
 def test_the_dashboard_names_every_server(page: Page) -> None:
     page.goto("/admin/")
     servers = page.get_by_role("region", name="Servers")
+    expect(servers).to_contain_text("can be read")
     for name in ("Database", "Cache", "S3"):
         # "OKS3" and "Answers37.1 ms" read as S3, too.
         line = servers.get_by_role("listitem").filter(has=page.get_by_text(name, exact=True))
@@ -181,8 +188,8 @@ def test_a_name_never_runs(page: Page, service: Service, name: str, file_type: s
 @pytest.mark.parametrize(
     ("name", "file_type", "content"),
     [
-        ("drawing.svg", "image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
-        ("page.html", "text/html", b"<script>alert(1)</script>"),
+        ("drawing.svg", "image/svg+xml", SVG),
+        ("page.html", "text/html", b"<script>document.title = 'run'</script>"),
     ],
 )
 def test_a_file_that_could_run_is_only_saved(
@@ -191,14 +198,93 @@ def test_a_file_that_could_run_is_only_saved(
     put(s3_url, name, content, file_type)
     sync(service, name, file_type)
     open_object(page, name)
-    assert page.locator(".preview img, .preview iframe").count() == 0
+    if file_type == "text/html":
+        expect(page.locator(".preview pre")).to_have_text(content.decode())
+    else:
+        image = page.get_by_role("img", name="Preview of drawing.svg")
+        until(partial(image.evaluate, "i => i.complete && i.naturalWidth === 60"))
+    assert page.locator(".preview svg, .preview iframe, .preview script").count() == 0
+    assert "run" not in page.title()
     answer = page.request.get(f"/media/{name}")
     assert answer.headers["content-disposition"].startswith("attachment;")
-    assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
     assert answer.headers["x-content-type-options"] == "nosniff"
     with page.expect_download() as download:
         page.evaluate("name => { location.href = '/media/' + name }", name)
     assert download.value.path().read_bytes() == content
+
+
+def test_a_link_in_a_mail_opens_the_object(page: Page, service: Service) -> None:
+    sync(service, "picture-09.jpg")
+    open_object(page, "picture-09.jpg")
+    url = page.url
+    # Another site: a browser sends no Strict cookie with what a page of it begins.
+    page.goto(f"data:text/html,<a href='{url}'>open</a>".replace("#", "%23"))
+    page.get_by_role("link", name="open").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("picture-09.jpg")
+    page.context.clear_cookies()
+    page.goto(url)
+    page.get_by_label("Username").fill("root")
+    page.get_by_label("Password").fill("admin")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("picture-09.jpg")
+    assert page.url == url  # with the filter of the list that it was opened from
+
+
+def test_an_action_outlives_its_session(page: Page, service: Service) -> None:
+    assert service.post(payload("session/over.jpg")).status == 201
+    open_object(page, "session/over.jpg", "failed")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing has been done yet")
+    page.get_by_label("Username").fill("root")
+    page.get_by_label("Password").fill("admin")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Dismiss?")
+    assert Axe().run(page).violations_count == 0
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("session/over.jpg")
+    expect(page.locator(".head .badge")).to_have_text("dismissed")
+
+
+def test_the_page_of_an_object_leads_through_its_list(page: Page, service: Service) -> None:
+    for number in range(3):
+        assert service.post(payload(f"row/{number}.jpg")).status == 201
+    open_object(page, "row/2.jpg", "failed")
+    page.goto(f"{LIST}?q=row&state=failed")
+    page.get_by_role("link", name="row/1.jpg").click()
+    beside = page.get_by_role("navigation", name="Neighbours in the list")
+    beside.get_by_role("link", name="Previous").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("row/2.jpg")
+    expect(beside.get_by_role("link", name="Previous")).to_have_count(0)
+    for name in ("row/1.jpg", "row/0.jpg"):
+        beside.get_by_role("link", name="Next").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    expect(beside.get_by_role("link", name="Next")).to_have_count(0)
+    page.get_by_role("navigation", name="Path").get_by_role("link").click()
+    expect(page.get_by_label("Search")).to_have_value("row")
+
+
+def test_a_hash_is_copied(page: Page, service: Service) -> None:
+    sync(service, "picture-10.jpg")
+    open_object(page, "picture-10.jpg")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy SHA-256").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    content = (service.storage / "picture-10.jpg").read_bytes()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == hashlib.sha256(content).hexdigest()
+
+
+def test_a_name_that_hides_something_shows_it(page: Page, service: Service) -> None:
+    name = "invoice\u202egpj.exe\u200b"
+    assert service.post(payload(name)).status == 201
+    shown = "invoice[U+202E]gpj.exe[U+200B]"
+    until(lambda: service.counts()[1] > 0)
+    page.goto(f"{LIST}?q=invoice")
+    page.get_by_role("link", name=shown).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(shown)
+    assert page.title().startswith(shown)
 
 
 def test_media_is_for_the_logged_in_alone(stranger: Page, service: Service) -> None:
@@ -208,14 +294,18 @@ def test_media_is_for_the_logged_in_alone(stranger: Page, service: Service) -> N
     expect(stranger.get_by_role("heading", level=1)).to_have_text("Log in")
 
 
-PAGES = ("/admin/", LIST, f"{LIST}1/change/")
+PAGES = ("/admin/", "/admin/?period=7d", LIST, f"{LIST}1/change/", "/admin/callbacks/")
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+@pytest.mark.parametrize("look", ["light", "dark", "phone", "contrast", "forced"])
 def test_pages_are_accessible(page: Page, service: Service, look: str) -> None:
     sync(service, "picture-07.jpg")
     if look == "dark":
         page.emulate_media(color_scheme="dark")
+    if look == "contrast":
+        page.emulate_media(contrast="more")
+    if look == "forced":
+        page.emulate_media(forced_colors="active")
     if look == "phone":
         page.set_viewport_size({"width": 360, "height": 740})
     for path in PAGES:
@@ -266,7 +356,7 @@ def test_pages_are_light_and_do_not_jump(page: Page, service: Service) -> None:
 def test_the_dashboard_refreshes_itself_until_paused(page: Page) -> None:
     page.clock.install()
     page.goto("/admin/")
-    with page.expect_response("**/admin/live/"):
+    with page.expect_response("**/admin/live/**"):
         page.clock.run_for(10_500)
     page.get_by_role("button", name="Pause refresh").click()
     requested: list[str] = []
@@ -274,8 +364,40 @@ def test_the_dashboard_refreshes_itself_until_paused(page: Page) -> None:
     page.clock.run_for(60_000)
     assert requested == []
     page.get_by_role("button", name="Resume refresh").click()
-    with page.expect_response("**/admin/live/"):
+    with page.expect_response("**/admin/live/**"):
         page.clock.run_for(10_500)
+
+
+def test_a_dashboard_that_is_old_says_so_within_ten_seconds(page: Page) -> None:
+    page.clock.install()
+    page.goto("/admin/")
+    stale = page.locator("#stale")
+    expect(stale).to_be_hidden()
+    page.route("**/admin/live/**", lambda route: route.abort())
+    page.clock.run_for(10_000)
+    expect(stale).to_contain_text(re.compile("Not updated since .* no connection"))
+    expect(page.locator("#live")).to_have_class("stale")
+    page.unroute("**/admin/live/**")
+    with page.expect_response("**/admin/live/**"):
+        page.clock.run_for(5_500)
+    page.clock.run_for(1_000)
+    expect(stale).to_be_hidden()
+
+
+def test_the_chart_has_values_and_leads_to_the_files_of_its_time(page: Page) -> None:
+    for name in ("1h", "24h", "7d"):
+        page.goto("/admin/")
+        page.get_by_role("navigation", name="Period").get_by_role("link", name=name).click()
+        readout = page.locator("#readout")
+        expect(readout).to_contain_text("Last")
+        steps = page.locator(".drawing a")
+        box = steps.last.bounding_box()
+        assert box
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+        expect(readout).to_contain_text(re.compile(r"UTC: \d+ synced"))
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 20)
+        page.wait_for_url(re.compile(r"filesync/\?from=.*T.*&to=.*T"))
+        expect(page.get_by_role("heading", level=1)).to_have_text("Files")
 
 
 def test_without_scripts_everything_but_the_refresh_works(page: Page, service: Service) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from tests.helpers.missing import missing
+from tests.containers.engine import docker
+from tests.containers.stand_ins import provide
 from tests.helpers.paths import ROOT
 from tests.helpers.project import copy_project
 from tests.helpers.waiting import until
@@ -47,24 +47,23 @@ class Box:
         Args:
             folder: an empty one, for what is copied.
         """
-        if shutil.which("docker") is None or _docker("info", check=False).returncode != 0:
-            missing("a container engine that docker reaches")
+        list(provide("debian:bookworm"))
         context = folder / "image"
         context.mkdir()
         for file in (DOCKERFILE, ROOT / "requirements" / "run.txt"):
             shutil.copy(file, context)
-        _docker("build", "--network=host", f"--tag={IMAGE}", str(context), seconds=BUILD_SECONDS)
+        docker("build", "--network=host", f"--tag={IMAGE}", str(context), seconds=BUILD_SECONDS)
         box = cls(f"{IMAGE}-{uuid.uuid4().hex[:8]}")
         project = copy_project(folder / "src", installed=False)
         for name in (".env.example", "LICENSE"):
             shutil.copy(ROOT / name, project)
-        _docker("run", "--detach", f"--name={box._name}", *RUN, IMAGE)
+        docker("run", "--detach", f"--name={box._name}", *RUN, IMAGE)
         try:
-            _docker("cp", f"{project}/.", f"{box._name}:/src")
+            docker("cp", f"{project}/.", f"{box._name}:/src")
             box.wait_started()
             yield box
         finally:
-            _docker("rm", "--force", "--volumes", box._name)
+            docker("rm", "--force", "--volumes", box._name)
 
     def run(self, script: str, *, code: int | None = 0, **variables: str) -> str:
         """Run a script in bash, in `/src` as root.
@@ -79,10 +78,9 @@ class Box:
         """
         given = [f"--env={name}={value}" for name, value in variables.items()]
         bash = ["bash", "-euo", "pipefail", "-c", f"exec 2>&1; {script}"]
-        done = _docker("exec", "--workdir=/src", *given, self._name, *bash, check=False)
-        text = done.stdout + done.stderr
-        assert code in {None, done.returncode}, f"{script}\n{done.returncode}: {text}"
-        return text
+        done = docker("exec", "--workdir=/src", *given, self._name, *bash, check=False)
+        assert code in {None, done.code}, f"{script}\n{done.code}: {done.text}"
+        return done.text
 
     def wait_started(self) -> None:
         """Wait until systemd has started what it was to start."""
@@ -94,19 +92,4 @@ class Box:
 
     def restart(self) -> None:
         """Shut the machine down in order, and boot it again."""
-        _docker("restart", "--time=120", self._name, seconds=180.0)
-
-
-def _docker(
-    *arguments: str, check: bool = True, seconds: float = 300.0
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        ["docker", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=seconds,
-    )
-    assert not check or done.returncode == 0, f"docker {arguments[0]}: {done.stdout}{done.stderr}"
-    return done
+        docker("restart", "--time=120", self._name, seconds=180.0)

@@ -3,5 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
-collect_ignore = [] if os.environ.get("CONTAINERS") else ["test_systemd.py"]
+import pytest
+
+from tests.containers.engine import OwnEngine, engine
+
+collect_ignore_glob = [] if os.environ.get("CONTAINERS") else ["test_*.py"]
+
+
+@pytest.fixture(scope="session", name="engine")
+def container_engine() -> Iterator[OwnEngine | None]:
+    """The container engine; None is one that the machine has."""
+    with engine() as own:
+        yield own

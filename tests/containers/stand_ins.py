@@ -47,8 +47,11 @@ def wanted() -> list[str]:
     return sorted({name for text in texts for name in re.findall(pattern, text, re.MULTILINE)})
 
 
-def provide() -> Iterator[str]:
-    """Make sure that every wanted image is there.
+def provide(*images: str) -> Iterator[str]:
+    """Make sure that images are there.
+
+    Args:
+        images: their names, `debian:SUITE` or of those in `images`; by default all of `wanted`.
 
     Yields:
         What was done, a line each.
@@ -57,7 +60,7 @@ def provide() -> Iterator[str]:
     with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         can_pull = True
-        for image in wanted():
+        for image in images or wanted():
             if _is_there(image):
                 continue
             if can_pull and docker("pull", "--quiet", image, check=False, seconds=PULL_SECONDS).ok:
@@ -68,10 +71,14 @@ def provide() -> Iterator[str]:
 
 
 def _build(image: str) -> Iterator[str]:
-    if not _is_there(BASE):
-        _import_base()
-        yield f"made {BASE}"
     name, _, tag = image.partition(":")
+    if name == "debian":
+        _import_debian(tag, image)
+        yield f"made {image}"
+        return
+    if not _is_there(BASE):
+        _import_debian(SUITE, BASE)
+        yield f"made {BASE}"
     version = re.match(r"[0-9.]+", tag)
     arguments = {"BASE": BASE, "VERSION": version[0] if version else ""}
     arguments |= {name: os.environ[name] for name in _proxies()}
@@ -89,17 +96,18 @@ def _proxies() -> list[str]:
     return [name for name in os.environ if name.lower() in names]
 
 
-def _import_base() -> None:
-    """Make Debian's base image, which trusts what this machine trusts."""
+def _import_debian(suite: str, image: str) -> None:
+    """Make a base image of a suite of Debian, which trusts what this machine trusts."""
     if os.geteuid() != 0 or shutil.which("debootstrap") is None:
         missing("a registry of images, or debootstrap and root to build stand-ins")
     with tempfile.TemporaryDirectory(prefix="stand-ins-") as folder:
         root = Path(folder) / "root"
-        # Every later suite is made as sid is.
-        script = "/usr/share/debootstrap/scripts/sid"
+        scripts = Path("/usr/share/debootstrap/scripts")
+        # A suite that this debootstrap does not know yet is made as sid is.
+        script = scripts / (suite if (scripts / suite).exists() else "sid")
         _run(
             *("debootstrap", "--variant=minbase", "--include=ca-certificates"),
-            *(SUITE, str(root), _mirror(), script),
+            *(suite, str(root), _mirror(), str(script)),
         )
         (root / "etc/apt/apt.conf.d/docker").write_text(APT)
         (root / "etc/pip.conf").write_text(_pip_configuration())
@@ -109,7 +117,7 @@ def _import_base() -> None:
             shutil.rmtree(root / unused, ignore_errors=True)
         archive = Path(folder) / "root.tar"
         _run("tar", "--directory", str(root), "--create", "--file", str(archive), ".")
-        docker("import", '--change=CMD ["bash"]', str(archive), BASE)
+        docker("import", '--change=CMD ["bash"]', str(archive), image)
 
 
 def _mirror() -> str:

@@ -15,6 +15,7 @@ import pytest
 
 from local.sample_requests import request_bodies
 from tests.containers.box import DOCKERFILE, Box
+from tests.containers.engine import OwnEngine
 from tests.docs.pages import blocks
 from tests.helpers.paths import ROOT
 from tests.helpers.waiting import until
@@ -64,7 +65,8 @@ BODIES = (
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+def box(engine: OwnEngine | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    del engine  # it is there, whichever it is
     with Box.started(tmp_path_factory.mktemp("box")) as box:
         yield box
 

@@ -20,3 +20,10 @@ soak: $(VENV)/.dev ## Work for an hour while everything fails (SOAK_MINUTES=60 S
 	@$(BIN)/python -m tests.faults.tools
 	@SEED=$(SEED) SOAK_MINUTES=$(SOAK_MINUTES) SOAK_OBJECTS=$(SOAK_OBJECTS) \
 	  $(BIN)/python -m tests.faults.soak
+
+.PHONY: faults-cluster
+
+# Needs a container engine; `make faults-cluster KIND=killed` for some of them.
+faults-cluster: $(VENV)/.dev ## Kill, pause, cut off and upgrade machines of a cluster for half an hour; needs Docker
+	CLUSTER=1 SEED=$(SEED) GUARANTEES=$(FAULTS_TABLE) \
+	  $(BIN)/python -m pytest tests/faults/cluster -p no:cacheprovider -v --tb=short -k "$(KIND)"

@@ -12,14 +12,10 @@ from shared.injection_points import VARIABLE, CrashPoint
 from tests.faults.harness.arena import Arena
 from tests.faults.harness.services import Service
 from tests.faults.harness.stack import MISSING_OBJECT_SECONDS
-from tests.helpers.missing import missing
+from tests.helpers.faketime import library
 from tests.helpers.waiting import until
 
 HOUR = 3_600
-LIBRARIES = (
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
-)
 STEP_BACK = """
 UPDATE file_sync
    SET due_at = due_at + interval '1 hour', next_attempt_at = next_attempt_at + interval '1 hour',
@@ -49,14 +45,12 @@ def no_parts(arena: Arena) -> bool:
 
 @pytest.mark.parametrize("hours", [1, -1])
 def test_our_clock_may_jump_by_an_hour(hours: int, arena: Arena, tmp_path: Path) -> None:
-    library = next((path for path in LIBRARIES if Path(path).exists()), None)
-    if library is None:
-        missing("libfaketime (Debian package: faketime)")
+    preloaded = library()
     clock = tmp_path / "clock"
     clock.write_text("+0")
     for service in arena.stack.services:
         service.change(
-            LD_PRELOAD=library,
+            LD_PRELOAD=preloaded,
             FAKETIME_TIMESTAMP_FILE=str(clock),
             FAKETIME_NO_CACHE="1",
             FAKETIME_DONT_FAKE_MONOTONIC="1",

@@ -246,10 +246,9 @@ def cut(file: Path) -> None:
 def test_a_file_that_is_not_as_recorded_is_downloaded_again(
     site: Site, spoil: Callable[[Path], object]
 ) -> None:
-    first, second = site.add(2)
-    site.work(first)
+    site.work(*site.add())
     spoil(site.folder / "folder" / "a b.txt")
-    assert site.work(second) == {"synced": 1}
+    assert site.work(*site.add()) == {"synced": 1}
     assert site.answers == [200, 304, 200]
     assert site.files() == {"folder/a b.txt": A}
     assert site.recorded() == of(A)

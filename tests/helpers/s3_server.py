@@ -84,16 +84,23 @@ class ObjectServer(socketserver.ThreadingTCPServer):
 
     Args:
         rule: called in the thread of the request's connection.
-        port: where to listen on 127.0.0.1; 0 for any free port.
+        port: where to listen; 0 for any free port.
         tls: makes it an HTTPS server.
+        host: address to listen on.
     """
 
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 256
 
-    def __init__(self, rule: Rule, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
-        super().__init__(("127.0.0.1", port), _Connection)
+    def __init__(
+        self,
+        rule: Rule,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+    ) -> None:
+        super().__init__((host, port), _Connection)
         self.rule = rule
         if tls:
             # The thread of a connection shakes hands: a client that sends nothing delays no other.

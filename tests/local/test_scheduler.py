@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,27 @@ def test_one_that_hangs_and_one_that_fails_hold_up_no_other() -> None:
     with running(scheduler(hang, fail, lambda *_: runs.append(1))):
         until(lambda: len(runs) > 5)
         go_on.set()
+
+
+def test_each_run_that_ends_is_a_pulse_and_one_that_hangs_is_none() -> None:
+    pulses: list[str] = []
+    go_on = threading.Event()
+
+    def hang(_event: object, _context: object) -> None:
+        assert go_on.wait(SECONDS)
+
+    def fail(_event: object, _context: object) -> None:
+        raise ZeroDivisionError
+
+    jobs = [
+        Job(schedule(f"F.{handler.__name__}"), handler, Rate(0.01), partial(pulses.append, name))
+        for handler, name in ((hang, "hung"), (fail, "failed"))
+    ]
+    with running(Scheduler(jobs, threading.Event())):
+        until(lambda: pulses.count("failed") > 1)
+        assert "hung" not in pulses
+        go_on.set()
+        until(lambda: "hung" in pulses)
 
 
 def test_one_function_never_runs_twice_at_once() -> None:

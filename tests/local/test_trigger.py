@@ -113,6 +113,12 @@ def test_every_message_is_handed_over_once_and_acknowledged(
     assert queue.depth() == 0
 
 
+def test_its_loop_has_a_pulse_without_any_message(url: str, start: Any) -> None:
+    pulses: list[None] = []
+    start(url, Worker(), pulse=lambda: pulses.append(None))
+    until(lambda: pulses)
+
+
 def test_the_event_is_that_of_a_mapping(url: str, queue: BrokerQueue, start: Any) -> None:
     worker = Worker()
     publish_to(queue, 1)

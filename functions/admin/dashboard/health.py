@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from shared.errors import ServiceError
 
@@ -24,12 +25,14 @@ class Health:
         ok: whether it answered.
         detail: what it answered, or what is wrong.
         milliseconds: how long it took.
+        since: when this process first saw that it does not answer (aware), None if it does.
     """
 
     name: str
     ok: bool
     detail: str
     milliseconds: float
+    since: datetime | None = None
 
 
 class HealthChecks:
@@ -39,13 +42,19 @@ class HealthChecks:
         probes: for each server's name, what asks it and returns its answer in words; it raises
             `ServiceError` if the server does not answer.
         seconds: how long to wait for all of them.
+        clock: returns the time now, aware.
     """
 
     def __init__(
-        self, probes: Mapping[str, Callable[[], str]], seconds: float = PROBE_SECONDS
+        self,
+        probes: Mapping[str, Callable[[], str]],
+        seconds: float = PROBE_SECONDS,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._probes = probes
         self._seconds = seconds
+        self._clock = clock
+        self._failing_since: dict[str, datetime] = {}
         # One thread for each, kept: a connection belongs to its thread.
         self._threads = ThreadPoolExecutor(max(1, len(probes)), "health")
 
@@ -62,7 +71,10 @@ class HealthChecks:
             except TimeoutError:
                 future.cancel()
                 ok, detail, seconds = False, "No response in time", self._seconds
-            found.append(Health(name, ok, detail, seconds * MILLISECONDS))
+            since = None if ok else self._failing_since.setdefault(name, self._clock())
+            if ok:
+                self._failing_since.pop(name, None)
+            found.append(Health(name, ok, detail, seconds * MILLISECONDS, since))
         return found
 
 

@@ -1,14 +1,16 @@
-"""The dashboard: what the service does now, did in the last hour and day, and its servers."""
+"""The dashboard: whether all is right, what the service did lately, and its servers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from functions.admin.dashboard.chart import chart
+from functions.admin.dashboard.concerns import Findings, concerns
 from functions.admin.dashboard.health import HealthChecks
-from functions.admin.dashboard.plots import latency_plot, rate_plot
+from functions.admin.dashboard.periods import SPANS, chosen
 from functions.admin.dashboard.rates import begin, period
 from functions.admin.records import Records
 from functions.admin.web.context import RequestContext
@@ -17,14 +19,14 @@ from shared.errors import FileUnreadable
 from shared.http.event import Response
 from shared.ledger.callbacks import PAUSE
 from shared.ledger.ledger import Ledger
+from shared.ledger.runs import Kind, Run
 from shared.storage.reading import StorageReader
 
-MINUTE = timedelta(minutes=1)
-PERIODS = (("last hour", MINUTE, 60), ("last day", 15 * MINUTE, 96))
-"""Name, length of a step, number of steps."""
-
-REFRESH_SECONDS = 10
+REFRESH_SECONDS = 5
 """How often a browser refreshes the dashboard."""
+
+STALE_SECONDS = 9
+"""A dashboard that was not refreshed for so long says so: within ten seconds, whatever happened."""
 
 NEARLY_FULL = 0.1
 """With less than this part of it free, the storage is shown as nearly full."""
@@ -39,6 +41,7 @@ class DashboardPages:
         records: reads rates and reasons.
         files: the storage.
         health: asks the servers.
+        first_request: returns the commands of the first request.
         clock: returns the time now, aware.
     """
 
@@ -50,6 +53,7 @@ class DashboardPages:
         records: Records,
         files: StorageReader,
         health: HealthChecks,
+        first_request: Callable[[RequestContext], Sequence[str]],
         clock: Callable[[], datetime],
     ) -> None:
         self._templates = templates
@@ -57,6 +61,7 @@ class DashboardPages:
         self._records = records
         self._files = files
         self._health = health
+        self._first_request = first_request
         self._clock = clock
 
     def show(self, context: RequestContext) -> Response:
@@ -66,7 +71,11 @@ class DashboardPages:
             LedgerUnavailable: PostgreSQL is unreachable.
         """
         return self._templates.render(
-            "dashboard.html", context, refresh_seconds=REFRESH_SECONDS, **self._values()
+            "dashboard.html",
+            context,
+            refresh_seconds=REFRESH_SECONDS,
+            stale_seconds=STALE_SECONDS,
+            **self._values(context),
         )
 
     def live(self, context: RequestContext) -> Response:
@@ -75,7 +84,7 @@ class DashboardPages:
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
         """
-        return self._templates.render("live.html", context, **self._values())
+        return self._templates.render("live.html", context, **self._values(context))
 
     def outage(self, context: RequestContext) -> Response:
         """Show what can be shown without the ledger."""
@@ -87,30 +96,57 @@ class DashboardPages:
             space=self._space(),
         )
 
-    def _values(self) -> dict[str, Any]:
+    def _values(self, context: RequestContext) -> dict[str, Any]:
         now = self._clock()
+        span = chosen(context.request.query.get("period", ""))
+        begins = begin(now, span.length, span.steps)
+        rates = self._records.rates(begins, span.length)
+        drawn = period(span.words, rates, begins, span.length, span.steps)
         health = self._health.run()
-        periods = []
-        for name, length, steps in PERIODS:
-            begins = begin(now, length, steps)
-            found = period(name, self._records.rates(begins, length), begins, length, steps)
-            periods.append((found, rate_plot(found), latency_plot(found)))
+        space = self._space()
         reasons = self._records.failure_reasons()
+        counts = self._ledger.counts()
         callbacks = self._ledger.callbacks.counts()
+        beginnings = self._records.beginnings()
+        oldest = self._ledger.oldest_queued_seconds()
+        found = Findings(
+            now=now,
+            counts=counts,
+            failed_since=beginnings.failed,
+            problems=self._ledger.verifications.problems(),
+            problems_since=beginnings.problems,
+            oldest=oldest,
+            beats=self._ledger.heartbeats.all(),
+            pauses=self._ledger.pauses.all(),
+            receiver_pauses=self._ledger.pauses.of([PAUSE]) if callbacks.any else (),
+            callbacks=callbacks,
+            undelivered_since=beginnings.undelivered,
+            runs=self._runs(),
+            servers=health,
+            nearly_full=bool(space and space["nearly_full"]),
+            readable=space is not None,
+        )
+        empty = not (counts.synced or counts.queued or counts.failed or counts.dismissed)
         return {
             "now": now,
-            "counts": self._ledger.counts(),
-            "problems": self._ledger.verifications.problems(),
-            "oldest": self._ledger.oldest_queued_seconds(),
-            "pauses": self._ledger.pauses.all(),
+            "counts": counts,
+            "oldest": oldest,
             "callbacks": callbacks,
-            "receiver_pauses": self._ledger.pauses.of([PAUSE]) if callbacks.any else (),
-            "periods": periods,
+            "concerns": concerns(found),
+            "spans": SPANS,
+            "span": span,
+            "total": drawn.total,
+            "per_second": drawn.per_second,
+            "chart": chart(drawn, span),
             "reasons": reasons,
             "explained": sum(reason.objects for reason in reasons),
-            "space": self._space(),
+            "space": space,
             "health": health,
+            "first_request": self._first_request(context) if empty else (),
         }
+
+    def _runs(self) -> list[Run]:
+        return [run for kind in Kind for run in self._ledger.runs.newest(1, kind)]
 
     def _space(self) -> dict[str, Any] | None:
         try:

@@ -37,8 +37,8 @@ class Listing:
         state: only this state.
         file_type: only this media type.
         verified: only files whose last verification had one of these results.
-        first_day: only objects accepted on this day (UTC) or later.
-        last_day: only objects accepted on this day or before.
+        first_day: only objects accepted on this day (UTC), or at this moment, or later.
+        last_day: only objects accepted on this day or before, or before this moment.
         sort: the sort order, one of `SORTABLE`.
         descending: the greatest first.
         cursor: begin after this place, None for the first page.
@@ -49,8 +49,8 @@ class Listing:
     state: State | None = None
     file_type: str | None = None
     verified: tuple[Verification, ...] = ()
-    first_day: date | None = None
-    last_day: date | None = None
+    first_day: date | datetime | None = None
+    last_day: date | datetime | None = None
     sort: SortOrder = SortOrder.CREATED
     descending: bool = True
     cursor: Cursor | None = None
@@ -66,8 +66,8 @@ class Listing:
             state=State(state) if state in set(State) else None,
             file_type=_text(query.get("type", "")) or None,
             verified=VERIFIED.get(query.get("verified", ""), ()),
-            first_day=_day(query.get("from", "")),
-            last_day=_day(query.get("to", "")),
+            first_day=_day_or_moment(query.get("from", "")),
+            last_day=_day_or_moment(query.get("to", "")),
             sort=SortOrder(sort) if sort in SORTABLE else SortOrder.CREATED,
             descending=query.get("dir") != "asc",
         )
@@ -113,13 +113,15 @@ class Listing:
 
     @property
     def begins(self) -> datetime | None:
-        """The moment at which the first day begins."""
-        return _midnight(self.first_day) if self.first_day else None
+        """The moment at which the first day begins, or that one."""
+        return _moment(self.first_day) if self.first_day else None
 
     @property
     def ends(self) -> datetime | None:
-        """The moment at which the last day is over."""
-        return _midnight(self.last_day + timedelta(days=1)) if self.last_day else None
+        """The moment at which the last day is over, or that one."""
+        if self.last_day is None or isinstance(self.last_day, datetime):
+            return self.last_day
+        return _moment(self.last_day + timedelta(days=1))
 
     def url(self, **changes: Any) -> str:
         """Return the URL of this listing's first page.
@@ -132,8 +134,8 @@ class Listing:
             "state": self.state,
             "type": self.file_type,
             "verified": next((name for name in VERIFIED if VERIFIED[name] == self.verified), None),
-            "from": self.first_day,
-            "to": self.last_day,
+            "from": _shown(self.first_day),
+            "to": _shown(self.last_day),
             "sort": None if self.sort is SortOrder.CREATED else self.sort,
             "dir": None if self.descending else "asc",
             **changes,
@@ -160,13 +162,23 @@ def _text(text: str) -> str:
     return text.strip().replace("\0", "")[:MAX_TEXT]
 
 
-def _day(text: str) -> date | None:
+def _day_or_moment(text: str) -> date | datetime | None:
+    """Return what a parameter names: 2026-11-29, or 2026-11-29T06:15 in UTC; else None."""
     try:
-        day = date.fromisoformat(text)
+        found = datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
     except ValueError:
         return None
-    return day if FIRST_DAY <= day <= LAST_DAY else None
+    if isinstance(found, datetime):
+        # Within the bounds first: a time zone's offset could lead out of Python's calendar.
+        return found.replace(tzinfo=UTC) if FIRST_DAY <= found.date() <= LAST_DAY else None
+    return found if FIRST_DAY <= found <= LAST_DAY else None
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def _moment(day: date | datetime) -> datetime:
+    return day if isinstance(day, datetime) else datetime.combine(day, time(), UTC)
+
+
+def _shown(day: date | datetime | None) -> str | None:
+    if isinstance(day, datetime):
+        return f"{day:%Y-%m-%dT%H:%M}"
+    return day.isoformat() if day else None

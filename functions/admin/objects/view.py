@@ -15,6 +15,7 @@ from functions.admin.objects.paging import Paging
 from functions.admin.objects.timeline import folded, timeline
 from functions.admin.records import ObjectDetails, Records
 from shared.errors import FileUnreadable
+from shared.failure_help import help_for, reason_of
 from shared.ledger.ledger import Ledger
 from shared.queue.messages import SyncMessage
 from shared.storage.reading import StorageReader
@@ -68,6 +69,7 @@ class ObjectView:
         attempts = self._records.attempts(details.id)
         callbacks = self._ledger.callbacks.of(details.id)
         entries = timeline(details, attempts, callbacks, self._clock())
+        error = details.last_error
         return {
             "object": details,
             "listing": listing,
@@ -75,7 +77,7 @@ class ObjectView:
             "entries": folded(entries),
             "history_cut": len(attempts) == HISTORY,
             "callbacks": callbacks,
-            "help": None,
+            "help": help_for(reason_of(error)) if error else None,
             "replaced_by": newest.id if newest and newest.id != details.id else None,
             "how": how,
             "own_preview": is_own_preview(details.file_type, details.size_bytes or 0),

@@ -30,9 +30,14 @@ addEventListener("error", (event) => {
   if (event.target instanceof HTMLImageElement) removeImage(event.target);
 }, true);
 
-for (const button of document.querySelectorAll("button.copy")) {
-  button.hidden = false;
-  button.addEventListener("click", () => copy(button));
+prepareCopying(document);
+
+/** Shows the buttons that copy, which need this script. */
+function prepareCopying(within) {
+  for (const button of within.querySelectorAll("button.copy")) {
+    button.hidden = false;
+    button.addEventListener("click", () => copy(button));
+  }
 }
 
 /** Copies what a button names, and shows that it did. */
@@ -70,28 +75,85 @@ function removeImage(image) {
   }
 }
 
-/** Refreshes the dashboard at intervals, unless it is paused or in a hidden tab. */
+/** Refreshes the dashboard at intervals, and says so when what it shows is old. */
 function keepLive(section, button) {
+  const note = document.getElementById("stale");
   const paused = () => button.getAttribute("aria-pressed") === "true";
+  let fresh = Date.now();
+  let reason = "";
+  const show = () => {
+    const old = Date.now() - fresh > section.dataset.stale * 1000;
+    note.hidden = !old && !paused();
+    section.classList.toggle("stale", old || paused());
+    const time = new Date(fresh).toISOString().slice(11, 19);
+    const text = paused() ? `Refresh is paused. Shown is ${time} UTC` : `Not updated since ${time} UTC${reason}`;
+    if (!note.hidden && note.textContent !== text) note.textContent = text;
+  };
+  const refresh = async () => {
+    if (paused() || document.hidden) return;
+    try {
+      const signal = AbortSignal.timeout(section.dataset.seconds * 900);
+      const response = await fetch(section.dataset.url, { headers: { accept: "application/json" }, signal });
+      if (response.status === 401) return location.reload();
+      if (!response.ok) throw new Error(`the server answered ${response.status}`);
+      replace(section, await response.text());
+      fresh = Date.now();
+      reason = "";
+    } catch (error) {
+      reason = error instanceof TypeError ? ": no connection" : error.name === "TimeoutError" ? ": no answer in time" : `: ${error.message}`;
+    }
+    show();
+  };
   button.hidden = false;
   button.addEventListener("click", () => {
     button.setAttribute("aria-pressed", String(!paused()));
     button.textContent = paused() ? "Resume refresh" : "Pause refresh";
+    show();
+    refresh();
   });
-  const refresh = async () => {
-    if (!paused() && !document.hidden) {
-      try {
-        const response = await fetch(section.dataset.url, { headers: { accept: "application/json" } });
-        if (response.status === 401) return location.reload();
-        // It stays as it is while a link in it has the focus.
-        if (response.ok && !section.contains(document.activeElement)) section.innerHTML = await response.text();
-      } catch {
-        // The network is down: the next refresh tries again.
-      }
-    }
-    setTimeout(refresh, section.dataset.seconds * 1000);
+  // What is seen again after a while is refreshed at once, and shown as old until then.
+  document.addEventListener("visibilitychange", () => {
+    show();
+    refresh();
+  });
+  setInterval(refresh, section.dataset.seconds * 1000);
+  setInterval(show, 1000);
+  readChart(section);
+}
+
+/** Replaces the content of a section; what has the focus or the cross-hair keeps it. */
+function replace(section, html) {
+  const active = section.contains(document.activeElement) ? document.activeElement : null;
+  const place = active && [...section.querySelectorAll("a, button")].indexOf(active);
+  const href = active?.getAttribute("href");
+  section.innerHTML = html;
+  prepareCopying(section);
+  if (!active) return;
+  const same = href && [...section.querySelectorAll("a")].find((link) => link.getAttribute("href") === href);
+  (same || section.querySelectorAll("a, button")[place])?.focus({ preventScroll: true });
+}
+
+/** Shows the values of the step of the chart that is pointed at, or reached by the arrow keys. */
+function readChart(section) {
+  const step = (node) => node instanceof Element && node.closest(".drawing a");
+  const read = (link) => {
+    const line = document.getElementById("readout");
+    line.dataset.summary ||= line.textContent;
+    line.textContent = link ? link.getAttribute("aria-label") : line.dataset.summary;
+    line.classList.toggle("read", Boolean(link));
   };
-  setTimeout(refresh, section.dataset.seconds * 1000);
+  section.addEventListener("pointerover", (event) => read(step(event.target) || step(document.activeElement)));
+  section.addEventListener("pointerleave", () => read(step(document.activeElement)));
+  section.addEventListener("focusin", (event) => read(step(event.target)));
+  section.addEventListener("focusout", () => read(null));
+  section.addEventListener("keydown", (event) => {
+    const links = [...section.querySelectorAll(".drawing a")];
+    const at = links.indexOf(step(document.activeElement));
+    const next = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: links.length - 1 }[event.key];
+    if (at < 0 || next === undefined) return;
+    event.preventDefault();
+    links[Math.min(Math.max(next, 0), links.length - 1)].focus();
+  });
 }
 
 /** Lets one checkbox select all rows, and shows how many are selected. */

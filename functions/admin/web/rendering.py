@@ -18,6 +18,7 @@ from functions.admin.web.context import RequestContext
 from functions.admin.web.responses import SAFE_HEADERS
 from shared.http.event import Response
 from shared.ledger.actions import Action
+from shared.version import VERSION
 
 FOLDER = Path(__file__).parents[1] / "templates"
 
@@ -27,9 +28,10 @@ class Templates:
 
     Args:
         assets: the style sheet, script and icon that pages link to.
+        environment: name of this installation, for the header; "" for none.
     """
 
-    def __init__(self, assets: Assets) -> None:
+    def __init__(self, assets: Assets, environment: str = "") -> None:
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER),
             autoescape=True,
@@ -37,7 +39,12 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals |= {"asset": assets.url, "addresses": addresses}
+        self._templates.globals |= {
+            "asset": assets.url,
+            "addresses": addresses,
+            "environment": environment,
+            "version": VERSION,
+        }
         self._templates.filters |= {
             "action_done": lambda name: Action(name).done,
             "size": formatting.size,

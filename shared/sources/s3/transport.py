@@ -25,6 +25,7 @@ from shared.curl_sockets import SUPPRESS_CONNECT_HEADERS, CurlSockets
 from shared.errors import ContentMismatch, RetryLater, SourceUnavailable
 from shared.proxies import PROXY_LOGIN
 from shared.sources.s3.location import SignedUrl
+from shared.sources.s3.server_clock import ServerClock
 from shared.sources.s3.signing import libcurl_can_sign, sign
 from shared.threads import SupervisedThread
 
@@ -57,7 +58,8 @@ class ResponseHandler(Protocol):
 class _Easy:
     """One reusable easy handle of libcurl, and the handler of its current response."""
 
-    def __init__(self, stall_seconds: int) -> None:
+    def __init__(self, stall_seconds: int, clock: ServerClock) -> None:
+        self._clock = clock
         self.handler: ResponseHandler | None = None
         self.refusal: SourceUnavailable | None = None
         self.proxied = False
@@ -90,9 +92,10 @@ class _Easy:
         credentials = target.credentials
         if credentials.token:
             headers = [*headers, f"x-amz-security-token: {credentials.token}"]
-        # Versions of libcurl differ in how they sign a query.
-        if "?" in target.url or not libcurl_can_sign(credentials.access_key):
-            headers = sign(target, headers, time.time())
+        # Versions of libcurl differ in how they sign a query, and it signs with our own time.
+        seconds = self._clock.time()
+        if seconds or "?" in target.url or not libcurl_can_sign(credentials.access_key):
+            headers = sign(target, headers, seconds or time.time())
         self.refusal = None
         self.proxied = bool(target.proxy)
         # pycurl takes a str of ASCII alone; the signature is of UTF-8 (as botocore's).
@@ -134,6 +137,9 @@ class _Easy:
         pairs = (line.decode("iso-8859-1").partition(":") for line in self._lines[1:])
         headers = {n.lower().strip(): v.strip() for n, _, v in pairs}
         self.refusal = _proxy_refusal(status, headers) if self.proxied else None
+        # Only then: an answer that was accepted may come from a cache, with its old date.
+        if self.refusal is None and status == HTTPStatus.FORBIDDEN:
+            self._clock.learn(headers.get("date", ""))
         return self.refusal is None and self.handler.on_head(status, headers)
 
 
@@ -150,6 +156,7 @@ class Transport:
     def __init__(self, connections: int, stall_seconds: int) -> None:
         self._connections = connections
         self._stall_seconds = stall_seconds
+        self._clock = ServerClock()
         self._calls: deque[Callable[[], None]] = deque()
         self._closing = self._ended = self._woken = False
         self._wake_lock = threading.Lock()
@@ -213,7 +220,7 @@ class Transport:
             handler: takes the response.
             gzip: allow a body in gzip; it is never decompressed here.
         """
-        easy = self._free.pop() if self._free else _Easy(self._stall_seconds)
+        easy = self._free.pop() if self._free else _Easy(self._stall_seconds, self._clock)
         easy.prepare(target, headers, handler, gzip=gzip)
         self._active[easy.curl] = easy
         self._multi.add_handle(easy.curl)

@@ -140,7 +140,11 @@ class Client:
             connection.close()
 
     def _once(self, asked: Asked) -> int | None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)
+        return self._post(self._port, asked)
+
+    def _post(self, port: int, asked: Asked) -> int | None:
+        """Send a request once; return the status of its answer, None for no answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
         try:
             connection.request(
                 "POST",

@@ -1,4 +1,4 @@
-"""An S3 that misbehaves as a key asks it to: `python -m tests.faults.harness.object_store PORT`.
+"""An S3 that misbehaves as a key asks it to, by `python -m tests.faults.harness.object_store PORT`.
 
 A key is `<behavior>/<size>/<name>`. What the object holds follows from the key alone, so the
 store keeps no data, a restart loses none, and a test knows every byte without asking.
@@ -300,4 +300,6 @@ def _broken(
 
 if __name__ == "__main__":
     port = int(sys.argv[1])
-    ObjectServer(Store(port), port).serve_forever()
+    ObjectServer(
+        Store(port), port, host=sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
+    ).serve_forever()

@@ -506,3 +506,62 @@ def test_login_attempts_are_limited(variables: dict[str, str]) -> None:
 def test_it_refuses_to_start_unsafely(variables: dict[str, str], change: dict[str, str]) -> None:
     with pytest.raises(SettingError, match=next(iter(change))):
         wiring.build(Settings.from_mapping({**variables, **change}))
+
+
+def test_the_page_of_a_failed_object_says_what_to_do(browser: Browser, failed: int) -> None:
+    page = browser.get(f"{LIST}{failed}/change/").body.decode()
+    assert "S3 has no object of this name." in page
+    assert "Upload the object, then retry." in page
+    assert page.index("Next step:") < page.index("Timeline") < page.index("Preview")
+    assert page.index("Preview") < page.index("Details")
+
+
+@pytest.mark.parametrize(
+    ("name", "file_type", "content", "shown"),
+    [
+        ("empty.txt", "text/plain", b"", "This file is empty: 0 bytes"),
+        ("a.json", "application/json", b'{"a":[1]}', "{\n  &#34;a&#34;: [\n    1\n  ]\n}</pre>"),
+        ("a.html", "text/html", b"<script>run</script>", ">&lt;script&gt;run&lt;/script&gt;</pre>"),
+        ("a.xml", "application/xml", b"<a/>", ">&lt;a/&gt;</pre>"),
+        ("a.svg", "image/svg+xml", b"<svg/>", '<img class="shot vector" src="/media/a.svg"'),
+        ("latin.txt", "text/plain; charset=iso-8859-1", b"na\xefve", ">naïve</pre>"),
+    ],
+)
+def test_each_kind_of_file_has_its_preview(
+    browser: Browser,
+    ledger: Ledger,
+    storage: Path,
+    name: str,
+    file_type: str,
+    content: bytes,
+    shown: str,
+) -> None:
+    row_id = demo.synced(ledger, storage, demo.Content(name, file_type, content))
+    assert shown in browser.get(f"{LIST}{row_id}/change/").body.decode()
+
+
+def test_characters_that_cannot_be_seen_are_shown_on_every_page(
+    browser: Browser, ledger: Ledger
+) -> None:
+    row_id = demo.failed(ledger, "invoice\u202egpj.exe\u200b", "no")
+    for path in (LIST, f"{LIST}{row_id}/change/"):
+        page = browser.get(path).body.decode()
+        assert ">[U+202E]</span>gpj.exe" in page
+        assert "\u202e" not in re.sub(r'(data-copy|download|value)="[^"]*"', "", page)
+
+
+def test_an_empty_installation_shows_its_first_request(variables: dict[str, str]) -> None:
+    local = {**variables, "LOCAL_RUN": "1", "SECRET_KEY": "key", "ENVIRONMENT_NAME": "test <1>"}
+    browser = Browser(wiring.build(Settings.from_mapping(local))).log_in()
+    page = browser.get("/admin/", host="here:27000").body.decode()
+    assert "curl -X POST http://here:27000/sync/" in page
+    assert "All right" in page
+    assert "<b>test &lt;1&gt;</b>" in page
+
+
+def test_the_dashboard_says_what_is_not_all_right(browser: Browser, failed: int) -> None:
+    assert failed
+    page = browser.get("/admin/?period=7d").body.decode()
+    assert "One thing needs attention" in page
+    assert f'<a href="{LIST}?state=failed">1 object has failed</a>' in page
+    assert "No files yet" not in page

@@ -23,9 +23,18 @@ def test_a_listing_survives_its_own_url() -> None:
     assert listing.ends == datetime(2026, 2, 4, tzinfo=UTC)
 
 
+def test_a_listing_may_begin_and_end_at_a_moment() -> None:
+    listing = Listing.from_query({"from": "2026-11-29T06:15", "to": "2026-11-29T06:30"})
+    assert listing.begins == datetime(2026, 11, 29, 6, 15, tzinfo=UTC)
+    assert listing.ends == datetime(2026, 11, 29, 6, 30, tzinfo=UTC)
+    assert query(listing.url()) == {"from": "2026-11-29T06:15", "to": "2026-11-29T06:30"}
+    assert Listing.from_query(query(listing.url())) == listing
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"state": "x"}, {"sort": "x"}, {"sort": "queued"}, {"from": "2026-99-01"},
+    [{"from": "2026-11-29T25:00"}, {"to": "0001-01-01T00:00+23:00"}, {"from": "T"},
+     {"state": "x"}, {"sort": "x"}, {"sort": "queued"}, {"from": "2026-99-01"},
      {"to": "9999-12-31"}, {"after": "%%%"}, {"after": "bnVsbA"},
      {"after": "WzEsOSxudWxsLG51bGwsbnVsbF0"}, {"q": " \0 "}, {"type": ""}],
 )  # fmt: skip
