@@ -265,17 +265,6 @@ def test_events_may_be_larger(nginx: tuple[NginxServer, int]) -> None:
     assert ask(nginx[1], "/events/s3/", b"x", other)[::2] == own[::2]
 
 
-def test_functions_that_stay_silent_are_answered_for_within_10_s(
-    start_nginx: Callable[..., tuple[NginxServer, int]], functions: http.server.ThreadingHTTPServer
-) -> None:
-    _, port = start_nginx()
-    functions.shutdown()  # its socket stays: the kernel accepts, and nobody answers
-    began = time.monotonic()
-    status, headers, _ = ask(port, "/sync/", b"{}")
-    assert (status, headers["Retry-After"]) == (503, "5")
-    assert time.monotonic() - began < 10
-
-
 def test_the_functions_refusals_pass_untouched(nginx: tuple[NginxServer, int]) -> None:
     status, _, body = ask(nginx[1], "/refused")
     assert status == 418
