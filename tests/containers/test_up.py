@@ -69,7 +69,7 @@ def test_an_account_that_no_image_knows_starts_it(running: Stack) -> None:
     url = f"http://localhost:{running.port}"
     lines = running.greeting[-4:]
     assert lines[0].split() == ["URL", f"{url}/sync/"]
-    assert lines[1] == f"Admin    {url}/admin/  (user admin, password admin)"
+    assert lines[1] == f"Admin    {url}/admin/  (user root, password admin)"
     assert lines[2].split() == ["Files", str(running.storage)]
     for name in (*OURS, *OTHERS):
         assert running.health(name) == {"healthy"}
@@ -133,7 +133,7 @@ def logged_in(stack: Stack) -> dict[str, str]:
     token = re.search(rb'name="csrf" value="([^"]+)"', page.body)
     assert token is not None, page
     cookie = page.headers.get("set-cookie", "").partition(";")[0]
-    form = urlencode({"csrf": token[1].decode(), "user": "admin", "password": "admin", "next": ""})
+    form = urlencode({"csrf": token[1].decode(), "user": "root", "password": "admin", "next": ""})
     answer = stack.request(
         *("POST", "/admin/login/", form.encode()),
         Content_Type="application/x-www-form-urlencoded",
