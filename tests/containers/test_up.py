@@ -303,7 +303,7 @@ def test_a_setting_that_is_invalid_is_named_and_what_runs_is_left_alone(running:
     for variables, said in (
         ({"HOST": "0.0.0.0"}, "ADMIN_PASSWORD"),
         ({"MAX_ATTEMPTS": "many"}, "Invalid setting: MAX_ATTEMPTS: "),
-        ({"SECRET_KEY": "short"}, "Invalid setting: SECRET_KEY: "),
+        ({"SCRUB_DAYS": "-1"}, "Invalid setting: SCRUB_DAYS: "),
     ):
         done = running.up(**variables)
         assert not done.ok
