@@ -336,7 +336,7 @@ def test_passwords_that_are_lost_are_noticed_and_replaced(running: Stack) -> Non
     assert "postgres.password is missing" in done.text
     assert time.monotonic() - since < 10.0
     # Others in their place are noticed, too.
-    kept.mkdir()
+    kept.mkdir(exist_ok=True)
     for name in ("postgres", "rabbitmq"):
         (kept / f"{name}.password").write_text("another")
         running.own(kept / f"{name}.password")
