@@ -59,8 +59,10 @@ def changed(cluster: Cluster, change: str, *services: str, **variables: str) -> 
     """Have services run with another Compose file's changes in the block."""
 
     def start(change: str) -> None:
+        # Compose would give a container without a source for its storage that of the one before.
+        renew = ("--force-recreate", "--renew-anon-volumes")
         cluster.engine.compose(
-            *("up", "--detach", "--no-deps", "--force-recreate", "--timeout=20", *services),
+            *("up", "--detach", "--no-deps", *renew, "--timeout=20", *services),
             change=change,
             **variables,
         )
@@ -78,10 +80,13 @@ def test_a_machine_whose_storage_fails_leaves_the_work_to_the_other(
 ) -> None:
     cluster = machines.cluster
     ((identity,),) = cluster.query("SELECT replace(id::text, '-', '') FROM installation")
+    before = docker("exec", named("trigger-2"), "grep", " /storage ", "/proc/mounts")
     with (
         machines.trial(f"storage of one machine {storage}", seconds=FAULT_SECONDS),
         changed(cluster, f"storage-{storage}", "trigger-2", IDENTITY=str(identity)),
     ):
+        shown = docker("exec", named("trigger-2"), "cat", "/proc/mounts", check=False)
+        assert before not in shown
         time.sleep(FAULT_SECONDS)
         ((counted,),) = cluster.query(COUNTED)
     assert counted <= 1
