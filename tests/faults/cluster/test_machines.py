@@ -116,15 +116,16 @@ def test_a_rolling_upgrade(machines: Arena) -> None:
     image = cluster.image
     build_before()
 
-    def put(number: int, image: str) -> None:
+    def put(number: int, image: str, change: str = "") -> None:
         services = [f"{name}-{number}" for name in OURS]
         cluster.engine.compose(
             *("up", "--detach", "--no-deps", "--timeout=30", "--wait", *services),
+            change=change,
             CLUSTER_IMAGE=image,
         )
 
-    put(1, BEFORE)
-    put(2, BEFORE)
+    put(1, BEFORE, "before")
+    put(2, BEFORE, "before")
     until(cluster.is_whole, "the earlier release to run")
     with machines.trial("rolling upgrade", seconds=FAULT_SECONDS):
         put(1, image)
