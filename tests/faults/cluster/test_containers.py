@@ -9,6 +9,7 @@ import pytest
 from tests.faults.cluster.cluster import Cluster
 from tests.faults.cluster.engine import docker, named
 from tests.faults.cluster.trial import FAILOVER_SECONDS, SOON_SECONDS, Arena
+from tests.helpers.waiting import until
 
 KINDS = (
     "nginx",
@@ -39,6 +40,17 @@ def container_of(cluster: Cluster, kind: str) -> str:
             return f"{kind}-1"
 
 
+def pause(container: str) -> None:
+    """Pause a container; the engine cannot while a health check begins in it."""
+
+    def is_paused() -> bool:
+        docker("pause", named(container), check=False)
+        state = docker("inspect", "--format={{.State.Status}}", named(container))
+        return state.strip() == "paused"
+
+    until(is_paused, f"{container} to be paused", 10.0)
+
+
 def limit_of(kind: str) -> float:
     """Return within how many seconds the rate must be back."""
     return FAILOVER_SECONDS if kind.startswith("PostgreSQL") else SOON_SECONDS
@@ -57,7 +69,7 @@ def test_killed(machines: Arena, kind: str) -> None:
 def test_paused(machines: Arena, kind: str) -> None:
     container = container_of(machines.cluster, kind)
     with machines.trial(f"{kind} paused", seconds=FAULT_SECONDS, within=limit_of(kind)):
-        docker("pause", named(container))
+        pause(container)
         time.sleep(FAULT_SECONDS)
         docker("unpause", named(container))
 

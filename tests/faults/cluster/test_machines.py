@@ -59,8 +59,10 @@ def changed(cluster: Cluster, change: str, *services: str, **variables: str) -> 
     """Have services run with another Compose file's changes in the block."""
 
     def start(change: str) -> None:
+        # Compose would give a container without a source for its storage that of the one before.
+        renew = ("--force-recreate", "--renew-anon-volumes")
         cluster.engine.compose(
-            *("up", "--detach", "--no-deps", "--force-recreate", "--timeout=20", *services),
+            *("up", "--detach", "--no-deps", *renew, "--timeout=20", *services),
             change=change,
             **variables,
         )
@@ -78,10 +80,13 @@ def test_a_machine_whose_storage_fails_leaves_the_work_to_the_other(
 ) -> None:
     cluster = machines.cluster
     ((identity,),) = cluster.query("SELECT replace(id::text, '-', '') FROM installation")
+    before = docker("exec", named("trigger-2"), "grep", " /storage ", "/proc/mounts")
     with (
         machines.trial(f"storage of one machine {storage}", seconds=FAULT_SECONDS),
         changed(cluster, f"storage-{storage}", "trigger-2", IDENTITY=str(identity)),
     ):
+        shown = docker("exec", named("trigger-2"), "cat", "/proc/mounts", check=False)
+        assert before not in shown
         time.sleep(FAULT_SECONDS)
         ((counted,),) = cluster.query(COUNTED)
     assert counted <= 1
@@ -111,15 +116,16 @@ def test_a_rolling_upgrade(machines: Arena) -> None:
     image = cluster.image
     build_before()
 
-    def put(number: int, image: str) -> None:
+    def put(number: int, image: str, change: str = "") -> None:
         services = [f"{name}-{number}" for name in OURS]
         cluster.engine.compose(
             *("up", "--detach", "--no-deps", "--timeout=30", "--wait", *services),
+            change=change,
             CLUSTER_IMAGE=image,
         )
 
-    put(1, BEFORE)
-    put(2, BEFORE)
+    put(1, BEFORE, "before")
+    put(2, BEFORE, "before")
     until(cluster.is_whole, "the earlier release to run")
     with machines.trial("rolling upgrade", seconds=FAULT_SECONDS):
         put(1, image)
