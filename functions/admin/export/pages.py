@@ -31,8 +31,8 @@ PART = 10_000
 PARTS = 20
 """Parts that the page links to at once."""
 
-FIND_SECONDS = 5.0
-"""Seconds for finding the objects of a part."""
+FIND_SECONDS = 20.0
+"""Seconds for finding the objects of a part; the function itself has 29 s (template.yaml)."""
 
 PAGE_SECONDS = 0.1
 """Seconds for finding where the parts begin."""
