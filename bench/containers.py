@@ -12,6 +12,14 @@ from pathlib import Path
 SECONDS = 120.0
 """Time limit of one command."""
 
+CONFINED = (
+    "--read-only",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+    "--tmpfs=/tmp:rw,nosuid,nodev,noexec,mode=1777,size=256m",
+)
+"""As in docs/examples: nothing is written but the storage and /tmp."""
+
 
 def docker(*arguments: str, variables: Mapping[str, str] | None = None) -> str:
     """Run docker and return what it prints.
@@ -80,11 +88,14 @@ def triggers(
                 f"--name={name}",
                 "--network=host",
                 f"--user={os.geteuid()}:{os.getegid()}",
+                *CONFINED,
                 f"--volume={storage}:/storage",
                 *settings,
                 image,
                 "./sync",
                 "trigger",
+                "--pulses",
+                "/tmp/pulses",  # noqa: S108 # in the container
                 variables=inside,
             )
         pids = [int(docker("inspect", "--format={{.State.Pid}}", name)) for name in names]

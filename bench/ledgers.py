@@ -81,13 +81,15 @@ def counts(url: str) -> tuple[int, int]:
 class Counter:
     """Watch the number of synced rows over a separate connection.
 
+    All in one transaction, so that PostgreSQL's count of commits is the service's: at the isolation
+    level of every connection, READ COMMITTED, each statement sees what is committed by then.
+
     Args:
         url: of the ledger.
     """
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg2.connect(url)
-        self._connection.autocommit = True
 
     def synced(self) -> int:
         """Return the number of synced rows."""

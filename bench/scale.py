@@ -124,7 +124,9 @@ class Scene:
                 readings.append(Reading.take(self.url, processes, self.storage))
 
             read()
-            seconds = copy_all(self.stack, self.url, keys, self.storage, pids, begin=read)
+            seconds = copy_all(
+                self.stack, self.url, keys, self.storage, pids, begin=read, look_seconds=0.1
+            )
             read()
             connections = costs.connections(self.url)
         set_aside(self.storage)

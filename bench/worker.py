@@ -27,7 +27,9 @@ def copy_all(
     keys: Sequence[str],
     storage: Path,
     workers: Sequence[int],
+    *,
     begin: Callable[[], None] = lambda: None,
+    look_seconds: float = _LOOK_SECONDS,
 ) -> float:
     """Record and publish objects and wait until all are synced.
 
@@ -41,6 +43,7 @@ def copy_all(
         storage: where the workers put the files; `set_aside` or `remove` empties it.
         workers: their process ids; they are held until everything is published.
         begin: is called before the clock begins to run, while the workers are held.
+        look_seconds: how often the ledger is asked, which costs PostgreSQL some processor time.
 
     Returns:
         The seconds.
@@ -60,7 +63,7 @@ def copy_all(
             raise AssertionError(
                 f"{wanted - synced.synced()} of {len(keys)} objects are not synced"
             )
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(look_seconds)
     taken = time.perf_counter() - before
     synced.close()
     _check(storage, keys)

@@ -118,7 +118,13 @@ function keepLive(section, button) {
   });
   setInterval(refresh, section.dataset.seconds * 1000);
   setInterval(show, 1000);
+  openChart(section);
   readChart(section);
+}
+
+/** Lets the tab key reach the newest step of the chart; the arrow keys reach the others. */
+function openChart(section) {
+  [...section.querySelectorAll(".drawing a")].pop()?.setAttribute("tabindex", "0");
 }
 
 /** Replaces the content of a section; what has the focus or the cross-hair keeps it. */
@@ -128,6 +134,7 @@ function replace(section, html) {
   const href = active?.getAttribute("href");
   section.innerHTML = html;
   prepareCopying(section);
+  openChart(section);
   if (!active) return;
   const same = href && [...section.querySelectorAll("a")].find((link) => link.getAttribute("href") === href);
   (same || section.querySelectorAll("a, button")[place])?.focus({ preventScroll: true });
