@@ -12,8 +12,9 @@ import random
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from local.context import EndingContext
@@ -22,15 +23,24 @@ from local.pulses import pulse
 from local.storage_owner import require_own_storage
 from local.template import load
 from local.watchdog import end_after, watched
+from shared import adapters
 from shared.config.settings import needed
 from shared.config.startup import start
 from shared.errors import Unavailable
 from shared.injection_points import CrashPoint, injection_point
+from shared.queue.messages import SyncMessage
 from shared.queue.rabbitmq.backoff import backoff_seconds
 from shared.queue.rabbitmq.consumer import Consumer, Tag
 from shared.queue.rmq_event import Delivery, build
 
 logger = logging.getLogger(__name__)
+
+MOST_FETCHED = 1_000
+"""Rows fetched from the ledger after a lost connection: more than one trigger has in hand, so that
+those are among them, and few enough to be harmless where their messages were not lost."""
+
+UNTAGGED = Tag(0, 0)
+"""Of a row that no message delivered: before that of any connection, and settled on none."""
 
 PREFETCH_BATCHES = 2
 """Batches in hand: while the worker has one, the next is there already."""
@@ -58,6 +68,8 @@ class Trigger:
         window_seconds: how long a batch that is not full waits for more.
         worker_seconds: how long one batch may take.
         prefetch: messages in hand at once; two batches when not given.
+        fetch_unclaimed: returns the rows whose messages may be lost with a connection; called in a
+            thread of its own after each loss.
         chance: returns numbers evenly spread from 0 to 1.
         pulse: is called every `PULSE_SECONDS` while the consumer's thread does its work.
     """
@@ -71,6 +83,7 @@ class Trigger:
         window_seconds: float,
         worker_seconds: float,
         prefetch: int = 0,
+        fetch_unclaimed: Callable[[], Sequence[SyncMessage]] = tuple,
         chance: Callable[[], float] = random.random,
         pulse: Callable[[], None] = lambda: None,
     ) -> None:
@@ -84,6 +97,9 @@ class Trigger:
         self._chance = chance
         self._pulse = pulse
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="worker")
+        self._fetch_unclaimed = fetch_unclaimed
+        self._fetcher = ThreadPoolExecutor(1, thread_name_prefix="fetcher")
+        self._is_fetching = False
         self._waiting: deque[tuple[Tag, Delivery]] = deque()
         self._is_busy = False
         self._backs_off = False
@@ -132,6 +148,29 @@ class Trigger:
         self._waiting.clear()
         self._due = False
 
+    def on_return(self) -> None:
+        """Have rows fetched whose messages may be with a lost node; see `Receiver.on_return`."""
+        if not self._is_fetching and not self._stopping:
+            self._is_fetching = True
+            self._fetcher.submit(self._fetch)
+
+    def _fetch(self) -> None:
+        """Fetch them, in a thread of its own."""
+        try:
+            fetched = self._fetch_unclaimed()
+        except Unavailable as error:  # requeue delivers them
+            logger.warning("rows are left to requeue", extra={"reason": str(error)})
+            fetched = []
+        self._consumer.call_soon(lambda: self._on_fetched(fetched))
+
+    def _on_fetched(self, fetched: Sequence[SyncMessage]) -> None:
+        self._is_fetching = False
+        if fetched and not self._stopping:
+            logger.info("rows fetched from the ledger", extra={"rows": len(fetched)})
+            self._waiting.extend((UNTAGGED, Delivery.of(message)) for message in fetched)
+            self._due = True
+            self._begin()
+
     def _on_window_over(self) -> None:
         self._timed = False
         self._due = True
@@ -149,7 +188,7 @@ class Trigger:
         event = build((delivery for _, delivery in batch), vhost=self._consumer.vhost)
         self._is_busy = True
         context = EndingContext(self._worker_seconds, lambda: self._ending)
-        last = batch[-1][0]
+        last = max(tag for tag, _ in batch)  # of those that have one
         future = self._thread.submit(self._handler, event, context)
         future.add_done_callback(
             lambda done: self._consumer.call_soon(lambda: self._on_done(done, last, count))
@@ -198,6 +237,7 @@ class Trigger:
         for tag, _ in self._waiting:
             self._consumer.requeue(tag, multiple=False)
         self._waiting.clear()
+        self._fetcher.shutdown(wait=False)
         if not self._is_busy:
             self._consumer.stop()
 
@@ -236,6 +276,7 @@ def main(pulses: Path | None = None) -> None:
     template = load()
     # Before there is a consumer: another one that runs may have the messages meanwhile.
     prepare(template.worker)
+    ledger = adapters.ledger(settings)
     trigger = Trigger(
         needed(settings.rabbitmq_url, "RABBITMQ_URL"),
         watched(imported(template.worker)),
@@ -243,6 +284,7 @@ def main(pulses: Path | None = None) -> None:
         window_seconds=template.window_seconds,
         worker_seconds=template.worker_seconds,
         prefetch=settings.prefetch,
+        fetch_unclaimed=partial(ledger.take_unclaimed, MOST_FETCHED, settings.delivery_seconds),
         pulse=pulse(pulses, "trigger"),
     )
     stopping = False
@@ -259,3 +301,4 @@ def main(pulses: Path | None = None) -> None:
         signal.signal(number, on_signal)
     logger.info("consuming", extra={"batch_size": template.batch_size})
     trigger.run()
+    ledger.close()

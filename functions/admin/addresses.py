@@ -53,6 +53,17 @@ LIVE = Address("/admin/live/")
 
 LIST = Address("/admin/sync/filesync/")
 OBJECT = Address("/admin/sync/filesync/{row_id}/change/")
+FAILURES = Address("/admin/failures/")
+ACTIONS = Address("/admin/actions/")
+NEW_ACTION = Address("/admin/actions/new/")
+"""Asks whether an action on all objects of a filter is meant."""
+
+ACTION = Address("/admin/actions/{action_id}/")
+ACTION_LIVE = Address("/admin/actions/{action_id}/live/")
+"""The part of an action's page that refreshes itself."""
+
+EXPORT = Address("/admin/export/")
+EXPORT_FILE = Address("/admin/export/objects.{kind}")
 CALLBACKS = Address("/admin/callbacks/")
 THUMBNAIL = Address("/admin/thumbnail/{size}/{row_id}")
 MEDIA = Address("/media/{file_name:path}")
@@ -66,6 +77,8 @@ SHORTENED: Mapping[Address, Address] = {
     Address("/admin/sync/filesync"): LIST,
     Address("/admin/sync/filesync/{row_id}/change"): OBJECT,
     Address("/admin/callbacks"): CALLBACKS,
+    Address("/admin/failures"): FAILURES,
+    Address("/admin/actions"): ACTIONS,
 }
 """Addresses that lack their last part, as people type them, and where they lead."""
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from functions.admin import addresses
 from functions.admin.addresses import Address
+from functions.admin.bulk.pages import BulkPages
 from functions.admin.callbacks.pages import CallbackPages
 from functions.admin.dashboard.page import DashboardPages
+from functions.admin.export.pages import ExportPages
+from functions.admin.failures.page import FailurePages
 from functions.admin.media.content import Media
 from functions.admin.media.thumbnails import Thumbnails
+from functions.admin.objects.list_page import ListPage
 from functions.admin.objects.pages import ObjectPages
 from functions.admin.web.access_control import Access, Gate
 from functions.admin.web.assets import Assets
@@ -27,7 +31,11 @@ class Admin:
         gate: decides who may see a page; every request passes it.
         login: the login form, and what it does.
         dashboard: the first page.
-        objects: the list, and the page of one object.
+        listed: the list of objects.
+        objects: the page of one object.
+        bulk: actions on many objects.
+        failures: why objects failed.
+        export: objects as CSV and JSON.
         callbacks: what the client could not be told.
         media: the content of files.
         thumbnails: small versions of images.
@@ -41,7 +49,11 @@ class Admin:
         gate: Gate,
         login: LoginPages,
         dashboard: DashboardPages,
+        listed: ListPage,
         objects: ObjectPages,
+        bulk: BulkPages,
+        failures: FailurePages,
+        export: ExportPages,
         callbacks: CallbackPages,
         media: Media,
         thumbnails: Thumbnails,
@@ -54,8 +66,15 @@ class Admin:
         self.routes = (
             Route(addresses.DASHBOARD, user, get=dashboard.show),
             Route(addresses.LIVE, user, get=dashboard.live),
-            Route(addresses.LIST, user, get=objects.list, post=objects.act_on_list),
+            Route(addresses.LIST, user, get=listed.show, post=listed.act),
             Route(addresses.OBJECT, user, get=objects.object, post=objects.act_on_object),
+            Route(addresses.FAILURES, user, get=failures.show),
+            Route(addresses.NEW_ACTION, user, get=bulk.ask),
+            Route(addresses.ACTIONS, user, get=bulk.log, post=bulk.begin),
+            Route(addresses.ACTION, user, get=bulk.show, post=bulk.act),
+            Route(addresses.ACTION_LIVE, user, get=bulk.live),
+            Route(addresses.EXPORT, user, get=export.show),
+            Route(addresses.EXPORT_FILE, user, get=export.file),
             Route(addresses.CALLBACKS, user, get=callbacks.list, post=callbacks.act),
             Route(addresses.MEDIA, user, get=media.file),
             Route(addresses.THUMBNAIL, user, get=thumbnails.file),

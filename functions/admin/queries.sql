@@ -1,8 +1,8 @@
 -- name: page(state, settled, file_type, first_id, last_id, begins, ends, ids, least, most_attempts, fetched, sort, descending, cursor_id, cursor_text, cursor_number, cursor_moment, most)
 -- Reads a part of a page of the list. Every parameter arrives as a literal, so the planner removes
 -- what the page does not ask for and finds the one index that has the rest in order.
-SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_at, size_bytes,
-       sha256, last_error,
+SELECT id, file_name, file_type, state, attempts, created_at, queued_at, synced_at, failed_at,
+       next_attempt_at, size_bytes, sha256, last_error,
        (SELECT result FROM verification WHERE file_sync_id = id) AS verification
   FROM file_sync
  WHERE (:state::sync_state IS NULL OR state = :state::sync_state)
@@ -68,30 +68,56 @@ SELECT count(*) AS objects FROM (
    LIMIT :most) AS first_ones;
 
 -- name: search(text, pattern, low, high, number, most)
--- Finds the objects that a text may mean; each way uses one index and reads at most `most` rows.
-(SELECT 'name' AS found_by, id FROM file_sync
+-- Finds the objects that a text may mean by the indexes there are, each at most `most` rows.
+(SELECT id FROM file_sync
   WHERE file_name LIKE :pattern ORDER BY file_name USING ~<~ LIMIT :most)
 UNION ALL
-(SELECT 'last segment', id FROM file_sync
+(SELECT id FROM file_sync
   WHERE reverse(split_part(reverse(file_name), '/', 1)) LIKE :pattern
     AND position('/' IN file_name) > 0
   ORDER BY reverse(split_part(reverse(file_name), '/', 1)) USING ~<~ LIMIT :most)
 UNION ALL
-(SELECT 'oeid', id FROM file_sync
+(SELECT id FROM file_sync
   WHERE hashtextextended(oeid, 0) = hashtextextended(:text, 0) AND oeid = :text LIMIT :most)
 UNION ALL
-(SELECT 'ref_id', id FROM file_sync
+(SELECT id FROM file_sync
   WHERE hashtextextended(ref_id, 0) = hashtextextended(:text, 0) AND ref_id = :text LIMIT :most)
 UNION ALL
-(SELECT 'checksum', id FROM file_sync
+(SELECT id FROM file_sync
   WHERE payload_checksum BETWEEN :low::bytea AND :high::bytea ORDER BY payload_checksum LIMIT :most)
 UNION ALL
-(SELECT 'id', id FROM file_sync WHERE id = :number::bigint);
+(SELECT id FROM file_sync WHERE id = :number::bigint);
 
 -- name: verified(results, most)
 -- Finds the files whose last verification had one of these results.
 SELECT file_sync_id AS id FROM verification WHERE result = ANY(:results::text[])
  ORDER BY file_sync_id DESC LIMIT :most;
+
+-- name: action_outcomes(action_id, ids, most)
+-- Counts what became of the first objects that an action changed, by state and verification.
+SELECT f.state, v.result, count(*) AS objects
+  FROM (SELECT file_sync_id, action_id FROM action_object
+         WHERE action_id = :action_id
+           AND (:ids::bigint[] IS NULL OR file_sync_id = ANY(:ids::bigint[]))
+         LIMIT :most) AS o
+  JOIN action AS a ON a.id = o.action_id
+  JOIN file_sync AS f ON f.id = o.file_sync_id
+  LEFT JOIN verification AS v ON v.file_sync_id = f.id AND v.checked_at >= a.begun_at
+ GROUP BY 1, 2;
+
+-- name: action_lines(action_id, ids, most, problems, lines)
+-- Reads some of the objects that an action changed, those with a problem first.
+SELECT f.id, f.file_name, f.state, v.result, f.last_error
+  FROM (SELECT file_sync_id, action_id FROM action_object
+         WHERE action_id = :action_id
+           AND (:ids::bigint[] IS NULL OR file_sync_id = ANY(:ids::bigint[]))
+         LIMIT :most) AS o
+  JOIN action AS a ON a.id = o.action_id
+  JOIN file_sync AS f ON f.id = o.file_sync_id
+  LEFT JOIN verification AS v ON v.file_sync_id = f.id AND v.checked_at >= a.begun_at
+ ORDER BY CASE WHEN a.name = 'verify' THEN coalesce(v.result = ANY(:problems::text[]), false)
+               ELSE f.state = 'failed' AND a.name <> 'restore' END DESC, f.id
+ LIMIT :lines;
 
 -- name: id_at(moment)
 -- Finds the first id accepted at or after a moment.

@@ -28,6 +28,8 @@ class ObjectSummary:
     created_at: datetime
     queued_at: datetime
     synced_at: datetime | None
+    failed_at: datetime | None
+    next_attempt_at: datetime
     size_bytes: int | None
     sha256: bytes | None
     last_error: str | None

@@ -8,12 +8,17 @@ import time
 from datetime import UTC, datetime
 
 from functions.admin.app import Admin
+from functions.admin.bulk.pages import BulkPages
+from functions.admin.bulk.performing import BulkActions
+from functions.admin.bulk.results import Results
 from functions.admin.callbacks.actions import CallbackActions
 from functions.admin.callbacks.pages import CallbackPages
 from functions.admin.dashboard.first_request import first_request
 from functions.admin.dashboard.health import HealthChecks
 from functions.admin.dashboard.page import DashboardPages
 from functions.admin.dashboard.probes import BucketProbe, probes
+from functions.admin.export.pages import PART, PART_ON_LAMBDA, ExportPages
+from functions.admin.failures.page import FailurePages
 from functions.admin.media.content import (
     LARGEST_RESPONSE,
     LARGEST_RESPONSE_ON_LAMBDA,
@@ -23,6 +28,7 @@ from functions.admin.media.decoder import Decoder
 from functions.admin.media.thumbnail_cache import ThumbnailCache
 from functions.admin.media.thumbnails import FORMATS, Thumbnails
 from functions.admin.objects.actions import ObjectActions
+from functions.admin.objects.list_page import ListPage
 from functions.admin.objects.pages import ObjectPages
 from functions.admin.objects.paging import Paging
 from functions.admin.objects.view import ObjectView
@@ -41,6 +47,8 @@ from shared.config.settings import Settings, needed
 from shared.config.shutdown import close_at_exit
 from shared.config.startup import start
 from shared.http.rate_limit import RateLimiter
+from shared.ledger import objects as objects_read
+from shared.ledger import overview, scanning
 from shared.storage.reading import StorageReader
 
 
@@ -66,7 +74,9 @@ def build(settings: Settings) -> Admin:
     cache = adapters.cache(settings)
     login_cache = adapters.lasting_cache(settings)
     ledger = adapters.ledger(settings)
-    database = adapters.database(settings, QUERIES)
+    database = adapters.database(
+        settings, QUERIES, scanning.QUERIES, objects_read.QUERIES, overview.QUERIES
+    )
     decoder = Decoder(FORMATS)
     close_at_exit(decoder.close, ledger.close, database.close, cache.close, login_cache.close)
     records = Records(database)
@@ -78,9 +88,12 @@ def build(settings: Settings) -> Admin:
     credentials = Credentials(
         settings.admin_user, password_hash, RateLimiter(login_cache), settings.rate_limit_login
     )
+    paging = Paging(database)
+    searches = scanning.Scanning(database)
+    reasons = overview.Overview(database)
+    bulk_actions = BulkActions(ledger, files)
     callback_actions = CallbackActions(ledger.replays)
     largest = LARGEST_RESPONSE_ON_LAMBDA if settings.on_lambda else LARGEST_RESPONSE
-    paging = Paging(database)
     bucket = None
     if settings.bucket and (connect := adapters.listing(settings)) is not None:
         bucket = BucketProbe(connect)
@@ -109,9 +122,32 @@ def build(settings: Settings) -> Admin:
         gate=Gate(sessions, revoked, settings.trusted_proxies, always_secure=settings.on_lambda),
         login=login,
         dashboard=dashboard,
-        objects=ObjectPages(
+        listed=ListPage(
             templates=templates,
             paging=paging,
+            records=records,
+            ledger=ledger,
+            scanning=searches,
+            overview=reasons,
+            actions=bulk_actions,
+        ),
+        bulk=BulkPages(
+            templates=templates,
+            paging=paging,
+            scanning=searches,
+            ledger=ledger,
+            results=Results(database, records, ledger),
+            actions=bulk_actions,
+        ),
+        failures=FailurePages(templates=templates, ledger=ledger, overview=reasons),
+        export=ExportPages(
+            templates=templates,
+            scanning=searches,
+            objects=objects_read.Objects(database),
+            part=PART_ON_LAMBDA if settings.on_lambda else PART,
+        ),
+        objects=ObjectPages(
+            templates=templates,
             records=records,
             ledger=ledger,
             actions=ObjectActions(records, ledger, files),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -27,6 +28,11 @@ logger = logging.getLogger(__name__)
 
 BODY_SECONDS = 10.0
 """How long a client may take to send its body."""
+
+ANSWER_SECONDS = 8.0
+"""Seconds within which a request is answered once its body is there, the wait for a thread
+included. With PostgreSQL frozen each thread waits up to 9 s (`CONNECT_SECONDS` and
+`STATEMENT_SECONDS`), and those behind it would wait as long again."""
 
 MOST_WAITING = 2_000
 """Requests that may wait for a thread; beyond them a client is asked to come back later."""
@@ -59,6 +65,7 @@ class RsgiApp:
         allowed_hosts: the names that clients may call the service by.
         on_running: called once the event loop runs.
         body_seconds: see `BODY_SECONDS`.
+        answer_seconds: see `ANSWER_SECONDS`; a request may get a tenth more.
     """
 
     def __init__(
@@ -71,6 +78,7 @@ class RsgiApp:
         on_running: Callable[[], None],
         allowed_hosts: AllowedHosts,
         body_seconds: float = BODY_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._answer = answer
         self._count = threads
@@ -79,13 +87,16 @@ class RsgiApp:
         self._on_running = on_running
         self._allowed_hosts = allowed_hosts
         self._body_seconds = body_seconds
+        self._answer_seconds = answer_seconds
         self._threads: Threads | None = None
         self._deadlines: Deadlines | None = None
+        self._answers: Deadlines | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Set up the worker; granian calls it at the start."""
         self._threads = Threads(loop, self._count)
         self._deadlines = Deadlines(loop, self._body_seconds)
+        self._answers = Deadlines(loop, self._answer_seconds)
         loop.call_soon(self._on_running)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -97,9 +108,9 @@ class RsgiApp:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request; granian calls it on the event loop."""
-        threads, deadlines = self._threads, self._deadlines
+        threads, deadlines, answers = self._threads, self._deadlines, self._answers
         headers = scope.headers.items()
-        if threads is None or deadlines is None or threads.waiting() >= MOST_WAITING:
+        if not (threads and deadlines and answers) or threads.waiting() >= MOST_WAITING:
             _refuse(protocol, BUSY, headers)
             return
         refusal = self._misdirected(scope, headers)
@@ -124,14 +135,17 @@ class RsgiApp:
             body=body,
             peer=scope.client.rpartition(":")[0].strip("[]"),
         )
-        await threads.submit(lambda: self._reply(request, protocol))
-
-    def _reply(self, request: HttpRequest, protocol: Any) -> None:
-        reply = self._answer(request)
+        response = _Response(protocol)
         try:
-            protocol.response_bytes(*reply)
-        except ProtocolClosed:
-            logger.debug("the client has gone", extra={"path": request.path})
+            with answers.limit():
+                await threads.submit(lambda: self._reply(request, response))
+        except TimeoutError:
+            if response.give(identified(BUSY, identity(headers))):
+                logger.warning("answered too late", extra={"path": request.path})
+
+    def _reply(self, request: HttpRequest, response: _Response) -> None:
+        if not response.given and not response.give(self._answer(request)):
+            logger.debug("the client has gone, or has its answer", extra={"path": request.path})
 
     def _misdirected(self, scope: Any, headers: list[tuple[str, str]]) -> Reply | None:
         """Return the refusal of a request for another server, before any function sees it.
@@ -145,6 +159,34 @@ class RsgiApp:
             return NO_HOST
         named = [*hosts, scope.authority] if scope.authority else hosts
         return None if all(map(self._allowed_hosts.allows, named)) else MISDIRECTED
+
+
+class _Response:
+    """The response to one request, which a thread and the event loop may both want to give.
+
+    Args:
+        protocol: granian's.
+
+    Attributes:
+        given: whether it has been.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+        self._giving = threading.Lock()
+        self.given = False
+
+    def give(self, reply: Reply) -> bool:
+        """Send a reply unless there was one; return whether it was sent."""
+        with self._giving:
+            if self.given:
+                return False
+            self.given = True
+        try:
+            self._protocol.response_bytes(*reply)
+        except ProtocolClosed:
+            return False
+        return True
 
 
 async def _body(

@@ -132,7 +132,7 @@ class NginxServer:
         most, files = connections(os.cpu_count() or 1, most_files)
         self._values = {
             "NGINX_ACCESS_LOG": access_log,
-            "NGINX_ANSWER_TIMEOUT": "9500ms",
+            "NGINX_ANSWER_TIMEOUT": "9s",
             "NGINX_CONNECTIONS": str(most),
             "NGINX_FILES": str(files),
             "NGINX_FOLDER": str(self._own),

@@ -262,6 +262,19 @@ class Ledger:
         )
         return [SyncMessage(row.id, row.request_id) for row in rows]
 
+    def take_unclaimed(self, most: int, delivery_seconds: float) -> list[SyncMessage]:
+        """Take rows that no worker has claimed, due or not, those that wait longest first.
+
+        Args:
+            most: the largest number of rows to take.
+            delivery_seconds: seconds after which they are due, unless they are claimed.
+
+        Returns:
+            The message of each; it may have a second one in the queue, which does no harm.
+        """
+        rows = self._database.run("take_unclaimed", most=most, delivery_seconds=delivery_seconds)
+        return [SyncMessage(row.id, row.request_id) for row in rows]
+
     def bring_forward(self, horizon: float) -> list[int]:
         """Make rows due that are due later than in `horizon` seconds, and return their ids."""
         return [row.id for row in self._database.run("bring_forward", horizon=horizon)]

@@ -58,7 +58,7 @@ class Objects:
 
     def get(self, row_id: int) -> dict[str, Any] | None:
         """Return everything about one object, None if there is none with this id."""
-        rows = self._database.run("object", row_id=row_id)
+        rows = self._database.run("whole_object", row_id=row_id)
         return _document(rows[0]) if rows else None
 
     def history(self, row_id: int) -> list[dict[str, Any]]:

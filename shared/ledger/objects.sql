@@ -15,7 +15,7 @@ SELECT f.id, f.state, f.file_name, f.file_type, f.oeid, f.ref_id, f.origin, f.at
 -- Finds which of some ids belong to objects, with their states.
 SELECT id, state FROM file_sync WHERE id = ANY(:row_ids::bigint[]) ORDER BY id;
 
--- name: object(row_id)
+-- name: whole_object(row_id)
 -- Reads everything about one object.
 SELECT f.id, f.state, f.file_name, f.file_type, f.oeid, f.ref_id, f.origin, f.payload_checksum,
        f.request_id, f.attempts, f.attempts - f.attempts_forgiven AS counted_attempts, f.created_at,

@@ -296,6 +296,22 @@ UPDATE file_sync AS f
  WHERE f.id = due.id
 RETURNING f.id, f.request_id;
 
+-- name: take_unclaimed(most, delivery_seconds)
+-- Takes the rows that have waited longest for their messages, due or not: a node of the broker is
+-- lost, and may be with it the messages. They become due again as if published now.
+WITH unclaimed AS (
+  SELECT id FROM file_sync
+   WHERE state = 'queued' AND leased_until IS NULL AND next_attempt_at <= now()
+   ORDER BY due_at
+   LIMIT :most
+     FOR UPDATE SKIP LOCKED
+)
+UPDATE file_sync AS f
+   SET due_at = now() + make_interval(secs => :delivery_seconds)
+  FROM unclaimed
+ WHERE f.id = unclaimed.id
+RETURNING f.id, f.request_id;
+
 -- name: bring_forward(horizon)
 -- Makes rows due that are due later than any row can be: PostgreSQL's clock has gone back. A worker
 -- that is alive extends its lease before another one receives the message.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -158,7 +159,7 @@ class LocalStorage:
         """See `Storage.check`; what is left of it by a death is swept like any part."""
         try:
             with self._incoming() as (_, folder):
-                write_and_remove(folder, part_name(0, os.getpid()))
+                write_and_remove(folder, part_name(0, secrets.randbits(48)))
         except (OSError, TransferError) as error:
             return as_transfer_error(error)
         return None

@@ -139,6 +139,8 @@ def engine() -> Iterator[OwnEngine | None]:
         return
     if os.geteuid() != 0 or shutil.which("dockerd") is None:
         missing("a container engine that docker reaches, or dockerd and root to start one")
+    if _others():
+        missing("DOCKER_HOST of the engine that runs here: two would take each other's networks")
     # Not below /tmp, which may be in memory: images take some gigabytes.
     with tempfile.TemporaryDirectory(
         dir="/var/tmp", prefix="engine-", ignore_cleanup_errors=True
@@ -156,6 +158,16 @@ def engine() -> Iterator[OwnEngine | None]:
             else:
                 os.environ["DOCKER_HOST"] = before
             own.stop()
+
+
+def _others() -> bool:
+    """Return whether an engine runs in our network namespace, whose rules a second one resets."""
+    here = Path("/proc/self/ns/net").readlink()
+    for name in Path("/proc").glob("[0-9]*/comm"):
+        with suppress(OSError):
+            if name.read_text() == "dockerd\n" and (name.parent / "ns/net").readlink() == here:
+                return True
+    return False
 
 
 def _parent(pid: int) -> int:

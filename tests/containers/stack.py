@@ -33,6 +33,7 @@ class Stack(Service):
     Attributes:
         project: the copy's folder.
         name: of the project, as Compose has it.
+        greeting: the lines that the last `make up` printed.
     """
 
     def __init__(self, folder: Path, **variables: str) -> None:
@@ -60,8 +61,9 @@ class Stack(Service):
         if plugins.exists():
             shutil.copytree(plugins, folder / ".docker" / "cli-plugins")
         self._account: dict[str, Any] = {}
+        self.greeting: list[str] = []
+        self.own(folder)
         if os.geteuid() == 0:
-            _give(folder, STRANGER)
             self._account = {"user": STRANGER, "group": STRANGER, "extra_groups": [_engines()]}
 
     @classmethod
@@ -83,6 +85,7 @@ class Stack(Service):
     def start(self) -> None:
         done = self.up()
         assert done.ok, done.text
+        self.greeting = done.stdout.splitlines()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         if number is not signal.SIGKILL:
@@ -153,6 +156,12 @@ class Stack(Service):
         """Wait until all of a service's containers have a state of health."""
         until(lambda: self.health(service) == {state}, f"{service} {state}", seconds)
 
+    def own(self, path: Path) -> None:
+        """Make the account that starts all the owner of a file, or of a folder with all in it."""
+        if os.geteuid() == 0:
+            for each in (path, *path.rglob("*")):
+                os.chown(each, STRANGER, STRANGER, follow_symlinks=False)
+
     def clear(self) -> None:
         """Forget all objects: stop the service's own processes, and empty what they keep."""
         self.compose("stop", "--timeout=20", "nginx", "functions", "trigger", "scheduler")
@@ -168,9 +177,3 @@ def _engines() -> int:
     """Return the group that may use the engine."""
     url = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     return Path(url.removeprefix("unix://")).stat().st_gid
-
-
-def _give(folder: Path, uid: int) -> None:
-    """Make an account the owner of a folder with all in it."""
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, uid, uid, follow_symlinks=False)

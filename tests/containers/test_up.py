@@ -41,6 +41,7 @@ def running(engine: OwnEngine | None) -> Iterator[Stack]:
         tempfile.TemporaryDirectory(prefix="up-", ignore_cleanup_errors=True) as folder,
         Stack.made(Path(folder)) as stack,
     ):
+        stack.start()
         yield stack
 
 
@@ -65,10 +66,8 @@ def send_one(stack: Stack) -> None:
 
 
 def test_an_account_that_no_image_knows_starts_it(running: Stack) -> None:
-    done = running.up()
-    assert done.ok, done.text
     url = f"http://localhost:{running.port}"
-    lines = done.stdout.splitlines()[-4:]
+    lines = running.greeting[-4:]
     assert lines[0].split() == ["URL", f"{url}/sync/"]
     assert lines[1] == f"Admin    {url}/admin/  (user admin, password admin)"
     assert lines[2].split() == ["Files", str(running.storage)]
@@ -240,13 +239,13 @@ def test_nothing_is_lost_when_one_is_killed(running: Stack, name: str) -> None:
     def send() -> None:
         for number in range(80):
             picture = wanted[number % len(wanted)]
+            time.sleep(0.05)
             try:
                 answer = running.post(payload(picture.name, picture.media_type))
             except OSError:  # nginx itself is away
                 continue
             if answer.status == 201:
                 accepted.append(answer.headers["location"])
-            time.sleep(0.05)
 
     sender = threading.Thread(target=send)
     sender.start()
@@ -340,7 +339,8 @@ def test_passwords_that_are_lost_are_noticed_and_replaced(running: Stack) -> Non
     kept.mkdir()
     for name in ("postgres", "rabbitmq"):
         (kept / f"{name}.password").write_text("another")
-        (kept / f"{name}.password").chmod(0o644)
+        running.own(kept / f"{name}.password")
+    running.own(kept)
     done = running.up()
     assert not done.ok
     assert "password authentication failed" in done.text

@@ -307,6 +307,33 @@ def test_a_lost_connection_only_delays(
     assert not [r for r in caplog.records if r.exc_info]
 
 
+def test_after_a_lost_connection_the_rows_of_the_ledger_are_asked_for_once(
+    url: str, queue: BrokerQueue, start: Any
+) -> None:
+    worker = Worker()
+    asked = threading.Semaphore(0)
+
+    def unclaimed() -> list[SyncMessage]:
+        asked.release()
+        return [SyncMessage(number) for number in range(100, 125)]
+
+    with TcpProxy(url) as proxy:
+        trigger, thread = start(proxy.url, worker, fetch_unclaimed=unclaimed)
+        publish_to(queue, 1)
+        until(lambda: worker.seen() == [1])
+        assert not asked.acquire(timeout=0)
+        proxy.drop()
+        until(lambda: worker.seen() == [1, *range(100, 125)])
+        publish_to(queue, 2)
+        until(lambda: worker.seen()[-2:] == [1, 2])  # with tags, and so acknowledged
+        until(lambda: queue.depth() == 0)
+        trigger.stop()
+        thread.join(20)
+    assert queue.depth() == 0
+    assert asked.acquire(timeout=0)
+    assert not asked.acquire(timeout=0)
+
+
 def test_a_missing_queue_is_waited_for(rabbitmq_url: str, start: Any) -> None:
     worker = Worker()
     start(rabbitmq_url, worker)

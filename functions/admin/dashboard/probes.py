@@ -26,10 +26,12 @@ class BucketProbe:
 
     Args:
         connect: returns what lists the bucket.
+        seconds: how long to wait for another call that asks it.
     """
 
-    def __init__(self, connect: Callable[[], Listing]) -> None:
+    def __init__(self, connect: Callable[[], Listing], seconds: float = PROBE_SECONDS) -> None:
         self._connect = connect
+        self._seconds = seconds
         self._listing: Listing | None = None
         self._lock = threading.Lock()
 
@@ -41,7 +43,7 @@ class BucketProbe:
             SettingError: the settings name no bucket that there can be.
         """
         # One at a time: where S3 hangs, the others must not occupy every thread.
-        if not self._lock.acquire(timeout=PROBE_SECONDS):
+        if not self._lock.acquire(timeout=self._seconds):
             raise SourceUnavailable("no response in time")
         try:
             self._listing = self._listing or self._connect()

@@ -121,8 +121,9 @@ def treatment(file_type: str) -> Treatment:
 
 
 def _charset(parameters: str) -> str:
+    """Return the declared charset by the client's own name, which browsers know as well."""
     found = _CHARSET.search(parameters)
-    return known_charset(found[1]) if found else ""
+    return found[1].lower() if found and known_charset(found[1]) else ""
 
 
 def content_disposition(file_name: str, *, inline: bool) -> str:

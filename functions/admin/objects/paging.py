@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from functions.admin.objects.listing import Listing
-from functions.admin.objects.search import CANDIDATES, Term
 from functions.admin.objects.sorting import Cursor, Part, SortOrder
 from functions.admin.records import ObjectDetails, ObjectSummary, record
 from functions.admin.row_id import LARGEST_ID
 from shared.ledger.database import Database
 from shared.ledger.rows import State
+from shared.ledger.scanning import Found, Scanning
+from shared.ledger.search import Term
 from shared.ledger.selection import Verification
 
 PAGE_ROWS = 50
 """Objects of a page."""
+
+CANDIDATES = 500
+"""Objects that each index yields at most, so that a search costs no more however many match."""
+
+MATCHES = 1_000
+"""Objects that one search lists at most; it can be continued."""
+
+SEARCH_SECONDS = 0.1
+"""Seconds for what no index leads to, so that a page comes at once; it can be continued."""
 
 DISORDER = timedelta(minutes=1)
 """Requests accepted within this time of each other may get their ids in another order."""
@@ -40,20 +49,22 @@ class Page:
         rows: in the order asked for.
         before: where the page before this one ends, None on the first page.
         after: where the next page begins, None on the last one.
-        cut: the search matched more than `CANDIDATES` objects.
+        cut: more than `CANDIDATES` objects have the result asked for.
+        search: how far the search got, None if none was needed.
     """
 
     rows: list[ObjectSummary]
     before: Cursor | None
     after: Cursor | None
     cut: bool = False
+    search: Found | None = None
 
 
 class Paging:
     """The list, page by page.
 
     Args:
-        database: with the admin's queries.
+        database: with the admin's queries, and those of `Scanning`.
         few_of_type: so many objects of one type are few.
         few_ids: so many ids are a short range.
     """
@@ -62,6 +73,7 @@ class Paging:
         self, database: Database, few_of_type: int = FEW_OF_TYPE, few_ids: int = FEW_IDS
     ) -> None:
         self._database = database
+        self._scanning = Scanning(database)
         self._few_of_type = few_of_type
         self._few_ids = few_ids
 
@@ -71,7 +83,7 @@ class Paging:
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
         """
-        read = _Reading(self._database, listing, self._few_of_type, self._few_ids)
+        read = _Reading(self._database, self._scanning, listing, self._few_of_type, self._few_ids)
         numbers = range(len(listing.parts))
         cursor = listing.cursor
         rows: list[tuple[int, ObjectSummary]] = []
@@ -92,6 +104,7 @@ class Paging:
             before=cursor_at(listing, *rows[0]) if rows and has_before else None,
             after=cursor_at(listing, *rows[-1]) if rows and has_after else None,
             cut=read.cut,
+            search=read.search,
         )
 
 
@@ -99,13 +112,23 @@ class _Reading:
     """The reading of one page: what its parts have in common is found once."""
 
     def __init__(
-        self, database: Database, listing: Listing, few_of_type: int, few_ids: int
+        self,
+        database: Database,
+        scanning: Scanning,
+        listing: Listing,
+        few_of_type: int,
+        few_ids: int,
     ) -> None:
         self._database = database
+        self._scanning = scanning
         self._listing = listing
-        self._ids, self.cut = self._candidates(listing.term)
-        if listing.verified:
-            self._keep_verified(listing.verified)
+        self._ids: Sequence[int] | None = None
+        self.search: Found | None = None
+        self.cut = False
+        if listing.searched:
+            self._ids, self.search = self._searched()
+        elif listing.verified:
+            self._ids = self._verified(listing.verified)
         self._first_id = self._id_at(listing.begins, -DISORDER) or 0
         self._last_id = self._id_at(listing.ends, DISORDER) or LARGEST_ID
         self._few = self._ids is not None or self._last_id - self._first_id <= few_ids
@@ -190,29 +213,36 @@ class _Reading:
             self._rare[state] = rows[0].objects <= most
         return self._rare[state]
 
-    def _candidates(self, term: Term | None) -> tuple[Sequence[int] | None, bool]:
-        if term is None:
-            return None, False
-        found = self._database.run(
+    def _searched(self) -> tuple[Sequence[int], Found]:
+        listing = self._listing
+        found = self._scanning.find(listing.selection, MATCHES, SEARCH_SECONDS, listing.older)
+        ids = set(found.ids)
+        if listing.term and found.before_id and listing.older is None:
+            # What an index leads to may be older than what the search has reached.
+            ids.update(self._indexed(listing.term))
+        return sorted(ids), found
+
+    def _indexed(self, term: Term) -> Sequence[int]:
+        rows = self._database.run(
             "search",
             text=term.text,
             pattern=term.pattern,
             low=term.low,
             high=term.high,
             number=term.number,
-            most=CANDIDATES + 1,
+            most=CANDIDATES,
         )
-        by_way = Counter(row.found_by for row in found)
-        cut = any(count > CANDIDATES for count in by_way.values())
-        return sorted({row.id for row in found}), cut
+        if not rows:
+            return ()
+        selection = replace(self._listing.selection, ids=tuple({row.id for row in rows}))
+        return self._scanning.find(selection, len(rows), SEARCH_SECONDS).ids
 
-    def _keep_verified(self, verified: Sequence[Verification]) -> None:
+    def _verified(self, verified: Sequence[Verification]) -> Sequence[int]:
         found = self._database.run(
             "verified", results=[result.value for result in verified], most=CANDIDATES + 1
         )
-        self.cut = self.cut or len(found) > CANDIDATES
-        ids = {row.id for row in found}
-        self._ids = sorted(ids if self._ids is None else ids.intersection(self._ids))
+        self.cut = len(found) > CANDIDATES
+        return sorted(row.id for row in found)
 
     def _id_at(self, moment: datetime | None, allowance: timedelta) -> int | None:
         if moment is None:

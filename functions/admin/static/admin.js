@@ -118,7 +118,13 @@ function keepLive(section, button) {
   });
   setInterval(refresh, section.dataset.seconds * 1000);
   setInterval(show, 1000);
+  openChart(section);
   readChart(section);
+}
+
+/** Lets the tab key reach the newest step of the chart; the arrow keys reach the others. */
+function openChart(section) {
+  [...section.querySelectorAll(".drawing a")].pop()?.setAttribute("tabindex", "0");
 }
 
 /** Replaces the content of a section; what has the focus or the cross-hair keeps it. */
@@ -128,6 +134,7 @@ function replace(section, html) {
   const href = active?.getAttribute("href");
   section.innerHTML = html;
   prepareCopying(section);
+  openChart(section);
   if (!active) return;
   const same = href && [...section.querySelectorAll("a")].find((link) => link.getAttribute("href") === href);
   (same || section.querySelectorAll("a, button")[place])?.focus({ preventScroll: true });
@@ -159,6 +166,7 @@ function readChart(section) {
 /** Lets one checkbox select all rows, and shows how many are selected. */
 function countSelected(form) {
   const all = document.getElementById("all");
+  const every = document.getElementById("every");
   const boxes = [...form.querySelectorAll("input[name=id]")];
   const label = document.getElementById("selected");
   const buttons = form.querySelectorAll("button[name=action]");
@@ -166,8 +174,8 @@ function countSelected(form) {
     const selected = boxes.filter((box) => box.checked).length;
     all.checked = selected > 0 && selected === boxes.length;
     all.indeterminate = selected > 0 && selected < boxes.length;
-    label.textContent = `${selected} selected`;
-    for (const button of buttons) button.disabled = selected === 0;
+    label.textContent = every?.checked ? "All selected" : `${selected} selected`;
+    for (const button of buttons) button.disabled = selected === 0 && !every?.checked;
   };
   all.disabled = boxes.length === 0;
   all.addEventListener("change", () => {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from pika.adapters.select_connection import IOLoop
@@ -34,12 +36,32 @@ BACKLOG = 10_000
 PAUSE = 0.01
 """Seconds between two sends while messages keep coming. An idle publisher sends at once."""
 
+HOLD = 30.0
+"""Seconds that a message waits for a broker that is away: then requeue publishes its row, by the
+default of DELIVERY_SECONDS."""
+
 QUIET = 10.0
 """Seconds between two log lines about lost messages."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A message that is not confirmed yet.
+
+    Attributes:
+        message: of a committed row.
+        since: when it was handed over (monotonic).
+    """
+
+    message: SyncMessage
+    since: float
+
+
 class BackgroundPublisher:
-    """Sends all waiting messages together; drops them, rather than wait, while the broker is away.
+    """Sends all waiting messages together, again if the connection is lost before the confirm.
+
+    While no node is reachable it holds them for `HOLD` seconds, and drops what is older or more
+    than the backlog: requeue delivers those rows.
 
     Threads that publish only append to a deque. The publisher wakes up by itself every `pause`
     while there is traffic, so that a burst costs no wake-up for each message; the first message
@@ -50,6 +72,7 @@ class BackgroundPublisher:
         url: of the broker; its nodes, if it names several, are tried in random order.
         backlog: messages that may wait or be in flight.
         pause: seconds, see `PAUSE`.
+        hold: seconds, see `HOLD`.
         wall_clock: seconds since 1970, stamped on the messages.
     """
 
@@ -59,14 +82,16 @@ class BackgroundPublisher:
         *,
         backlog: int = BACKLOG,
         pause: float = PAUSE,
+        hold: float = HOLD,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._nodes = Nodes(url)
         self._backlog = backlog
         self._pause = pause
+        self._hold = hold
         self._wall_clock = wall_clock
-        self._waiting: deque[SyncMessage] = deque()
-        self._confirms: Confirms[int] = Confirms()
+        self._waiting: deque[_Held] = deque()
+        self._confirms: Confirms[_Held] = Confirms()
         self._loop: IOLoop  # created in the thread, and used there alone: it holds sockets
         self._call_soon: Callable[[Callable[[], None]], None] = lambda _: None
         self._thread: SupervisedThread | None = None
@@ -90,7 +115,7 @@ class BackgroundPublisher:
         if len(self._waiting) >= self._backlog:
             self._lose("backlog full", 1)
             return
-        self._waiting.append(SyncMessage(row_id, request_id))
+        self._waiting.append(_Held(SyncMessage(row_id, request_id), time.monotonic()))
         if self._asleep:
             self._asleep = False
             self._call_soon(self._flush)
@@ -177,7 +202,6 @@ class BackgroundPublisher:
     def _on_confirming(self, channel: Channel) -> None:
         self._confirms = Confirms()
         self._channel = channel
-        self._nodes.stay()
         if self._outage:
             self._outage = False
             logger.info("RabbitMQ is reachable again", extra={"lost": dict(self._lost)})
@@ -185,28 +209,28 @@ class BackgroundPublisher:
         self._loop.call_later(0, self._flush)
 
     def on_lost(self, error: QueueUnavailable) -> None:
-        """Leave what was in flight to requeue, and connect again after the back-off."""
+        """Send what was in flight again, by another node or after the back-off."""
         self._channel = None
         self._link = None
         self._asleep = False
-        self._lose("connection lost", len(self._confirms.drain()))
+        # Whether the broker has them is unknown; a message is idempotent.
+        self._waiting.extendleft(reversed(self._confirms.drain()))
         if self._closing:
             self._lose("closed", self._forget())
             self._loop.stop()
             return
-        if self._nodes.all_failed:  # the broker did not come back at once: nothing waits for it
-            self._lose("broker unreachable", self._forget())
+        self._lose("broker unreachable", self._forget(time.monotonic() - self._hold))
         if not self._outage:
             self._outage = True
-            logger.warning(
-                "RabbitMQ is unreachable, rows are left to requeue", extra={"reason": str(error)}
-            )
+            logger.warning("RabbitMQ is unreachable", extra={"reason": str(error)})
         self._loop.call_later(self._nodes.leave(), self._connect)
 
-    def _forget(self) -> int:
-        count = len(self._waiting)
-        for _ in range(count):
+    def _forget(self, since: float = math.inf) -> int:
+        """Drop what has waited since then, and return how much it was."""
+        count = 0
+        while self._waiting and self._waiting[0].since <= since:
             self._waiting.popleft()
+            count += 1
         return count
 
     def _flush(self) -> None:
@@ -220,9 +244,9 @@ class BackgroundPublisher:
             try:
                 with self._link.one_write():
                     for _ in range(count):
-                        message = self._waiting.popleft()
-                        self._confirms.sent(1)
-                        publication(message, now).send(self._channel)
+                        held = self._waiting.popleft()
+                        self._confirms.sent(held)
+                        publication(held.message, now).send(self._channel)
             except FAILURES:  # the channel is closing: `on_lost` comes next, and counts them
                 return
             injection_point(CrashPoint.AFTER_PUBLISH)
@@ -241,6 +265,7 @@ class BackgroundPublisher:
             self._confirms.settle(frame.method.delivery_tag, multiple=frame.method.multiple)
         )
         if frame.method.NAME == "Basic.Ack":
+            self._nodes.stay()
             self._confirmed += settled
             # A returned message takes one back before its own confirm: a counter only grows.
             if self._confirmed > self._tallied:

@@ -19,6 +19,12 @@ from shared.queue.rabbitmq.failures import FAILURES, unavailable
 GOODBYE = 0.5
 """Seconds that closing in an orderly way may take; a broker that hangs must not delay an exit."""
 
+SILENT_SECONDS = 7.5
+"""Seconds without a byte after which a broker is presumed dead: two of its heartbeats are missing.
+pika alone would take 5 s more than the heartbeat's interval, and twice that at worst."""
+
+_LOOK_SECONDS = 0.5
+
 # pika logs a traceback or several lines for each attempt to connect. Every failure reaches our own
 # code too, which logs it in one line.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
@@ -89,6 +95,7 @@ class Link:
     def __init__(self, node: pika.URLParameters, loop: IOLoop, owner: LinkOwner) -> None:
         self._owner: LinkOwner | None = owner
         self._reason: QueueUnavailable | None = None
+        self._loop = loop
         self._connection = _Connection(
             node,
             on_open_callback=self._on_open,
@@ -120,7 +127,28 @@ class Link:
         return self._connection.one_write()
 
     def _on_open(self, connection: Any) -> None:
+        if connection.params.heartbeat <= SILENT_SECONDS:
+            self._watch(0, 0)
         connection.channel(on_open_callback=self._on_channel)
+
+    def _watch(self, received: int, looks: int) -> None:
+        """Look again and again whether the broker has sent anything since the last time.
+
+        Looks are counted, not seconds: if this process was stopped meanwhile, what was sent to it
+        is read before the next look.
+
+        Args:
+            received: bytes that had been received at the last look.
+            looks: how many there have been since then.
+        """
+        if self._connection.is_closed or self._owner is None:
+            return
+        now = self._connection.bytes_received
+        looks = looks + 1 if now == received else 0
+        if looks >= SILENT_SECONDS / _LOOK_SECONDS:
+            self.abort(f"not a byte within {SILENT_SECONDS:g} s")
+        else:
+            self._loop.call_later(_LOOK_SECONDS, lambda: self._watch(now, looks))
 
     def _on_channel(self, channel: Channel) -> None:
         channel.add_on_close_callback(self._on_channel_closed)

@@ -18,11 +18,22 @@ from shared.queue.rabbitmq.backoff import reconnect_seconds
 
 EXPECTED = "expected amqp://user:password@host:port/vhost, commas between several host:port"
 
-HEARTBEAT = 30
-"""Seconds without a sign of life after which both sides presume a connection dead."""
+HEARTBEAT = 6
+"""Seconds; both sides send something at least every 3 s, and RabbitMQ presumes a client dead after
+12 s. Below 5 s, RabbitMQ's guide ("Heartbeats") warns, healthy connections are lost."""
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to connect. A broker that works replies and confirms within milliseconds."""
+
+TCP_OPTIONS = {
+    # A host that is gone, rather than its broker, answers nothing at all. The kernel then ends a
+    # connection after these seconds (tcp(7)), also one that nobody has looked at meanwhile.
+    "TCP_KEEPIDLE": 5,
+    "TCP_KEEPINTVL": 2,
+    "TCP_KEEPCNT": 2,
+    "TCP_USER_TIMEOUT": 8_000,  # milliseconds
+}
+"""Options of the sockets, as pika takes them; the ledger's connections have the same."""
 
 BLOCKED_TIMEOUT = 30.0
 """Seconds that a broker short of memory or disk may stop reading from publishers; waiting longer
@@ -89,11 +100,6 @@ class Nodes:
         """Note that the current one works: the next failure is the first one again."""
         self._failures = 0
 
-    @property
-    def all_failed(self) -> bool:
-        """Whether each of them has failed since the last one that worked."""
-        return self._failures >= len(self._order)
-
 
 def split(url: str) -> list[str]:
     """Return a URL of several hosts as URLs of one each.
@@ -136,6 +142,7 @@ def _parameters(url: str, heartbeat: int, timeout: float) -> pika.URLParameters:
         found.stack_timeout = timeout
         found.blocked_connection_timeout = BLOCKED_TIMEOUT
         found.connection_attempts = 1
+        found.tcp_options = TCP_OPTIONS
         found.client_properties = {"connection_name": "external-storage-sync"}
     except (ValueError, TypeError, AssertionError) as error:
         # pika's own text may quote the URL, and with it the password.

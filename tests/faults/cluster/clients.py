@@ -22,9 +22,9 @@ SERVER_FAULT = 500
 
 
 class TwoDoors(Client):
-    """Sends each request to the next of several front ends, but to none that says nothing.
+    """Sends each request to the next of several front ends, to one that is ready if there is one.
 
-    As a load balancer does, it looks at each of them every second; `with` ends that.
+    As a load balancer does, it looks at `/readyz` of each every second; `with` ends that.
 
     Args:
         ports: of the front ends.
@@ -41,7 +41,7 @@ class TwoDoors(Client):
     def __init__(self, ports: Sequence[int], key: str, promises: Promises) -> None:
         super().__init__(ports[0], key, promises)
         self._ports = itertools.cycle(ports)
-        self._silent: set[int] = set()
+        self._unready: set[int] = set()
         self._closing = threading.Event()
         self._watchers = [threading.Thread(target=self._watch, args=(port,)) for port in ports]
         self._number = len(ports)
@@ -65,7 +65,7 @@ class TwoDoors(Client):
 
     def _once(self, asked: Asked) -> int | None:
         candidates = itertools.islice(self._ports, self._number)
-        port = next((p for p in candidates if p not in self._silent), next(self._ports))
+        port = next((p for p in candidates if p not in self._unready), next(self._ports))
         began = time.monotonic()
         status = self._post(port, asked)
         if status is None:
@@ -84,11 +84,13 @@ class TwoDoors(Client):
             try:
                 with contextlib.closing(link):
                     link.request("GET", "/readyz")
-                    link.getresponse().read()
+                    is_ready = link.getresponse().status < SERVER_FAULT
             except (OSError, http.client.HTTPException):
-                self._silent.add(port)
+                is_ready = False
+            if is_ready:
+                self._unready.discard(port)
             else:
-                self._silent.discard(port)
+                self._unready.add(port)
 
 
 class PacedLoad:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import http.client
+import json
 import shutil
 import time
 from pathlib import Path
@@ -100,9 +103,21 @@ class Cluster:
         states = self.states()
         if sorted(states.values()) != ["primary", "secondary"]:
             return False
-        command = "rabbitmqctl --quiet eval 'length(rabbit_nodes:list_running()).'"
-        nodes = docker("exec", named("rabbitmq-3"), "sh", "-c", command, check=False).strip()
-        return nodes == "3"
+        return self._running_brokers() == len(ADDRESSES["rabbitmq"])
+
+    def _running_brokers(self) -> int:
+        """Ask the management of the node that is never struck alone for the nodes that run."""
+        password = (self._folder / "compose/rabbitmq.password").read_text()
+        login = base64.b64encode(f"sync:{password}".encode()).decode()
+        link = http.client.HTTPConnection(ADDRESSES["rabbitmq"][2], 15672, timeout=5)
+        try:
+            link.request("GET", "/api/nodes", headers={"Authorization": f"Basic {login}"})
+            nodes = json.loads(link.getresponse().read())
+            return sum(node.get("running") is True for node in nodes)
+        except (OSError, http.client.HTTPException, ValueError):
+            return 0
+        finally:
+            link.close()
 
     def broker(self) -> Broker:
         """Return the queues, by the first node that answers."""

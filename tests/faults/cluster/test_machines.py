@@ -32,8 +32,9 @@ def test_a_machine_is_cut_off_from_all_others(machines: Arena, part: str) -> Non
     machine = {"primary": primary, "standby": 3 - primary, "third": 3}[part]
     with machines.trial(
         f"machine of the {part} cut off", seconds=FAULT_SECONDS, within=FAILOVER_SECONDS
-    ):
+    ) as struck:
         cluster.engine.isolate(machine)
+        struck()
         time.sleep(FAULT_SECONDS)
         cluster.engine.rejoin(machine)
 
@@ -45,9 +46,10 @@ def test_a_machine_is_lost(machines: Arena, part: str) -> None:
     machine = primary if part == "primary" else 3 - primary
     with machines.trial(
         f"machine of the {part} killed", seconds=FAULT_SECONDS, within=FAILOVER_SECONDS
-    ):
+    ) as struck:
         containers = [named(name) for name in cluster.engine.machine(machine)]
         docker("kill", *containers)
+        struck()
         time.sleep(FAULT_SECONDS)
         docker("start", *containers)
 

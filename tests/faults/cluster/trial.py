@@ -43,8 +43,11 @@ class Arena:
     @contextmanager
     def trial(
         self, fault: str, *, seconds: float = 15.0, within: float | None = SOON_SECONDS
-    ) -> Iterator[None]:
+    ) -> Iterator[Callable[[], None]]:
         """Try a fault under load; the block strikes, and repairs what it struck.
+
+        Yields:
+            Notes that the fault is complete now: a machine has many containers.
 
         Args:
             fault: as the table names it.
@@ -62,15 +65,15 @@ class Arena:
             # Names that no earlier trial of this cluster had.
             with client, PacedLoad(client, f"{self._seed}-{began:.0f}", self._seed, RATE):
                 time.sleep(NORMAL_SECONDS)
-                struck = time.time()
-                yield
-                time.sleep(max(0.0, struck + seconds + WINDOW_SECONDS - time.time()))
+                struck = [time.time()]
+                yield lambda: struck.append(time.time())
+                time.sleep(max(0.0, struck[-1] + seconds + WINDOW_SECONDS - time.time()))
                 ended = time.time()
             until(cluster.at_rest, "the work to come to rest", REST_SECONDS)
             line.rest = time.time() - ended
             until(cluster.is_whole, "the cluster to be whole again", WHOLE_SECONDS)
-            line.accepting = back_after(client.accepted_at, struck, ended, RATE)
-            line.copying = back_after(cluster.synced_at(began), struck, ended, RATE)
+            line.accepting = back_after(client.accepted_at, struck[-1], ended, RATE)
+            line.copying = back_after(cluster.synced_at(began), struck[-1], ended, RATE)
             line.slowest, line.refused = client.slowest, client.refused
             line.unanswered = client.unanswered
             verdict = judge(promises, cluster.found(client.counts()), cluster.storage)

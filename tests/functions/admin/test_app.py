@@ -17,7 +17,9 @@ from functions.admin.web.sessions import COOKIE
 from shared.config.settings import Settings
 from shared.errors import SettingError
 from shared.http.event import Request, Response
+from shared.ledger.actions import Action
 from shared.ledger.ledger import Ledger
+from shared.ledger.selection import Selection
 from tests.browser import demo
 from tests.helpers.hashes import cheap_hash
 
@@ -64,6 +66,11 @@ class Browser:
         token = self.csrf(path) if csrf is None else csrf
         body = urlencode({"csrf": token, **fields}, doseq=True)
         return self.ask("POST", path, body, content_type="application/x-www-form-urlencoded")
+
+    def follow(self, answer: Response) -> Response:
+        """Return the page that a redirect leads to."""
+        assert answer.status == 303
+        return self.get(answer.headers["location"])
 
     def log_in(self) -> Browser:
         assert self.post("/admin/login/", user="root", password="correct").status == 303
@@ -131,6 +138,13 @@ PAGES = (
     LIST,
     f"{LIST}1/change/",
     "/admin/callbacks/",
+    "/admin/failures/",
+    "/admin/actions/",
+    "/admin/actions/new/?do=verify",
+    "/admin/actions/1/",
+    "/admin/actions/1/live/",
+    "/admin/export/",
+    "/admin/export/objects.csv",
     media(),
     "/admin/thumbnail/small/1",
 )
@@ -145,9 +159,11 @@ def test_nothing_is_shown_to_strangers(admin: Admin, synced: int, path: str) -> 
     assert Browser(admin).get(path, accept="image/*").status == 401
 
 
-@pytest.mark.parametrize("path", PAGES[:5])
-def test_every_page_forbids_what_it_does_not_need(browser: Browser, synced: int, path: str) -> None:
-    assert synced
+@pytest.mark.parametrize("path", PAGES[:11])
+def test_every_page_forbids_what_it_does_not_need(
+    browser: Browser, ledger: Ledger, synced: int, path: str
+) -> None:
+    assert ledger.actions.begin(Action.VERIFY, Selection(ids=(synced,)), "test") == 1
     answer = browser.get(path)
     assert answer.status == 200
     policy = answer.headers["content-security-policy"]
@@ -309,7 +325,16 @@ def test_a_cookie_is_secure_behind_tls_alone(admin: Admin) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [LIST, f"{LIST}1/change/", "/admin/callbacks/", "/admin/logout/", "/admin/login/"]
+    "path",
+    [
+        LIST,
+        f"{LIST}1/change/",
+        "/admin/actions/",
+        "/admin/actions/1/",
+        "/admin/callbacks/",
+        "/admin/logout/",
+        "/admin/login/",
+    ],
 )
 def test_a_form_without_its_token_is_refused(
     browser: Browser, ledger: Ledger, failed: int, path: str
@@ -368,7 +393,7 @@ def test_other_methods_are_not_allowed(browser: Browser) -> None:
 def test_failed_objects_are_retried(
     browser: Browser, ledger: Ledger, failed: int, synced: int
 ) -> None:
-    answer = browser.post(LIST, action="retry", id=[failed, synced])
+    answer = browser.follow(browser.post(LIST, action="retry", id=[failed, synced]))
     assert b"1 of 2 queued for retry" in answer.body
     assert b"skipped: already synced" in answer.body
     assert (ledger.counts().failed, ledger.counts().queued) == (0, 1)
@@ -380,19 +405,21 @@ def test_files_are_verified(browser: Browser, synced: int, failed: int, storage:
         in browser.post(f"{LIST}{synced}/change/", action="verify").body
     )
     (storage / NAME).write_bytes(CONTENT[::-1])
-    answer = browser.post(LIST, action="verify", id=[synced, failed])
-    assert b"differs from the original" in answer.body
-    assert b"is not synced: failed" in answer.body
+    answer = browser.follow(browser.post(LIST, action="verify", id=[synced, failed]))
+    assert b"0 of 2 files match the originals" in answer.body
+    assert b"<span>damaged</span>" in answer.body
+    assert b"skipped: not synced (failed)" in answer.body
     (storage / NAME).unlink()
-    assert b"The file is missing" in browser.post(LIST, action="verify", id=synced).body
+    answer = browser.follow(browser.post(LIST, action="verify", id=synced))
+    assert b"The file is missing" in answer.body
 
 
 def test_a_file_that_a_later_object_replaced_is_told_apart(
     browser: Browser, ledger: Ledger, synced: int, storage: Path
 ) -> None:
     later = demo.synced(ledger, storage, demo.Content(NAME, "image/jpeg", b"new"), "again")
-    answer = browser.post(LIST, action="verify", id=[synced, later])
-    assert f"was replaced by object {later}".encode() in answer.body
+    answer = browser.follow(browser.post(LIST, action="verify", id=[synced, later]))
+    assert b"<span>replaced</span>" in answer.body
     assert b"1 of 2 files match the originals" in answer.body
     assert f"{LIST}{later}/change/".encode() in browser.get(f"{LIST}{synced}/change/").body
 

@@ -34,6 +34,12 @@ def slow(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"left": context.get_remaining_time_in_millis()}
 
 
+def stall(_event: dict[str, Any], _context: Any) -> None:
+    with Path(os.environ["STARTED_FILE"]).open("a") as started:
+        started.write("stall\n")
+    time.sleep(10)
+
+
 def size(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     body = event.get("body") or ""
     return {"statusCode": 200, "body": str(len(body))}
@@ -48,6 +54,7 @@ def main() -> None:
             ("GET", "/get", "echo"),
             ("GET", "/boom", "boom"),
             ("GET", "/slow", "slow"),
+            ("GET", "/stall", "stall"),
             ("POST", "/size", "size"),
             ("POST", "/events/s3/{proxy+}", "size"),
         )

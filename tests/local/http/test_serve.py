@@ -262,6 +262,26 @@ def test_clients_that_stall_in_mid_body_hold_nobody_up(shim: Shim) -> None:
         connection.close()
 
 
+def test_functions_that_hang_are_answered_for_within_ten_seconds(shim: Shim) -> None:
+    def one(number: int) -> tuple[Answer, float]:
+        began = time.monotonic()
+        answer = ask(shim.port, "GET", "/stall", headers={"X-Request-Id": f"order-{number}"})
+        return answer, time.monotonic() - began
+
+    with ThreadPoolExecutor(6) as pool:
+        answered = list(pool.map(one, range(6)))
+    for number, (answer, seconds) in enumerate(answered):
+        assert (answer.status, answer.json()) == (503, {"detail": "Service unavailable"})
+        assert (answer.header("retry-after"), answer.header("x-request-id")) == (
+            "1",
+            f"order-{number}",
+        )
+        assert seconds < 10
+    until(lambda: ask(shim.port, "GET", "/get").status == 200)
+    # Those that waited for one of the two threads had their answer before it was free.
+    assert shim.started.read_text().split() == ["stall"] * 2
+
+
 def test_many_requests_at_once_are_all_answered(shim: Shim) -> None:
     def one(number: int) -> Any:
         body = json.dumps(number).encode()

@@ -500,3 +500,19 @@ def test_a_refused_request_names_its_reason_and_column(
     with pytest.raises(RowRefused, match="surrogates"):
         ledger.record(dataclasses.replace(new(), oeid="\udcff"), 0)
     assert record(ledger)
+
+
+def test_rows_without_a_claim_are_taken_before_they_are_due(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    later = record(ledger, "later.jpg", due_in=30)
+    first = record(ledger, "first.jpg", due_in=20)
+    claimed = record(ledger, "claimed.jpg", due_in=10)
+    claim(ledger, claimed)
+    waiting = record(ledger, "waiting.jpg", due_in=10)
+    ledger.settle([retry(c, delay=5.0) for c in claim(ledger, waiting)])
+    assert [m.row_id for m in ledger.take_unclaimed(1, 60)] == [first]
+    assert {m.row_id for m in ledger.take_unclaimed(10, 60)} == {first, later}
+    due = execute("SELECT id FROM file_sync WHERE due_at > now() + interval '50 s' ORDER BY id")
+    assert {row_id for (row_id,) in due} >= {first, later}
+    assert ledger.take_due(10, 10) == []

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -274,3 +275,12 @@ def test_workers_side_by_side_share_folders(root: Path) -> None:
     join(*threads)
     assert failures == []
     assert len(files_of(root)) == 80
+
+
+def test_many_processes_may_look_at_one_storage_at_the_same_time(root: Path) -> None:
+    # Containers of one storage have the same process ids, as threads have.
+    storages = [LocalStorage(root) for _ in range(8)]
+    with ThreadPoolExecutor(len(storages)) as threads:
+        for _ in range(20):
+            assert list(threads.map(LocalStorage.check, storages)) == [None] * len(storages)
+    assert [path for path in root.rglob("*") if path.is_file()] == []

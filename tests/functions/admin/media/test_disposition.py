@@ -23,7 +23,7 @@ from functions.admin.media.disposition import SANDBOX, content_disposition, trea
         ("application/rss+xml", "application/rss+xml", False, "text"),
         ("application/javascript", "application/javascript", False, "text"),
         ("text/javascript", "text/plain; charset=utf-8", True, "text"),
-        ("text/csv; charset=ISO-8859-1", "text/plain; charset=iso8859-1", True, "text"),
+        ("text/csv; charset=ISO-8859-1", "text/plain; charset=iso-8859-1", True, "text"),
         ('text/plain; a=b; charset="Shift_JIS"', "text/plain; charset=shift_jis", True, "text"),
         ("text/plain; charset=rot13", "text/plain; charset=utf-8", True, "text"),
         ("text/plain; charset=a\r\nb", "text/plain; charset=utf-8", True, "text"),

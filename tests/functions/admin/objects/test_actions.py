@@ -10,6 +10,7 @@ from functions.admin.objects.actions import VERIFY_SECONDS, ObjectActions
 from functions.admin.objects.listing import Listing
 from functions.admin.objects.paging import Paging
 from functions.admin.records import QUERIES, Records
+from shared.ledger import scanning
 from shared.ledger.actions import Action
 from shared.ledger.database import Database
 from shared.ledger.ledger import Ledger
@@ -26,7 +27,7 @@ def ledger(database_url: str) -> Iterator[Ledger]:
 
 @pytest.fixture
 def records(database_url: str) -> Iterator[Records]:
-    database = Database(database_url, QUERIES)
+    database = Database(database_url, QUERIES, scanning.QUERIES)
     yield Records(database)
     database.close()
 
@@ -107,7 +108,7 @@ def test_what_was_found_is_kept_and_listed(
     kept = {row_id: records.object(row_id) for row_id in (sound, damaged)}
     assert [object_ and object_.verification for object_ in kept.values()] == ["ok", "damaged"]
     assert ledger.verifications.problems() == 1
-    database = Database(database_url, QUERIES)
+    database = Database(database_url, QUERIES, scanning.QUERIES)
     try:
         listed = Paging(database).page(Listing.from_query({"verified": "problem"})).rows
         none = Paging(database).page(Listing.from_query({"verified": "problem", "q": "a"})).rows

@@ -8,6 +8,7 @@ from functions.admin.objects.listing import Listing
 from functions.admin.objects.neighbours import Neighbours, neighbours
 from functions.admin.objects.paging import Paging
 from functions.admin.records import QUERIES, Records
+from shared.ledger import scanning
 from shared.ledger.database import Database
 from tests.functions.admin.filled import FILL
 from tests.helpers.servers import execute
@@ -16,7 +17,7 @@ from tests.helpers.servers import execute
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     execute(database_url, FILL)
-    found = Database(database_url, QUERIES)
+    found = Database(database_url, QUERIES, scanning.QUERIES)
     yield found
     found.close()
 

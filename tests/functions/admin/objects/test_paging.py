@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.admin.objects.listing import Listing
-from functions.admin.objects.paging import PAGE_ROWS, Page, Paging
-from functions.admin.objects.search import CANDIDATES
+from functions.admin.objects.paging import MATCHES, Page, Paging
 from functions.admin.objects.sorting import SORTABLE
 from functions.admin.records import QUERIES, ObjectSummary, Records
+from shared.ledger import scanning
 from shared.ledger.database import Database
 from shared.ledger.rows import State
 from tests.functions.admin.filled import FILL, ROWS
@@ -20,7 +20,7 @@ from tests.helpers.servers import execute
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     execute(database_url, FILL)
-    database = Database(database_url, QUERIES)
+    database = Database(database_url, QUERIES, scanning.QUERIES)
     yield database
     database.close()
 
@@ -113,9 +113,10 @@ def test_days_are_whole_and_include_their_ends(pages: Paging, sort: str) -> None
         ("folder/file_014", {2}),
         ("oeid-20", {60, 61, 62}),
         ("ref-33", {33}),
-        ("42", {42}),
+        ("42", {6, 42}),
         ("file%", set()),
-        ("FILE_007", set()),
+        ("FILE_007", {1}),
+        ("_08", {i for i in range(1, 101) if i * 7 % 100 // 10 == 8}),
     ],
 )
 def test_a_search_finds_names_and_ids(pages: Paging, text: str, found: set[int]) -> None:
@@ -132,15 +133,44 @@ def test_a_search_finds_checksums_whole_or_begun(pages: Paging, database: Databa
         assert ids(pages.page(Listing(text=text))) == [5]
 
 
-def test_a_search_looks_at_a_bounded_number(pages: Paging, database_url: str) -> None:
+def test_a_search_lists_a_bounded_number_and_goes_on(pages: Paging, database_url: str) -> None:
     execute(
         database_url,
         "INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id)"
         " SELECT 'o', 'r', 'many-' || i, 't/t', sha256(('m' || i)::bytea), 'r'"
-        " FROM generate_series(1, 560) AS i",
+        f" FROM generate_series(1, {MATCHES + 100}) AS i",
     )
-    page = pages.page(Listing(text="many-"))
-    assert CANDIDATES < 560
-    assert page.cut
-    assert len(page.rows) == PAGE_ROWS
-    assert not pages.page(Listing(text="file_")).cut
+    newest = walk(pages, {"q": "MANY-"})
+    assert [row.id for row in newest] == list(range(ROWS + MATCHES + 100, ROWS + 100, -1))
+    search = pages.page(Listing(text="MANY-")).search
+    assert search is not None
+    rest = walk(pages, {"q": "MANY-", "older": str(search.before_id)})
+    assert [row.id for row in rest] == list(range(ROWS + 100, ROWS, -1))
+    # What an index leads to is listed although the search has not come so far.
+    assert {1, 101} <= {row.id for row in walk(pages, {"q": "file_007"})}
+
+
+def test_objects_are_listed_by_reason_verification_and_action(
+    pages: Paging, database_url: str
+) -> None:
+    execute(
+        database_url,
+        "UPDATE file_sync SET last_error = 'another: x' WHERE id IN (2, 5)",
+        "INSERT INTO verification (file_sync_id, result, checked_at)"
+        " SELECT id, CASE WHEN id % 2 = 0 THEN 'ok' ELSE 'replaced' END, now()"
+        " FROM file_sync WHERE state = 'synced' AND id < 100",
+        "INSERT INTO action (name, actor, selection, last_id) VALUES ('dismiss', 'x', '{}', 9)",
+        "INSERT INTO action_object (action_id, file_sync_id) VALUES (1, 8), (1, 11)",
+    )
+
+    def found(**query: str) -> list[int]:
+        return sorted(row.id for row in walk(pages, query))
+
+    failed = set(range(2, ROWS + 1, 3))
+    assert found(reason="another", state="failed") == [2, 5]
+    assert set(found(reason="reason", state="failed")) == failed - {2, 5}
+    assert found(verified="ok") == list(range(4, 100, 6))
+    assert found(verified="replaced", q="file") == list(range(1, 100, 6))
+    assert found(verified="never", state="synced") == list(range(100, ROWS + 1, 3))
+    assert found(action="1") == [8, 11]
+    assert found(action="1", sort="name", q="56") == [8]

@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 from pika.credentials import PlainCredentials
@@ -15,6 +15,7 @@ from shared.queue.rabbitmq.background import BackgroundPublisher
 from shared.queue.rabbitmq.blocking import BlockingPublisher
 from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
 from shared.queue.rabbitmq.consumer import Consumer, Tag
+from shared.queue.rabbitmq.link import SILENT_SECONDS
 from shared.queue.rabbitmq.nodes import Nodes, split
 from shared.queue.rmq_event import Delivery
 from tests.helpers.servers import free_port
@@ -99,7 +100,6 @@ def test_the_others_are_tried_at_once_and_then_after_a_back_off() -> None:
         waited.append(nodes.leave())
     assert tried == ["a", "b", "c", "a", "b", "c", "a"]
     assert waited == pytest.approx([0, 0, 0.2, 0, 0, 0.4, 0])
-    assert nodes.all_failed
     nodes.stay()
     assert [nodes.leave() for _ in range(3)] == pytest.approx([0, 0, 0.2])
 
@@ -193,12 +193,16 @@ class Receiver:
 
     def __init__(self) -> None:
         self.received = 0
+        self.returned = 0
         self.consumer: Consumer
 
     def on_delivery(self, tag: Tag, delivery: Delivery) -> None:
         del delivery
         self.received += 1
         self.consumer.ack(tag)
+
+    def on_return(self) -> None:
+        self.returned += 1
 
     def on_reset(self) -> None:
         """Nothing is kept."""
@@ -210,9 +214,7 @@ def test_a_consumer_goes_on_at_another_node_at_once(
 ) -> None:
     receiver = Receiver()
     receiver.consumer = consumer = Consumer(two.url, receiver, prefetch=10)
-    thread = threading.Thread(target=consumer.run)
-    thread.start()
-    with closing(BrokerQueue(rabbitmq_url)) as queue:
+    with running(consumer), closing(BrokerQueue(rabbitmq_url)) as queue:
         queue.publish_all([SyncMessage(1, "")])
         until(lambda: receiver.received == 1)
         used = two.used()
@@ -222,8 +224,17 @@ def test_a_consumer_goes_on_at_another_node_at_once(
         until(lambda: receiver.received >= 2)
         assert time.monotonic() - began < 2.0
         assert two.used() is not used
-    consumer.call_soon(consumer.stop)
-    join(thread)
+
+
+@contextmanager
+def running(consumer: Consumer) -> Iterator[None]:
+    thread = threading.Thread(target=consumer.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        consumer.call_soon(consumer.stop)
+        join(thread)
 
 
 def break_it(node: TcpProxy, fault: str) -> None:
@@ -231,3 +242,45 @@ def break_it(node: TcpProxy, fault: str) -> None:
         node.refuse()
     else:
         node.set_condition(Condition[fault.upper()])
+
+
+NOTICED_SECONDS = 10.0
+"""Seconds within which a node that says nothing any more must be left."""
+
+
+def test_a_node_that_falls_silent_is_left_by_publisher_and_consumer(rabbitmq_url: str) -> None:
+    declare(rabbitmq_url, "quorum")
+    receiver = Receiver()
+    with TcpProxy(rabbitmq_url) as one, TcpProxy(rabbitmq_url) as other:
+        two = Two(rabbitmq_url, one, other)
+        # At first there is one node, which both take.
+        other.refuse()
+        publisher = BackgroundPublisher(two.url)
+        receiver.consumer = consumer = Consumer(two.url, receiver, prefetch=10)
+        with running(consumer):
+            publisher.publish(1, "")
+            until(lambda: receiver.received == 1)
+            receiver.returned = 0
+            other.accept()
+            one.strand()
+            one.set_condition(Condition.SILENT)
+            began = time.monotonic()
+            publisher.publish(2, "")
+            until(lambda: receiver.returned)
+            until(lambda: publisher.counts().confirmed == 2)
+            assert time.monotonic() - began < NOTICED_SECONDS
+            assert publisher.counts().lost == {}
+            publisher.close(1)
+
+
+def test_an_idle_connection_to_a_broker_that_answers_is_kept(rabbitmq_url: str) -> None:
+    declare(rabbitmq_url, "quorum")
+    with TcpProxy(rabbitmq_url) as proxy:
+        publisher = BackgroundPublisher(proxy.url)
+        publisher.publish(1, "")
+        until(lambda: publisher.counts().confirmed == 1)
+        time.sleep(SILENT_SECONDS + 1)  # what the test is about: nothing but heartbeats
+        publisher.publish(2, "")
+        until(lambda: publisher.counts().confirmed == 2)
+        assert proxy.connections == 1
+        publisher.close(1)

@@ -19,7 +19,7 @@ from shared.queue.rabbitmq.background import BackgroundPublisher
 from shared.queue.rabbitmq.blocking import BlockingPublisher
 from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
 from tests.helpers.servers import free_port
-from tests.helpers.tcp_proxy import TcpProxy
+from tests.helpers.tcp_proxy import Condition, TcpProxy
 from tests.helpers.waiting import until
 
 Make = Callable[[str], Publisher]
@@ -125,7 +125,7 @@ def test_the_background_publisher_comes_back_and_logs_it_once(
 ) -> None:
     caplog.set_level(logging.INFO)
     with TcpProxy(url) as proxy, closing(BrokerQueue(url)) as queue:
-        publisher = BackgroundPublisher(proxy.url)
+        publisher = BackgroundPublisher(proxy.url, hold=0.2)
         publisher.publish(1, "r")
         until(lambda: publisher.counts().confirmed == 1)
         proxy.refuse()
@@ -146,11 +146,39 @@ def test_the_background_publisher_comes_back_and_logs_it_once(
         publisher.close(10)
         assert queue.depth() == publisher.counts().confirmed
     logged = [r.getMessage() for r in caplog.records if "RabbitMQ" in r.getMessage()]
-    assert logged == [
-        "RabbitMQ is unreachable, rows are left to requeue",
-        "RabbitMQ is reachable again",
-    ]
+    assert logged == ["RabbitMQ is unreachable", "RabbitMQ is reachable again"]
     assert not [r for r in caplog.records if r.exc_info]
+
+
+def test_what_is_published_while_the_broker_restarts_waits_for_it(url: str) -> None:
+    with TcpProxy(url) as proxy, closing(BrokerQueue(url)) as queue:
+        publisher = BackgroundPublisher(proxy.url)
+        publisher.publish(1, "r")
+        until(lambda: publisher.counts().confirmed == 1)
+        proxy.refuse()
+        for row_id in range(2, 102):
+            publisher.publish(row_id, "r")
+        proxy.accept()
+        until(lambda: publisher.counts().confirmed == 101)
+        publisher.close(10)
+        assert publisher.counts().lost == {}
+        assert queue.depth() == 101
+
+
+def test_what_was_not_confirmed_is_sent_again_by_another_connection(url: str) -> None:
+    with TcpProxy(url) as proxy, closing(BrokerQueue(url)) as queue:
+        publisher = BackgroundPublisher(proxy.url)
+        publisher.publish(1, "r")
+        until(lambda: publisher.counts().confirmed == 1)
+        proxy.set_condition(Condition.SILENT)
+        publisher.publish(2, "r")
+        until(lambda: publisher.counts().published == 2)
+        proxy.set_condition(Condition.RESET)
+        proxy.set_condition(Condition.NORMAL)
+        until(lambda: publisher.counts().confirmed == 2)
+        publisher.close(10)
+        assert publisher.counts().lost == {}
+        assert queue.depth() == 2
 
 
 def test_the_backlog_of_the_background_publisher_is_bounded(url: str) -> None:
