@@ -6,14 +6,14 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from tests.containers.engine import Done, docker
+from tests.containers.commands import Done, run
+from tests.containers.engine import docker
 from tests.helpers.paths import ROOT
 from tests.helpers.project import copy_project, install
 from tests.helpers.servers import free_port
@@ -113,18 +113,13 @@ class Stack(Service):
             variables: of its environment.
         """
         engine = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
-        done = subprocess.run(
+        return run(
             command,
-            cwd=self.project,
-            env={**self.variables, **engine, **(variables or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=seconds,
-            **({} if own else self._account),
+            seconds=seconds,
+            folder=self.project,
+            environment={**self.variables, **engine, **(variables or {})},
+            account=None if own else self._account,
         )
-        return Done(done.returncode, done.stdout, done.stdout + done.stderr)
 
     def compose(self, *arguments: str, check: bool = True, **variables: str) -> Done:
         """Run `sh local/compose.sh`."""
@@ -163,14 +158,15 @@ class Stack(Service):
                 os.chown(each, STRANGER, STRANGER, follow_symlinks=False)
 
     def clear(self) -> None:
-        """Forget all objects: stop the service's own processes, and empty what they keep."""
-        self.compose("stop", "--timeout=20", "nginx", "functions", "trigger", "scheduler")
-        sql = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
-        psql = ("psql", "--username=sync", "--quiet", "--command", sql)
-        self.compose("exec", "--no-TTY", "postgres", *psql)
-        self.compose("exec", "--no-TTY", "rabbitmq", "rabbitmqctl", "purge_queue", "sync")
-        for path in self.storage.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        """Forget all objects, and their files, while everything runs."""
+        sql = "--command=TRUNCATE file_sync CASCADE"
+        psql = ("exec", "--no-TTY", "postgres", "psql", "--username=sync", "--quiet", sql)
+        # PostgreSQL ends one of two that wait for each other.
+        until(lambda: self.compose(*psql, check=False).ok, "no object")
+        until(lambda: self.counts() == (0, 0))
+        for path in self.storage.rglob("*"):
+            if path.is_file():
+                path.unlink()
 
 
 def _engines() -> int:

@@ -49,7 +49,6 @@ def running(engine: OwnEngine | None) -> Iterator[Stack]:
 def service(running: Stack) -> Stack:
     """The same without any object, as the contract's tests want it."""
     running.clear()
-    running.start()
     return running
 
 
