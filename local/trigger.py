@@ -39,6 +39,11 @@ MOST_FETCHED = 1_000
 """Rows fetched from the ledger after a lost connection: more than one trigger has in hand, so that
 those are among them, and few enough to be harmless where their messages were not lost."""
 
+FETCHES = 4
+FETCH_SECONDS = 4.0
+"""A cluster hands messages to the consumers of a lost node until it presumes that node dead. Rows
+are fetched so often, with this pause in between, until those are among the fetched or due again."""
+
 UNTAGGED = Tag(0, 0)
 """Of a row that no message delivered: before that of any connection, and settled on none."""
 
@@ -69,7 +74,8 @@ class Trigger:
         worker_seconds: how long one batch may take.
         prefetch: messages in hand at once; two batches when not given.
         fetch_unclaimed: returns the rows whose messages may be lost with a connection; called in a
-            thread of its own after each loss.
+            thread of its own `FETCHES` times after each loss.
+        fetch_seconds: between two of these.
         chance: returns numbers evenly spread from 0 to 1.
         pulse: is called every `PULSE_SECONDS` while the consumer's thread does its work.
     """
@@ -84,6 +90,7 @@ class Trigger:
         worker_seconds: float,
         prefetch: int = 0,
         fetch_unclaimed: Callable[[], Sequence[SyncMessage]] = tuple,
+        fetch_seconds: float = FETCH_SECONDS,
         chance: Callable[[], float] = random.random,
         pulse: Callable[[], None] = lambda: None,
     ) -> None:
@@ -99,6 +106,8 @@ class Trigger:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="worker")
         self._fetch_unclaimed = fetch_unclaimed
         self._fetcher = ThreadPoolExecutor(1, thread_name_prefix="fetcher")
+        self._fetch_seconds = fetch_seconds
+        self._fetches_left = 0
         self._is_fetching = False
         self._waiting: deque[tuple[Tag, Delivery]] = deque()
         self._is_busy = False
@@ -150,7 +159,12 @@ class Trigger:
 
     def on_return(self) -> None:
         """Have rows fetched whose messages may be with a lost node; see `Receiver.on_return`."""
-        if not self._is_fetching and not self._stopping:
+        self._fetches_left = FETCHES
+        self._fetch_once_more()
+
+    def _fetch_once_more(self) -> None:
+        if self._fetches_left and not self._is_fetching and not self._stopping:
+            self._fetches_left -= 1
             self._is_fetching = True
             self._fetcher.submit(self._fetch)
 
@@ -165,6 +179,7 @@ class Trigger:
 
     def _on_fetched(self, fetched: Sequence[SyncMessage]) -> None:
         self._is_fetching = False
+        self._consumer.call_later(self._fetch_seconds, self._fetch_once_more)
         if fetched and not self._stopping:
             logger.info("rows fetched from the ledger", extra={"rows": len(fetched)})
             self._waiting.extend((UNTAGGED, Delivery.of(message)) for message in fetched)

@@ -84,7 +84,7 @@ case $HOST in
   *) place=$HOST ;;
 esac
 url=$scheme://$place:$(setting PORT | grep . || echo 27000)
-login="user $(setting ADMIN_USER | grep . || echo admin)"
+login="user $(setting ADMIN_USER | grep . || echo root)"
 case $(setting ADMIN_PASSWORD)$(setting ADMIN_PASSWORD_HASH) in
   '') login="$login, password admin" ;;
 esac

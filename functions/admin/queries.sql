@@ -176,6 +176,15 @@ SELECT date_bin(make_interval(secs => :step_seconds), minute, 'epoch'::timestamp
  GROUP BY 1, 2, 3
  ORDER BY 1;
 
+-- name: rates_by_hour(since, step_seconds)
+-- The same from the hours, for steps that are whole hours.
+SELECT date_bin(make_interval(secs => :step_seconds), hour, 'epoch'::timestamptz) AS step,
+       outcome, bucket, sum(objects)::bigint AS objects
+  FROM sync_rate_hour
+ WHERE hour >= :since
+ GROUP BY 1, 2, 3
+ ORDER BY 1;
+
 -- name: beginnings()
 -- Finds since when there are failed objects, damaged files and undelivered callbacks: of each the
 -- oldest, by an index; of the damaged, which are few, the one found first.

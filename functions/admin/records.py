@@ -13,6 +13,8 @@ from shared.ledger.rows import State
 
 QUERIES = Path(__file__).with_name("queries.sql")
 
+HOUR = timedelta(hours=1)
+
 T = TypeVar("T")
 
 
@@ -184,9 +186,15 @@ class Records:
         return record(FileRecord, rows[0]) if rows else None
 
     def rates(self, since: datetime, step: timedelta) -> list[Rate]:
-        """Return the attempts that ended since a moment, counted by steps of time."""
+        """Return the attempts that ended since a moment, counted by steps of time.
+
+        Args:
+            since: the moment, the beginning of a step.
+            step: its length; minutes are kept for two days, hours for eight.
+        """
         seconds = step.total_seconds()
-        rows = self._database.run("rates", since=since, step_seconds=seconds)
+        name = "rates_by_hour" if step >= HOUR else "rates"
+        rows = self._database.run(name, since=since, step_seconds=seconds)
         return [record(Rate, row) for row in rows]
 
     def beginnings(self) -> Beginnings:

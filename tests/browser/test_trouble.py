@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -51,10 +52,14 @@ def troubled(chromium: Browser, tmp_path: Path, database_url: str) -> Iterator[t
 def break_it(service: Service, url: str, s3_url: str) -> None:
     """Let 1,021 objects fail for three reasons, and damage 30 of 40 stored files."""
     names = [f"stored/{number:02}.txt" for number in range(STORED)]
-    (service.storage / "stored").mkdir()
+    folder = service.storage / "stored"
+    folder.mkdir()
     for number, name in enumerate(names):
         content = CONTENT[::-1] if number < DAMAGED else CONTENT
         (service.storage / name).write_bytes(content)
+    owner = service.storage.stat()
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, owner.st_uid, owner.st_gid)  # which the worker runs as
     execute(
         url,
         "INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id,"

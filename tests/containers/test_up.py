@@ -69,7 +69,7 @@ def test_an_account_that_no_image_knows_starts_it(running: Stack) -> None:
     url = f"http://localhost:{running.port}"
     lines = running.greeting[-4:]
     assert lines[0].split() == ["URL", f"{url}/sync/"]
-    assert lines[1] == f"Admin    {url}/admin/  (user admin, password admin)"
+    assert lines[1] == f"Admin    {url}/admin/  (user root, password admin)"
     assert lines[2].split() == ["Files", str(running.storage)]
     for name in (*OURS, *OTHERS):
         assert running.health(name) == {"healthy"}
@@ -133,7 +133,7 @@ def logged_in(stack: Stack) -> dict[str, str]:
     token = re.search(rb'name="csrf" value="([^"]+)"', page.body)
     assert token is not None, page
     cookie = page.headers.get("set-cookie", "").partition(";")[0]
-    form = urlencode({"csrf": token[1].decode(), "user": "admin", "password": "admin", "next": ""})
+    form = urlencode({"csrf": token[1].decode(), "user": "root", "password": "admin", "next": ""})
     answer = stack.request(
         *("POST", "/admin/login/", form.encode()),
         Content_Type="application/x-www-form-urlencoded",
@@ -303,7 +303,7 @@ def test_a_setting_that_is_invalid_is_named_and_what_runs_is_left_alone(running:
     for variables, said in (
         ({"HOST": "0.0.0.0"}, "ADMIN_PASSWORD"),
         ({"MAX_ATTEMPTS": "many"}, "Invalid setting: MAX_ATTEMPTS: "),
-        ({"SECRET_KEY": "short"}, "Invalid setting: SECRET_KEY: "),
+        ({"SCRUB_DAYS": "-1"}, "Invalid setting: SCRUB_DAYS: "),
     ):
         done = running.up(**variables)
         assert not done.ok
@@ -336,7 +336,7 @@ def test_passwords_that_are_lost_are_noticed_and_replaced(running: Stack) -> Non
     assert "postgres.password is missing" in done.text
     assert time.monotonic() - since < 10.0
     # Others in their place are noticed, too.
-    kept.mkdir()
+    kept.mkdir(exist_ok=True)
     for name in ("postgres", "rabbitmq"):
         (kept / f"{name}.password").write_text("another")
         running.own(kept / f"{name}.password")

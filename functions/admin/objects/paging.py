@@ -27,7 +27,7 @@ CANDIDATES = 500
 MATCHES = 1_000
 """Objects that one search lists at most; it can be continued."""
 
-SEARCH_SECONDS = 0.1
+SEARCH_SECONDS = 0.08
 """Seconds for what no index leads to, so that a page comes at once; it can be continued."""
 
 DISORDER = timedelta(minutes=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functions.admin.objects.listing import Listing
-from functions.admin.objects.paging import Page
+from functions.admin.objects.paging import MATCHES, Page
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import State
 from shared.ledger.scanning import Counted, Scanning
@@ -11,7 +11,7 @@ from shared.ledger.scanning import Counted, Scanning
 MOST_COUNTED = 10_000
 """Where counting stops: nobody reads the number beyond it, and it may be far."""
 
-COUNT_SECONDS = 0.08
+COUNT_SECONDS = 0.06
 """Seconds for counting what no counter keeps."""
 
 
@@ -29,6 +29,9 @@ def total(ledger: Ledger, scanning: Scanning, listing: Listing, page: Page) -> C
     """
     if page.before is None and page.after is None and _whole(page) and listing.older is None:
         return Counted(len(page.rows), complete=True)
+    search = page.search
+    if search and search.before_id and len(search.ids) < MATCHES:
+        return Counted(len(search.ids), complete=False)  # counting would get no further
     given = {name for name, value in listing.filters().items() if value}
     if given <= {"state"}:
         counts = ledger.counts()

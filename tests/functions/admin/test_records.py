@@ -3,11 +3,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from functions.admin.records import QUERIES, FailureReason, Records
 from shared.domain import Fetched
+from shared.ledger import migrate
 from shared.ledger.actions import Action
 from shared.ledger.database import Database
 from shared.ledger.ledger import Ledger
@@ -72,25 +74,49 @@ def test_rates_are_counted_as_attempts_end(records: Records, database_url: str) 
     ledger.actions.perform(Action.RETRY, failed, "test")
     ledger.close()
     now = datetime.now(UTC)
-    rates = records.rates(now - timedelta(minutes=10), timedelta(hours=1))
-    assert sum(r.objects for r in rates if r.outcome == "synced") == 2
-    assert sum(r.objects for r in rates if r.outcome == "failed") == 1
-    assert {r.outcome for r in rates} == {"synced", "failed"}
-    assert all(r.bucket < 9 for r in rates)
-    assert records.rates(now + timedelta(minutes=2), timedelta(hours=1)) == []
+    for step in (timedelta(minutes=15), timedelta(hours=2)):
+        rates = records.rates(now - 2 * timedelta(hours=2), step)
+        assert sum(r.objects for r in rates if r.outcome == "synced") == 2
+        assert sum(r.objects for r in rates if r.outcome == "failed") == 1
+        assert {r.outcome for r in rates} == {"synced", "failed"}
+        assert all(r.bucket < 9 for r in rates)
+        assert records.rates(now + timedelta(hours=2), step) == []
 
 
-def test_a_minute_makes_room_for_the_one_two_days_later(
-    records: Records, database_url: str
+@pytest.mark.parametrize(
+    ("table", "column", "days", "step"),
+    [
+        ("sync_rate", "minute", 2, timedelta(minutes=15)),
+        ("sync_rate_hour", "hour", 8, timedelta(hours=1)),
+    ],
+)
+def test_a_time_makes_room_for_the_one_a_round_of_the_ring_later(
+    records: Records, database_url: str, table: str, column: str, days: int, step: timedelta
 ) -> None:
     attempt = "INSERT INTO sync_attempt (file_sync_id, attempt, outcome, started_at) VALUES "
     execute(database_url, f"{attempt} (1, 1, 'retry', now())")
     execute(
         database_url,
-        "UPDATE sync_rate SET minute = minute - interval '2 days', objects = 1000",
+        f"UPDATE {table} SET {column} = {column} - interval '{days} days', objects = 1000",
         f"{attempt} (1, 2, 'retry', now()), (1, 3, 'retry', now())",
     )
-    rates = records.rates(datetime.now(UTC) - timedelta(days=3), timedelta(hours=1))
+    rates = records.rates(datetime.now(UTC) - timedelta(days=days + 1), step)
     assert {rate.objects for rate in rates} <= {1, 2, 1000}
-    recent = records.rates(datetime.now(UTC) - timedelta(hours=1), timedelta(hours=1))
+    recent = records.rates(datetime.now(UTC) - timedelta(hours=2), step)
     assert sum(rate.objects for rate in recent) == 2
+
+
+def test_the_hours_begin_with_the_minutes_that_were_kept(database_url: str) -> None:
+    """An upgrade: the earlier version has counted by minutes alone."""
+    migrations = Path(migrate.__file__).with_name("migrations")
+    execute(database_url, (migrations / "0009.hours.rollback.sql").read_text())
+    execute(
+        database_url,
+        "INSERT INTO sync_rate SELECT date_trunc('minute', now()) - m * interval '1 min', m,"
+        " 'synced', 3, 1, 5 FROM generate_series(0, 150) AS m",
+        (migrations / "0009.hours.sql").read_text(),
+    )
+    database = Database(database_url, QUERIES)
+    rates = Records(database).rates(datetime.now(UTC) - timedelta(days=2), timedelta(hours=1))
+    database.close()
+    assert sum(rate.objects for rate in rates) == 5 * 151

@@ -119,8 +119,10 @@ def test_a_migration_that_was_ended_midway_has_done_nothing(postgres_url: str) -
 
 
 def test_a_migration_that_fails_names_itself_and_undoes_the_others(postgres_url: str) -> None:
-    execute(postgres_url, "CREATE TABLE callback ()")
-    with pytest.raises(MigrationFailed, match=f'{NEWEST[-1]}: relation "callback" already exists'):
+    execute(postgres_url, "CREATE TABLE action_object_of_action ()")
+    with pytest.raises(
+        MigrationFailed, match=f'{NEWEST[-1]}: relation "action_object_of_action" already exists'
+    ):
         migrate(postgres_url)
     assert relations(postgres_url) == 0
 
@@ -141,7 +143,7 @@ def test_a_table_in_use_is_named_within_the_limit(postgres_url: str) -> None:
     execute(postgres_url, (MIGRATIONS / f"{NEWEST[-1]}.rollback.sql").read_text())
     execute(postgres_url, f"DELETE FROM _yoyo_migration WHERE migration_id = '{NEWEST[-1]}'")
     with closing(psycopg2.connect(postgres_url)) as other, other.cursor() as cursor:
-        cursor.execute("LOCK TABLE file_sync IN ROW EXCLUSIVE MODE")
+        cursor.execute("LOCK TABLE action_object IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(MigrationFailed, match=f"{NEWEST[-1]}: .* in use"):
             migrate(postgres_url, lock_seconds=0.2)
     assert migrate(postgres_url) == NEWEST[-1:]

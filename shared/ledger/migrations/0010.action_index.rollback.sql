@@ -1,0 +1,1 @@
+DROP INDEX action_object_of_action;
