@@ -62,7 +62,7 @@ def changed(cluster: Cluster, change: str, *services: str, **variables: str) -> 
         # Compose would give a container without a source for its storage that of the one before.
         renew = ("--force-recreate", "--renew-anon-volumes")
         cluster.engine.compose(
-            *("up", "--detach", "--no-deps", *renew, "--timeout=20", *services),
+            *("up", "--detach", "--no-deps", "--no-build", *renew, "--timeout=20", *services),
             change=change,
             **variables,
         )
@@ -119,7 +119,7 @@ def test_a_rolling_upgrade(machines: Arena) -> None:
     def put(number: int, image: str, change: str = "") -> None:
         services = [f"{name}-{number}" for name in OURS]
         cluster.engine.compose(
-            *("up", "--detach", "--no-deps", "--timeout=30", "--wait", *services),
+            *("up", "--detach", "--no-deps", "--no-build", "--timeout=30", "--wait", *services),
             change=change,
             CLUSTER_IMAGE=image,
         )
