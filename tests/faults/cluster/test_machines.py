@@ -127,9 +127,9 @@ def test_a_rolling_upgrade(machines: Arena) -> None:
     put(1, BEFORE, "before")
     put(2, BEFORE, "before")
     until(cluster.is_whole, "the earlier release to run")
-    with machines.trial("rolling upgrade", seconds=FAULT_SECONDS):
-        put(1, image)
-        put(2, image)
+    for number in (1, 2):
+        with machines.trial(f"machine {number} upgraded", seconds=FAULT_SECONDS):
+            put(number, image)
 
 
 def build_before() -> None:
