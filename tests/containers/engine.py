@@ -94,7 +94,8 @@ class OwnEngine:
         assert self._process is not None
         ids = docker("ps", "--quiet").stdout.split()
         template = "--format={{.State.Pid}}"
-        inside = [int(pid) for pid in docker("inspect", template, *ids).stdout.split()]
+        pids = docker("inspect", template, *ids).stdout.split()
+        inside = [int(pid) for pid in pids if pid != "0"]  # 0 is just being started again
         shims = [_parent(pid) for pid in inside]
         self._kill((*inside, *shims))
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in inside))

@@ -22,6 +22,8 @@ from tests.helpers.waiting import until
 
 PORTS = ("POSTGRES", "MANAGEMENT", "FUNCTIONS", "AMQP", "MEMCACHED", "S3")
 UP_SECONDS = 900.0
+PATIENT_SECONDS = 300.0
+"""The least that is waited for anything: machines with two processors are busy."""
 
 STRANGER = 47_110
 """A user id that no image knows."""
@@ -54,6 +56,7 @@ class Stack(Service):
             "SECRET_KEY": KEY,
             "RATE_LIMIT_GET": "off",
             "RATE_LIMIT_POST": "off",
+            "UP_SECONDS": "600",
             **{f"{name}_PORT": str(free_port()) for name in PORTS},
             **variables,
         }
@@ -92,6 +95,9 @@ class Stack(Service):
             return self.typed("make", "down").code
         docker("kill", *self.containers())
         return -number
+
+    def wait_synced(self, number: int, seconds: float = PATIENT_SECONDS) -> None:
+        super().wait_synced(number, max(seconds, PATIENT_SECONDS))
 
     def up(self, **variables: str) -> Done:
         """Type `make up`."""
@@ -136,13 +142,15 @@ class Stack(Service):
     def inspect(self, service: str, template: str) -> list[str]:
         """Return what a template makes of each container of a service."""
         ids = self.containers(service)
+        if not ids:  # each is just being started again
+            return []
         return docker("inspect", f"--format={template}", *ids).stdout.splitlines()
 
     def health(self, service: str) -> set[str]:
         """Return the states of health of a service's containers."""
         return set(self.inspect(service, "{{.State.Health.Status}}"))
 
-    def wait_healthy(self, *services: str, seconds: float = 120.0) -> None:
+    def wait_healthy(self, *services: str, seconds: float = PATIENT_SECONDS) -> None:
         """Wait until each of these services is healthy."""
         for service in services:
             self.wait_health(service, "healthy", seconds)
@@ -163,7 +171,7 @@ class Stack(Service):
         psql = ("exec", "--no-TTY", "postgres", "psql", "--username=sync", "--quiet", sql)
         # PostgreSQL ends one of two that wait for each other.
         until(lambda: self.compose(*psql, check=False).ok, "no object")
-        until(lambda: self.counts() == (0, 0))
+        until(lambda: self.counts() == (0, 0), seconds=PATIENT_SECONDS)
         for path in self.storage.rglob("*"):
             if path.is_file():
                 path.unlink()
