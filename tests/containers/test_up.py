@@ -201,17 +201,6 @@ def test_a_process_that_hangs_is_unhealthy(running: Stack) -> None:
             running.wait_health(service, state, seconds=PATIENT_SECONDS)
 
 
-def test_down_and_up_again_keeps_everything(running: Stack) -> None:
-    before = running.counts()
-    files = running.files()
-    assert running.stop() == 0
-    assert running.containers(every=True) == []
-    running.start()
-    assert running.counts() == before
-    assert running.files().keys() == files.keys()
-    send_one(running)
-
-
 def test_more_triggers(running: Stack) -> None:
     done = running.up(TRIGGERS="3")
     assert done.ok, done.text
