@@ -196,13 +196,6 @@ SELECT (SELECT failed_at FROM file_sync
        (SELECT created_at FROM callback
          WHERE state = 'undelivered' ORDER BY id LIMIT 1) AS undelivered;
 
--- name: failure_reasons()
--- Counts why objects failed, over the newest thousand failures.
-SELECT split_part(last_error, ': ', 1) AS reason, count(*) AS objects
-  FROM (SELECT last_error FROM file_sync
-         WHERE state = 'failed' ORDER BY queued_at DESC LIMIT 1000) AS newest
- GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8;
-
 -- name: revoke_session(sid, expires)
 -- Ends a session before its time; forgets those that have expired since.
 WITH expired AS (DELETE FROM admin_logout WHERE expires < now())

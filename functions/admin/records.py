@@ -1,4 +1,4 @@
-"""What the admin reads from the ledger: objects, their attempts, rates and reasons of failures."""
+"""What the admin reads from the ledger: objects, their attempts and rates."""
 
 from __future__ import annotations
 
@@ -128,14 +128,6 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class FailureReason:
-    """Why objects failed, and how many of the newest thousand failures did."""
-
-    reason: str
-    objects: int
-
-
-@dataclass(frozen=True, slots=True)
 class Beginnings:
     """Since when there is something that needs attention, None where there is nothing.
 
@@ -200,10 +192,6 @@ class Records:
     def beginnings(self) -> Beginnings:
         """Return since when there is something that needs attention."""
         return record(Beginnings, self._database.run("beginnings")[0])
-
-    def failure_reasons(self) -> list[FailureReason]:
-        """Return why objects failed, the most frequent reason first."""
-        return [record(FailureReason, row) for row in self._database.run("failure_reasons")]
 
 
 def record(kind: type[T], row: Row) -> T:

@@ -106,6 +106,7 @@ def build(settings: Settings) -> Admin:
         templates=templates,
         ledger=ledger,
         records=records,
+        overview=reasons,
         files=files,
         health=HealthChecks(probes(settings, ledger, cache, bucket)),
         first_request=lambda context: first_request(

@@ -12,6 +12,8 @@ from functions.admin.dashboard.concerns import Findings, concerns
 from functions.admin.dashboard.health import HealthChecks
 from functions.admin.dashboard.periods import SPANS, chosen
 from functions.admin.dashboard.rates import begin, period
+from functions.admin.failures.page import NEWEST
+from functions.admin.objects.listing import Listing
 from functions.admin.records import Records
 from functions.admin.web.context import RequestContext
 from functions.admin.web.rendering import Templates
@@ -19,6 +21,8 @@ from shared.errors import FileUnreadable
 from shared.http.event import Response
 from shared.ledger.callbacks import PAUSE
 from shared.ledger.ledger import Ledger
+from shared.ledger.overview import Overview
+from shared.ledger.rows import State
 from shared.ledger.runs import Kind, Run
 from shared.storage.reading import StorageReader
 
@@ -32,13 +36,18 @@ NEARLY_FULL = 0.1
 """With less than this part of it free, the storage is shown as nearly full."""
 
 
+MOST_REASONS = 6
+"""Reasons that fit beside the other cards; the page of failures has all of them."""
+
+
 class DashboardPages:
     """Shows the dashboard.
 
     Args:
         templates: renders the pages.
         ledger: counts objects.
-        records: reads rates and reasons.
+        records: reads rates.
+        overview: groups failures by reason.
         files: the storage.
         health: asks the servers.
         first_request: returns the commands of the first request.
@@ -51,6 +60,7 @@ class DashboardPages:
         templates: Templates,
         ledger: Ledger,
         records: Records,
+        overview: Overview,
         files: StorageReader,
         health: HealthChecks,
         first_request: Callable[[RequestContext], Sequence[str]],
@@ -59,6 +69,7 @@ class DashboardPages:
         self._templates = templates
         self._ledger = ledger
         self._records = records
+        self._overview = overview
         self._files = files
         self._health = health
         self._first_request = first_request
@@ -104,7 +115,7 @@ class DashboardPages:
         drawn = period(span.words, rates, begins, span.length, span.steps)
         health = self._health.run()
         space = self._space()
-        reasons = self._records.failure_reasons()
+        reasons = self._overview.failures(NEWEST)
         counts = self._ledger.counts()
         callbacks = self._ledger.callbacks.counts()
         beginnings = self._records.beginnings()
@@ -138,7 +149,11 @@ class DashboardPages:
             "total": drawn.total,
             "per_second": drawn.per_second,
             "chart": chart(drawn, span),
-            "reasons": reasons,
+            "reasons": [
+                (found, Listing(state=State.FAILED, reason=found.reason).url())
+                for found in reasons[:MOST_REASONS]
+            ],
+            "more_reasons": max(0, len(reasons) - MOST_REASONS),
             "explained": sum(reason.objects for reason in reasons),
             "space": space,
             "health": health,

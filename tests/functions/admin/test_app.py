@@ -592,3 +592,21 @@ def test_the_dashboard_says_what_is_not_all_right(browser: Browser, failed: int)
     assert "One thing needs attention" in page
     assert f'<a href="{LIST}?state=failed">1 object has failed</a>' in page
     assert "No files yet" not in page
+
+
+def test_the_dashboard_leads_to_the_files_of_each_reason(browser: Browser, ledger: Ledger) -> None:
+    counts = {"The object does not exist": 2, "The worker stopped without an answer": 1}
+    demo.failed(ledger, "a.jpg", "The object does not exist: 404 NoSuchKey")
+    demo.failed(ledger, "b.jpg", "The object does not exist: waited 300 s for it")
+    stopped = "timed out; then the worker stopped without an answer, attempts used up"
+    demo.failed(ledger, "c.jpg", stopped)
+    page = browser.get("/admin/").body.decode()
+    assert '<h2 id="reasons"><a href="/admin/failures/">' in page
+    for reason, number in counts.items():
+        url = f"{LIST}?{urlencode({'state': 'failed', 'reason': reason})}"
+        assert f'<a href="{html.escape(url)}">{reason}</a><b>{number}</b>' in page
+        assert browser.get(url).body.decode().count('name="id"') == number
+        assert (
+            f'{reason}</h2><b class="figure">{number}</b>'
+            in browser.get("/admin/failures/").body.decode()
+        )

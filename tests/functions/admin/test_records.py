@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.admin.records import QUERIES, FailureReason, Records
+from functions.admin.records import QUERIES, Records
 from shared.domain import Fetched
 from shared.ledger import migrate
 from shared.ledger.actions import Action
@@ -53,9 +53,8 @@ def test_files_come_in_the_order_of_their_ids(records: Records) -> None:
     assert [(file.id, file.state) for file in found] == [(7, State.SYNCED), (8, State.FAILED)]
 
 
-def test_types_and_reasons(records: Records) -> None:
+def test_types_of_files(records: Records) -> None:
     assert records.file_types() == ["image/jpeg", "image/png"]
-    assert records.failure_reasons() == [FailureReason("reason", ROWS // 3)]
 
 
 def test_rates_are_counted_as_attempts_end(records: Records, database_url: str) -> None:
