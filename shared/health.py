@@ -57,7 +57,7 @@ def scheduler(beats: Iterable[Heartbeat], now: datetime) -> Part:
     ======================================  ========  ===========================
     within `SILENT_SECONDS`, nothing wrong  ok
     within `SILENT_SECONDS`, with a detail  degraded  the detail
-    before                                  degraded  it has not run since
+    before                                  degraded  it has not run
     none in a day                           ok        it was never set up, or is new
     ======================================  ========  ===========================
 
@@ -69,7 +69,7 @@ def scheduler(beats: Iterable[Heartbeat], now: datetime) -> Part:
     if last is None:
         return Part("scheduler")
     if last.age > SILENT_SECONDS:
-        return Part("scheduler", Status.DEGRADED, "it has not run since", _before(now, last.age))
+        return Part("scheduler", Status.DEGRADED, "it has not run", _before(now, last.age))
     return Part("scheduler", Status.DEGRADED if last.detail else Status.OK, last.detail or "")
 
 

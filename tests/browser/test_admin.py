@@ -215,19 +215,19 @@ def test_a_file_that_could_run_is_only_saved(
 
 
 def test_a_link_in_a_mail_opens_the_object(page: Page, service: Service) -> None:
-    sync(service, "picture-09.jpg")
-    open_object(page, "picture-09.jpg")
+    sync(service, "picture-08.jpg")
+    open_object(page, "picture-08.jpg")
     url = page.url
     # Another site: a browser sends no Strict cookie with what a page of it begins.
     page.goto(f"data:text/html,<a href='{url}'>open</a>".replace("#", "%23"))
     page.get_by_role("link", name="open").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("picture-09.jpg")
+    expect(page.get_by_role("heading", level=1)).to_have_text("picture-08.jpg")
     page.context.clear_cookies()
     page.goto(url)
     page.get_by_label("Username").fill("root")
     page.get_by_label("Password").fill("admin")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("picture-09.jpg")
+    expect(page.get_by_role("heading", level=1)).to_have_text("picture-08.jpg")
     assert page.url == url  # with the filter of the list that it was opened from
 
 

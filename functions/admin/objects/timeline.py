@@ -111,7 +111,8 @@ def _own(details: ObjectDetails, attempts: Sequence[Attempt]) -> Iterator[Entry]
         yield Entry(details.failed_at, "Failed", "bad", details.last_error or "")
     if details.checked_at:
         problem = details.verification in set(PROBLEMS)
-        title = f"File verified: {details.verification}"
+        result = "OK" if details.verification == "ok" else details.verification
+        title = f"File verified: {result}"
         tone = "bad" if problem else "ok" if details.verification == "ok" else "warn"
         yield Entry(details.checked_at, title, tone)
 

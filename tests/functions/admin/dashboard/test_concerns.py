@@ -67,7 +67,7 @@ def test_nothing_is_said_while_all_is_right() -> None:
         ({"callbacks": CallbackCounts(0, 3, None), "undelivered_since": SINCE},
          "3 callbacks are undelivered", "/admin/callbacks/", SINCE, False),
         ({"beats": [Heartbeat(SCHEDULER, "a:1", 420.0, None)]},
-         "Scheduler: it has not run since", "#health", SINCE, True),
+         "Scheduler: it has not run", "#health", SINCE, True),
         ({"beats": [], "oldest": 420.0},
          "Worker: objects wait, and no worker has reported", f"{LIST}?state=queued", SINCE, True),
         ({"oldest": 1000.0}, "The oldest queued object has waited 16 min 40 s",

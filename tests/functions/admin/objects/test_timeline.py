@@ -67,7 +67,7 @@ def test_what_happened_is_in_the_order_of_time_with_reason_duration_and_actor() 
         "Attempt 3 synced",
         "Callback object.synced recorded",
         "Callback object.synced delivered",
-        "File verified: ok",
+        "File verified: OK",
     ]
     assert entries[1] == Entry(
         at(2), "Attempt 1 failed, will be retried", "warn", "timed out", "", 0.5
