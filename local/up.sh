@@ -10,11 +10,11 @@ shift
 limit=${UP_SECONDS:-300} # from the first container's start; images are pulled and built before
 restarts=4 # one that ends so often will not start at all
 
-# A line for each container: service, state, exit code, restarts, health, name.
+# A line for each container: service, state, exit code, restarts, health, name, last start.
 containers() {
   docker ps --all --quiet --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" \
     --filter label=com.docker.compose.oneoff=False | xargs docker inspect --format \
-    '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}} {{.State.ExitCode}} {{.RestartCount}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.Name}}' \
+    '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}} {{.State.ExitCode}} {{.RestartCount}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.Name}} {{.State.StartedAt}}' \
     2> /dev/null | sort || true
 }
 
@@ -23,20 +23,23 @@ unready() {
   containers | awk '!($1 == "migrate" && $2 == "exited" && $3 == 0) && !($2 == "running" && $5 == "healthy")'
 }
 
-# What of it will not get better by itself.
+# What of it will not get better by itself, of what has happened since $before.
 hopeless() {
-  containers | awk -v most="$restarts" '($2 == "exited" && $3 != 0) || ($2 == "restarting" && $4 >= most)'
+  { printf '%s\n' "$before" --; containers; } | awk -v most="$restarts" '
+    $0 == "--" { now = 1; next }
+    !now { times[$6] = $4; started[$6] = $7; next }
+    ($2 == "exited" && $3 != 0 && $7 != started[$6]) || ($2 == "restarting" && $4 >= times[$6] + most)'
 }
 
 explain() {
   echo "make up: $1" >&2
   said=
-  unready | while read -r service state code times health name; do
+  unready | while read -r service state code times health name started; do
     [ "$state" != created ] || continue # it waits for another one
     echo "$service: $state, health: $health, restarts: $times, exit code: $code" >&2
     docker logs --tail 8 "${name#/}" 2>&1 | sed 's/^/    /' >&2
   done
-  said=$(unready | while read -r service state code times health name; do
+  said=$(unready | while read -r service state code times health name started; do
     docker logs --tail 50 "${name#/}" 2>&1
   done)
   case $said in
@@ -56,6 +59,7 @@ checked=$(compose run --rm --no-deps --no-TTY functions ./sync settings --check 
 }
 compose create --remove-orphans "$@"
 
+before=$(containers) # may have been killed; it is started again
 compose up --detach --no-build "$@" &
 starting=$!
 trap 'kill "$starting" 2> /dev/null; exit 130' INT TERM

@@ -34,6 +34,11 @@ ANSWER_SECONDS = 8.0
 included. With PostgreSQL frozen each thread waits up to 9 s (`CONNECT_SECONDS` and
 `STATEMENT_SECONDS`), and those behind it would wait as long again."""
 
+PATIENT = "/admin/"
+PATIENT_SECONDS = 28.0
+"""The same for people, whose request may read large files or many rows. The function has 29 s
+(template.yaml) and ends its own work before."""
+
 MOST_WAITING = 2_000
 """Requests that may wait for a thread; beyond them a client is asked to come back later."""
 
@@ -91,12 +96,14 @@ class RsgiApp:
         self._threads: Threads | None = None
         self._deadlines: Deadlines | None = None
         self._answers: Deadlines | None = None
+        self._patient: Deadlines | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Set up the worker; granian calls it at the start."""
         self._threads = Threads(loop, self._count)
         self._deadlines = Deadlines(loop, self._body_seconds)
         self._answers = Deadlines(loop, self._answer_seconds)
+        self._patient = Deadlines(loop, PATIENT_SECONDS)
         loop.call_soon(self._on_running)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -108,7 +115,8 @@ class RsgiApp:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request; granian calls it on the event loop."""
-        threads, deadlines, answers = self._threads, self._deadlines, self._answers
+        threads, deadlines = self._threads, self._deadlines
+        answers = self._patient if scope.path.startswith(PATIENT) else self._answers
         headers = scope.headers.items()
         if not (threads and deadlines and answers) or threads.waiting() >= MOST_WAITING:
             _refuse(protocol, BUSY, headers)

@@ -7,38 +7,22 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from tests.containers.commands import Done, run
+from tests.containers.host_network import put_back
 from tests.helpers.missing import missing
 from tests.helpers.waiting import until
 
 SECONDS = 300.0
-START_SECONDS = 60.0
+START_SECONDS = 120.0
+STOP_SECONDS = 120.0
 OWN = "CONTAINERS_ENGINE"
 """With `own` in this variable of the environment the tests start an engine in any case."""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a command did.
-
-    Attributes:
-        code: its exit code.
-        stdout: what it printed.
-        text: the same with its errors.
-    """
-
-    code: int
-    stdout: str
-    text: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether it succeeded."""
-        return self.code == 0
 
 
 def docker(
@@ -55,17 +39,10 @@ def docker(
         seconds: how long it may take.
         variables: of its environment, added to this process's.
     """
-    done = subprocess.run(
-        ["docker", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=seconds,
-        env={**os.environ, "DOCKER_BUILDKIT": "1", **(variables or {})},
-    )
-    assert not check or done.returncode == 0, f"docker {arguments[0]}: {done.stdout}{done.stderr}"
-    return Done(done.returncode, done.stdout, done.stdout + done.stderr)
+    environment = {**os.environ, "DOCKER_BUILDKIT": "1", **(variables or {})}
+    done = run(["docker", *arguments], seconds=seconds, environment=environment)
+    assert not check or done.ok, f"docker {arguments[0]}: {done.text}"
+    return done
 
 
 class OwnEngine:
@@ -92,7 +69,8 @@ class OwnEngine:
         pid_file.unlink(missing_ok=True)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["dockerd", *options, f"--pidfile={pid_file}"],
+                # If we are killed, it ends with us.
+                ["setpriv", "--pdeathsig=TERM", "dockerd", *options, f"--pidfile={pid_file}"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -102,22 +80,39 @@ class OwnEngine:
 
     def stop(self) -> None:
         """Stop it, and the containers with it."""
-        assert self._process is not None
+        if self._process is None:
+            return
         self._process.terminate()
-        self._process.wait(120.0)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._kill(())
+        self._unmount()
 
     def crash(self) -> None:
         """Kill it and every process of every container at once, as a machine that loses power."""
         assert self._process is not None
         ids = docker("ps", "--quiet").stdout.split()
         template = "--format={{.State.Pid}}"
-        inside = [int(pid) for pid in docker("inspect", template, *ids).stdout.split()]
+        pids = docker("inspect", template, *ids).stdout.split()
+        inside = [int(pid) for pid in pids if pid != "0"]  # 0 is just being started again
         shims = [_parent(pid) for pid in inside]
-        for pid in (self._process.pid, *_children(self._process.pid), *inside, *shims):
+        self._kill((*inside, *shims))
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in inside))
+
+    def _kill(self, others: Sequence[int]) -> None:
+        assert self._process is not None
+        for pid in (self._process.pid, *_children(self._process.pid), *others):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait(60.0)
-        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in inside))
+
+    def _unmount(self) -> None:
+        # One that was killed leaves file systems of containers mounted. The last one first.
+        mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        for mount in reversed(mounts):
+            if Path(mount).is_relative_to(self._folder):
+                subprocess.run(["umount", "--lazy", mount], check=False)
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -142,21 +137,20 @@ def engine() -> Iterator[OwnEngine | None]:
     if _others():
         missing("DOCKER_HOST of the engine that runs here: two would take each other's networks")
     # Not below /tmp, which may be in memory: images take some gigabytes.
-    with tempfile.TemporaryDirectory(
-        dir="/var/tmp", prefix="engine-", ignore_cleanup_errors=True
-    ) as name:
+    with (
+        put_back(),
+        tempfile.TemporaryDirectory(
+            dir="/var/tmp", prefix="engine-", ignore_cleanup_errors=True
+        ) as name,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         Path(name).chmod(0o711)  # other accounts reach the socket
         own = OwnEngine(Path(name))
-        own.start()
-        before = os.environ.get("DOCKER_HOST")
-        os.environ["DOCKER_HOST"] = own.url
         try:
+            own.start()
+            patch.setenv("DOCKER_HOST", own.url)
             yield own
         finally:
-            if before is None:
-                del os.environ["DOCKER_HOST"]
-            else:
-                os.environ["DOCKER_HOST"] = before
             own.stop()
 
 

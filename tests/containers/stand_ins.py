@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.containers.commands import run
 from tests.containers.engine import docker
 from tests.helpers.missing import missing
 from tests.helpers.paths import ROOT
@@ -106,6 +107,7 @@ def _import_debian(suite: str, image: str) -> None:
         # A suite that this debootstrap does not know yet is made as sid is.
         script = scripts / (suite if (scripts / suite).exists() else "sid")
         _run(
+            *("unshare", "--mount"),  # its mounts are gone with it, however it ends
             *("debootstrap", "--variant=minbase", "--include=ca-certificates"),
             *(suite, str(root), _mirror(), str(script)),
         )
@@ -143,16 +145,8 @@ def _pip_configuration() -> str:
 
 
 def _run(*command: str) -> str:
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=BUILD_SECONDS,
-    )
-    assert done.returncode == 0, f"{command[0]}: {done.stdout[-2000:]}"
+    done = run(command, seconds=BUILD_SECONDS)
+    assert done.ok, f"{command[0]}: {done.text[-2000:]}"
     return done.stdout
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 
@@ -38,19 +39,17 @@ def lose(container: str, volume: str) -> None:
 
 def type_in(cluster: Cluster, heading: str, **names: str) -> None:
     """Run the commands below a heading, for another node than the page's where names are given."""
-    text = commands(heading)
-    for old, new in names.items():
-        text = text.replace(old.replace("_", "-"), new)
+    others = {old.replace("_", "-"): new for old, new in names.items()}
+    text = re.sub(r"postgres-\d", lambda found: others.get(found[0], found[0]), commands(heading))
     done = subprocess.run(
         ["sh", "-ec", text],
         cwd=ROOT,
         env={**os.environ, **cluster.engine.variables},
         capture_output=True,
-        text=True,
         check=False,
         timeout=300,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
 
 
 def test_a_lost_broker_node(machines: Arena) -> None:
@@ -80,8 +79,10 @@ def test_a_lost_monitor(machines: Arena) -> None:
     cluster = machines.cluster
     with machines.trial("monitor lost, and replaced", seconds=60.0, within=None):
         lose("monitor-3", "monitor")
+        primary = cluster.primary()
         time.sleep(AWAY_SECONDS)
-        type_in(cluster, "A lost monitor")
+        nodes = {"postgres_1": f"postgres-{primary}", "postgres_2": f"postgres-{3 - primary}"}
+        type_in(cluster, "A lost monitor", **nodes)
         until(cluster.is_whole, "the new monitor to know both nodes", 180.0)
     with machines.trial("primary killed, with that monitor", seconds=25.0, within=15.0):
         container = named(f"postgres-{cluster.primary()}")

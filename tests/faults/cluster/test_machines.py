@@ -62,7 +62,7 @@ def changed(cluster: Cluster, change: str, *services: str, **variables: str) -> 
         # Compose would give a container without a source for its storage that of the one before.
         renew = ("--force-recreate", "--renew-anon-volumes")
         cluster.engine.compose(
-            *("up", "--detach", "--no-deps", *renew, "--timeout=20", *services),
+            *("up", "--detach", "--no-deps", "--no-build", *renew, "--timeout=20", *services),
             change=change,
             **variables,
         )
@@ -119,7 +119,7 @@ def test_a_rolling_upgrade(machines: Arena) -> None:
     def put(number: int, image: str, change: str = "") -> None:
         services = [f"{name}-{number}" for name in OURS]
         cluster.engine.compose(
-            *("up", "--detach", "--no-deps", "--timeout=30", "--wait", *services),
+            *("up", "--detach", "--no-deps", "--no-build", "--timeout=30", "--wait", *services),
             change=change,
             CLUSTER_IMAGE=image,
         )
@@ -127,9 +127,9 @@ def test_a_rolling_upgrade(machines: Arena) -> None:
     put(1, BEFORE, "before")
     put(2, BEFORE, "before")
     until(cluster.is_whole, "the earlier release to run")
-    with machines.trial("rolling upgrade", seconds=FAULT_SECONDS):
-        put(1, image)
-        put(2, image)
+    for number in (1, 2):
+        with machines.trial(f"machine {number} upgraded", seconds=FAULT_SECONDS):
+            put(number, image)
 
 
 def build_before() -> None:

@@ -55,6 +55,7 @@ def main() -> None:
             ("GET", "/boom", "boom"),
             ("GET", "/slow", "slow"),
             ("GET", "/stall", "stall"),
+            ("GET", "/admin/stall", "stall"),
             ("POST", "/size", "size"),
             ("POST", "/events/s3/{proxy+}", "size"),
         )

@@ -282,6 +282,13 @@ def test_functions_that_hang_are_answered_for_within_ten_seconds(shim: Shim) -> 
     assert shim.started.read_text().split() == ["stall"] * 2
 
 
+def test_people_wait_longer_than_clients(shim: Shim) -> None:
+    began = time.monotonic()
+    answer = ask(shim.port, "GET", "/admin/stall")
+    assert time.monotonic() - began >= 10
+    assert answer.status != 503
+
+
 def test_many_requests_at_once_are_all_answered(shim: Shim) -> None:
     def one(number: int) -> Any:
         body = json.dumps(number).encode()
