@@ -62,7 +62,7 @@ def test_nothing_is_said_while_all_is_right() -> None:
          "The storage of nas1 is paused: no room. Objects wait and use up no attempts",
          f"{LIST}?state=queued", SINCE, True),
         ({"receiver_pauses": [Pause("callback", "answered 500", SINCE, 1.0)]},
-         "The receiver of callbacks is paused: answered 500", "/admin/callbacks/?state=pending",
+         "The receiver of callbacks is paused: answered 500. Callbacks wait", "/admin/callbacks/?state=pending",
          SINCE, False),
         ({"callbacks": CallbackCounts(0, 3, None), "undelivered_since": SINCE},
          "3 callbacks are undelivered", "/admin/callbacks/", SINCE, False),
