@@ -113,7 +113,7 @@ def _paused(found: Findings) -> Iterator[Concern]:
         text = f"{who}: {pause.reason}. Objects wait and use up no attempts"
         yield Concern(f"{text}; {probe}" if probe else text, queued, pause.since)
     for pause in found.receiver_pauses:
-        text = f"The receiver of callbacks is paused: {pause.reason}"
+        text = f"The receiver of callbacks is paused: {pause.reason}. Callbacks wait"
         yield Concern(text, f"{addresses.CALLBACKS.url()}?state=pending", pause.since, bad=False)
 
 
