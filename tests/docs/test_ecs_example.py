@@ -91,10 +91,10 @@ def test_an_exported_value_is_a_text(made: bool) -> None:
         "StorageAccessPointArn": (
             "<StorageAccessPoint.Arn>" if made else existing["AccessPointArn"]
         ),
-        "DatabaseUrlSecretArn": "<DatabaseUrlSecret>" if made else "arn:database",
-        "RabbitmqUrlSecretArn": "<RabbitmqUrlSecret>" if made else "arn:rabbitmq",
-        "SubnetIds": "<PrivateSubnetA>,<PrivateSubnetB>" if made else "subnet-1,subnet-2",
-        "FunctionSecurityGroupId": "<FunctionSecurityGroup>" if made else "sg-1",
+        "DatabaseUrlSecretArnInUse": "<DatabaseUrlSecret>" if made else "arn:database",
+        "RabbitmqUrlSecretArnInUse": "<RabbitmqUrlSecret>" if made else "arn:rabbitmq",
+        "SubnetIdsInUse": "<PrivateSubnetA>,<PrivateSubnetB>" if made else "subnet-1,subnet-2",
+        "FunctionSecurityGroupIdInUse": "<FunctionSecurityGroup>" if made else "sg-1",
         "CallbackUrlSecretArn": "<CallbackUrlSecret>",
     }
 
@@ -191,3 +191,8 @@ def test_the_most_tasks_are_reached_with_the_messages_that_requeue_publishes(sta
 def test_it_is_yaml_that_cloudformation_takes() -> None:
     tokens = yaml.scan((EXAMPLES / "ecs.yaml").read_text())
     assert not [token for token in tokens if isinstance(token, yaml.AliasToken)]
+
+
+def test_no_output_has_the_name_of_a_parameter() -> None:
+    # `sam build` takes such a name for the parameter's value, and fails if that is a list.
+    assert not MAIN["Outputs"].keys() & {*MAIN["Parameters"], *MAIN["Resources"]}
