@@ -107,11 +107,14 @@ def _import_debian(suite: str, image: str) -> None:
         # A suite that this debootstrap does not know yet is made as sid is.
         script = scripts / (suite if (scripts / suite).exists() else "sid")
         _run(
-            *("unshare", "--mount"),  # its mounts are gone with it, however it ends
+            # Its mounts are gone with it, however it ends.
+            *("unshare", "--mount", "env", "DPKG_FORCE=unsafe-io"),
             *("debootstrap", "--variant=minbase", "--include=ca-certificates"),
             *(suite, str(root), _mirror(), str(script)),
         )
         (root / "etc/apt/apt.conf.d/docker").write_text(APT)
+        # As the official one: a build that a power cut ends is thrown away.
+        (root / "etc/dpkg/dpkg.cfg.d/docker").write_text("force-unsafe-io\n")
         (root / "etc/pip.conf").write_text(_pip_configuration())
         if AUTHORITIES.exists():
             shutil.copy(AUTHORITIES, root / str(AUTHORITIES).lstrip("/"))
