@@ -44,6 +44,7 @@ def environment(migrated: Deployment, memcached_server: MemcachedServer) -> dict
         "LOCAL_RUN": "1",
         "ADMIN_PASSWORD_HASH": migrated.admin["password_hash"],
         "ADMIN_SESSION_KEY": migrated.admin["session_key"],
+        "ENVIRONMENT_NAME": "under-test",  # as the stack
         **OFF,
         **PROXY,
     }
