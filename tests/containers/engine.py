@@ -16,7 +16,7 @@ import pytest
 from tests.containers.commands import Done, run
 from tests.containers.host_network import put_back
 from tests.helpers.missing import missing
-from tests.helpers.waiting import until
+from tests.helpers.waiting import NotInTime, until
 
 SECONDS = 300.0
 START_SECONDS = 120.0
@@ -134,6 +134,9 @@ def engine() -> Iterator[OwnEngine | None]:
         return
     if os.geteuid() != 0 or shutil.which("dockerd") is None:
         missing("a container engine that docker reaches, or dockerd and root to start one")
+    # An earlier run that was interrupted may still be ending its own.
+    with suppress(NotInTime):
+        until(lambda: not _others())
     if _others():
         missing("DOCKER_HOST of the engine that runs here: two would take each other's networks")
     # Not below /tmp, which may be in memory: images take some gigabytes.
