@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,20 +33,24 @@ def status(
     Exits with 1 if something needs attention, such as failed objects.
     """
     from local.places import places
+    from local.shutdown import first_interrupt
     from local.status import look
 
     here = environment()
     found = places(here)
     settings = settings_of(here)
-    while True:
-        overall = look(here, found, settings)
-        if as_json:
-            output.print_json(overall.document())
-        else:
-            output.print_lines(_lines(overall), prefix=CLEAR if watch else "")
-        if not watch:
-            raise typer.Exit(exit_codes.PROBLEM if overall.problems else exit_codes.OK)
-        time.sleep(every)
+    # Between two updates: in the middle of one, the exception may be lost in a callback.
+    with first_interrupt() as stop:
+        while not stop.is_set():
+            overall = look(here, found, settings)
+            if as_json:
+                output.print_json(overall.document())
+            else:
+                output.print_lines(_lines(overall), prefix=CLEAR if watch else "")
+            if not watch:
+                raise typer.Exit(exit_codes.PROBLEM if overall.problems else exit_codes.OK)
+            stop.wait(every)
+    raise KeyboardInterrupt
 
 
 def _lines(overall: Overall) -> Iterator[str]:
