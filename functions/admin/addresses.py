@@ -98,7 +98,7 @@ def is_own(target: str) -> bool:
     /admin/%2e%2e/x            False: these are dots as well
     /admin/\example            False: some browsers read it as a slash
     /admin/, then a break      False: the header would end there
-    /admin/login/, logout      False: it would lead in a circle
+    /admin/login/, logout      False: it would lead back here
     =========================  =======
     """
     path = target.partition("?")[0].partition("#")[0]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from tests.faults.harness.load import CREATED, SEND_SECONDS, SIZES, Asked, Client, Promises
+from tests.faults.harness.load import CREATED, SIZES, Asked, Client, Clients, Promises
 from tests.helpers.waiting import join
 
 CLIENTS = 16
@@ -93,7 +93,7 @@ class TwoDoors(Client):
                 self._unready.add(port)
 
 
-class PacedLoad:
+class PacedLoad(Clients):
     """Requests at moments that are set in advance while its block runs, however slow answers are.
 
     What could not be sent in time, because every client waits for an answer, is sent after it.
@@ -112,23 +112,11 @@ class PacedLoad:
         self._rate = rate
         self._numbers = itertools.count()
         self._began = 0.0
-        self._done = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(CLIENTS)]
+        super().__init__([self._run] * CLIENTS)
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        join(*self._threads, seconds=2 * SEND_SECONDS)
+        return super().__enter__()
 
     def _run(self) -> None:
         while True:

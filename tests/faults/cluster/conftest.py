@@ -17,6 +17,7 @@ from tests.faults.cluster.cluster import Cluster
 from tests.faults.cluster.engine import docker
 from tests.faults.cluster.table import Line
 from tests.faults.cluster.trial import Arena
+from tests.faults.report import attached
 from tests.helpers.missing import missing
 
 PROPERTY = "fault of machines"
@@ -57,14 +58,7 @@ def machines(cluster: Cluster, request: pytest.FixtureRequest) -> Arena:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     """Write the table where `GUARANTEES` says."""
-    lines = [
-        Line(**value)
-        for outcome in ("passed", "failed")
-        for report in terminalreporter.stats.get(outcome, [])
-        if getattr(report, "when", "") == "call"
-        for name, value in report.user_properties
-        if name == PROPERTY
-    ]
+    lines = [Line(**value) for value in attached(terminalreporter, PROPERTY)]
     for line in lines:
         terminalreporter.write_line(" | ".join(line.cells()))
     if lines and (document := os.environ.get("GUARANTEES")):

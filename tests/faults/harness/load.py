@@ -8,7 +8,9 @@ import json
 import random
 import threading
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -162,7 +164,33 @@ class Client:
             connection.close()
 
 
-class Load:
+class Clients:
+    """Threads that send while its block runs, until `_done` is set.
+
+    Args:
+        runs: what each of them does.
+    """
+
+    def __init__(self, runs: Iterable[Callable[[], None]]) -> None:
+        self._done = threading.Event()
+        self._threads = [threading.Thread(target=run) for run in runs]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        join(*self._threads, seconds=2 * SEND_SECONDS)
+
+
+class Load(Clients):
     """Several clients at work in the background while its block runs.
 
     Args:
@@ -179,25 +207,9 @@ class Load:
         self._client = client
         self._prefix = prefix
         self._pause = clients / rate
-        self._done = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, args=(n, random.Random(f"{seed} {n}")))
-            for n in range(clients)
-        ]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        join(*self._threads, seconds=2 * SEND_SECONDS)
+        super().__init__(
+            partial(self._run, n, random.Random(f"{seed} {n}")) for n in range(clients)
+        )
 
     def _run(self, number: int, chance: random.Random) -> None:
         count = 0
