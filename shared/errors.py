@@ -21,7 +21,9 @@
     ├── Unavailable             one of our servers is unreachable
     │   ├── LedgerUnavailable
     │   ├── QueueUnavailable
-    │   └── CacheUnavailable
+    │   ├── CacheUnavailable
+    │   └── AwsUnavailable      an API of AWS
+    ├── AwsRefused              an API of AWS answers with an error
     ├── FileUnreadable          a stored file cannot be read
     │   └── FileMissing
     └── TransferError           one object could not be copied
@@ -190,6 +192,14 @@ class QueueUnavailable(Unavailable):
 
 class CacheUnavailable(Unavailable):
     """memcached is unreachable."""
+
+
+class AwsUnavailable(Unavailable):
+    """AWS is unreachable."""
+
+
+class AwsRefused(ServiceError):
+    """AWS refuses the request; what follows is its error code."""
 
 
 class FileUnreadable(ServiceError):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from shared.aws.credentials import Credentials
 from shared.aws.s3 import find_address, refused_settings, s3_client
 from shared.config.settings import Settings
 from shared.errors import AccessRefused, SourceUnavailable
@@ -18,19 +17,6 @@ UNSUPPORTED = ("--x-s3", ".mrap")
 
 REFUSED = frozenset({400, 403})
 """Statuses of a HEAD, whose response has no code, that may mean that the credentials are old."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Keys of this moment."""
-
-    access_key: str
-    secret_key: str
-    token: str | None
-
-    def __repr__(self) -> str:
-        """Return the class's name alone: the rest is secret."""
-        return "Credentials()"
 
 
 class S3Bucket:

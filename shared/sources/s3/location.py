@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
-from shared.aws.s3_bucket import Credentials, S3Bucket
+from shared.aws.credentials import Credentials
+from shared.aws.s3_bucket import S3Bucket
 from shared.config import secrets
 from shared.config.settings import Settings, needed
 from shared.errors import AccessRefused, SettingError, SourceUnavailable

@@ -20,7 +20,7 @@ from typing import Protocol
 
 import pycurl
 
-from shared.aws.s3_bucket import Credentials
+from shared.aws.credentials import Credentials
 from shared.curl_sockets import SUPPRESS_CONNECT_HEADERS, CurlSockets
 from shared.errors import ContentMismatch, RetryLater, SourceUnavailable
 from shared.proxies import PROXY_LOGIN

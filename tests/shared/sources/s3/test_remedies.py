@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.aws.s3_bucket import Credentials
+from shared.aws.credentials import Credentials
 from shared.config.settings import Settings
 from shared.sources.s3.location import Location, SignedUrl
 from shared.sources.s3.refusals import STYLE_CODES

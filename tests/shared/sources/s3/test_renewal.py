@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared import errors
-from shared.aws.s3_bucket import Credentials
+from shared.aws.credentials import Credentials
 from shared.config.settings import Settings
 from shared.domain import Wanted
 from shared.sources.s3.location import RENEWAL_SECONDS, Location

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.aws.s3_bucket import Credentials
+from shared.aws.credentials import Credentials
 from shared.errors import RetryLater, SourceUnavailable
 from shared.sources.s3.location import SignedUrl
 from shared.sources.s3.transport import Transport
