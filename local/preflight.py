@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from local.apart import apart
 from local.environment import LocalEnvironment
 from local.http.listener import Listener
 from local.servers.s3 import S3_ELSEWHERE
@@ -45,7 +46,7 @@ def check(environment: LocalEnvironment) -> Listener:
         settings = check_settings(environment.local_variables())
     if settings.source == "s3" and S3_ELSEWHERE & set(environment.given):
         adopt_sdk_variables(environment)
-        check_s3_settings(settings)
+        apart(check_s3_settings, settings)
     return listener
 
 

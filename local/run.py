@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from rich.console import Console
 
 from local.addresses import near
+from local.apart import apart
 from local.client import curl, proxied
 from local.environment import LocalEnvironment
 from local.preflight import check
@@ -84,7 +85,7 @@ def _embed(
         _start(s3, started)
         servers.append(s3)
         variables |= {**S3_LOGIN, **variables, S3_SETTING: s3.endpoint}
-        fill_with_samples(Settings.from_mapping(variables))
+        apart(fill_with_samples, Settings.from_mapping(variables))
     return servers
 
 

@@ -74,6 +74,19 @@ class ServiceError(Exception):
         self.title = (type(self).__doc__ or "").partition("\n")[0].rstrip(".")
         super().__init__(f"{self.title}: {about}" if about else self.title)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how an error is made again in another process: of its parts, not of its text."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(
+    kind: type[ServiceError], arguments: tuple[object, ...], parts: dict[str, object]
+) -> ServiceError:
+    """Return an error as it was, without its constructor, which each class has its own of."""
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(parts)
+    return error
+
 
 class SettingError(ServiceError):
     """Invalid setting."""

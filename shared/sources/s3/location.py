@@ -14,6 +14,7 @@ from shared.aws.s3_bucket import S3Bucket
 from shared.config import secrets
 from shared.config.settings import Settings, needed
 from shared.errors import AccessRefused, SettingError, SourceUnavailable
+from shared.sources.s3.own_server import OwnBucket, own_bucket
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Location:
         self._reread, self._clock = reread, clock
         self._lock = threading.Lock()
         self._region: str | None = None  # that a server has named
-        self._bucket: S3Bucket | None = None
+        self._bucket: S3Bucket | OwnBucket | None = None
         self._renewed_at = -RENEWAL_SECONDS
 
     def signed_url(self, key: str) -> SignedUrl:
@@ -200,20 +201,27 @@ class Location:
         Raises:
             SourceUnavailable: the server does not tell.
         """
-        bucket = self._resolved()
+        bucket = self._of_boto3()
         used = bucket.credentials()
         try:
             return bucket.part_size(key, number)
         except AccessRefused as refusal:
             try:
                 if self.renew(used):
-                    return self._resolved().part_size(key, number)
+                    return self._of_boto3().part_size(key, number)
             except AccessRefused:
                 pass
             raise SourceUnavailable(refusal.about) from refusal
 
-    def _resolved(self) -> S3Bucket:
+    def _resolved(self) -> S3Bucket | OwnBucket:
         with self._lock:
             if self._bucket is None:
+                own = own_bucket(self._settings, self._name)
+                self._bucket = own or S3Bucket(self._settings, self._name)
+            return self._bucket
+
+    def _of_boto3(self) -> S3Bucket:
+        with self._lock:
+            if not isinstance(self._bucket, S3Bucket):
                 self._bucket = S3Bucket(self._settings, self._name)
             return self._bucket
