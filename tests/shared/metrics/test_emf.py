@@ -102,7 +102,8 @@ def test_gauges_are_written_as_they_are(emitter: Emitter, lines: list[str]) -> N
 def test_a_gauge_that_is_true_or_false_is_written_as_a_number(
     emitter: Emitter, lines: list[str]
 ) -> None:
-    emitter.emit_gauges([Sample(PAUSED, True, ("source",)), Sample(PAUSED, False, ("storage",))])
+    is_paused = {"source": True, "storage": False}
+    emitter.emit_gauges([Sample(PAUSED, paused, (part,)) for part, paused in is_paused.items()])
     assert [repr(d["sync_paused"]) for d in documents(lines)] == ["1.0", "0.0"]
 
 
