@@ -101,7 +101,7 @@ endef
 
 lint-aws: aws-tools ## Validate the templates
 	$(AWS_TOOLS)/sam validate --lint --region eu-west-1
-	$(AWS_TOOLS)/cfn-lint template.yaml docs/examples/ecs.yaml
+	$(AWS_TOOLS)/cfn-lint template.yaml aws/alarms.yaml docs/examples/ecs.yaml
 
 # Everything that can be tested without an account: see docs/deploy.md.
 test-aws: $(VENV)/.dev lint-aws ## Run the built packages under AWS's runtime client, against real servers

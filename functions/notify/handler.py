@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.notify import wiring
-from shared.config.startup import settings
 from shared.lambda_context import Context
 from shared.metrics import tally
 
@@ -30,7 +29,4 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     )
     if any(report.values()):
         logger.info("callbacks delivered", extra=report)
-    if settings().on_lambda:
-        # The template's alarm reads this line.
-        logger.info("callbacks measured", extra=dataclasses.asdict(notify.measure()))
     return report

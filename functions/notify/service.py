@@ -53,21 +53,6 @@ class Report:
     given_up: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """What alarms watch.
-
-    Attributes:
-        undelivered_callbacks: that were given up.
-        pending_callbacks: yet to be delivered.
-        oldest_callback_seconds: how long the oldest of these has waited; 0 if none waits.
-    """
-
-    undelivered_callbacks: int
-    pending_callbacks: int
-    oldest_callback_seconds: float
-
-
 @dataclass(slots=True)
 class _Run:
     """What a run holds.
@@ -146,15 +131,6 @@ class Notify:
             run = _Run(receiver, deque(claims))
             self._deliver(run, going, sleep)
         return Report(run.delivered, run.failed, run.given_up)
-
-    def measure(self) -> Measures:
-        """Count what is not delivered.
-
-        Raises:
-            LedgerUnavailable: it cannot be read.
-        """
-        counts = self._callbacks.counts()
-        return Measures(counts.undelivered, counts.pending, counts.oldest_seconds or 0.0)
 
     def _claim(self, going: Callable[[], bool]) -> list[CallbackClaim]:
         return self._callbacks.claim(CLAIMED, LEASE_SECONDS) if going() else []

@@ -26,6 +26,9 @@ LAST_PORTION_MILLISECONDS = 10_000
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     """Answer one scheduled event with what was done."""
     requeue = wiring.requeue()
+    if namespace := settings().metrics_namespace:
+        # Before the run, which raises while the broker is away: then, too, alarms read them.
+        cloudwatch(namespace).emit_gauges(requeue.gauges())
     report = dataclasses.asdict(
         requeue.run(
             going=lambda: context.get_remaining_time_in_millis() > LAST_PORTION_MILLISECONDS
@@ -33,9 +36,4 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     )
     if any(report.values()):
         logger.info("due rows published", extra=report)
-    if settings().on_lambda:
-        # The template's alarms read this line; elsewhere GET /sync/?detail=1 returns the numbers.
-        logger.info("ledger measured", extra=dataclasses.asdict(requeue.measure()))
-        if namespace := settings().metrics_namespace:
-            cloudwatch(namespace).emit_gauges(requeue.gauges())
     return report

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from shared.errors import QueueUnavailable
+from shared.errors import QueueUnavailable, Unavailable
 from shared.injection_points import CrashPoint, injection_point
 from shared.ledger.heartbeats import SCHEDULER
 from shared.ledger.ledger import Ledger
 from shared.metrics import readings, tally
-from shared.metrics.catalog import ATTEMPTS, Sample
+from shared.metrics.catalog import ATTEMPTS, UP, Sample
 from shared.pausing import Part
 from shared.queue.interface import Queue
 from shared.queue.messages import SyncMessage
@@ -57,25 +57,6 @@ class Report:
     unconfirmed: int
     failed: int
     changed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """What alarms watch.
-
-    Attributes:
-        failed_objects: objects that need attention.
-        queued_objects: objects that wait for a worker.
-        oldest_queued_seconds: how long the oldest of these has waited; 0 if none waits.
-        pauses: faults of the source or of a storage that make all objects wait.
-        pause_reason: of the oldest of them; empty if there is none.
-    """
-
-    failed_objects: int
-    queued_objects: int
-    oldest_queued_seconds: float
-    pauses: int = 0
-    pause_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,22 +154,26 @@ class Requeue:
             yield rows
             room -= len(rows)
 
-    def gauges(self) -> list[Sample]:
+    def gauges(self) -> Iterator[Sample]:
         """Return the gauges of ledger and queue, under the names that they have on /metrics.
 
-        Raises:
-            LedgerUnavailable, QueueUnavailable: they cannot be read.
+        Of a part that cannot be read there is `sync_up` alone, which is 0.
         """
-        return [*readings.of_ledger(self._ledger), *readings.of_queue(self._queue)]
+        parts: dict[str, Callable[[], list[Sample]]] = {
+            "database": lambda: readings.of_ledger(self._ledger),
+            "queue": lambda: readings.of_queue(self._queue),
+        }
+        for part, read in parts.items():
+            samples = _read(part, read)
+            yield from samples or ()
+            yield Sample(UP, samples is not None, (part,))
 
-    def measure(self) -> Measures:
-        """Count what is not synced.
 
-        Raises:
-            LedgerUnavailable: it cannot be read.
-        """
-        counts = self._ledger.counts()
-        oldest = self._ledger.oldest_queued_seconds() or 0.0
-        pauses = self._ledger.pauses.all()
-        reason = pauses[0].reason if pauses else ""
-        return Measures(counts.failed, counts.queued, oldest, len(pauses), reason)
+def _read(part: str, read: Callable[[], list[Sample]]) -> list[Sample] | None:
+    try:
+        return read()
+    except Unavailable as error:
+        logger.warning("metrics not read", extra={"part": part, "reason": str(error)})
+    except Exception:  # a defect in what is measured must not stop the delivery
+        logger.exception("metrics not read", extra={"part": part})
+    return None

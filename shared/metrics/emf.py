@@ -65,7 +65,8 @@ class Emitter:
         lines: dict[tuple[tuple[str, str], ...], dict[Metric, float | list[float]]] = {}
         for sample in samples:
             dimensions = _dimensions(sample.metric, sample.labels)
-            lines.setdefault(dimensions, {})[sample.metric] = sample.value
+            # CloudWatch takes numbers only, and a bool would become true or false.
+            lines.setdefault(dimensions, {})[sample.metric] = float(sample.value)
         for dimensions, values_of in lines.items():
             self._line(dimensions, values_of)
 

@@ -29,7 +29,7 @@ PARAMETERS = {
 
 @mock_aws
 def main() -> None:
-    """Print what became of the stack whose template is named on the command line."""
+    """Print what became of the stack whose template, and that of its alarms, are named."""
     # moto says of each type that it does not know that it leaves it out.
     warnings.simplefilter("ignore")
     formation = boto3.client("cloudformation")
@@ -42,6 +42,11 @@ def main() -> None:
         Bucket="packages", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
     template = json.loads(Path(sys.argv[1]).read_text())
+    boto3.client("s3").put_object(
+        Bucket="packages", Key="alarms.json", Body=Path(sys.argv[2]).read_bytes()
+    )
+    alarms = template["Resources"]["Alarms"]["Properties"]
+    alarms["TemplateURL"] = "https://packages.s3.amazonaws.com/alarms.json"
     # moto makes mappings of SQS queues and of streams only.
     del template["Resources"]["SyncWorkerFunctionQueue"]
     empty_zip = b"PK\x05\x06" + bytes(18)
@@ -65,12 +70,15 @@ def main() -> None:
     [stack] = formation.describe_stacks(StackName="under-test")["Stacks"]
     resources = formation.describe_stack_resources(StackName="under-test")["StackResources"]
     functions = boto3.client("lambda").list_functions()["Functions"]
+    paginated = boto3.client("cloudwatch").get_paginator("describe_alarms").paginate()
     json.dump(
         {
             "status": stack["StackStatus"],
             "functions": {f["FunctionName"]: f["Handler"] for f in functions},
             "outputs": [o["OutputKey"] for o in stack.get("Outputs", ())],
             "unknown": sorted({template["Resources"][name]["Type"] for name in unknown}),
+            "alarms": [a["AlarmName"] for a in paginated.search("MetricAlarms")],
+            "dashboards": len(boto3.client("cloudwatch").list_dashboards()["DashboardEntries"]),
             "made": sorted(r.get("LogicalResourceId", "") for r in resources),
         },
         sys.stdout,

@@ -31,6 +31,7 @@ NEED_PACKAGES = [
     "test_deploy.py",
     "test_freeze.py",
     "test_functions.py",
+    "test_recorded_alarms.py",
     "test_template.py",
 ]
 collect_ignore = [] if os.environ.get("AWS_PACKAGES") else NEED_PACKAGES

@@ -1,4 +1,4 @@
-"""The template after the SAM transform: routes, permissions, policies, secrets, alarms."""
+"""The template after the SAM transform: routes, permissions, policies, secrets."""
 
 from __future__ import annotations
 
@@ -14,21 +14,10 @@ import pytest
 
 from shared.config.settings import Settings
 from tests.aws.conftest import REGION, tool
+from tests.aws.nested import ALARMS, OWN_SERVERS, alarms
 from tests.aws.stack import Stack, statements
 from tests.helpers.paths import ROOT
 
-OWN_SERVERS: dict[str, str] = {
-    "VpcId": "vpc-0123456789abcdef0",
-    "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
-    "FunctionSecurityGroupId": "sg-0123456789abcdef0",
-    "DatabaseUrlSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf",
-    "BrokerArn": "arn:aws:mq:eu-west-1:123456789012:broker:b:b-1",
-    "BrokerCredentialsSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mq-AbCdEf",
-    "RabbitmqUrlSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:url-AbCdEf",
-    "MemcachedAddress": "cache.internal:11211",
-    "FileSystemId": "fs-0123456789abcdef0",
-    "AccessPointArn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-1",
-}
 FUNCTIONS = tuple(sorted(file.parent.name for file in ROOT.glob("functions/*/handler.py")))
 SERVERS = {
     "AWS::EC2::VPC",
@@ -247,28 +236,6 @@ def test_every_function_logs_to_a_group_that_forgets(stack: Stack) -> None:
         assert function["TracingConfig"] == {"Mode": "Active"}
 
 
-def test_alarms_watch_what_the_filters_and_functions_give(stack: Stack) -> None:
-    made = {
-        (t["MetricNamespace"], t["MetricName"])
-        for f in stack.resources("AWS::Logs::MetricFilter").values()
-        for t in f["MetricTransformations"]
-    }
-    alarms = stack.resources("AWS::CloudWatch::Alarm")
-    watched = {
-        (a["Namespace"], a["MetricName"])
-        for a in alarms.values()
-        if a.get("Namespace", "AWS/Lambda") not in {"AWS/Lambda", "AWS/SQS"}
-    }
-    assert watched < made
-    errors = [a for a in alarms.values() if a["MetricName"] == "Errors"]
-    assert {a["Namespace"] for a in errors} == {"AWS/Lambda"}
-    assert [a["Dimensions"][0]["Value"] for a in errors] == [
-        f"<{name}>"
-        for name in stack.resources("AWS::Lambda::Function")
-        if name != "MigrateFunction"
-    ]
-
-
 def test_events_come_through_a_queue_where_they_are_wanted(transformed: dict[str, Any]) -> None:
     parameters = {"SourceBucketName": "client-bucket"}
     off, on = (
@@ -303,15 +270,13 @@ def test_events_come_through_a_queue_where_they_are_wanted(transformed: dict[str
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
-def test_the_line_that_alarms_are_made_from_is_written_at_every_level(
-    transformed: dict[str, Any], level: str
-) -> None:
+def test_lines_of_metrics_are_kept_at_every_level(transformed: dict[str, Any], level: str) -> None:
     stack = Stack(transformed, {"SourceBucketName": "client-bucket", "LogLevel": level})
-    functions = stack.resources("AWS::Lambda::Function")
-    for name, function in functions.items():
-        expected = "INFO" if name == "RequeueFunction" else level
-        assert variables(function)["LOG_LEVEL"] == expected
-        assert function["LoggingConfig"]["ApplicationLogLevel"] == expected
+    for function in stack.resources("AWS::Lambda::Function").values():
+        assert variables(function)["LOG_LEVEL"] == level
+        # Lambda takes a line without a level for one of INFO, and knows no level WARNING.
+        kept = function["LoggingConfig"]["ApplicationLogLevel"]
+        assert kept == ("DEBUG" if level == "DEBUG" else "INFO")
 
 
 def test_ingest_is_bounded_where_that_is_asked_for(transformed: dict[str, Any]) -> None:
@@ -329,17 +294,6 @@ def test_rules_use_what_rules_may_use(transformed: dict[str, Any]) -> None:
     rules = transformed["Rules"]
     assert set(re.findall(r'"(Fn::\w+|Ref)"', json.dumps(rules))) <= allowed
     assert len(rules) == 3
-
-
-def test_alarms_send_mail_where_an_address_is_given(transformed: dict[str, Any]) -> None:
-    parameters = {"SourceBucketName": "client-bucket", "AlarmEmail": "ops@example.org"}
-    silent, loud = (
-        Stack(transformed, parameters | {"AlarmEmail": ""}),
-        Stack(transformed, parameters),
-    )
-    assert all("AlarmActions" not in a for a in silent.resources("AWS::CloudWatch::Alarm").values())
-    for alarm in loud.resources("AWS::CloudWatch::Alarm").values():
-        assert alarm["AlarmActions"] == ["<AlarmTopic>"]
 
 
 def test_nothing_is_open_to_the_internet_or_unencrypted(stack: Stack) -> None:
@@ -414,10 +368,11 @@ def test_no_lock_file_names_where_packages_come_from() -> None:
 def test_motos_cloudformation_makes_the_stack_as_far_as_it_goes(
     transformed: dict[str, Any], tmp_path: Path
 ) -> None:
-    source = tmp_path / "template.json"
+    source, nested = tmp_path / "template.json", tmp_path / "alarms.json"
     source.write_text(json.dumps(transformed))
+    nested.write_text(json.dumps(ALARMS))
     printed = subprocess.run(
-        [tool("python"), str(ROOT / "tests/aws/cloudformation.py"), str(source)],
+        [tool("python"), str(ROOT / "tests/aws/cloudformation.py"), str(source), str(nested)],
         check=True,
         capture_output=True,
         text=True,
@@ -433,3 +388,9 @@ def test_motos_cloudformation_makes_the_stack_as_far_as_it_goes(
         report["made"]
     )
     assert "MigrateFunctionName" in report["outputs"]
+    # It has the database alone made.
+    options = {"SourceBucketName": "client-bucket", "CallbackUrl": "https://client.test/hook"}
+    assert len(report["alarms"]) == len(
+        alarms(OWN_SERVERS | options | {"DatabaseUrlSecretArn": ""})
+    )
+    assert report["dashboards"] == 1

@@ -433,7 +433,7 @@ def test_a_callback_is_given_up_after_a_day_and_may_be_replayed(
         execute(database_url, "UPDATE callback SET give_up_at = now()")
         sender = notify(ledger, there.url)
         assert sender.run() == Report(failed=1, given_up=1)
-        assert sender.measure().undelivered_callbacks == 1
+        assert ledger.callbacks.counts().undelivered == 1
         assert ledger.replays.perform(Choice()) == 1
         assert sender.run() == Report(delivered=1)
     (callback,) = ledger.callbacks.of(row_id)

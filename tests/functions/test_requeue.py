@@ -10,13 +10,13 @@ from functions.requeue.service import (
     ENOUGH_WAITING,
     RETRY_SHARE,
     Config,
-    Measures,
     Report,
     Requeue,
 )
 from shared.errors import QueueUnavailable
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import NewObject, Outcome, Settlement
+from shared.metrics.catalog import OBJECTS, OLDEST_QUEUED, PAUSED, QUEUE_MESSAGES, UP, Metric
 from tests.helpers.fake_queue import FakeQueue
 from tests.helpers.servers import execute
 
@@ -54,6 +54,10 @@ def requeue(
     ledger: Ledger, queue: FakeQueue, delivery_seconds: float = 30, lease_seconds: float = 60
 ) -> Requeue:
     return Requeue(Config(delivery_seconds, lease_seconds, MAX_ATTEMPTS), ledger, queue)
+
+
+def gauges(measuring: Requeue) -> dict[tuple[Metric | str, ...], float]:
+    return {(one.metric, *one.labels): one.value for one in measuring.gauges()}
 
 
 def test_due_rows_are_published_once_and_others_not(ledger: Ledger) -> None:
@@ -178,15 +182,42 @@ def test_rows_whose_workers_died_too_often_are_failed(ledger: Ledger, database_u
             "UPDATE file_sync SET leased_until = now() - interval '1 s', due_at = now()",
         )
     assert requeue(ledger, FakeQueue()).run() == Report(published=0, unconfirmed=0, failed=1)
-    assert requeue(ledger, FakeQueue()).measure() == Measures(1, 0, 0.0)
+    assert gauges(requeue(ledger, FakeQueue()))[OBJECTS, "failed"] == 1
 
 
 def test_what_alarms_watch_is_measured(ledger: Ledger, database_url: str) -> None:
     add(ledger, 1)
     execute(database_url, "UPDATE file_sync SET queued_at = now() - interval '1 hour'")
-    measures = requeue(ledger, FakeQueue()).measure()
-    assert (measures.failed_objects, measures.queued_objects) == (0, 1)
-    assert 3600 <= measures.oldest_queued_seconds < 3700
+    measured = gauges(requeue(ledger, FakeQueue(waiting=3)))
+    assert (measured[OBJECTS, "failed"], measured[OBJECTS, "queued"]) == (0, 1)
+    assert 3600 <= measured[OLDEST_QUEUED,] < 3700
+    assert measured[QUEUE_MESSAGES, "sync"] == 3
+    assert (measured[UP, "database"], measured[UP, "queue"]) == (1, 1)
+
+
+def test_without_the_broker_the_ledger_is_measured(ledger: Ledger) -> None:
+    add(ledger, 1)
+    queue = FakeQueue()
+    queue.reachable = False
+    measured = gauges(requeue(ledger, queue))
+    assert measured[OBJECTS, "queued"] == 1
+    assert (measured[UP, "database"], measured[UP, "queue"]) == (1, 0)
+
+
+def test_without_the_ledger_the_queue_is_measured(database_url: str) -> None:
+    gone = Ledger.at(database_url.rpartition("/")[0] + "/no_such_database")
+    measured = gauges(requeue(gone, FakeQueue(waiting=3)))
+    gone.close()
+    assert measured[QUEUE_MESSAGES, "sync"] == 3
+    assert (measured[UP, "database"], measured[UP, "queue"]) == (0, 1)
+
+
+def test_a_defect_in_what_is_measured_stops_nothing(ledger: Ledger) -> None:
+    class Defective(FakeQueue):
+        def depth(self) -> int:
+            raise ZeroDivisionError
+
+    assert gauges(requeue(ledger, Defective()))[UP, "queue"] == 0
 
 
 def test_during_a_pause_one_row_is_published_as_a_probe(ledger: Ledger) -> None:
@@ -196,8 +227,7 @@ def test_during_a_pause_one_row_is_published_as_a_probe(ledger: Ledger) -> None:
     assert requeue(ledger, queue).run() == Report(published=1, unconfirmed=0, failed=0)
     queue.waiting = 1
     assert requeue(ledger, queue).run() == Report(0, 0, 0)
-    measures = requeue(ledger, queue).measure()
-    assert (measures.pauses, measures.pause_reason) == (1, "The bucket does not exist")
+    assert gauges(requeue(ledger, queue))[PAUSED, "source"] == 1
     queue.waiting = 0
     ledger.pauses.end("source")
     assert requeue(ledger, queue).run() == Report(published=19, unconfirmed=0, failed=0)

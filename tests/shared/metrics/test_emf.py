@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from shared.metrics.catalog import ATTEMPTS, BYTES, OBJECT_SECONDS, OBJECTS, STAGE_SECONDS, Sample
+from shared.metrics.catalog import (
+    ATTEMPTS,
+    BYTES,
+    OBJECT_SECONDS,
+    OBJECTS,
+    PAUSED,
+    STAGE_SECONDS,
+    Sample,
+)
 from shared.metrics.emf import Emitter
 from shared.metrics.tally import Tally
 
@@ -89,6 +97,14 @@ def test_gauges_are_written_as_they_are(emitter: Emitter, lines: list[str]) -> N
         ("failed", 4),
         ("queued", 0),
     ]
+
+
+def test_a_gauge_that_is_true_or_false_is_written_as_a_number(
+    emitter: Emitter, lines: list[str]
+) -> None:
+    is_paused = {"source": True, "storage": False}
+    emitter.emit_gauges([Sample(PAUSED, paused, (part,)) for part, paused in is_paused.items()])
+    assert [repr(d["sync_paused"]) for d in documents(lines)] == ["1.0", "0.0"]
 
 
 def test_an_invocation_writes_before_it_answers(
