@@ -101,6 +101,10 @@ class Stack:
                 return str(self.resolve(left)) == str(self.resolve(right))
             case {"Fn::Not": [inner]}:
                 return not self._holds(inner)
+            case {"Fn::And": inner}:
+                return all(map(self._holds, inner))
+            case {"Condition": name}:
+                return self.condition(name)
         raise NotImplementedError(rule)
 
     def _made(self, resource: Mapping[str, Any]) -> bool:

@@ -11,7 +11,11 @@ import boto3
 from shared.queue.sqs.queues import DEAD_SUFFIX
 
 REGION = "eu-west-1"
-KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_REGION": REGION,
+}
 VISIBILITY_SECONDS = 5_040
 CALL = 10
 """Messages that SQS hands out at once."""

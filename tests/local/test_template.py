@@ -25,10 +25,6 @@ Resources:
     Properties:
       Handler: functions.sync_worker.handler.handler
       Timeout: 840
-      Events:
-        Queue:
-          Type: MQ
-          Properties: {Broker: !Ref Broker, Queues: [sync]}
   Requeue:
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: makefile, DeliversWithoutBroker: true}
@@ -48,6 +44,13 @@ Resources:
           Type: ScheduleV2
           Properties: {ScheduleExpression: !Ref ScrubRate, State: ENABLED}
   Broker: {Type: AWS::AmazonMQ::Broker}
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Condition: UseRabbitmq
+    Properties: {FunctionName: !Ref Worker, EventSourceArn: !GetAtt Broker.Arn, Queues: [sync]}
+  OtherMapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {FunctionName: !Ref Worker, EventSourceArn: !GetAtt Other.Arn, BatchSize: 7}
 Parameters:
   ScrubRate: {Type: String, Default: rate(7 days)}
 """
@@ -157,7 +160,7 @@ def test_a_schedule_that_cannot_be_run_is_named(file: Path, given: str) -> None:
         load(file)
 
 
-@pytest.mark.parametrize("text", ["", "[", "Resources: {}", SMALL.replace("Type: MQ", "Type: SQS")])
+@pytest.mark.parametrize("text", ["", "[", "Resources: {}", SMALL.replace("Queues:", "Topics:")])
 def test_a_template_that_lacks_something_is_named(file: Path, text: str) -> None:
     file.write_text(text)
 

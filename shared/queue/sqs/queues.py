@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shared.aws.api import SQS, Api
+from shared.config.settings import environment
 from shared.errors import AwsRefused, AwsUnavailable, SqsUnavailable
 from shared.queue.messages import REQUEST_ID, SyncMessage, header_text
 
@@ -23,15 +24,13 @@ DEAD_LETTER_CHARACTERS = 20_000
 in JSON, so that both are below 256 KiB; our bodies have under 30 bytes."""
 
 _REGION = re.compile(r"(?:^|\.)sqs\.(?P<region>[a-z0-9-]+)\.")
-DEFAULT_REGION = "us-east-1"
-"""What a stand-in for AWS, whose host names no region, is asked in."""
-
 
 class Queues:
     """The queue that a URL names, and its dead letters; safe for several threads.
 
     Args:
-        url: of the queue, whose host is the endpoint of its region.
+        url: of the queue, whose host is the endpoint of its region. If it names none, the region is
+            the process's own.
         seconds: time limit of one call.
     """
 
@@ -42,7 +41,7 @@ class Queues:
         self._seconds = seconds
         self._call = Api(
             SQS,
-            region["region"] if region else DEFAULT_REGION,
+            region["region"] if region else environment().get("AWS_REGION", ""),
             endpoint=f"{parts.scheme}://{parts.netloc}/",
         )
 
