@@ -25,6 +25,13 @@ Resources:
     Properties:
       Handler: functions.sync_worker.handler.handler
       Timeout: 840
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Condition: UseRabbitmq
+    Properties: {FunctionName: !Ref Worker, EventSourceArn: !GetAtt Broker.Arn, Queues: [sync]}
+  OtherMapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {FunctionName: !Ref Worker, EventSourceArn: !GetAtt Other.Arn, BatchSize: 7}
   Requeue:
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: makefile, DeliversWithoutBroker: true}
@@ -44,13 +51,6 @@ Resources:
           Type: ScheduleV2
           Properties: {ScheduleExpression: !Ref ScrubRate, State: ENABLED}
   Broker: {Type: AWS::AmazonMQ::Broker}
-  Mapping:
-    Type: AWS::Lambda::EventSourceMapping
-    Condition: UseRabbitmq
-    Properties: {FunctionName: !Ref Worker, EventSourceArn: !GetAtt Broker.Arn, Queues: [sync]}
-  OtherMapping:
-    Type: AWS::Lambda::EventSourceMapping
-    Properties: {FunctionName: !Ref Worker, EventSourceArn: !GetAtt Other.Arn, BatchSize: 7}
 Parameters:
   ScrubRate: {Type: String, Default: rate(7 days)}
 """

@@ -25,6 +25,7 @@ in JSON, so that both are below 256 KiB; our bodies have under 30 bytes."""
 
 _REGION = re.compile(r"(?:^|\.)sqs\.(?P<region>[a-z0-9-]+)\.")
 
+
 class Queues:
     """The queue that a URL names, and its dead letters; safe for several threads.
 
