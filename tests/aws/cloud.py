@@ -21,6 +21,7 @@ from shared.queue.rmq_event import Delivery, build
 from tests.aws.conftest import Deployment
 from tests.aws.exchange import SCHEDULE, waiting
 from tests.aws.sandbox import Sandbox, TimedOut
+from tests.aws.ways import function_name
 from tests.helpers.service import Service
 from tests.helpers.sqs import SqsQueues, event_of
 
@@ -115,7 +116,7 @@ class Cloud(Service):
         return -signal.SIGKILL if number == signal.SIGKILL else 0
 
     def _pool(self, handler: str, count: int) -> Pool:
-        name = handler.split(".")[1].title().replace("_", "") + "Function"
+        name = function_name(handler)
         return Pool(
             lambda: self._sandboxes.enter_context(self._deployment.sandbox(name, **self._changes)),
             count,
