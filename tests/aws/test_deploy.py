@@ -35,6 +35,13 @@ class Account:
     def __init__(self, endpoint: str, folder: Path) -> None:
         self.stack = f"under-test-{uuid.uuid4().hex[:8]}"
         self.parameters = folder / "stacks" / f"{self.stack}.yaml"
+        # moto cannot create the stack whose bucket `sam deploy` would use.
+        boto3.client("s3", "us-east-1", endpoint_url=endpoint, **CREDENTIALS).create_bucket(
+            Bucket=self.stack
+        )
+        config = (ROOT / "samconfig.toml").read_text()
+        self.config = folder / "samconfig.toml"
+        self.config.write_text(config.replace("resolve_s3 = true", f's3_bucket = "{self.stack}"'))
         self.formation = boto3.client(
             "cloudformation", REGION, endpoint_url=endpoint, **CREDENTIALS
         )
@@ -54,6 +61,7 @@ class Account:
             "PACKAGES": packages,
             "PARAMETERS": str(self.parameters),
             "AWS_TOOLS": os.environ["AWS_TOOLS"],
+            "SAM_CONFIG": str(self.config),
             **variables,
         }
         return subprocess.run(

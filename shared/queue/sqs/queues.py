@@ -19,7 +19,7 @@ DEAD_SUFFIX = "-dead"
 BATCH = 10
 """Messages of one call at most (Amazon SQS API reference, SendMessageBatch)."""
 
-DEAD_LETTER_CHARACTERS = 20_000
+DEAD_LETTER_CHARACTERS = 16_000
 """What is kept of a dead letter's body, and as much of its headers. A character has up to 12 bytes
 in JSON, so that both are below 256 KiB; our bodies have under 30 bytes."""
 
@@ -37,12 +37,11 @@ class Queues:
 
     def __init__(self, url: str, seconds: float) -> None:
         parts = urlsplit(url)
-        region = _REGION.search(parts.hostname or "")
         self._url = url
         self._seconds = seconds
         self._call = Api(
             SQS,
-            region["region"] if region else environment().get("AWS_REGION", ""),
+            region_of(url) or environment().get("AWS_REGION", ""),
             endpoint=f"{parts.scheme}://{parts.netloc}/",
         )
 
@@ -95,6 +94,12 @@ class Queues:
             return self._call(action, {"QueueUrl": url, **document}, self._seconds)
         except (AwsRefused, AwsUnavailable) as error:
             raise SqsUnavailable(error.about) from error
+
+
+def region_of(url: str) -> str | None:
+    """Return the region in the URL of a queue, None if it is of no endpoint of AWS."""
+    found = _REGION.search(urlsplit(url).hostname or "")
+    return found["region"] if found else None
 
 
 def _attributes(headers: Mapping[str, str]) -> dict[str, Any]:
