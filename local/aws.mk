@@ -8,6 +8,7 @@ ARCHITECTURE ?= arm64
 PACKAGES ?= .aws-sam/build
 STACK ?= external-storage-sync
 SAM_CONFIG ?= samconfig.toml
+PARAMETERS ?= stacks/$(STACK).yaml
 # Local processes run every function.
 FUNCTION_NEEDS := $(wildcard functions/*/requirements.in)
 FUNCTION_NAMES := $(sort $(patsubst functions/%/handler.py,%,$(wildcard functions/*/handler.py)))
@@ -18,7 +19,8 @@ export LAMBDA_PYTHON ARCHITECTURE AWS_TOOLS SAM_CLI_TELEMETRY := 0
 # Trusts the system's certificates, as pip does: a company's proxy has its own authority.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: aws-tools lock package package-sizes deploy migrate-aws test-aws lint-aws
+.PHONY: aws-tools lock package package-sizes deploy show-aws admin-password-aws migrate-aws \
+  test-aws lint-aws
 
 aws-tools: $(AWS_TOOLS)/.installed ## Install SAM CLI, cfn-lint and uv into a virtual environment of their own
 
@@ -81,23 +83,25 @@ find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 rm -f "$(ARTIFACTS_DIR)"/functions/$(1)/requirements.*
 endef
 
-# Values on the command line replace everything that --guided saved before, so the saved answers
-# are passed again, followed by the processor that was built for.
-deploy: package ## Build, deploy to your AWS account (asks), then bring ledger and queues up to date
-	$(AWS_TOOLS)/sam deploy --guided --stack-name $(STACK) \
+# Not `--guided`: that asks for every parameter, and of every route whether it may go without an
+# authorizer, which is none of SAM's business here: the functions check signatures and logins.
+deploy: package $(INSTALLED) ## Build and deploy to your AWS account; the first time, ask for two parameters
+	@./sync aws parameters $(PARAMETERS)
+	$(AWS_TOOLS)/sam deploy --stack-name $(STACK) \
 	  --template-file $(PACKAGES)/template.yaml --config-file $(abspath $(SAM_CONFIG)) \
-	  --parameter-overrides "$$($(SAVED_ANSWERS) $(SAM_CONFIG)) Architecture=$(ARCHITECTURE)"
-	@$(MAKE) --no-print-directory migrate-aws
+	  --parameter-overrides file://$(abspath $(PARAMETERS)) Architecture=$(ARCHITECTURE)
+	@echo "Next: make show-aws STACK=$(STACK)"
 
-migrate-aws: ## Bring the deployed stack's ledger and queues up to date
+show-aws: $(INSTALLED) ## Print the deployed stack's address, its signing key and how to log in
+	@./sync aws show $(STACK)
+
+admin-password-aws: $(INSTALLED) ## Ask for the admin's password of the deployed stack, and set it
+	@./sync aws admin-password $(STACK)
+
+# Each deployment does it by itself.
+migrate-aws: aws-tools ## Bring the deployed stack's ledger and queues up to date once more, by hand
 	$(AWS_TOOLS)/sam remote invoke MigrateFunction --stack-name $(STACK) --event '{}' \
 	  --config-file $(abspath $(SAM_CONFIG))
-
-define SAVED_ANSWERS
-$(AWS_TOOLS)/python -c 'import sys, tomllib; \
-  config = tomllib.load(open(sys.argv[1], "rb")); \
-  print(config["default"]["deploy"]["parameters"].get("parameter_overrides", ""))'
-endef
 
 lint-aws: aws-tools ## Validate the templates
 	$(AWS_TOOLS)/sam validate --lint --region eu-west-1

@@ -20,6 +20,7 @@ from typer.main import get_command
 
 from local.commands import (
     actions,
+    aws,
     callbacks,
     completion,
     dead_letters,
@@ -63,6 +64,7 @@ for group in (
     app.add_typer(group.app)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(services.app, name="services")
+app.add_typer(aws.app, name="aws")
 
 
 def main() -> None:

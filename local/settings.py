@@ -45,6 +45,7 @@ INTERNAL = frozenset(
         "METRICS_NAMESPACE",
         "METRICS_PATH",
         "NOTIFY_FUNCTION",
+        "SQS_QUEUE_URL",
     }
 )
 """Set by the platform or by the local commands, never by a person."""

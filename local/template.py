@@ -27,7 +27,8 @@ except ImportError:
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 _FUNCTION = "AWS::Serverless::Function"
-# AWS's defaults (SAM guide: Function, MQ event; Lambda guide, "Using Lambda with Amazon MQ").
+_MAPPING = "AWS::Lambda::EventSourceMapping"
+# AWS's defaults (SAM guide: Function; Lambda guide, "Using Lambda with Amazon MQ").
 _TIMEOUT_SECONDS = 3
 _BATCH_SIZE = 100
 _WINDOW_SECONDS = 0.5
@@ -139,7 +140,7 @@ def load(path: Path = TEMPLATE) -> Template:
 def _template(resources: Mapping[str, Any], parameters: Mapping[str, Any]) -> Template:
     named = {name: r for name, r in resources.items() if r.get("Type") == _FUNCTION}
     functions = [resource["Properties"] for resource in named.values()]
-    worker, queue = _worker(functions)
+    worker, queue = _worker(named, resources)
     return Template(
         routes=tuple(
             Route(e["Method"].upper(), e["Path"], f["Handler"], _timeout(f))
@@ -164,16 +165,19 @@ def _events(kind: str, function: Mapping[str, Any]) -> Iterator[Mapping[str, Any
             yield event["Properties"]
 
 
-def _worker(functions: list[Mapping[str, Any]]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the one function that is given the queue's messages, and its event.
+def _worker(
+    functions: Mapping[str, Any], resources: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the function that is given RabbitMQ's messages, and its event source mapping.
 
     Raises:
-        ValueError: there is none, or more than one.
+        ValueError: there is no such mapping, or more than one.
     """
-    found = [(f, e) for f in functions for e in _events("MQ", f)]
+    mappings = [r["Properties"] for r in resources.values() if r.get("Type") == _MAPPING]
+    found = [mapping for mapping in mappings if "Queues" in mapping]
     if len(found) != 1:
-        raise ValueError(f"expected one MQ event, found {len(found)}")
-    return found[0]
+        raise ValueError(f"expected one event source mapping of RabbitMQ, found {len(found)}")
+    return functions[found[0]["FunctionName"]]["Properties"], found[0]
 
 
 def _timeout(function: Mapping[str, Any]) -> float:

@@ -143,26 +143,36 @@ def lasting_cache(settings: Settings) -> Cache:
 
 
 def publisher(settings: Settings) -> Publisher:
-    """Return the publisher that fits: none without a broker, a blocking one on Lambda.
+    """Return the publisher that fits: none without a queue, a blocking one on Lambda.
 
     An execution environment of Lambda is frozen as soon as its function returns, so the message
     must be sent before that. Elsewhere one background publisher serves all threads of a process.
     """
+    if settings.sqs_queue_url is not None:
+        from shared.queue.blocking import BlockingPublisher
+        from shared.queue.sqs.sender import SqsSender
+
+        return BlockingPublisher(SqsSender(settings.sqs_queue_url))
     if settings.rabbitmq_url is None:
         from shared.queue.publisher import NullPublisher
 
         return NullPublisher()
     if settings.on_lambda:
-        from shared.queue.rabbitmq.blocking import BlockingPublisher
+        from shared.queue.blocking import BlockingPublisher
+        from shared.queue.rabbitmq.sender import BrokerSender
 
-        return BlockingPublisher(settings.rabbitmq_url)
+        return BlockingPublisher(BrokerSender(settings.rabbitmq_url))
     from shared.queue.rabbitmq.background import BackgroundPublisher
 
     return BackgroundPublisher(settings.rabbitmq_url)
 
 
 def queue(settings: Settings) -> Queue:
-    """Return the queue that `RABBITMQ_URL` names; without one, see `without_broker`."""
+    """Return the queue of `SQS_QUEUE_URL` or `RABBITMQ_URL`; without one, see `without_broker`."""
+    if settings.sqs_queue_url is not None:
+        from shared.queue.sqs.sqs_queue import SqsQueue
+
+        return SqsQueue(settings.sqs_queue_url)
     if settings.rabbitmq_url is None:
         from shared.queue.interface import NullQueue
 

@@ -21,6 +21,7 @@
     ├── Unavailable             one of our servers is unreachable
     │   ├── LedgerUnavailable
     │   ├── QueueUnavailable
+    │   │   └── SqsUnavailable
     │   ├── CacheUnavailable
     │   └── AwsUnavailable      an API of AWS
     ├── AwsRefused              an API of AWS answers with an error
@@ -201,6 +202,10 @@ class LedgerUnavailable(Unavailable):
 
 class QueueUnavailable(Unavailable):
     """RabbitMQ is unreachable."""
+
+
+class SqsUnavailable(QueueUnavailable):
+    """Amazon SQS is unreachable or refuses the request."""
 
 
 class CacheUnavailable(Unavailable):

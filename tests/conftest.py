@@ -22,6 +22,7 @@ from local.servers.server import Server
 from tests.faults.report import pytest_terminal_summary
 from tests.helpers.missing import missing
 from tests.helpers.servers import ADDRESS_VARIABLE, TEMPLATE, Host, ask, execute, free_port
+from tests.helpers.sqs import KEYS, SqsQueues
 from tests.helpers.virtual_host import virtual_host
 
 __all__ = ["pytest_terminal_summary"]  # a hook: pytest finds it here
@@ -144,3 +145,11 @@ def s3_endpoint() -> str:
 def aws_endpoint() -> str:
     """The URL of an AWS that all tests share, Secrets Manager included: use names of your own."""
     return str(_shared("aws")["endpoint"])
+
+
+@pytest.fixture
+def sqs(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> SqsQueues:
+    """Two queues of the test's own on Amazon SQS, and the credentials for them."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    return SqsQueues(aws_endpoint)

@@ -37,7 +37,7 @@ def ingest() -> Ingest:
             unsigned=settings.rate_limit_unsigned,
             trusted_proxies=settings.trusted_proxies,
             # Without a broker no message delivers the row: it is due for requeue at once.
-            delivery_seconds=settings.delivery_seconds if settings.rabbitmq_url else 0,
+            delivery_seconds=settings.delivery_seconds if settings.has_queue else 0,
             limit_status=settings.rate_limit_status,
         ),
         RateLimiter(cache),

@@ -45,7 +45,7 @@ def s3_events() -> S3Events:
     publisher = adapters.publisher(ours)
     elsewhere = RefusalLog(_log_elsewhere)
     # Without a broker no message delivers the row: it is due for requeue at once.
-    config = Config(bucket, ours.delivery_seconds if ours.rabbitmq_url else 0)
+    config = Config(bucket, ours.delivery_seconds if ours.has_queue else 0)
     close_at_exit(partial(publisher.close, FLUSH_SECONDS), ledger.close, elsewhere.close)
     return S3Events(config, ledger, publisher, elsewhere)
 

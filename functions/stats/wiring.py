@@ -53,7 +53,7 @@ def metrics() -> MetricsReader | None:
     parts: dict[str, Callable[[], Sequence[Sample]]] = {
         "database": lambda: readings.of_ledger(ledger)
     }
-    if settings.rabbitmq_url:
+    if settings.has_queue:
         queue = adapters.queue(settings)
         close_at_exit(queue.close)
         parts["queue"] = lambda: readings.of_queue(queue)

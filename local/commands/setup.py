@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from local.commands import output
-from local.commands.exit_codes import USAGE
 from local.commands.installation import adopt
 from local.commands.output import Json
+from local.commands.passwords import asked_password
 
 app = typer.Typer()
 
@@ -38,14 +37,7 @@ def hash_password(*, as_json: Json = False) -> None:
     """Print the ADMIN_PASSWORD_HASH of a password, asked for or read from standard input."""
     from shared.passwords import hash_password as hashed
 
-    if sys.stdin.isatty():
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    else:
-        password = sys.stdin.readline().rstrip("\r\n")
-    if not password:
-        typer.echo("No password was given", err=True)
-        raise typer.Exit(USAGE)
-    found = hashed(password)
+    found = hashed(asked_password())
     if as_json:
         output.print_json({"hash": found})
     else:

@@ -62,11 +62,18 @@ class Api:
         service: which one.
         region: of the endpoint.
         partition: of AWS, as an ARN names it.
+        endpoint: URL of the service, where something names it.
     """
 
-    def __init__(self, service: Service, region: str, partition: str = "aws") -> None:
+    def __init__(
+        self, service: Service, region: str, partition: str = "aws", endpoint: str | None = None
+    ) -> None:
         variables = environment()
-        given = variables.get(service.endpoint_variable) or variables.get("AWS_ENDPOINT_URL")
+        given = (
+            endpoint
+            or variables.get(service.endpoint_variable)
+            or variables.get("AWS_ENDPOINT_URL")
+        )
         domain = DOMAINS.get(partition, "amazonaws.com")
         self._url = given or f"https://{service.name}.{region}.{domain}/"
         self._service, self._region = service, region

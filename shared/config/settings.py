@@ -92,6 +92,12 @@ class Settings:
         None,
         secret=True,
     )
+    sqs_queue_url: str | None = _setting(
+        "SQS_QUEUE_URL",
+        "URL of the queue on Amazon SQS, instead of RabbitMQ, set by the template",
+        url("http", "https"),
+        None,
+    )
     memcached_url: tuple[tuple[str, int], ...] | None = _setting(
         "MEMCACHED_URL",
         "host:port of memcached, which keeps the rate limits' counters; commas between several",
@@ -440,6 +446,11 @@ class Settings:
                 raise SettingError(
                     f"{name}: at least {KEY_BYTES} bytes are needed where others reach the service"
                 )
+
+    @property
+    def has_queue(self) -> bool:
+        """Whether messages deliver rows; without a queue, requeue does."""
+        return self.rabbitmq_url is not None or self.sqs_queue_url is not None
 
     @property
     def signing_keys(self) -> tuple[bytes, ...]:

@@ -21,7 +21,9 @@ from shared.queue.rmq_event import Delivery, build
 from tests.aws.conftest import Deployment
 from tests.aws.exchange import SCHEDULE, waiting
 from tests.aws.sandbox import Sandbox, TimedOut
+from tests.aws.ways import function_name
 from tests.helpers.service import Service
+from tests.helpers.sqs import SqsQueues, event_of
 
 SANDBOXES = 2
 """Sandboxes of a function behind HTTP, so that its requests meet."""
@@ -114,7 +116,7 @@ class Cloud(Service):
         return -signal.SIGKILL if number == signal.SIGKILL else 0
 
     def _pool(self, handler: str, count: int) -> Pool:
-        name = handler.split(".")[1].title().replace("_", "") + "Function"
+        name = function_name(handler)
         return Pool(
             lambda: self._sandboxes.enter_context(self._deployment.sandbox(name, **self._changes)),
             count,
@@ -122,6 +124,9 @@ class Cloud(Service):
 
     def _map(self, worker: Pool, template: Any) -> None:
         """Do what the event source mapping does: one batch at a time, again after an error."""
+        if self._deployment.queues:
+            self._map_sqs(worker, template, self._deployment.queues)
+            return
         batch: list[Delivery] = []
         while not self._stopped.is_set():
             batch = batch or waiting(self._deployment.rabbitmq_url, most=template.batch_size)
@@ -137,6 +142,23 @@ class Cloud(Service):
                 # Killed in the middle: an unacknowledged batch is the broker's again.
                 return
             batch = []
+
+    def _map_sqs(self, worker: Pool, template: Any, queues: SqsQueues) -> None:
+        """Do what that of SQS does: delete all but what the response returns."""
+        while not self._stopped.is_set():
+            batch = queues.take(template.batch_size)
+            if not batch:
+                self._stopped.wait(0.05)
+                continue
+            try:
+                with worker.one() as sandbox:
+                    response = sandbox.invoke(event_of(batch), template.worker_seconds)
+            except Exception:
+                if not self._stopped.wait(0.5):
+                    raise
+                # Killed in the middle: the messages stay invisible for the visibility timeout.
+                return
+            queues.settle(batch, response)
 
     def _schedule(self, requeue: Pool) -> None:
         while not self._stopped.wait(SCHEDULE_SECONDS):

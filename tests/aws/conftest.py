@@ -22,6 +22,7 @@ from tests.aws.sandbox import Sandbox
 from tests.aws.stack import Stack
 from tests.helpers.paths import ROOT
 from tests.helpers.service import KEY
+from tests.helpers.sqs import SqsQueues
 from tests.helpers.tcp_proxy import TcpProxy
 
 NEED_PACKAGES = [
@@ -32,6 +33,7 @@ NEED_PACKAGES = [
     "test_freeze.py",
     "test_functions.py",
     "test_recorded_alarms.py",
+    "test_sqs.py",
     "test_template.py",
 ]
 collect_ignore = [] if os.environ.get("AWS_PACKAGES") else NEED_PACKAGES
@@ -70,6 +72,7 @@ class Deployment:
         database_url: of the ledger.
         rabbitmq_url: of the broker.
         broker: what the functions' connections to it go through.
+        queues: those of Amazon SQS, where they stand for the broker.
         s3: a client of the bucket's server.
         admin: what the admin's secret holds.
     """
@@ -89,6 +92,7 @@ class Deployment:
         self.broker = TcpProxy(self.rabbitmq_url)
         sandboxes.callback(self.broker.close)
         self._endpoint = urls["aws"]
+        self.queues = SqsQueues(self._endpoint) if parameters.get("Queue") == "sqs" else None
         self.folder = folder
         self._sandboxes = sandboxes
         self.s3 = self._client("s3")
@@ -97,6 +101,7 @@ class Deployment:
         )
         host, _, port = urls["memcached"].partition(":")
         keys = {"current": KEY, "previous": ""}
+        queue_urls = {"SyncQueue": self.queues.url} if self.queues else {}
         self.admin = {"password_hash": hash_password(PASSWORD), "session_key": "any text" * 8}
         self.stack = Stack(
             transformed,
@@ -109,6 +114,7 @@ class Deployment:
                 "RabbitmqUrlSecret": self._secret(self.broker.url),
                 "Cache.ConfigurationEndpoint.Address": host,
                 "Cache.ConfigurationEndpoint.Port": port,
+                **queue_urls,
             },
         )
 
@@ -143,6 +149,18 @@ class Deployment:
         """Return the path that an object ends at."""
         return self.storage / name
 
+    def put_secret(self, name: str, text: str) -> None:
+        """Change the text of a secret, by its logical id."""
+        arn = self.stack.resolve({"Ref": name})
+        self._client("secretsmanager").put_secret_value(SecretId=arn, SecretString=text)
+
+    def secret(self, name: str) -> dict[str, str]:
+        """Return the fields of a secret, by its logical id."""
+        arn = self.stack.resolve({"Ref": name})
+        answer = self._client("secretsmanager").get_secret_value(SecretId=arn)
+        fields: dict[str, str] = json.loads(answer["SecretString"])
+        return fields
+
     def _secret(self, text: str) -> str:
         answer = self._client("secretsmanager").create_secret(
             Name=f"test-{uuid.uuid4().hex}", SecretString=text
@@ -155,6 +173,7 @@ class Deployment:
 
 @pytest.fixture
 def deployment(
+    request: pytest.FixtureRequest,
     transformed: dict[str, Any],
     tmp_path: Path,
     database_url: str,
@@ -169,8 +188,9 @@ def deployment(
         "memcached": "{}:{}".format(*memcached_address),
         "aws": aws_endpoint,
     }
+    parameters = getattr(request, "param", {})
     with ExitStack() as sandboxes:
-        yield Deployment(transformed, tmp_path, urls, sandboxes, {})
+        yield Deployment(transformed, tmp_path, urls, sandboxes, parameters)
 
 
 @pytest.fixture

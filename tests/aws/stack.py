@@ -48,6 +48,14 @@ class Stack:
             if resource["Type"] == kind and self._made(resource)
         }
 
+    def outputs(self) -> dict[str, Any]:
+        """Return the values of the stack's outputs, resolved."""
+        return {
+            name: self.resolve(output["Value"])
+            for name, output in self._document["Outputs"].items()
+            if self._made(output)
+        }
+
     def metadata(self, name: str) -> dict[str, Any]:
         """Return a resource's metadata."""
         found: dict[str, Any] = self._document["Resources"][name].get("Metadata", {})
@@ -101,6 +109,10 @@ class Stack:
                 return str(self.resolve(left)) == str(self.resolve(right))
             case {"Fn::Not": [inner]}:
                 return not self._holds(inner)
+            case {"Fn::And": inner}:
+                return all(map(self._holds, inner))
+            case {"Condition": name}:
+                return self.condition(name)
         raise NotImplementedError(rule)
 
     def _made(self, resource: Mapping[str, Any]) -> bool:

@@ -55,15 +55,25 @@ def three_ways(
     deployment: Deployment,
     environment: dict[str, str],
     anew: Callable[[], None],
+    **changes: str,
 ) -> None:
-    """Send the requests each way and compare what comes back, ids included."""
+    """Send the requests each way and compare what comes back, ids included.
+
+    Args:
+        requests: the requests.
+        deployment: the packages.
+        environment: of a local process.
+        anew: takes back what the requests changed.
+        changes: variables that all ways have beside the template's.
+    """
     requests = [
         request | {"headers": request["headers"] | {"x-request-id": f"request-{number}"}}
         for number, request in enumerate(requests)
     ]
+    environment = environment | changes
     shim = through_the_shim(requests, environment, deployment.folder)
     anew()
-    packages = through_the_packages(requests, deployment, OFF | PROXY)
+    packages = through_the_packages(requests, deployment, OFF | PROXY | changes)
     anew()
     direct = directly(requests, environment, deployment.folder)
     for request, *answers in zip(requests, shim, packages, direct, strict=True):
@@ -137,3 +147,62 @@ def test_the_admins_files_and_cookies_are_alike_too(
         execute(migrated.database_url, "TRUNCATE admin_logout")
 
     three_ways(requests, migrated, environment, anew)
+
+
+SECRET = "the secret of a store"
+PATH = "/events/s3/"
+
+
+def test_what_a_store_is_answered_is_alike_too(
+    migrated: Deployment, environment: dict[str, str]
+) -> None:
+    def asked(
+        name: str,
+        status: int,
+        body: str,
+        *,
+        method: str = "POST",
+        path: str = PATH,
+        key: str = SECRET,
+    ) -> dict[str, Any]:
+        return {
+            "name": name,
+            "status": status,
+            "method": method,
+            "path": path,
+            "query": "",
+            "headers": {"authorization": f"Bearer {key}", "content-type": "application/json"},
+            "body": body,
+        }
+
+    told = (EVENTS / "s3/put.json").read_text()
+    requests = [
+        asked("an object", 200, told),
+        asked("the same again, without the slash", 200, told, path="/events/s3"),
+        asked("what no one can read", 400, "{"),
+        asked("nothing", 400, ""),
+        asked("too much", 413, "x" * 1_100_000),
+        asked("a stranger", 401, told, key="another secret"),
+        asked("not to be read", 405, "", method="GET"),
+        asked("elsewhere below", 404, told, path="/events/s3/elsewhere"),
+    ]
+
+    def anew() -> None:
+        execute(migrated.database_url, "TRUNCATE file_sync RESTART IDENTITY CASCADE")
+
+    bucket = json.loads(told)["Records"][0]["s3"]["bucket"]["name"]
+    three_ways(
+        requests,
+        migrated,
+        environment,
+        anew,
+        S3_EVENTS_SECRET=SECRET,
+        AWS_S3_BUCKET_NAME=bucket,
+    )
+
+
+def test_without_its_secret_there_is_no_such_path_on_any_way(
+    migrated: Deployment, environment: dict[str, str]
+) -> None:
+    request = {"method": "POST", "path": PATH, "query": "", "headers": {}, "body": "{}"}
+    three_ways([request | {"name": "events", "status": 404}], migrated, environment, lambda: None)

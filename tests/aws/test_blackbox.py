@@ -29,6 +29,10 @@ CHANGES = {
 }
 
 
+QUEUES = [{"Queue": "rabbitmq"}, {"Queue": "sqs"}]
+pytestmark = pytest.mark.parametrize("deployment", QUEUES, ids=["rabbitmq", "sqs"], indirect=True)
+
+
 @pytest.fixture
 def service(migrated: Deployment) -> Iterator[Cloud]:
     for picture in pictures():

@@ -20,6 +20,7 @@ from tests.aws.exchange import (
     signed,
     waiting,
 )
+from tests.aws.sandbox import Sandbox
 from tests.helpers.servers import execute
 
 
@@ -211,3 +212,41 @@ def test_a_request_through_an_http_api_is_answered_alike(migrated: Deployment) -
     event["pathParameters"] = {"proxy": ""}
     event["requestContext"] |= {"accountId": "123456789012", "authentication": None}
     assert migrated.sandbox("IngestFunction").invoke(event)["statusCode"] == 201
+
+
+def requested(deployment: Deployment, kind: str, function: Sandbox) -> dict[str, Any]:
+    """Have the function answer a request of CloudFormation, and return what is waiting for it."""
+    at = {"Bucket": deployment.bucket, "Key": "answer"}
+    request = {
+        "RequestType": kind,
+        "ResponseURL": deployment.s3.generate_presigned_url("put_object", at),
+        "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/under-test/1",
+        "RequestId": "one",
+        "LogicalResourceId": "Ledger",
+        "ResourceType": "Custom::Ledger",
+        "ResourceProperties": {},
+    }
+    function.invoke(request, seconds=900)
+    answered: dict[str, Any] = json.loads(deployment.s3.get_object(**at)["Body"].read())
+    return answered
+
+
+def test_a_deployment_is_answered_once_ledger_and_queues_are_there(
+    deployment: Deployment, postgres_url: str
+) -> None:
+    changes = {"DATABASE_URL_ARN": "", "DATABASE_URL": postgres_url}
+    migrate = deployment.sandbox("MigrateFunction", **changes)
+    assert requested(deployment, "Create", migrate)["Status"] == "SUCCESS"
+    ingest = deployment.sandbox("IngestFunction", **changes)
+    assert post(ingest, "a.jpg")["statusCode"] == 201
+    assert len(waiting(deployment.rabbitmq_url, within=10)) == 1
+    assert requested(deployment, "Update", migrate)["Status"] == "SUCCESS"
+
+
+def test_a_deployment_that_cannot_migrate_gets_the_reason(deployment: Deployment) -> None:
+    gone = deployment.database_url.rpartition("/")[0] + "/no_such_database"
+    migrate = deployment.sandbox("MigrateFunction", DATABASE_URL_ARN="", DATABASE_URL=gone)
+    answered = requested(deployment, "Update", migrate)
+    assert answered["Status"] == "FAILED"
+    assert "no_such_database" in answered["Reason"]
+    assert requested(deployment, "Delete", migrate)["Status"] == "SUCCESS"

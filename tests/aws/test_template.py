@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from shared.config.settings import Settings
+from shared.queue.sqs.queues import DEAD_SUFFIX
 from tests.aws.conftest import REGION, tool
 from tests.aws.nested import ALARMS, OWN_SERVERS, alarms
 from tests.aws.stack import Stack, statements
@@ -28,13 +29,15 @@ SERVERS = {
 }
 
 
-@pytest.fixture(params=["made", "existing", "events"])
+@pytest.fixture(params=["made", "existing", "events", "sqs"])
 def stack(request: pytest.FixtureRequest, transformed: dict[str, Any]) -> Stack:
     parameters = {"SourceBucketName": "client-bucket", "CallbackUrl": "https://client.test/hook"}
     if request.param == "existing":
         parameters |= OWN_SERVERS
     if request.param == "events":
         parameters |= {"S3Events": "eventbridge"}
+    if request.param == "sqs":
+        parameters |= {"Queue": "sqs", "S3Events": "eventbridge"}
     return Stack(transformed, parameters)
 
 
@@ -54,7 +57,7 @@ def test_every_server_is_made_unless_it_is_given(transformed: dict[str, Any]) ->
     assert ingest["VpcConfig"]["SubnetIds"] == OWN_SERVERS["SubnetIds"].split(",")
 
 
-def test_what_a_stack_refers_to_is_in_it(stack: Stack, transformed: dict[str, Any]) -> None:
+def test_what_a_stack_refers_to_is_in_it(stack: Stack) -> None:
     made = {name for kind in stack.kinds() for name in stack.resources(kind)}
     asked = {
         name
@@ -62,7 +65,7 @@ def test_what_a_stack_refers_to_is_in_it(stack: Stack, transformed: dict[str, An
         for name in re.findall(r"<([A-Za-z0-9]+)[.>]", json.dumps(stack.resources(kind)))
     }
     assert asked <= made
-    outputs = json.dumps(stack.resolve(transformed["Outputs"]))
+    outputs = json.dumps(list(stack.outputs().values()))
     assert set(re.findall(r"<([A-Za-z0-9]+)[.>]", outputs)) <= made
 
 
@@ -151,12 +154,15 @@ def test_managed_policies_are_those_of_logs_traces_and_the_network(stack: Stack)
 
 
 def test_the_worker_may_make_the_mappings_network_interfaces(stack: Stack) -> None:
-    [actions] = [
+    actions = [
         s["Action"]
         for role, s in statements(stack)
         if role == "SyncWorkerFunctionRole" and "ec2" in str(s["Action"])
     ]
-    assert sorted(actions) == [
+    if stack.condition("UseSqs"):
+        assert actions == []
+        return
+    assert sorted(actions[0]) == [
         "ec2:CreateNetworkInterface",
         "ec2:DeleteNetworkInterface",
         "ec2:DescribeNetworkInterfaces",
@@ -213,9 +219,9 @@ def test_every_route_is_one_that_api_gateway_takes(stack: Stack) -> None:
     }
 
 
-def test_the_mapping_hands_over_batches_within_lambdas_limits(stack: Stack) -> None:
-    mappings = stack.resources("AWS::Lambda::EventSourceMapping").values()
-    [mapping] = [one for one in mappings if "Queues" in one]
+def test_the_mapping_hands_over_batches_within_lambdas_limits(transformed: dict[str, Any]) -> None:
+    stack = Stack(transformed, {"SourceBucketName": "client-bucket"})
+    [mapping] = stack.resources("AWS::Lambda::EventSourceMapping").values()
     worker = stack.resources("AWS::Lambda::Function")["SyncWorkerFunction"]
     assert mapping["Queues"] == ["sync"]
     assert 1 <= mapping["BatchSize"] <= 10_000
@@ -225,6 +231,94 @@ def test_the_mapping_hands_over_batches_within_lambdas_limits(stack: Stack) -> N
         "BASIC_AUTH",
         "VIRTUAL_HOST",
     }
+
+
+def test_sqs_hands_over_batches_within_its_limits(transformed: dict[str, Any]) -> None:
+    stack = Stack(transformed, {"SourceBucketName": "client-bucket", "Queue": "sqs"})
+    [mapping] = stack.resources("AWS::Lambda::EventSourceMapping").values()
+    queues = stack.resources("AWS::SQS::Queue")
+    worker = stack.resources("AWS::Lambda::Function")["SyncWorkerFunction"]
+    # AWS Lambda developer guide, "Creating and configuring an Amazon SQS event source mapping".
+    assert mapping["BatchSize"] <= 10_000
+    assert mapping["MaximumBatchingWindowInSeconds"] >= 1
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert queues["SyncQueue"]["VisibilityTimeout"] >= 6 * worker["Timeout"]
+    assert queues["SyncQueue"]["RedrivePolicy"] == {
+        "deadLetterTargetArn": "<SyncDeadLetters.Arn>",
+        "maxReceiveCount": 1000,
+    }
+    in_flight = mapping["BatchSize"] * int(mapping["ScalingConfig"]["MaximumConcurrency"])
+    assert in_flight <= 120_000
+    assert all(queue["SqsManagedSseEnabled"] for queue in queues.values())
+    # How `shared.queue.sqs` finds the dead letters.
+    names = [queues[name]["QueueName"] for name in ("SyncQueue", "SyncDeadLetters")]
+    assert names[1] == names[0] + DEAD_SUFFIX
+    [policy] = stack.resources("AWS::SQS::QueuePolicy").values()
+    [denied] = policy["PolicyDocument"]["Statement"]
+    assert (denied["Effect"], denied["Condition"]) == (
+        "Deny",
+        {"Bool": {"aws:SecureTransport": "false"}},
+    )
+
+
+def test_with_sqs_nothing_of_rabbitmq_is_made_or_allowed(transformed: dict[str, Any]) -> None:
+    stack = Stack(transformed, {"SourceBucketName": "client-bucket", "Queue": "sqs"})
+    made = {name for kind in stack.kinds() for name in stack.resources(kind)}
+    assert not [name for name in made if re.search("Broker|Rabbit", name)]
+    for function in stack.resources("AWS::Lambda::Function").values():
+        assert "RABBITMQ_URL_ARN" not in variables(function)
+    granted: dict[str, set[str]] = {}
+    for role, statement in statements(stack):
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            assert not action.startswith("mq:")
+            if action.startswith("sqs:"):
+                on = statement["Resource"]
+                granted.setdefault(role, set()).update(
+                    f"{action} {arn}" for arn in ([on] if isinstance(on, str) else on)
+                )
+    send, count = "sqs:SendMessage", "sqs:GetQueueAttributes"
+    queue, dead = "<SyncQueue.Arn>", "<SyncDeadLetters.Arn>"
+    assert granted == {
+        "IngestFunctionRole": {f"{send} {queue}"},
+        "S3EventsFunctionRole": {f"{send} {queue}"},
+        "RequeueFunctionRole": {f"{send} {queue}", f"{count} {queue}", f"{count} {dead}"},
+        "SyncWorkerFunctionRole": {
+            f"sqs:ReceiveMessage {queue}",
+            f"sqs:DeleteMessage {queue}",
+            f"{count} {queue}",
+            f"{send} {dead}",
+        },
+    }
+
+
+def test_the_ledger_is_up_to_date_before_anything_needs_it(
+    stack: Stack, transformed: dict[str, Any]
+) -> None:
+    [ledger] = stack.resources("Custom::Ledger").values()
+    assert ledger["ServiceToken"] == "<MigrateFunction.Arn>"
+    migrate = stack.resources("AWS::Lambda::Function")["MigrateFunction"]
+    assert int(ledger["ServiceTimeout"]) <= migrate["Timeout"]
+    after = {
+        name
+        for name, resource in transformed["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function" and resource.get("DependsOn") == "Ledger"
+    }
+    functions = set(stack.resources("AWS::Lambda::Function"))
+    assert functions - after == {"MigrateFunction"}
+    # The way out of the network, and the servers.
+    needed = set(re.findall(r"<(\w+)[.>]", json.dumps(ledger)))
+    if stack.condition("MakeVpc"):
+        assert needed >= {"PrivateRoute", "PrivateSubnetARoutes", "PrivateSubnetBRoutes"}
+        assert "DatabaseUrlSecret" in needed
+        assert ("SyncQueue" if stack.condition("UseSqs") else "Broker") in needed
+
+
+def test_a_release_is_a_version_of_the_package_that_migrates(transformed: dict[str, Any]) -> None:
+    release = transformed["Resources"]["Ledger"]["Properties"]["Release"]["Ref"]
+    assert transformed["Resources"][release]["Type"] == "AWS::Lambda::Version"
+    # Its name has a hash of where the package is, which `sam package` names by its content.
+    assert re.fullmatch("MigrateFunctionVersion[0-9a-f]{10}", release)
 
 
 def test_every_function_logs_to_a_group_that_forgets(stack: Stack) -> None:
@@ -259,7 +353,7 @@ def test_events_come_through_a_queue_where_they_are_wanted(transformed: dict[str
     function = on.resources("AWS::Lambda::Function")["S3EventsFunction"]
     queue = on.resources("AWS::SQS::Queue")["S3EventsQueue"]
     assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
-    granted = {role: s["Action"] for role, s in statements(on) if "sqs" in str(s)}
+    granted = {role: s["Action"] for role, s in statements(on) if "sqs:" in str(s)}
     assert granted == {
         "S3EventsFunctionRole": [
             "sqs:ReceiveMessage",

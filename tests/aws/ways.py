@@ -124,13 +124,18 @@ def through_the_packages(
     requests: Sequence[dict[str, Any]], deployment: Deployment, changes: dict[str, str]
 ) -> list[Answered]:
     sandboxes = {
-        handler: deployment.sandbox(f"{handler.split('.')[1].title()}Function", **changes)
+        handler: deployment.sandbox(function_name(handler), **changes)
         for handler in {handler_of(r) for r in requests}
     }
     return [
         answered(r, *function_url.reply(sandboxes[handler_of(r)].invoke(event_of(r))))
         for r in requests
     ]
+
+
+def function_name(handler: str) -> str:
+    """Return the logical id of a handler's function."""
+    return handler.split(".")[1].title().replace("_", "") + "Function"
 
 
 def directly(

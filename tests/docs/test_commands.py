@@ -29,7 +29,7 @@ ALL = sorted(set(commands()), key=str)
 MAKE = [command for command in ALL if command.text.startswith("make ")]
 SYNC = [command for command in ALL if not command.text.startswith("make ")]
 # Text in a page that stands for something the reader puts in.
-VALUES = {"…": "x", "SIGNING_KEYS_SECRET_ARN": "x"}
+VALUES = {"…": "x"}
 
 NOT_RUN = {
     "make run": "the fixture runs it",

@@ -766,6 +766,22 @@ def test_without_an_unreadable_message_no_queue_is_opened(bench: Bench) -> None:
     assert module.work(bench.worker(), open_queue, event, Context()) == {"synced": 1}
 
 
+def of_sqs(*bodies: str) -> dict[str, Any]:
+    [record] = recorded("sqs")["Records"]
+    return {"Records": [record | {"messageId": str(n), "body": b} for n, b in enumerate(bodies)]}
+
+
+def test_of_sqs_only_what_cannot_be_settled_returns(bench: Bench) -> None:
+    queue = FakeQueue()
+    queue.reachable = False
+    event = of_sqs(f'{{"id": {bench.add("a")}}}', "not JSON", '{"id": 999}')
+    outcomes, failed = module.work_sqs(bench.worker(), lambda: queue, event, Context())
+    assert (outcomes, failed) == ({"synced": 1}, ["1"])
+    queue.reachable = True
+    assert module.work_sqs(bench.worker(), lambda: queue, event, Context()) == ({}, [])
+    assert queue.dead_letters == [(b"not JSON", "not JSON")]
+
+
 def test_an_event_that_is_not_a_queue_s_is_an_error(bench: Bench) -> None:
     with pytest.raises(UnreadableMessage):
         work(bench, FakeQueue(), {"Records": []})

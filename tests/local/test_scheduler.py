@@ -234,7 +234,9 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       Handler: tests.local.scheduled_functions.mark
-      Events: {Queue: {Type: MQ, Properties: {Queues: [sync]}}}
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {FunctionName: !Ref Worker, Queues: [sync]}
 """
 FUNCTION = """
   Function%(name)s:

@@ -25,10 +25,13 @@ Resources:
     Properties:
       Handler: functions.sync_worker.handler.handler
       Timeout: 840
-      Events:
-        Queue:
-          Type: MQ
-          Properties: {Broker: !Ref Broker, Queues: [sync]}
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Condition: UseRabbitmq
+    Properties: {FunctionName: !Ref Worker, EventSourceArn: !GetAtt Broker.Arn, Queues: [sync]}
+  OtherMapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {FunctionName: !Ref Worker, EventSourceArn: !GetAtt Other.Arn, BatchSize: 7}
   Requeue:
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: makefile, DeliversWithoutBroker: true}
@@ -157,7 +160,7 @@ def test_a_schedule_that_cannot_be_run_is_named(file: Path, given: str) -> None:
         load(file)
 
 
-@pytest.mark.parametrize("text", ["", "[", "Resources: {}", SMALL.replace("Type: MQ", "Type: SQS")])
+@pytest.mark.parametrize("text", ["", "[", "Resources: {}", SMALL.replace("Queues:", "Topics:")])
 def test_a_template_that_lacks_something_is_named(file: Path, text: str) -> None:
     file.write_text(text)
 

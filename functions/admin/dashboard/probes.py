@@ -78,7 +78,7 @@ def probes(
         return HEALTHY if settings.memcached_url else "In-process"
 
     found = {"Database": database, "Cache": counters}
-    if settings.rabbitmq_url:
+    if settings.has_queue:
         queue = adapters.queue(settings)
 
         def waiting() -> str:

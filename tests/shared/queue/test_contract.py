@@ -1,4 +1,4 @@
-"""One contract for every queue: the broker's, the direct one, the one without a broker, the fake.
+"""One contract for every queue: RabbitMQ's, SQS's, the direct one, that of no broker, the fake.
 
 What a queue reports as published has arrived, what it does not report is published again, and a
 message that names no row is kept somewhere.
@@ -6,6 +6,7 @@ message that names no row is kept somewhere.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,8 +22,10 @@ from shared.queue.interface import NullQueue, Queue
 from shared.queue.messages import SyncMessage
 from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
 from shared.queue.rmq_event import read
+from shared.queue.sqs.sqs_queue import SqsQueue
 from tests.helpers.fake_queue import FakeQueue
 from tests.helpers.servers import free_port
+from tests.helpers.sqs import KEYS, SqsQueues
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Seen:
     dead_letters: Callable[[], list[bytes]]
 
 
-@pytest.fixture(params=["broker", "direct", "null", "fake"])
+@pytest.fixture(params=["broker", "sqs", "direct", "null", "fake"])
 def seen(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[Seen]:
     match request.param:
         case "broker":
@@ -48,6 +51,16 @@ def seen(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> It
             declare(url, "quorum")
             with closing(BrokerQueue(url)) as queue:
                 yield Seen(queue, lambda: row_ids(url), lambda: bodies(url, "sync.dead"))
+        case "sqs":
+            queues: SqsQueues = request.getfixturevalue("sqs")
+            with closing(SqsQueue(queues.url)) as queue_of_sqs:
+                yield Seen(
+                    queue_of_sqs,
+                    lambda: [row_id_of(m["Body"].encode()) for m in queues.take()],
+                    lambda: [
+                        json.loads(m["Body"])["data"].encode() for m in queues.take(dead=True)
+                    ],
+                )
         case "direct":
             events: list[dict[str, Any]] = []
             queue_of_events = DirectQueue(events.append, 2)
@@ -74,7 +87,11 @@ def bodies(url: str, queue: str) -> list[bytes]:
 
 
 def row_ids(url: str) -> list[int]:
-    return [SyncMessage.decode(body).row_id for body in bodies(url, "sync")]
+    return [row_id_of(body) for body in bodies(url, "sync")]
+
+
+def row_id_of(body: bytes) -> int:
+    return SyncMessage.decode(body).row_id
 
 
 def delivered(events: list[dict[str, Any]]) -> list[int]:
@@ -123,14 +140,22 @@ def unreachable_broker() -> Queue:
     return BrokerQueue(f"amqp://guest:guest@127.0.0.1:{free_port()}/")
 
 
+def unreachable_sqs() -> Queue:
+    return SqsQueue(f"http://127.0.0.1:{free_port()}/123456789012/sync")
+
+
 def unreachable_fake() -> Queue:
     fake = FakeQueue()
     fake.reachable = False
     return fake
 
 
-@pytest.mark.parametrize("make", [unreachable_broker, unreachable_fake])
-def test_without_its_broker_a_queue_raises_one_error(make: Callable[[], Queue]) -> None:
+@pytest.mark.parametrize("make", [unreachable_broker, unreachable_sqs, unreachable_fake])
+def test_without_its_broker_a_queue_raises_one_error(
+    make: Callable[[], Queue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
     queue = make()
     with pytest.raises(QueueUnavailable):
         queue.publish_all([SyncMessage(1)])

@@ -8,16 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from shared.queue.blocking import BlockingPublisher
 from shared.queue.publisher import NullPublisher, Publisher
 from shared.queue.rabbitmq.background import BackgroundPublisher
-from shared.queue.rabbitmq.blocking import BlockingPublisher
 from shared.queue.rabbitmq.broker_queue import declare
+from shared.queue.rabbitmq.sender import BrokerSender
+from shared.queue.sqs.sender import SqsSender
 from tests.helpers.fake_publisher import FakePublisher
 from tests.helpers.servers import free_port
+from tests.helpers.sqs import KEYS
 
 KINDS: dict[str, Callable[[str], Publisher]] = {
     "background": BackgroundPublisher,
-    "blocking": BlockingPublisher,
+    "blocking": lambda url: BlockingPublisher(BrokerSender(url)),
+    "sqs": lambda url: BlockingPublisher(SqsSender(url)),
     "null": lambda _: NullPublisher(),
     "fake": lambda _: FakePublisher(),
 }
@@ -31,15 +35,20 @@ def publisher(request: pytest.FixtureRequest) -> Iterator[Publisher]:
     if request.param in BROKERS:
         url = request.getfixturevalue("rabbitmq_url")
         declare(url, "quorum")
+    if request.param == "sqs":
+        url = request.getfixturevalue("sqs").url
     publisher = KINDS[request.param](url)
     yield publisher
     publisher.close(5)
 
 
-@pytest.fixture(params=BROKERS)
-def cut_off(request: pytest.FixtureRequest) -> Iterator[Publisher]:
+@pytest.fixture(params=[*BROKERS, "sqs"])
+def cut_off(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
     """Each publisher that needs a broker, without one."""
-    publisher = KINDS[request.param](f"amqp://guest:guest@127.0.0.1:{free_port()}/")
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    scheme = "http" if request.param == "sqs" else "amqp"
+    publisher = KINDS[request.param](f"{scheme}://guest:guest@127.0.0.1:{free_port()}/")
     yield publisher
     publisher.close(5)
 

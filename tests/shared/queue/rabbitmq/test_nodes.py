@@ -10,13 +10,14 @@ import pytest
 from pika.credentials import PlainCredentials
 
 from shared.errors import QueueUnavailable, SettingError
+from shared.queue.blocking import BlockingPublisher
 from shared.queue.messages import SyncMessage
 from shared.queue.rabbitmq.background import BackgroundPublisher
-from shared.queue.rabbitmq.blocking import BlockingPublisher
 from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
 from shared.queue.rabbitmq.consumer import Consumer, Tag
 from shared.queue.rabbitmq.link import SILENT_SECONDS
 from shared.queue.rabbitmq.nodes import Nodes, split
+from shared.queue.rabbitmq.sender import BrokerSender
 from shared.queue.rmq_event import Delivery
 from tests.helpers.servers import free_port
 from tests.helpers.tcp_proxy import Condition, TcpProxy
@@ -146,7 +147,7 @@ def test_a_queue_passes_over_a_silent_and_a_dead_node(rabbitmq_url: str) -> None
                 began = time.monotonic()
                 assert queue.depth()  # it is remembered
                 assert time.monotonic() - began < 1.0
-        publisher = BlockingPublisher(url, timeout=3.0)
+        publisher = BlockingPublisher(BrokerSender(url, timeout=3.0))
         publisher.publish(2, "")
         assert publisher.counts().confirmed == 1
         publisher.close(1)

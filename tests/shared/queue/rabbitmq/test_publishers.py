@@ -14,15 +14,20 @@ import pytest
 
 from shared.adapters import publisher
 from shared.config.settings import Settings
+from shared.queue.blocking import BlockingPublisher
 from shared.queue.publisher import NullPublisher, Publisher
 from shared.queue.rabbitmq.background import BackgroundPublisher
-from shared.queue.rabbitmq.blocking import BlockingPublisher
 from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
+from shared.queue.rabbitmq.sender import BrokerSender
 from tests.helpers.servers import free_port
 from tests.helpers.tcp_proxy import Condition, TcpProxy
 from tests.helpers.waiting import until
 
 Make = Callable[[str], Publisher]
+
+
+def blocking(url: str) -> Publisher:
+    return BlockingPublisher(BrokerSender(url))
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def url(rabbitmq_url: str) -> str:
     return rabbitmq_url
 
 
-@pytest.fixture(params=[BackgroundPublisher, BlockingPublisher])
+@pytest.fixture(params=[BackgroundPublisher, blocking])
 def make(request: pytest.FixtureRequest) -> Iterator[Make]:
     made: list[Publisher] = []
 
@@ -240,7 +245,7 @@ def test_a_background_publisher_that_always_fails_loses_and_ends(url: str) -> No
 
 def test_the_blocking_publisher_survives_a_connection_that_died(url: str) -> None:
     with TcpProxy(url) as proxy:
-        publisher = BlockingPublisher(proxy.url)
+        publisher = blocking(proxy.url)
         publisher.publish(1, "r")
         proxy.refuse()  # as a broker does if Lambda was frozen for long
         proxy.accept()
@@ -254,7 +259,7 @@ def test_the_blocking_publisher_backs_off_after_a_failure(url: str) -> None:
     now = 0.0
     with TcpProxy(url) as proxy:
         proxy.refuse()
-        publisher = BlockingPublisher(proxy.url, clock=lambda: now)
+        publisher = BlockingPublisher(BrokerSender(proxy.url), clock=lambda: now)
         publisher.publish(1, "r")
         proxy.accept()
         publisher.publish(2, "r")

@@ -6,14 +6,13 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Protocol
 
 from shared.errors import QueueUnavailable
 from shared.metrics import tally
 from shared.metrics.catalog import MESSAGES_CONFIRMED, MESSAGES_LOST
 from shared.queue.messages import SyncMessage
 from shared.queue.publisher import Counts
-from shared.queue.rabbitmq.session import Session
-from shared.queue.rabbitmq.topology import publication
 
 logger = logging.getLogger(__name__)
 
@@ -24,27 +23,31 @@ BACK_OFF_SECONDS = 5.0
 """Seconds after a failure in which no further request spends time on an attempt."""
 
 
+class Sender(Protocol):
+    """What takes one message to the queue, over a connection that is kept."""
+
+    def send(self, message: SyncMessage) -> bool:
+        """Send a message, and return whether the queue has it.
+
+        Raises:
+            QueueUnavailable: that is not known.
+        """
+
+    def close(self) -> None:
+        """Close the connection, if there is one; safe to repeat."""
+
+
 class BlockingPublisher:
     """Publishes in the caller's thread and waits for the confirm, on one connection per process.
 
     Args:
-        url: of the broker.
-        timeout: seconds that publishing one message may take.
+        sender: takes the messages to the queue, each within `TIMEOUT`.
         clock: a clock that never goes backwards.
-        wall_clock: seconds since 1970, stamped on the messages.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        timeout: float = TIMEOUT,
-        clock: Callable[[], float] = time.monotonic,
-        wall_clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._session = Session(url, timeout=timeout)
+    def __init__(self, sender: Sender, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._sender = sender
         self._clock = clock
-        self._wall_clock = wall_clock
         self._backing_off_until = clock()
         self._published = 0
         self._confirmed = 0
@@ -58,7 +61,7 @@ class BlockingPublisher:
             self._lose("broker unreachable", message)
             return
         try:
-            confirmed = self._session.publish([publication(message, self._wall_clock())])
+            confirmed = self._sender.send(message)
         except QueueUnavailable as error:
             self._backing_off_until = self._clock() + BACK_OFF_SECONDS
             self._lose("broker unreachable", message, str(error))
@@ -71,7 +74,7 @@ class BlockingPublisher:
 
     def close(self, timeout: float) -> None:  # noqa: ARG002 - nothing waits here
         """Close the connection; see `Publisher.close`."""
-        self._session.close()
+        self._sender.close()
         if self._published:
             logger.info("publisher closed", extra=self.counts().fields())
 
