@@ -18,7 +18,7 @@ export LAMBDA_PYTHON ARCHITECTURE AWS_TOOLS SAM_CLI_TELEMETRY := 0
 # Trusts the system's certificates, as pip does: a company's proxy has its own authority.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: aws-tools lock package package-sizes deploy migrate-aws test-aws lint-aws
+.PHONY: aws-tools lock package package-sizes deploy migrate-aws costs test-aws lint-aws
 
 aws-tools: $(AWS_TOOLS)/.installed ## Install SAM CLI, cfn-lint and uv into a virtual environment of their own
 
@@ -98,6 +98,9 @@ $(AWS_TOOLS)/python -c 'import sys, tomllib; \
   config = tomllib.load(open(sys.argv[1], "rb")); \
   print(config["default"]["deploy"]["parameters"].get("parameter_overrides", ""))'
 endef
+
+costs: $(VENV)/.run ## Write the tables of costs in docs/deploy.md
+	$(BIN)/python -m local.aws_costs.page
 
 lint-aws: aws-tools ## Validate the templates
 	$(AWS_TOOLS)/sam validate --lint --region eu-west-1

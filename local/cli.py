@@ -20,6 +20,7 @@ from typer.main import get_command
 
 from local.commands import (
     actions,
+    aws_costs,
     callbacks,
     completion,
     dead_letters,
@@ -58,6 +59,7 @@ for group in (
     prune,
     requests,
     setup,
+    aws_costs,
     processes,
 ):
     app.add_typer(group.app)
