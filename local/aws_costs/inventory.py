@@ -77,6 +77,7 @@ FREE = frozenset(
         "AWS::KMS::Alias",
         "AWS::Lambda::EventSourceMapping",
         "AWS::Lambda::Permission",
+        "AWS::Lambda::Url",
         "AWS::Logs::LogGroup",
         "AWS::RDS::DBParameterGroup",
         "AWS::RDS::DBProxyTargetGroup",
@@ -149,8 +150,12 @@ class Inventory:
 
     @property
     def unknown(self) -> list[str]:
-        """Return the types that are neither counted nor known to be free."""
-        return sorted({kind for _, kind, _ in self._resources} - COUNTED - FREE)
+        """Return the types that are neither counted nor known to be free.
+
+        A custom resource is one of the functions, invoked now and then.
+        """
+        kinds = {kind for _, kind, _ in self._resources} - COUNTED - FREE
+        return sorted(kind for kind in kinds if not kind.startswith("Custom::"))
 
     def of(self, kind: str) -> list[Document]:
         """Return the properties of all resources of a type."""

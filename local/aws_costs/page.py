@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 from local.aws_costs.assumptions import Assumptions, Workload
 from local.aws_costs.estimate import Estimate, estimate
 from local.aws_costs.prices import PriceList
+from local.aws_costs.stack import read
+from local.template import TEMPLATE
 
 PAGE = Path(__file__).parents[2] / "docs" / "deploy.md"
 BEGIN, END = "<!-- written by make costs -->\n", "<!-- end of what make costs writes -->\n"
@@ -24,22 +27,34 @@ SCALES: dict[str, tuple[float, dict[str, str]]] = {
 PROFILES, QUEUES = ("trial", "production"), ("rabbitmq", "sqs")
 EXAMPLE = 1e6
 
-EXISTING = {"VpcId": "vpc-1", "DatabaseUrlSecretArn": "arn", "BrokerArn": "arn"}
-VARIANTS: tuple[tuple[str, Workload, dict[str, str]], ...] = (
-    ("the defaults", Workload(files=EXAMPLE), {}),
-    ("the twelfth month", Workload(files=EXAMPLE, months=12), {}),
-    ("objects of 1 MB", Workload(files=EXAMPLE, object_bytes=1_000_000), {}),
-    ("scrub never", Workload(files=EXAMPLE), {"ScrubDays": "0"}),
-    ("reconcile each week", Workload(files=EXAMPLE), {"ReconcileDays": "7"}),
-    ("callbacks", Workload(files=EXAMPLE), {"CallbackUrl": "https://client.example/"}),
-    ("S3 events, beside the requests", Workload(files=EXAMPLE), {"S3Events": "eventbridge"}),
-    (
-        "an existing network, database, broker and cache",
-        Workload(files=EXAMPLE),
-        EXISTING | {"MemcachedAddress": "cache:11211"},
-    ),
-)
-"""What changes the sum: name, work and parameters."""
+EXISTING = {
+    "VpcId": "vpc-1",
+    "DatabaseUrlSecretArn": "arn",
+    "BrokerArn": "arn",
+    "MemcachedAddress": "cache:11211",
+}
+"""Parameters with which nothing is made that exists; the template need not have all of them."""
+
+
+def variants() -> list[tuple[str, Workload, dict[str, str]]]:
+    """Return what changes the sum: name, work and parameters.
+
+    Raises:
+        SettingError: the template cannot be read.
+    """
+    own = read(TEMPLATE)["Parameters"]
+    existing = {name: value for name, value in EXISTING.items() if name in own}
+    work = Workload(files=EXAMPLE)
+    return [
+        ("the defaults", work, {}),
+        ("the twelfth month", replace(work, months=12), {}),
+        ("objects of 1 MB", replace(work, object_bytes=1_000_000), {}),
+        ("scrub never", work, {"ScrubDays": "0"}),
+        ("reconcile each week", work, {"ReconcileDays": "7"}),
+        ("callbacks", work, {"CallbackUrl": "https://client.example/"}),
+        ("S3 events, beside the requests", work, {"S3Events": "eventbridge"}),
+        ("existing network and servers", work, existing),
+    ]
 
 
 def command(work: Workload, parameters: dict[str, str]) -> str:
@@ -132,7 +147,7 @@ def _variants() -> Iterator[str]:
     yield "\n### What changes the sum\n"
     rows = [
         (name, f"`{command(work, parameters)}`", f"{estimate(work, parameters).total:,.2f}")
-        for name, work, parameters in VARIANTS
+        for name, work, parameters in variants()
     ]
     yield from _table(("1 million files with", "command", "dollars a month"), rows)
 

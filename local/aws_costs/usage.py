@@ -117,7 +117,8 @@ class Usage:
     @property
     def requests(self) -> float:
         """Return the requests that the API answers."""
-        return self._work.files + self._assumed.stats_requests + self._assumed.admin_requests
+        answering = {"ingest", "stats", "admin"}
+        return sum(runs.calls for function, runs in self.functions if function.name in answering)
 
     @property
     def starts(self) -> list[tuple[Function, float]]:

@@ -65,6 +65,6 @@ def aws_costs(
         if line is None:
             typer.echo(f"{'sum':28}{found.total:>12,.2f}\n\ninstead of the database and its disk:")
         else:
-            typer.echo(f"{line.name:28}{line.amount:>12,.2f}  = {line.arithmetic}")
+            typer.echo(f"{line.name:28}{line.amount:>12,.2f}  {line.arithmetic}")
     for note in found.notes:
         typer.echo(f"note: {note}")
