@@ -25,10 +25,10 @@ def _pairs(texts: list[str]) -> dict[str, str]:
 )
 def aws_costs(
     *,
-    files: Annotated[float, typer.Option(min=0, help="Files in a month.")],
+    files: Annotated[float, typer.Option(min=0, help="Files in a month.")] = 1_000_000,
     object_bytes: Annotated[float, typer.Option(min=0, help="Mean size of an object.")] = 100_000,
     months: Annotated[
-        float, typer.Option(min=0, help="Months whose files are stored: the bill of the twelfth.")
+        float, typer.Option(min=0, help="Months whose files are stored by then.")
     ] = 1,
     parameter: Annotated[
         list[str] | None,
