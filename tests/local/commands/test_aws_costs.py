@@ -24,7 +24,7 @@ def test_options_change_the_sum(sync: Sync) -> None:
     plain = total()
     assert total("--months", "12") > plain
     assert total("--object-bytes", "1000") < plain
-    assert total("-p", "DatabaseMultiAz=true") > plain
+    assert total("-p", "ReconcileDays=1") > plain
     assert total("--assume", "stats_requests=0") < plain
 
 
