@@ -19,7 +19,7 @@ export LAMBDA_PYTHON ARCHITECTURE AWS_TOOLS SAM_CLI_TELEMETRY := 0
 # Trusts the system's certificates, as pip does: a company's proxy has its own authority.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: aws-tools lock package package-sizes deploy show-aws admin-password-aws migrate-aws \
+.PHONY: aws-tools lock package package-sizes deploy show-aws admin-password-aws migrate-aws costs \
   test-aws lint-aws
 
 aws-tools: $(AWS_TOOLS)/.installed ## Install SAM CLI, cfn-lint and uv into a virtual environment of their own
@@ -102,6 +102,9 @@ admin-password-aws: $(INSTALLED) ## Ask for the admin's password of the deployed
 migrate-aws: aws-tools ## Bring the deployed stack's ledger and queues up to date once more, by hand
 	$(AWS_TOOLS)/sam remote invoke MigrateFunction --stack-name $(STACK) --event '{}' \
 	  --config-file $(abspath $(SAM_CONFIG))
+
+costs: $(VENV)/.run ## Write the tables of costs in docs/deploy.md
+	$(BIN)/python -m local.aws_costs.page
 
 lint-aws: aws-tools ## Validate the templates
 	$(AWS_TOOLS)/sam validate --lint --region eu-west-1

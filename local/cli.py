@@ -21,6 +21,7 @@ from typer.main import get_command
 from local.commands import (
     actions,
     aws,
+    aws_costs,
     callbacks,
     completion,
     dead_letters,
@@ -59,6 +60,7 @@ for group in (
     prune,
     requests,
     setup,
+    aws_costs,
     processes,
 ):
     app.add_typer(group.app)

@@ -29,6 +29,7 @@ NEED_PACKAGES = [
     "test_admin.py",
     "test_answers.py",
     "test_blackbox.py",
+    "test_costs.py",
     "test_deploy.py",
     "test_freeze.py",
     "test_functions.py",

@@ -1,89 +1,68 @@
-"""The cost estimate of docs/deploy.md: sums that add up, amounts that follow from the prices."""
+"""What is counted for the costs in the template as it is written, and what CloudFormation makes."""
 
 from __future__ import annotations
 
-import re
-from decimal import ROUND_HALF_UP, Decimal
+from itertools import groupby
+from typing import Any
 
 import pytest
 
-from tests.helpers.paths import ROOT
+from local.aws_costs.inventory import COUNTED, SECONDS, Inventory
+from local.aws_costs.stack import Stack as Written
+from local.aws_costs.stack import read
+from local.template import TEMPLATE
+from tests.aws.conftest import REGION
+from tests.aws.stack import Stack
+from tests.aws.test_template import OWN_SERVERS
 
-PAGE = (ROOT / "docs" / "deploy.md").read_text()
-CENT = Decimal("0.01")
-HOURS, SECONDS = Decimal(730), Decimal(2_628_000)
-GB_SECOND, MILLION_CALLS = Decimal("0.0000133"), Decimal("0.20")
-LOGS, TRACES, DISK = Decimal("0.57"), Decimal("5.00"), Decimal("0.127")
-
-
-def rows() -> dict[str, list[Decimal]]:
-    """Return the table's rows by the first words of their names, with each cell's amount."""
-    [table] = re.findall(r"\| a month \|.*?\n\n", PAGE, re.DOTALL)
-    found = {}
-    for line in table.strip().splitlines()[2:]:
-        name, *cells = [cell.strip(" *") for cell in line.strip("|").split("|")]
-        amounts = [re.findall(r"[\d,]+\.\d\d$", cell) for cell in cells]
-        found[name] = [Decimal(amount.replace(",", "")) for [amount] in amounts]
-    return found
-
-
-def compute(gb_seconds: Decimal, millions: Decimal) -> Decimal:
-    return gb_seconds * GB_SECOND + millions * MILLION_CALLS
-
-
-def dollars(*amounts: Decimal | float | str) -> list[Decimal]:
-    return [Decimal(a).quantize(CENT, ROUND_HALF_UP) for a in amounts]
-
-
-def by_files(each_million: str) -> list[Decimal]:
-    price = Decimal(each_million)
-    return dollars(price / 100, price, price * 100)
-
-
-def test_the_sums_are_the_sums_of_their_columns() -> None:
-    table = rows()
-    parts = [v for k, v in table.items() if not k.startswith(("sum", "kept"))]
-    assert [sum(column) for column in zip(*parts, strict=True)] == table["sum"]
-
-
-million = Decimal(1)
-WORKER = Decimal("0.51") * 2 * 1_000_000
-AMOUNTS = {
-    "ingest": [compute(Decimal(30_000) * m, m) for m in (million / 100, million, million * 100)],
-    "worker": [
-        compute(WORKER / 100, million / 100),
-        compute(WORKER, million),
-        compute(SECONDS * 2, Decimal("3.2")),
-    ],
-    "requeue": [compute(43_800 * Decimal("0.05"), Decimal("0.0438"))] * 3,
-    "logs": [LOGS * gb for gb in (Decimal("0.12"), Decimal("2.1"), Decimal(80))],
-    "traces": [TRACES * m for m in (Decimal("0.0638"), Decimal("2.0438"), Decimal("10.24"))],
-    "database's hours": [
-        HOURS * Decimal("0.035"),
-        HOURS * Decimal("0.035"),
-        HOURS * 2 * Decimal("0.186"),
-    ],
-    "its disk": [20 * DISK, 20 * DISK, 200 * DISK],
-    "broker": [HOURS * Decimal("0.13"), HOURS * Decimal("0.13"), HOURS * 3 * Decimal("0.26")],
-    "cache": [HOURS * Decimal("0.017")] * 3,
-    "NAT": [HOURS * Decimal("0.053")] * 3,
-    "secrets": [7 * Decimal("0.40") + 9 * Decimal("0.10") + 4 * Decimal("0.30")] * 3,
+EVERYTHING = {
+    "AlarmEmail": "a@example.test",
+    "CallbackUrl": "https://client.test/hook",
+    "DatabaseMultiAz": "true",
+    "ReconcileDays": "7",
+    "S3Events": "eventbridge",
 }
+TRANSFORMED = {
+    "AWS::Serverless::Function": "AWS::Lambda::Function",
+    "AWS::Serverless::HttpApi": "AWS::ApiGatewayV2::Api",
+}
+"""What the SAM transform makes of types of its own."""
 
 
-@pytest.mark.parametrize("row", AMOUNTS)
-def test_an_amount_follows_from_its_price(row: str) -> None:
-    [written] = [v for k, v in rows().items() if k.startswith(row)]
-    assert written == pytest.approx(dollars(*AMOUNTS[row]), abs=CENT * 2)
+@pytest.mark.parametrize("given", [{}, EVERYTHING, EVERYTHING | OWN_SERVERS, OWN_SERVERS])
+def test_the_same_resources_are_counted(given: dict[str, str], transformed: dict[str, Any]) -> None:
+    made = Stack(transformed, {"SourceBucketName": "client-bucket"} | given)
+    # The transform leaves nested stacks alone; what is in them is not in it.
+    own = dict(read(TEMPLATE))
+    nested = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}
+    own["Resources"] = {k: r for k, r in own["Resources"].items() if r["Type"] not in nested}
+    written = Inventory(Written(own, TEMPLATE.parent, given, REGION))
+    for kind in COUNTED:
+        assert written.count(kind) == len(made.resources(TRANSFORMED.get(kind, kind))), kind
 
 
-@pytest.mark.parametrize(
-    ("row", "price"), [("HTTP API", "1.11"), ("S3 GET", "0.40"), ("EFS writes", "7.00")]
-)
-def test_an_amount_grows_with_the_files(row: str, price: str) -> None:
-    assert rows()[row] == by_files(price)
+def test_functions_are_those_that_are_deployed(transformed: dict[str, Any]) -> None:
+    made = Stack(transformed, {"SourceBucketName": "client-bucket"} | EVERYTHING)
+    written = Inventory(Written(read(TEMPLATE), TEMPLATE.parent, EVERYTHING, REGION))
+    deployed = {
+        function["Handler"].split(".")[1]: function
+        for function in made.resources("AWS::Lambda::Function").values()
+        if function["Handler"].startswith("functions.")
+    }
+    assert {function.name for function in written.functions} >= set(deployed)
+    for function in written.functions:
+        if function.name in deployed:
+            memory = deployed[function.name]["MemorySize"]
+            assert function.memory_gb == int(memory) / 1024
+            assert function.is_traced == (
+                deployed[function.name]["TracingConfig"]["Mode"] == "Active"
+            )
 
 
-def test_what_is_kept_costs_its_storage_and_its_backup() -> None:
-    [kept] = [v for k, v in rows().items() if k.startswith("kept")]
-    assert kept == dollars("0.385", "38.50", "3850")
+def test_schedules_are_those_that_are_deployed(transformed: dict[str, Any]) -> None:
+    made = Stack(transformed, {"SourceBucketName": "client-bucket"} | EVERYTHING)
+    written = Inventory(Written(read(TEMPLATE), TEMPLATE.parent, EVERYTHING, REGION))
+    rules = [r for r in made.resources("AWS::Events::Rule").values() if "ScheduleExpression" in r]
+    each = {k: len(list(v)) for k, v in groupby(sorted(r["ScheduleExpression"] for r in rules))}
+    assert each == {"rate(1 minute)": sum(one.runs > 0 for one in written.functions)}
+    assert {one.runs for one in written.functions if one.runs} == {SECONDS / 60}

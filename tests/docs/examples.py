@@ -7,37 +7,15 @@ from typing import Any
 
 import yaml
 
+from local.aws_costs.stack import read
 from tests.helpers.paths import ROOT
 
 EXAMPLES = ROOT / "docs" / "examples"
 
 
-class _Template(yaml.SafeLoader):
-    """CloudFormation's YAML, with its short forms as the long ones."""
-
-
-def _long_form(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
-    value: Any
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        assert isinstance(node, yaml.MappingNode)
-        value = loader.construct_mapping(node, deep=True)
-    if tag == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {tag if tag in {"Ref", "Condition"} else f"Fn::{tag}": value}
-
-
-_Template.add_multi_constructor("!", _long_form)
-
-
 def template(path: Path) -> dict[str, Any]:
-    """Return a CloudFormation template."""
-    # A subclass of SafeLoader, which makes nothing but plain data.
-    document: dict[str, Any] = yaml.load(path.read_text(), _Template)  # noqa: S506
-    return document
+    """Return a CloudFormation template, its short forms as the long ones."""
+    return dict(read(path))
 
 
 def manifests(path: Path) -> dict[str, dict[str, Any]]:

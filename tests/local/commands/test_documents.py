@@ -38,6 +38,7 @@ from tests.local.commands.conftest import Sync
     SIGNED,
     HASH,
     REQUESTS,
+    COSTS,
 ) = map(json.loads, blocks(ROOT / "docs" / "command_line.md", "json"))
 DAMAGED = """
 INSERT INTO verification (file_sync_id, result, checked_at) VALUES (1, 'damaged', now())
@@ -134,6 +135,12 @@ def test_with_everything_away_status_still_shows_where_it_should_be(sync: Sync) 
     assert (shown.code, found["objects"], found["rate"]) == (1, None, None)
     assert any("ledger: PostgreSQL is unreachable: " in p for p in found["problems"])
     assert "hidden" not in shown.out
+
+
+def test_costs(sync: Sync) -> None:
+    months = ("--files", "100000000", "--months", "12")
+    found = json.loads(sync("aws-costs", *months, "-p", "LogLevel=WARNING", "--json").out)
+    assert shape(found) == shape(COSTS)
 
 
 def test_what_the_doctor_finds() -> None:
