@@ -11,6 +11,7 @@ from tests.helpers.paths import ROOT
 
 PARTS = (
     "Makefile",
+    "aws",
     "bench",
     "functions",
     "local",
