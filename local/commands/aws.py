@@ -43,7 +43,7 @@ def parameters(file: Annotated[Path, typer.Argument(help="Where they are kept.")
 @app.command()
 def show(stack: Stack, *, as_json: Json = False) -> None:
     """Print what the client and the admin's user need: address, signing key, log-in."""
-    from local.deployed_stack import DeployedStack
+    from shared.aws.deployed_stack import DeployedStack
 
     deployed = DeployedStack(stack)
     url = deployed.outputs["ApiUrl"]
@@ -61,7 +61,7 @@ def show(stack: Stack, *, as_json: Json = False) -> None:
 @app.command()
 def admin_password(stack: Stack) -> None:
     """Set the admin's password, asked for or read from standard input."""
-    from local.deployed_stack import DeployedStack
+    from shared.aws.deployed_stack import DeployedStack
     from shared.config.admin_password import PASSWORD_CHARACTERS
     from shared.passwords import hash_password
 
