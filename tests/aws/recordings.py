@@ -151,7 +151,7 @@ SCENARIOS: Mapping[str, Callable[[Deployment], str]] = {
     "DeadLetters": dead_letter,
     "DamagedFiles": damaged_file,
     "LedgerUnreachable": without_database,
-    "BrokerUnreachable": without_broker,
+    "QueueUnreachable": without_broker,
     "CacheUnreachable": without_cache,
     "UnreadableEvents": event(None),
     "RefusedEvents": event("a/../b.jpg"),

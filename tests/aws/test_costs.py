@@ -12,8 +12,8 @@ from local.aws_costs.stack import Stack as Written
 from local.aws_costs.stack import read
 from local.template import TEMPLATE
 from tests.aws.conftest import REGION
+from tests.aws.nested import OWN_SERVERS
 from tests.aws.stack import Stack
-from tests.aws.test_template import OWN_SERVERS
 
 EVERYTHING = {
     "AlarmEmail": "a@example.test",
