@@ -12,8 +12,9 @@ from typing import Any
 
 from shared.ledger.ledger import Ledger
 from shared.queue.rmq_event import Delivery, build
-from tests.aws.conftest import Deployment
-from tests.aws.exchange import SCHEDULE, http_event, post, sync
+from tests.aws.browser import Browser
+from tests.aws.conftest import PASSWORD, Deployment
+from tests.aws.exchange import SCHEDULE, batch, http_event, post, sync
 from tests.aws.runtime_api import FunctionError
 from tests.helpers.servers import execute
 
@@ -42,11 +43,8 @@ def scrubbed(deployment: Deployment) -> None:
 
 def failed_object(deployment: Deployment) -> str:
     post(deployment.sandbox("IngestFunction"), "missing.jpg")
-    execute(
-        deployment.database_url,
-        "UPDATE file_sync SET attempts = 8, leased_until = now() - interval '1 s', due_at = now()",
-    )
-    measured(deployment)  # its workers died too often: it fails
+    worker = deployment.sandbox("SyncWorkerFunction", MAX_ATTEMPTS="1")
+    assert worker.invoke(batch(deployment.rabbitmq_url), seconds=60)["failed"] == 1
     return measured(deployment)
 
 
@@ -104,16 +102,26 @@ def without_cache(deployment: Deployment) -> str:
     return ingest.written()
 
 
-def unavailable(function: str, method: str, path: str) -> Callable[[Deployment], str]:
-    def scenario(deployment: Deployment) -> str:
-        sandbox = deployment.sandbox(function, **gone(deployment))
-        answer = (
-            post(sandbox, "a.jpg") if method == "POST" else sandbox.invoke(http_event(method, path))
-        )
-        assert answer["statusCode"] == 503
-        return sandbox.written()
+def ingest_without_database(deployment: Deployment) -> str:
+    ingest = deployment.sandbox("IngestFunction", **gone(deployment))
+    assert post(ingest, "a.jpg")["statusCode"] == 503
+    return ingest.written()
 
-    return scenario
+
+def stats_without_database(deployment: Deployment) -> str:
+    stats = deployment.sandbox("StatsFunction", **gone(deployment))
+    assert stats.invoke(http_event("GET", "/sync/"))["statusCode"] == 503
+    return stats.written()
+
+
+def admin_without_database(deployment: Deployment) -> str:
+    before = Browser(deployment.sandbox("AdminFunction"))
+    assert before.submit("/admin/login/", user="root", password=PASSWORD).status == 303
+    admin = deployment.sandbox("AdminFunction", **gone(deployment))
+    browser = Browser(admin)
+    browser.cookies = before.cookies
+    assert browser.get("/admin/sync/filesync/").status == 503
+    return admin.written()
 
 
 def event(key: str | None) -> Callable[[Deployment], str]:
@@ -143,12 +151,12 @@ SCENARIOS: Mapping[str, Callable[[Deployment], str]] = {
     "DeadLetters": dead_letter,
     "DamagedFiles": damaged_file,
     "LedgerUnreachable": without_database,
-    "BrokerUnreachable": without_broker,
+    "QueueUnreachable": without_broker,
     "CacheUnreachable": without_cache,
     "UnreadableEvents": event(None),
     "RefusedEvents": event("a/../b.jpg"),
-    "IngestUnavailable": unavailable("IngestFunction", "POST", "/sync/"),
-    "StatsUnavailable": unavailable("StatsFunction", "GET", "/sync/"),
-    "AdminUnavailable": unavailable("AdminFunction", "GET", "/admin/"),
+    "IngestUnavailable": ingest_without_database,
+    "StatsUnavailable": stats_without_database,
+    "AdminUnavailable": admin_without_database,
 }
 """By alarm, what makes it fire."""

@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.validate import ParamValidator
 
 from shared.metrics.catalog import ALL, STORAGE_FREE, STORAGE_FREE_INODES, STORAGE_INODES
 from shared.metrics.catalog import STORAGE_SIZE as STORAGE_BYTES
@@ -254,6 +256,23 @@ def test_alarms_and_dashboard_read_metrics_that_there_are() -> None:
             assert names == known["dimensions"], metric
 
 
+def test_alarms_are_as_cloudwatch_takes_them() -> None:
+    model = botocore.session.get_session().get_service_model("cloudwatch")
+    shape = model.operation_model("PutMetricAlarm").input_shape
+    for name, alarm in alarms().items():
+        wrong = ParamValidator().validate({"AlarmName": name, **alarm}, shape)
+        assert not wrong.has_errors(), f"{name}: {wrong.generate_report()}"
+        queries = alarm.get("Metrics", ())
+        assert all(re.fullmatch(r"[a-z][A-Za-z0-9_]*", query["Id"]) for query in queries)
+        assert len([q for q in queries if q.get("ReturnData", True)]) == bool(queries)
+        periods = {q["MetricStat"]["Period"] for q in queries if "MetricStat" in q}
+        [period] = periods or {alarm["Period"]}
+        # CloudWatch API reference, PutMetricAlarm: at most a day, and whole minutes.
+        assert period % 60 == 0
+        assert period * alarm["EvaluationPeriods"] <= 86_400
+        assert alarm.get("DatapointsToAlarm", 1) <= alarm["EvaluationPeriods"]
+
+
 @pytest.mark.parametrize(
     ("given", "absent"),
     [
@@ -269,6 +288,12 @@ def test_only_what_the_stack_makes_is_watched(given: dict[str, str], absent: str
     assert needed(rule) <= set(without)
     body = dashboard({"SourceBucketName": "client-bucket"} | OWN_SERVERS | given)
     assert not re.search("AWS/(RDS|AmazonMQ|EFS)", json.dumps(body))
+
+
+def test_with_sqs_no_broker_is_watched() -> None:
+    parameters = EVERYTHING | {"Queue": "sqs"}
+    assert set(alarms()) - set(alarms(parameters)) == {"BrokerMemory", "BrokerDisk"}
+    assert needed(composite(parameters)) <= set(alarms(parameters))
 
 
 def composite(parameters: Mapping[str, str] = EVERYTHING) -> dict[str, Any]:

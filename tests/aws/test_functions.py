@@ -148,19 +148,6 @@ def test_a_row_whose_message_was_lost_is_published_again(migrated: Deployment) -
     assert len(waiting(migrated.rabbitmq_url, within=10)) == 1
 
 
-def test_requeue_writes_the_line_that_the_alarms_are_made_from(migrated: Deployment) -> None:
-    post(migrated.sandbox("IngestFunction"), "a.jpg")
-    requeue = migrated.sandbox("RequeueFunction")
-    requeue.invoke(SCHEDULE)
-    lines = [json.loads(x) for x in requeue.written().splitlines() if x.startswith("{")]
-    [measured] = [x for x in lines if x.get("message") == "ledger measured"]
-    for metric in migrated.stack.resources("AWS::Logs::MetricFilter").values():
-        if metric["FilterPattern"] == '{ $.message = "ledger measured" }':
-            field = metric["MetricTransformations"][0]["MetricValue"].removeprefix("$.")
-            assert isinstance(measured[field], int | float)
-    assert (measured["failed_objects"], measured["queued_objects"]) == (0, 1)
-
-
 def test_an_unreadable_message_goes_to_the_dead_letters_and_blocks_nothing(
     migrated: Deployment,
 ) -> None:

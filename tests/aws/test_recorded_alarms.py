@@ -42,6 +42,6 @@ def test_a_moment_without_the_broker_raises_no_alarm(migrated: Deployment) -> No
     namespace = "ExternalStorageSync/under-test"
     metric = MetricId(namespace, UP.name, (("part", "queue"),))
     down, up = embedded(without_broker(migrated))[metric], [1.0]
-    alarm = alarms()["BrokerUnreachable"]
+    alarm = alarms()["QueueUnreachable"]
     assert state(alarm, {metric: [up, up, down, down, up]}) == OK
     assert state(alarm, {metric: [up, down, down, down, up]}) == ALARM

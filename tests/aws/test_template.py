@@ -15,7 +15,7 @@ import pytest
 from shared.config.settings import Settings
 from shared.queue.sqs.queues import DEAD_SUFFIX
 from tests.aws.conftest import REGION, tool
-from tests.aws.nested import ALARMS, OWN_SERVERS, alarms
+from tests.aws.nested import OWN_SERVERS
 from tests.aws.stack import Stack, statements
 from tests.helpers.paths import ROOT
 
@@ -462,11 +462,10 @@ def test_no_lock_file_names_where_packages_come_from() -> None:
 def test_motos_cloudformation_makes_the_stack_as_far_as_it_goes(
     transformed: dict[str, Any], tmp_path: Path
 ) -> None:
-    source, nested = tmp_path / "template.json", tmp_path / "alarms.json"
+    source = tmp_path / "template.json"
     source.write_text(json.dumps(transformed))
-    nested.write_text(json.dumps(ALARMS))
     printed = subprocess.run(
-        [tool("python"), str(ROOT / "tests/aws/cloudformation.py"), str(source), str(nested)],
+        [tool("python"), str(ROOT / "tests/aws/cloudformation.py"), str(source)],
         check=True,
         capture_output=True,
         text=True,
@@ -482,9 +481,3 @@ def test_motos_cloudformation_makes_the_stack_as_far_as_it_goes(
         report["made"]
     )
     assert "MigrateFunctionName" in report["outputs"]
-    # It has the database alone made.
-    options = {"SourceBucketName": "client-bucket", "CallbackUrl": "https://client.test/hook"}
-    assert len(report["alarms"]) == len(
-        alarms(OWN_SERVERS | options | {"DatabaseUrlSecretArn": ""})
-    )
-    assert report["dashboards"] == 1
