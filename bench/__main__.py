@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import signal
+import os
 import sys
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import counts, imports, ingest, large, latency, plot, report, shim, throughput
+from bench import (
+    actions,
+    callbacks,
+    command,
+    counts,
+    imports,
+    ingest,
+    large,
+    latency,
+    lookup,
+    memory,
+    plot,
+    reconcile,
+    recovery,
+    report,
+    scrub,
+    search,
+    shim,
+    throughput,
+)
 from bench.figure import Figure
 from bench.libraries import part as libraries
-from bench.plan import FULL, SMALL
+from bench.plan import FULL, SMALL, Plan
 from bench.setting import Setting
 from bench.stack import ROOT, Stack
 from bench.tools import require_tools
-from shared.errors import ServiceError
 
 PARTS = {
     "ingest": ingest.measure,
@@ -28,6 +44,14 @@ PARTS = {
     "large": large.measure,
     "latency": latency.measure,
     "counts": counts.measure,
+    "lookup": lookup.measure,
+    "search": search.measure,
+    "actions": actions.measure,
+    "recovery": recovery.measure,
+    "reconcile": reconcile.measure,
+    "scrub": scrub.measure,
+    "callbacks": callbacks.measure,
+    "memory": memory.measure,
     "shim": shim.measure,
     "imports": imports.measure,
 }
@@ -37,33 +61,37 @@ ON_REQUEST = {"libraries": libraries.measure}
 
 def main() -> None:
     """Measure, print the table, and write it where everything was measured."""
-    parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("--full", action="store_true", help="ten million rows, 5 GiB")
+    parser = command.parser("bench")
+    parser.add_argument("--full", action="store_true", help="ten million rows, 5 GiB, an hour")
     parser.add_argument("--only", nargs="+", choices=[*PARTS, *ON_REQUEST], default=list(PARTS))
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="NAME=NUMBER", help="other numbers of bench/plan.py"
+    )
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder to write to")
-    parser.add_argument("--scratch", type=Path, help="folder on the disk to measure")
     given = parser.parse_args()
-    plan = FULL if given.full else SMALL
-    # A terminated run cleans up like an interrupted one.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    logging.getLogger().setLevel(logging.ERROR)
-    console = Console(stderr=True)
     try:
-        require_tools(given.only)
-        with tempfile.TemporaryDirectory(prefix="bench-", dir=given.scratch) as folder:
-            figures = _measure(given.only, Path(folder), console, full=given.full)
-    except ServiceError as error:
-        sys.exit(str(error))
+        plan = (FULL if given.full else SMALL).with_changes(given.set)
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
+    console = Console(stderr=True)
+    load = os.getloadavg()[0]
+    with command.scratch(given.scratch) as folder:
+        left_out = require_tools(given.only, wheels=True)
+        for part, texts in left_out.items():
+            console.print(f"Left out: {part}, which needs {', '.join(texts)}", markup=False)
+        measured = [part for part in PARTS | ON_REQUEST if part in {*given.only} - {*left_out}]
+        figures = _measure(measured, folder, console, plan)
     Console(width=None if sys.stdout.isatty() else 200).print(report.table(figures))
-    if set(given.only) == set(PARTS):
-        (given.docs / "benchmarks.md").write_text(report.markdown(figures, plan, full=given.full))
+    if set(measured) == set(PARTS) and not given.set:
+        text = report.markdown(figures, plan, full=given.full, load=load)
+        (given.docs / "benchmarks.md").write_text(text)
         (given.docs / "benchmarks.json").write_text(report.document(figures) + "\n")
         (given.docs / "benchmarks.svg").write_text(plot.svg(figures))
     else:
-        console.print("Not everything was measured: nothing is written.")
+        console.print("Not everything was measured as planned: nothing is written.")
 
 
-def _measure(only: list[str], folder: Path, console: Console, *, full: bool) -> list[Figure]:
+def _measure(parts: Sequence[str], folder: Path, console: Console, plan: Plan) -> list[Figure]:
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -72,17 +100,13 @@ def _measure(only: list[str], folder: Path, console: Console, *, full: bool) -> 
         console=console,
     )
 
-    def step(what: str, parts: int) -> Callable[[int], None]:
-        task = bars.add_task(what, total=parts)
+    def step(what: str, number: int) -> Callable[[int], None]:
+        task = bars.add_task(what, total=number)
         return lambda done: bars.advance(task, done)
 
-    figures = []
     with bars, Stack(folder) as stack:
-        setting = Setting(FULL if full else SMALL, stack, folder, step)
-        for name, measure in (PARTS | ON_REQUEST).items():
-            if name in only:
-                figures += list(measure(setting))
-    return figures
+        setting = Setting(plan, stack, folder, step)
+        return [figure for part in parts for figure in (PARTS | ON_REQUEST)[part](setting)]
 
 
 if __name__ == "__main__":

@@ -6,41 +6,27 @@ Each is asked for once before the clock runs, so that PostgreSQL has what it nee
 
 from __future__ import annotations
 
-import argparse
-import logging
 import os
-import signal
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote_plus
 
 from rich.console import Console
 
-from bench import ledgers
+from bench import command, ledgers
 from functions.admin import addresses, wiring
 from functions.admin.app import Admin
 from functions.admin.web.sessions import SESSION_SECONDS, Sessions
 from local.servers.ports import free_port
 from local.servers.postgres import PostgresServer, embedded_binaries
 from shared.config.settings import Settings
-from shared.errors import ServiceError
 from shared.http.event import Request
 
 TARGET_MS = 300
-
-REASONS = ("The object does not exist", "The object store refuses access", "Too many redirects")
-
-FAILED = """
-INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, state,
-                       attempts, last_error, failed_at)
-SELECT 'o', 'r', 'failed/' || n || '.jpg', 'image/jpeg', sha256(('f' || n)::bytea), 'r', 'failed',
-       8, (%s::text[])[1 + n %% 3] || ': detail ' || n, now() - n * interval '1 s'
-  FROM generate_series(1, %s) AS n
-"""
 
 HISTORY = """
 INSERT INTO sync_rate (minute, ring, outcome, bucket, slot, objects)
@@ -70,19 +56,13 @@ ANALYZE;
 
 def main() -> None:
     """Measure, and print a table; fail if a page is too slow."""
-    parser = argparse.ArgumentParser(prog="make bench-admin")
+    parser = command.parser("bench-admin")
     parser.add_argument("--rows", type=int, default=1_000_000, help="synced objects")
     parser.add_argument("--runs", type=int, default=9, help="of each page")
-    parser.add_argument("--scratch", type=Path, help="folder on the disk to measure")
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    logging.getLogger().setLevel(logging.ERROR)
-    try:
-        with tempfile.TemporaryDirectory(prefix="bench-", dir=given.scratch) as folder:
-            seconds = _measure(given.rows, given.runs, Path(folder))
-    except ServiceError as error:
-        sys.exit(str(error))
-    Console(soft_wrap=True, highlight=False).print("\n".join(table(seconds)), markup=False)
+    with command.scratch(given.scratch) as folder:
+        seconds = _measure(given.rows, given.runs, folder)
+    command.print_lines(table(seconds))
     slow = [name for name, taken in seconds.items() if statistics.median(taken) * 1e3 > TARGET_MS]
     if slow:
         sys.exit(f"Slower than {TARGET_MS} ms: {', '.join(slow)}")
@@ -96,13 +76,13 @@ def _measure(rows: int, runs: int, folder: Path) -> dict[str, list[float]]:
         postgres.wait_ready()
         console.print(f"{rows:,} synced objects are recorded …")
         url = ledgers.make(postgres.url, "admin", rows, lambda _: None)
-        ledgers.execute(url, FAILED, list(REASONS), max(3, rows // 50))
+        ledgers.add_failed(url, max(3, rows // 50))
         ledgers.execute(url, HISTORY)
         seconds = {}
-        with_cookie = _log_in(url, folder)
+        with_cookie = log_in(url, folder)
         for name, path in pages(url).items():
             ask(*with_cookie, path)
-            seconds[name] = [ask(*with_cookie, path) for _ in range(runs)]
+            seconds[name] = [ask(*with_cookie, path)[0] for _ in range(runs)]
             load = os.getloadavg()[0]
             console.print(f"{name}: {statistics.median(seconds[name]):.3f} s, load {load:.1f}")
         return seconds
@@ -110,10 +90,15 @@ def _measure(rows: int, runs: int, folder: Path) -> dict[str, list[float]]:
         postgres.stop()
 
 
-def _log_in(url: str, folder: Path) -> tuple[Admin, str]:
-    """Return an admin and the cookie of a session."""
+def log_in(url: str, folder: Path) -> tuple[Admin, str]:
+    """Return an admin and the cookie of a session.
+
+    Args:
+        url: of the ledger.
+        folder: which gets a storage.
+    """
     storage = folder / "storage"
-    storage.mkdir()
+    storage.mkdir(exist_ok=True)
     settings = Settings.from_mapping(
         {"DATABASE_URL": url, "STORAGE_PATH": str(storage), "SECRET_KEY": "bench", "LOCAL_RUN": "1"}
     )
@@ -134,7 +119,7 @@ def pages(url: str) -> Mapping[str, str]:
         "dashboard, 7 d": f"{dashboard}?period=7d",
         "list": listed,
         "list of failed": f"{listed}?state=failed",
-        "list of one reason": f"{listed}?state=failed&reason={REASONS[0].replace(' ', '+')}",
+        "list of one reason": f"{listed}?state=failed&reason={quote_plus(ledgers.REASONS[0])}",
         "search that finds nothing": f"{listed}?q=nowhere-to-be-found",
         "object, synced": addresses.OBJECT.url(row_id=synced),
         "object, failed": addresses.OBJECT.url(row_id=failed),
@@ -144,8 +129,8 @@ def pages(url: str) -> Mapping[str, str]:
     }
 
 
-def ask(admin: Admin, cookie: str, path: str) -> float:
-    """Return the seconds that a page took.
+def ask(admin: Admin, cookie: str, path: str) -> tuple[float, str]:
+    """Return the seconds that a page took, and its text.
 
     Raises:
         AssertionError: it could not be shown.
@@ -163,7 +148,7 @@ def ask(admin: Admin, cookie: str, path: str) -> float:
     seconds = time.perf_counter() - begun
     if answer.status != HTTPStatus.OK:
         raise AssertionError(f"{path} is answered {answer.status}")
-    return seconds
+    return seconds, answer.body.decode()
 
 
 def table(seconds: Mapping[str, Sequence[float]]) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 .PHONY: bench bench-admin bench-scale bench-tools
 
-# `make bench FULL=1` takes ten million rows and 5 GiB, and half an hour; ONLY="ingest throughput"
-# takes single parts and writes nothing; ONLY=libraries measures what docs/decisions/ compares, which no
-# other run does.
+# `make bench FULL=1` takes ten million rows, a bucket of a million objects, 5 GiB and an hour of steady
+# work: three to four hours, and 60 GB of disk. ONLY="ingest throughput" takes single parts, and
+# SET="runs=1 objects=500" other numbers of bench/plan.py; both write nothing. ONLY=libraries measures
+# what docs/decisions/ compares, which no other run does. A part whose programs are missing is left
+# out, and named first.
 bench: $(VENV)/.bench ## Measure everything against its targets and other tools, write docs/benchmarks.*
-	@$(BIN)/python -m bench $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
+	@$(BIN)/python -m bench $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY)) $(if $(SET),--set $(SET))
 
 # SCALE="--cpus 0.5 --runs 3" changes what is measured, see `python -m bench.scale --help`; it needs a
 # container engine, and writes nothing.

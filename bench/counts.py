@@ -29,11 +29,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
             load.run(port, WARM_UP_SECONDS, plan.connections)
         for _ in setting.runs("GET /sync/"):
             for url, port in ports.items():
-                loaded = load.run(port, plan.seconds, plan.connections)
-                if loaded.refused or loaded.broken:
-                    raise AssertionError(
-                        f"{loaded.refused} requests refused, {loaded.broken} broken"
-                    )
+                loaded = load.run(port, plan.seconds, plan.connections).checked()
                 rates[url].append(loaded.rate)
                 times[url].append(load.run(port, 1, 1).median_ms)
     yield Figure(

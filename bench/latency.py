@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import statistics
 import time
@@ -10,15 +9,13 @@ from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
-from bench import objects
+from bench import load, objects
 from bench.figure import Figure, Target
 from bench.setting import Setting
 from bench.stack import serving, triggering
-from shared.http.signing import sign
 
 LIMIT_SECONDS = 30.0
 _LOOK_SECONDS = 0.0005
-CREATED = 201
 WARM_UP = 5
 
 
@@ -66,21 +63,8 @@ def measure(setting: Setting) -> Iterator[Figure]:
 
 def _send(connection: HTTPConnection, key: str, name: str, file: Path) -> float:
     """Send a request and wait for its file, and return the seconds from the request on."""
-    body = json.dumps(
-        {
-            "oeid": name,
-            "ref_id": f"{time.time_ns()}",
-            "file_name": name,
-            "file_type": "application/octet-stream",
-        }
-    ).encode()
-    headers = {"Authorization": sign(key.encode(), body), "Content-Type": "application/json"}
     before = time.perf_counter()
-    connection.request("POST", "/sync/", body, headers)
-    answer = connection.getresponse()
-    text = answer.read()
-    if answer.status != CREATED:
-        raise AssertionError(text)
+    load.post(connection, key, name)
     while not file.exists():
         if time.perf_counter() - before > LIMIT_SECONDS:
             raise AssertionError(f"{name} did not come")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg2
 
 from shared.ledger.migrate import migrate
 
 CHUNK = 250_000
+STORED_AT_ONCE = 10_000
 FILL = """
 INSERT INTO file_sync (
   oeid, ref_id, file_name, file_type, payload_checksum, request_id, state, attempts, due_at,
@@ -24,6 +25,25 @@ SELECT 'object-' || n, 'reference-' || n, name, 'image/jpeg', sha256(int8send(n)
 """
 """Rows as a worker leaves them; the ledger's own triggers count them."""
 
+REASONS = ("The object does not exist", "The object store refuses access", "Too many redirects")
+
+FAILED = """
+INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, state,
+                       attempts, last_error, failed_at)
+SELECT 'o', 'r', 'failed/' || n || '.jpg', 'image/jpeg', sha256(('f' || n)::bytea), 'r', 'failed',
+       8, (%s::text[])[1 + n %% 3] || ': detail ' || n, now() - n * interval '1 s'
+  FROM generate_series(1, %s) AS n
+"""
+
+STORED = """
+INSERT INTO file_sync (
+  oeid, ref_id, file_name, file_type, payload_checksum, request_id, state, attempts, claimed_at,
+  synced_at, file_path, size_bytes, sha256, etag)
+SELECT 'o', 'r', name, 'application/octet-stream', sha256(name::bytea), 'bench', 'synced', 1,
+       now(), now(), name, size, sha256, etag
+  FROM unnest(%s::text[], %s::bigint[], %s::bytea[], %s::text[]) AS t(name, size, sha256, etag)
+"""
+
 QUEUE = """
 INSERT INTO file_sync
   (oeid, ref_id, file_name, file_type, payload_checksum, request_id, due_at)
@@ -32,6 +52,22 @@ SELECT 'o', 'r', name, 'application/octet-stream', sha256(random()::text::bytea)
   FROM unnest(%s::text[]) AS name
 RETURNING id
 """
+
+
+class StoredFile(NamedTuple):
+    """What the ledger knows of a file.
+
+    Attributes:
+        name: its key.
+        size: its bytes.
+        sha256: its digest.
+        etag: the store's, without quotes.
+    """
+
+    name: str
+    size: int
+    sha256: bytes
+    etag: str
 
 
 def execute(url: str, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -62,13 +98,39 @@ def make(server_url: str, name: str, rows: int, done: Callable[[int], None]) -> 
         last = min(first + CHUNK - 1, rows)
         execute(url, FILL, first, last)
         done(last - first + 1)
-    for table in ("file_sync", "sync_attempt", "sync_count"):
-        execute(url, f"VACUUM ANALYZE {table}")
-    execute(url, "CHECKPOINT")
+    settle(url)
     counted = counts(url)
     if counted != (rows, 0):
         raise AssertionError(f"the counters say {counted}, the ledger has {rows} rows")
     return url
+
+
+def settle(url: str) -> None:
+    """Leave PostgreSQL nothing to do later for what was added."""
+    for table in ("file_sync", "sync_attempt", "sync_count"):
+        execute(url, f"VACUUM ANALYZE {table}")
+    execute(url, "CHECKPOINT")
+
+
+def add_failed(url: str, rows: int) -> None:
+    """Add failed objects, of three reasons."""
+    execute(url, FAILED, list(REASONS), rows)
+
+
+def add_stored(url: str, files: Sequence[StoredFile], done: Callable[[int], None]) -> None:
+    """Add synced objects whose files are in place.
+
+    Args:
+        url: of the ledger.
+        files: what is recorded of each.
+        done: is told how many were added.
+    """
+    for first in range(0, len(files), STORED_AT_ONCE):
+        some = files[first : first + STORED_AT_ONCE]
+        columns = ([getattr(file, field) for file in some] for field in StoredFile._fields)
+        execute(url, STORED, *columns)
+        done(len(some))
+    settle(url)
 
 
 def counts(url: str) -> tuple[int, int]:

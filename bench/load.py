@@ -6,9 +6,13 @@ import json
 import os
 import secrets
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Self
 
 from local.servers.programs import find
 from shared.http.signing import sign
@@ -45,6 +49,16 @@ class Load:
         """Requests a second."""
         return self.requests / self.seconds
 
+    def checked(self) -> Self:
+        """Return itself.
+
+        Raises:
+            AssertionError: not every request was answered well.
+        """
+        if self.refused or self.broken:
+            raise AssertionError(f"{self.refused} requests refused, {self.broken} broken")
+        return self
+
 
 def prepare(file: Path, key: str, number: int) -> None:
     """Write signed `POST /sync/` requests, each as it goes over the wire, apart by NUL."""
@@ -65,6 +79,32 @@ def prepare(file: Path, key: str, number: int) -> None:
                 f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
             )
             out.write(head.encode() + body + b"\0")
+
+
+def post(connection: HTTPConnection, key: str, name: str) -> None:
+    """Send one signed `POST /sync/` over a connection that is kept.
+
+    Args:
+        connection: to the service.
+        key: the HMAC key.
+        name: of the object; it may be sent again and again.
+
+    Raises:
+        AssertionError: it was not accepted.
+    """
+    document = {
+        "oeid": name,
+        "ref_id": f"{time.time_ns()}",
+        "file_name": name,
+        "file_type": "application/octet-stream",
+    }
+    body = json.dumps(document).encode()
+    headers = {"Authorization": sign(key.encode(), body), "Content-Type": "application/json"}
+    connection.request("POST", "/sync/", body, headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status != HTTPStatus.CREATED:
+        raise AssertionError(f"{answer.status} {text!r}")
 
 
 def run(

@@ -74,15 +74,21 @@ def keys(number: int) -> list[str]:
 
 
 def write(folder: Path, name: str, size: int, *, random: bool = True) -> Path:
-    """Write a file of random bytes, or a sparse one of zeros."""
+    """Write an object of random bytes, or a sparse one of zeros, and return its file."""
     path = folder / BUCKET / name
     path.parent.mkdir(parents=True, exist_ok=True)
+    if random:
+        return write_random(path, size)
     with path.open("wb") as file:
-        if random:
-            for at in range(0, size, _PIECE):
-                file.write(os.urandom(min(_PIECE, size - at)))
-        else:
-            file.truncate(size)
+        file.truncate(size)
+    return path
+
+
+def write_random(path: Path, size: int) -> Path:
+    """Write a file of so many random bytes, and return it."""
+    with path.open("wb") as file:
+        for at in range(0, size, _PIECE):
+            file.write(os.urandom(min(_PIECE, size - at)))
     return path
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +24,19 @@ class Plan:
         large_bytes: of the one large object that is timed.
         huge_bytes: of the one large object whose memory is looked at.
         together: large objects fetched at once, for memory.
-        together_bytes: of each of them.
+        together_bytes: of each of them; also of the large files that a scrub reads.
         samples: requests timed one by one on the idle service.
         starts: fresh interpreters for each import.
+        changed: failed objects that one action changes.
+        lease_seconds: `LEASE_SECONDS` of the worker that is killed.
+        steady_seconds: over which the rate is taken before and after it is killed.
+        scrubbed: small files that a scrub reads.
+        bucket_objects: that a bucket is compared by.
+        bucket_runs: repetitions of that comparison.
+        callbacks: delivered in one run.
+        idle_seconds: over which an idle installation is watched.
+        soak_seconds: of steady work before memory is looked at again.
+        soak_rate: objects a second meanwhile.
     """
 
     runs: int = 5
@@ -38,6 +52,36 @@ class Plan:
     together_bytes: int = 128 << 20
     samples: int = 100
     starts: int = 9
+    changed: int = 50_000
+    lease_seconds: int = 10
+    steady_seconds: int = 10
+    scrubbed: int = 5_000
+    bucket_objects: int = 20_000
+    bucket_runs: int = 3
+    callbacks: int = 5_000
+    idle_seconds: int = 20
+    soak_seconds: int = 60
+    soak_rate: int = 50
+
+    def with_changes(self, changes: Sequence[str]) -> Self:
+        """Return the plan with other numbers.
+
+        Args:
+            changes: each like "runs=1".
+
+        Raises:
+            ArgumentTypeError: one is not a number of the plan; the text names it.
+        """
+        names = {field.name for field in dataclasses.fields(self)}
+        values = {}
+        for change in changes:
+            name, _, value = change.partition("=")
+            if name not in names or not value.isdecimal() or not int(value):
+                raise argparse.ArgumentTypeError(
+                    f"{change}: not NAME=NUMBER with one of {', '.join(sorted(names))}"
+                )
+            values[name] = int(value)
+        return dataclasses.replace(self, **values)
 
 
 SMALL = Plan()
@@ -49,4 +93,9 @@ FULL = Plan(
     together=16,
     together_bytes=512 << 20,
     samples=300,
+    scrubbed=20_000,
+    bucket_objects=1_000_000,
+    callbacks=20_000,
+    idle_seconds=120,
+    soak_seconds=3_600,
 )

@@ -16,8 +16,9 @@ from bench.plan import Plan
 
 HEAD = """# Benchmarks
 
-Written by `make bench{how}` on {day}: {machine}. Servers, load generator and comparison tools all
-ran on that machine. A figure is the median of its runs, in brackets the lowest and the highest.
+Written by `make bench{how}` on {day}: {machine}, with a load average of {load:.1f} before it
+began. Servers, load generator and comparison tools all ran on that machine. A figure is the median
+of its runs, in brackets the lowest and the highest.
 Comparison tools took turns with ours, and a ratio is the median of the ratios of neighboring runs,
 so that a machine that is slow for a minute is slow for both. Nothing is switched off for the
 measurement: every 201 is committed with `synchronous_commit = on` and its message confirmed by a
@@ -38,13 +39,23 @@ def table(figures: Sequence[Figure]) -> Table:
     return made
 
 
-def markdown(figures: Sequence[Figure], plan: Plan, *, full: bool) -> str:
-    """Return the text of docs/benchmarks.md."""
+def markdown(figures: Sequence[Figure], plan: Plan, *, full: bool, load: float) -> str:
+    """Return the text of docs/benchmarks.md.
+
+    Args:
+        figures: what was measured.
+        plan: how much.
+        full: whether it was `make bench FULL=1`.
+        load: the machine's load average before that.
+    """
     lines = [_line(COLUMNS), _line(["---"] * len(COLUMNS))]
     lines += [_line(_cells(figure, more=True)) for figure in figures]
     notes = [f"- {figure.name}: {figure.note}." for figure in figures if figure.note]
     head = HEAD.format(
-        how=" FULL=1" if full else "", day=f"{datetime.now(UTC):%Y-%m-%d}", machine=machine()
+        how=" FULL=1" if full else "",
+        day=f"{datetime.now(UTC):%Y-%m-%d}",
+        machine=machine(),
+        load=load,
     )
     foot = f"\n{plan.runs} runs each, of {plan.seconds} s where there is load.\n\n"
     return head + "\n".join(lines) + "\n" + foot + "\n".join(notes) + "\n"

@@ -8,12 +8,8 @@ Where the rate then does not grow with the triggers, something else is the limit
 from __future__ import annotations
 
 import argparse
-import logging
 import os
-import signal
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,13 +17,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import containers, costs, ledgers, objects
+from bench import command, containers, costs, ledgers, objects
 from bench.costs import Reading
 from bench.objects import ObjectServer
 from bench.stack import READY_SECONDS, Stack
 from bench.tools import SCALE, require_tools
 from bench.worker import copy_all, set_aside
-from shared.errors import ServiceError
 
 COUNTS = (1, 2, 4)
 """Triggers at once."""
@@ -64,23 +59,17 @@ class Run:
 
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="make bench-scale")
+    parser = command.parser("bench-scale")
     parser.add_argument("--image", default="external-storage-sync", help="of local/Dockerfile")
     parser.add_argument("--cpus", type=float, default=0.25, help="share of a core of each trigger")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--objects", type=int, default=2_000, help="for each trigger in a run")
     parser.add_argument("--kib", type=int, default=64, help="size of an object")
-    parser.add_argument("--scratch", type=Path, help="folder on the disk to measure")
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    logging.getLogger().setLevel(logging.ERROR)
-    try:
+    with command.scratch(given.scratch) as folder:
         require_tools([], SCALE)
-        with tempfile.TemporaryDirectory(prefix="bench-", dir=given.scratch) as folder:
-            runs = list(_measure(given, Path(folder)))
-    except ServiceError as error:
-        sys.exit(str(error))
-    Console(soft_wrap=True, highlight=False).print("\n".join(table(runs, given.cpus)), markup=False)
+        runs = list(_measure(given, folder))
+    command.print_lines(table(runs, given.cpus))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,5 @@ def measure(setting: Setting) -> Iterator[Figure]:
             loaded = load.run(
                 port, plan.seconds, plan.connections, requests, (taskset, "-c", str(last))
             )
-            if loaded.refused or loaded.broken:
-                raise AssertionError(f"{loaded.refused} requests refused, {loaded.broken} broken")
-            rates.append(loaded.rate)
+            rates.append(loaded.checked().rate)
     yield Figure("shim with a no-op function, one processor", rates, "requests/s", Target(10_000))

@@ -65,6 +65,16 @@ class Stack:
         """The queue, for what publishes without a request, and for its depth."""
         return BrokerQueue(self.rabbitmq.url)
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of the servers, by name."""
+        servers: dict[str, Server] = {
+            "PostgreSQL": self.postgres,
+            "RabbitMQ": self.rabbitmq,
+            "memcached": self.memcached,
+        }
+        return {name: server.pid or 0 for name, server in servers.items()}
+
     def empty_queue(self) -> None:
         """Throw away what waits."""
         self.rabbitmq.control("purge_queue", "sync").run()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import comparison_tools, objects
+from bench.comparison_tools import RCLONE_TRANSFERS, S5CMD_WORKERS, Copied
 from bench.figure import Figure, Target
 from bench.objects import ObjectServer
 from bench.processes import busy_seconds, cpu_seconds
@@ -17,6 +19,49 @@ from shared.config.settings import Settings
 
 WARM_UP = 100
 """Objects copied before the clock runs, so that boto3 is loaded and connections are open."""
+
+
+@dataclass(slots=True)
+class _Tool:
+    """A program that we are compared with.
+
+    Attributes:
+        copy: runs it with one of its settings.
+        called: its command line, with a place for the setting.
+        settings: from which the fastest is chosen.
+        target: what our ratio to it must reach.
+        runs: what it took.
+        setting: the fastest.
+        tried: files a second with each setting.
+    """
+
+    copy: Callable[[int], Copied]
+    called: str
+    settings: Sequence[int]
+    target: float
+    runs: list[Copied] = field(default_factory=list)
+    setting: int = 0
+    tried: dict[int, float] = field(default_factory=dict)
+
+    def choose(self, number: int) -> None:
+        """Try every setting once with so many files."""
+
+        def take(setting: int) -> float:
+            seconds = self.copy(setting).seconds
+            self.tried[setting] = number / seconds
+            return seconds
+
+        self.setting = comparison_tools.fastest(self.settings, take)
+
+    def figures(self, name: str, ours: Sequence[float], number: int) -> Iterator[Figure]:
+        """Yield our figure against the program alone, and against it with `sync` behind it."""
+        target, called = Target(self.target, ratio=True), self.called.format(self.setting)
+        tried = ", ".join(f"{setting}: {rate:.0f}" for setting, rate in self.tried.items())
+        alone = [number / run.seconds for run in self.runs]
+        synced = [number / run.synced_seconds for run in self.runs]
+        note = f"files/s in one try each, by the setting of {called}: {tried}"
+        yield Figure(name, ours, "files/s", target, alone, called, note)
+        yield Figure(f"{name}, on disk", ours, "files/s", target, synced, f"{called}, then sync")
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
@@ -44,35 +89,47 @@ def _put(server: ObjectServer, files: Sequence[Path], setting: Setting) -> None:
 
 
 def _compare(setting: Setting, server: ObjectServer, keys: Sequence[str]) -> Iterator[Figure]:
-    stack, storage = setting.stack, setting.folder / "storage"
+    stack, storage, folder = setting.stack, setting.folder / "storage", setting.folder / "compared"
     storage.mkdir(exist_ok=True)
     number = len(keys)
-    ours, by_s5cmd, by_rclone = [], [], []
+    ours = []
+    tools = [
+        _Tool(
+            lambda workers: comparison_tools.s5cmd(server, keys, folder, workers),
+            "s5cmd --numworkers {} run",
+            S5CMD_WORKERS,
+            2,
+        ),
+        _Tool(
+            lambda transfers: comparison_tools.rclone(server, keys, folder, transfers),
+            "rclone copy --files-from --no-traverse --transfers {0} --checkers {0}",
+            RCLONE_TRANSFERS,
+            1.4,
+        ),
+    ]
+    done = setting.step(f"settings of the tools, {server.name}", len(tools))
+    for tool in tools:
+        tool.choose(number)
+        done(1)
     variables = stack.variables(setting.few, server.variables(storage))
     note = ""
     with triggering(variables, setting.folder) as pids:
         copy_all(stack, setting.few, keys[:WARM_UP], storage, pids)
         set_aside(storage)
         for _ in setting.runs(f"throughput from {server.name}"):
-            folder = setting.folder / "comparison"
-            by_s5cmd.append(number / comparison_tools.s5cmd(server, keys, folder))
+            tools[0].runs.append(tools[0].copy(tools[0].setting))
             cpu, busy = sum(map(cpu_seconds, pids)), busy_seconds()
             seconds = copy_all(stack, setting.few, keys, storage, pids)
             cpu, busy = sum(map(cpu_seconds, pids)) - cpu, busy_seconds() - busy
             set_aside(storage)
             ours.append(number / seconds)
-            by_rclone.append(number / comparison_tools.rclone(server, keys, folder))
+            tools[1].runs.append(tools[1].copy(tools[1].setting))
             note = (
                 f"processor time of one file in µs: workers {cpu / number * 1e6:.0f}, "
                 f"the whole machine {busy / number * 1e6:.0f}"
             )
-    name = f"throughput, {number:,} × {setting.plan.object_bytes >> 10} KiB, {server.name}"
-    yield Figure(name, ours, "files/s", Target(2, ratio=True), by_s5cmd, "s5cmd run", note)
-    yield Figure(
-        name,
-        ours,
-        "files/s",
-        Target(1.4, ratio=True),
-        by_rclone,
-        "rclone copy --files-from --no-traverse --transfers 16",
-    )
+    size = f"{setting.plan.object_bytes >> 10} KiB"
+    name = f"throughput, {number:,} × {size}, {server.name}"
+    yield Figure(name, ours, "files/s", note=note)
+    for tool in tools:
+        yield from tool.figures(name, ours, number)

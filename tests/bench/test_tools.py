@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import ON_REQUEST, PARTS
-from bench.tools import PROGRAMS
+from bench.tools import PROGRAMS, WHEELS, require_tools
 from local.servers.errors import ProgramMissing
 from local.servers.programs import missing, require
 from tests.helpers.paths import ROOT
@@ -18,6 +18,21 @@ from tests.helpers.project import environment
 
 def test_every_part_says_what_it_needs() -> None:
     assert set(PROGRAMS) == {*PARTS, *ON_REQUEST}
+
+
+def test_a_part_whose_programs_are_missing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROGRAMS, "shim", {"no-such-program": "one"})
+    monkeypatch.setitem(WHEELS, "search", ("no-such-tool",))
+    left_out = {"shim": ["no-such-program (Debian package: one)"]}
+    assert require_tools(["shim", "imports", "search"]) == left_out
+    left_out["search"] = ["no-such-tool (requirements/bench.txt)"]
+    assert require_tools(["shim", "imports", "search"], wheels=True) == left_out
+
+
+def test_nothing_begins_where_every_part_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROGRAMS, "shim", {"no-such-program": "one"})
+    with pytest.raises(ProgramMissing, match="no-such-program"):
+        require_tools(["shim"])
 
 
 def test_everything_that_is_missing_is_named_in_one_line() -> None:
