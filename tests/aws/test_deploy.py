@@ -21,8 +21,6 @@ from tests.helpers.paths import ROOT
 from tests.helpers.servers import free_port
 from tests.helpers.service import KEY
 
-ANSWERS = "client-bucket\nops@example.org\n"
-
 
 class Account:
     """An account on moto, and the commands of a person who works with it.
@@ -92,38 +90,44 @@ def packages(transformed: dict[str, Any], tmp_path: Path) -> str:
     return str(folder)
 
 
-def test_the_first_deployment_asks_for_two_parameters_and_a_later_one_for_none(
+def test_a_deployment_passes_the_parameters_of_the_file_and_asks_for_none(
     account: Account, packages: str, transformed: dict[str, Any], tmp_path: Path
 ) -> None:
     # moto neither makes the stack whose bucket `sam deploy` uses, nor reads templates from one.
     config = tmp_path / "samconfig.toml"
     config.write_text((ROOT / "samconfig.toml").read_text().replace("resolve_s3 = true", ""))
-    first = account.make("deploy", packages, ANSWERS, SAM_CONFIG=str(config))
-    # The list of changes is shown, and nothing deployed without a yes.
-    assert "Deploy this changeset? [y/N]: Aborted" in first.stdout + first.stderr
-    parameters = yaml.safe_load(account.parameters.read_text())
-    asked = {"SourceBucketName": "client-bucket", "AlarmEmail": "ops@example.org"}
-    assert parameters == asked
-    more = {"Queue": "sqs", "SubnetIds": ["subnet-1", "subnet-2"], "WorkerConcurrency": 9}
-    account.parameters.write_text(yaml.safe_dump(parameters | more))
-    later = account.make("deploy", packages, "y\n", SAM_CONFIG=str(config), ARCHITECTURE="x86_64")
-    assert later.returncode == 0, later.stdout + later.stderr
+    given = {
+        "SourceBucketName": "client-bucket",
+        "Queue": "sqs",
+        "WorkerConcurrency": 9,
+        "SubnetIds": "subnet-1,subnet-2",
+    }
+    account.parameters.parent.mkdir()
+    account.parameters.write_text(yaml.safe_dump(given))
+    ended = account.make("deploy", packages, "y\n", SAM_CONFIG=str(config), ARCHITECTURE="x86_64")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     defaults = {
         name: str(about["Default"])
         for name, about in transformed["Parameters"].items()
         if "Default" in about
     }
-    given = {"Queue": "sqs", "SubnetIds": "subnet-1,subnet-2", "WorkerConcurrency": "9"}
-    assert account.deployed() == defaults | asked | given | {"Architecture": "x86_64"}
+    changed = {"WorkerConcurrency": "9", "Architecture": "x86_64"}
+    assert account.deployed() == defaults | given | changed
 
 
-def test_the_real_template_is_deployed_without_a_question_about_routes(account: Account) -> None:
+def test_the_first_deployment_asks_for_two_parameters_and_nothing_about_routes(
+    account: Account,
+) -> None:
     account.environment["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{free_port()}"
     account.environment["AWS_MAX_ATTEMPTS"] = "1"
-    ended = account.make("deploy", os.environ["AWS_PACKAGES"], "client-bucket\n\n")
+    ended = account.make("deploy", os.environ["AWS_PACKAGES"], "client-bucket\nops@example.org\n")
     assert ended.returncode != 0
     assert "Could not connect" in ended.stderr, ended.stdout + ended.stderr
     assert "authentication" not in ended.stdout
+    assert yaml.safe_load(account.parameters.read_text()) == {
+        "SourceBucketName": "client-bucket",
+        "AlarmEmail": "ops@example.org",
+    }
 
 
 @pytest.fixture
