@@ -1,4 +1,4 @@
-"""`make bench-cold-start`: a cold start of ingest by AWS's runtime client, beside an older commit's.
+"""`make bench-cold-start`: a cold start of ingest under AWS's runtime client, beside an older one.
 
 Each start is a new process of a built package: the interpreter and the runtime client, the import
 of the handler, the secrets, the connections to PostgreSQL and RabbitMQ, and a request's 201. The
@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
+from rich.console import Console
 
 from local.servers.memcached import MemcachedServer
 from tests.aws.exchange import body_of, http_event, signed
@@ -58,9 +59,12 @@ def main() -> None:
                 times = _start(package, runtime, variables, Path(folder) / f"{uuid.uuid4()}.log")
                 if number:  # the first reads the files from the disk
                     taken[name].append(times)
+    console = Console(highlight=False)
+    console.print(f"{'package':12} {'':16} {'median':>9}  {'least':>9}")
     for name, starts in taken.items():
         for column, times in zip(COLUMNS, zip(*starts, strict=True), strict=True):
-            print(f"{name:12} {column:13} {statistics.median(times):6.0f} ms  {min(times):6.0f} ms")
+            median, least = statistics.median(times), min(times)
+            console.print(f"{name:12} {column:16} {median:6.0f} ms  {least:6.0f} ms")
 
 
 def _start(

@@ -34,8 +34,10 @@ NEED_PACKAGES = [
     "test_freeze.py",
     "test_functions.py",
     "test_recorded_alarms.py",
+    "test_rotation.py",
     "test_sqs.py",
     "test_template.py",
+    "test_time_budget.py",
 ]
 collect_ignore = [] if os.environ.get("AWS_PACKAGES") else NEED_PACKAGES
 
@@ -76,6 +78,7 @@ class Deployment:
         queues: those of Amazon SQS, where they stand for the broker.
         s3: a client of the bucket's server.
         admin: what the admin's secret holds.
+        secrets: the ARNs of the stack's secrets, by their logical ids.
     """
 
     def __init__(
@@ -104,15 +107,18 @@ class Deployment:
         keys = {"current": KEY, "previous": ""}
         queue_urls = {"SyncQueue": self.queues.url} if self.queues else {}
         self.admin = {"password_hash": hash_password(PASSWORD), "session_key": "any text" * 8}
+        self.secrets = {
+            "SigningKeysSecret": self._secret(json.dumps(keys)),
+            "AdminSecret": self._secret(json.dumps(self.admin)),
+            "NasaApiKeySecret": self._secret("DEMO_KEY"),
+            "DatabaseUrlSecret": self._secret(self.database_url),
+            "RabbitmqUrlSecret": self._secret(self.broker.url),
+        }
         self.stack = Stack(
             transformed,
             {"SourceBucketName": self.bucket, **parameters},
             {
-                "SigningKeysSecret": self._secret(json.dumps(keys)),
-                "AdminSecret": self._secret(json.dumps(self.admin)),
-                "NasaApiKeySecret": self._secret("DEMO_KEY"),
-                "DatabaseUrlSecret": self._secret(self.database_url),
-                "RabbitmqUrlSecret": self._secret(self.broker.url),
+                **self.secrets,
                 "Cache.ConfigurationEndpoint.Address": host,
                 "Cache.ConfigurationEndpoint.Port": port,
                 **queue_urls,
@@ -127,19 +133,30 @@ class Deployment:
             changes: environment variables that differ from the template's.
         """
         function = self.stack.resources("AWS::Lambda::Function")[name]
-        environment = {k: str(v) for k, v in function["Environment"]["Variables"].items()}
-        if "STORAGE_PATH" in environment:
-            environment["STORAGE_PATH"] = str(self.storage)
-        environment["AWS_ENDPOINT_URL_S3"] = self._endpoint
-        environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = self._endpoint
         return self._sandboxes.enter_context(
             Sandbox(
                 ROOT / os.environ["AWS_PACKAGES"] / name,
                 ROOT / os.environ["AWS_RUNTIME"],
                 function["Handler"],
-                environment | changes,
+                self.environment(name) | changes,
                 self.folder / f"{name}-{len(list(self.folder.glob('*.log')))}.log",
             )
+        )
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Return the variables that a function has."""
+        function = self.stack.resources("AWS::Lambda::Function")[name]
+        environment = {k: str(v) for k, v in function["Environment"]["Variables"].items()}
+        if "STORAGE_PATH" in environment:
+            environment["STORAGE_PATH"] = str(self.storage)
+        environment["AWS_ENDPOINT_URL_S3"] = self._endpoint
+        environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = self._endpoint
+        return environment
+
+    def put_secret(self, resource: str, text: str) -> None:
+        """Give a secret of the stack another value."""
+        self._client("secretsmanager").put_secret_value(
+            SecretId=self.secrets[resource], SecretString=text
         )
 
     def put(self, name: str, content: bytes) -> None:
