@@ -52,10 +52,12 @@ def test_an_unusable_new_secret_changes_nothing(migrated: Deployment) -> None:
 
 def test_a_new_url_of_the_broker_is_read_after_the_old_one_failed(migrated: Deployment) -> None:
     ingest = migrated.sandbox("IngestFunction")
+    assert post(ingest, "before.jpg") == 201
+    assert len(waiting(migrated.rabbitmq_url, within=10)) == 1
     with TcpProxy(migrated.rabbitmq_url) as another:
         migrated.put_secret("RabbitmqUrlSecret", another.url)
         migrated.broker.refuse()
-        assert [post(ingest, f"{n}.jpg") for n in range(2)] == [201, 201]
+        assert [post(ingest, "lost.jpg"), post(ingest, "sent.jpg")] == [201, 201]
         assert len(waiting(migrated.rabbitmq_url, within=10)) == 1
         assert "message lost" in ingest.written()
 
