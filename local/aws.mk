@@ -123,13 +123,38 @@ lint-aws: aws-tools ## Validate the templates
 	$(AWS_TOOLS)/sam validate --lint --region eu-west-1
 	$(AWS_TOOLS)/cfn-lint template.yaml aws/alarms.yaml docs/examples/ecs.yaml
 
-# Everything that can be tested without an account: see docs/deploy.md.
-test-aws: $(VENV)/.dev lint-aws ## Run the built packages under AWS's runtime client, against real servers
-	$(MAKE) --no-print-directory package PACKAGES=.aws-sam/test \
-	  ARCHITECTURE=$$(uname -m | sed s/aarch64/arm64/) \
-	  LAMBDA_PYTHON=$$($(BIN)/python -c 'import platform; print(platform.python_version())')
+# The Python and the processor at hand, which run the packages here.
+OWN_PYTHON = $$($(BIN)/python -c 'import platform; print(platform.python_version())')
+OWN_PROCESSOR = $$(uname -m | sed s/aarch64/arm64/)
+
+.PHONY: aws-runtime
+aws-runtime: $(VENV)/.dev aws-tools
 	$(AWS_TOOLS)/uv pip install --quiet --target .aws-sam/runtime --require-hashes --only-binary :all: \
-	  --python-version $$($(BIN)/python -c 'import platform; print(platform.python_version())') \
-	  -r tests/aws/runtime.txt
+	  --python-version $(OWN_PYTHON) -r tests/aws/runtime.txt
+
+# Everything that can be tested without an account: see docs/deploy.md.
+test-aws: aws-runtime lint-aws ## Run the built packages under AWS's runtime client, against real servers
+	$(MAKE) --no-print-directory package PACKAGES=.aws-sam/test \
+	  ARCHITECTURE=$(OWN_PROCESSOR) LAMBDA_PYTHON=$(OWN_PYTHON)
 	AWS_PACKAGES=.aws-sam/test AWS_RUNTIME=.aws-sam/runtime AWS_TOOLS=$(AWS_TOOLS) \
 	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/aws
+
+# An older package is built by its own commit's makefile, in a worktree.
+COLD := .aws-sam/cold
+BEFORE ?= c414a39
+STARTS ?= 20
+
+.PHONY: bench-cold-start
+bench-cold-start: aws-runtime ## Measure cold starts of ingest, beside those of the commit BEFORE=c414a39
+	rm -rf $(COLD) && mkdir -p $(COLD) && git worktree prune
+	git worktree add --quiet --detach $(COLD)/tree $(BEFORE)
+	export ARCHITECTURE=$(OWN_PROCESSOR) LAMBDA_PYTHON=$(OWN_PYTHON) AWS_TOOLS=$(abspath $(AWS_TOOLS)); \
+	for tree in $(COLD)/tree .; do \
+	  (cd $$tree && $$AWS_TOOLS/sam build IngestFunction --build-dir .aws-sam/built \
+	    --parameter-overrides Architecture=$$ARCHITECTURE >/dev/null) || exit 1; \
+	done
+	mv .aws-sam/built $(COLD)/now
+	@$(MAKE) --no-print-directory compile-packages PACKAGES=$(COLD)/now LAMBDA_PYTHON=$(OWN_PYTHON)
+	@$(BIN)/python -m tests.aws.cold_start --runtime .aws-sam/runtime --starts $(STARTS) \
+	  $(BEFORE)=$(COLD)/tree/.aws-sam/built now=$(COLD)/now
+	git worktree remove --force $(COLD)/tree

@@ -78,7 +78,6 @@ class Deployment:
         queues: those of Amazon SQS, where they stand for the broker.
         s3: a client of the bucket's server.
         admin: what the admin's secret holds.
-        secrets: the ARNs of the stack's secrets, by their logical ids.
     """
 
     def __init__(
@@ -107,18 +106,15 @@ class Deployment:
         keys = {"current": KEY, "previous": ""}
         queue_urls = {"SyncQueue": self.queues.url} if self.queues else {}
         self.admin = {"password_hash": hash_password(PASSWORD), "session_key": "any text" * 8}
-        self.secrets = {
-            "SigningKeysSecret": self._secret(json.dumps(keys)),
-            "AdminSecret": self._secret(json.dumps(self.admin)),
-            "NasaApiKeySecret": self._secret("DEMO_KEY"),
-            "DatabaseUrlSecret": self._secret(self.database_url),
-            "RabbitmqUrlSecret": self._secret(self.broker.url),
-        }
         self.stack = Stack(
             transformed,
             {"SourceBucketName": self.bucket, **parameters},
             {
-                **self.secrets,
+                "SigningKeysSecret": self._secret(json.dumps(keys)),
+                "AdminSecret": self._secret(json.dumps(self.admin)),
+                "NasaApiKeySecret": self._secret("DEMO_KEY"),
+                "DatabaseUrlSecret": self._secret(self.database_url),
+                "RabbitmqUrlSecret": self._secret(self.broker.url),
                 "Cache.ConfigurationEndpoint.Address": host,
                 "Cache.ConfigurationEndpoint.Port": port,
                 **queue_urls,
@@ -152,12 +148,6 @@ class Deployment:
         environment["AWS_ENDPOINT_URL_S3"] = self._endpoint
         environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = self._endpoint
         return environment
-
-    def put_secret(self, resource: str, text: str) -> None:
-        """Give a secret of the stack another value."""
-        self._client("secretsmanager").put_secret_value(
-            SecretId=self.secrets[resource], SecretString=text
-        )
 
     def put(self, name: str, content: bytes) -> None:
         """Put an object into the client's bucket."""
