@@ -10,7 +10,7 @@ from bench.figure import Figure, Target
 from bench.setting import Setting
 from bench.stack import ROOT
 
-LIMITS = {"ingest": 200, "stats": 120, "sync_worker": 350}
+LIMITS = {"ingest": 150, "stats": 120, "sync_worker": 350}
 SCRIPT = """
 import time
 before = time.perf_counter()

@@ -19,7 +19,7 @@ export LAMBDA_PYTHON ARCHITECTURE AWS_TOOLS SAM_CLI_TELEMETRY := 0
 # Trusts the system's certificates, as pip does: a company's proxy has its own authority.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: aws-tools lock package package-sizes deploy show-aws admin-password-aws migrate-aws costs \
+.PHONY: aws-tools lock package compile-packages package-sizes deploy show-aws admin-password-aws migrate-aws costs \
   test-aws lint-aws
 
 aws-tools: $(AWS_TOOLS)/.installed ## Install SAM CLI, cfn-lint and uv into a virtual environment of their own
@@ -47,7 +47,20 @@ endef
 
 package: aws-tools ## Build one package for each function (ARCHITECTURE=arm64 or x86_64)
 	$(AWS_TOOLS)/sam build --build-dir $(PACKAGES) --parameter-overrides Architecture=$(ARCHITECTURE)
-	@$(MAKE) --no-print-directory package-sizes
+	@$(MAKE) --no-print-directory compile-packages package-sizes
+
+# Lambda cannot write beside the sources, and would compile every module at each cold start. A file
+# of another Python would never be read; one whose validity depends on times would be, and rejected.
+compile-packages: ## Compile the packages' modules by Lambda's Python, which uv downloads if need be
+	@python=$$($(AWS_TOOLS)/uv python find --no-project $(LAMBDA_PYTHON) 2>/dev/null) || \
+	  python=$$($(AWS_TOOLS)/uv python install --quiet $(LAMBDA_PYTHON) && \
+	    $(AWS_TOOLS)/uv python find --no-project $(LAMBDA_PYTHON)) || \
+	  { echo "Without Python $(LAMBDA_PYTHON) the packages are not compiled: cold starts take longer" >&2; \
+	    exit 0; }; \
+	for package in $(PACKAGES)/*Function; do \
+	  "$$python" -m compileall -q --invalidation-mode unchecked-hash \
+	    -s "$$package" -p /var/task "$$package" || exit 1; \
+	done
 
 # A request waits while an execution environment unpacks these two.
 package-sizes: ## Print the unzipped size of every package; ingest and stats stay under 25 MB
@@ -73,7 +86,7 @@ define pack
 $(AWS_TOOLS)/uv pip install --quiet --target "$(ARTIFACTS_DIR)" --require-hashes --only-binary :all: \
   --python-version $(LAMBDA_PYTHON) --python-platform $(PLATFORM) -r functions/$(1)/requirements.txt
 rm -rf "$(ARTIFACTS_DIR)"/bin "$(ARTIFACTS_DIR)"/*/test "$(ARTIFACTS_DIR)"/*/tests \
-  "$(ARTIFACTS_DIR)"/*.dist-info/sboms "$(ARTIFACTS_DIR)"/pydantic/v1
+  "$(ARTIFACTS_DIR)"/*.dist-info/sboms
 find "$(ARTIFACTS_DIR)" \( -name '*.pyi' -o -name .lock \) -delete
 mkdir -p "$(ARTIFACTS_DIR)/functions"
 cp -R shared "$(ARTIFACTS_DIR)/"
@@ -110,13 +123,38 @@ lint-aws: aws-tools ## Validate the templates
 	$(AWS_TOOLS)/sam validate --lint --region eu-west-1
 	$(AWS_TOOLS)/cfn-lint template.yaml aws/alarms.yaml docs/examples/ecs.yaml
 
-# Everything that can be tested without an account: see docs/deploy.md.
-test-aws: $(VENV)/.dev lint-aws ## Run the built packages under AWS's runtime client, against real servers
-	$(MAKE) --no-print-directory package PACKAGES=.aws-sam/test \
-	  ARCHITECTURE=$$(uname -m | sed s/aarch64/arm64/) \
-	  LAMBDA_PYTHON=$$($(BIN)/python -c 'import platform; print(platform.python_version())')
+# The Python and the processor at hand, which run the packages here.
+OWN_PYTHON = $$($(BIN)/python -c 'import platform; print(platform.python_version())')
+OWN_PROCESSOR = $$(uname -m | sed s/aarch64/arm64/)
+
+.PHONY: aws-runtime
+aws-runtime: $(VENV)/.dev aws-tools
 	$(AWS_TOOLS)/uv pip install --quiet --target .aws-sam/runtime --require-hashes --only-binary :all: \
-	  --python-version $$($(BIN)/python -c 'import platform; print(platform.python_version())') \
-	  -r tests/aws/runtime.txt
+	  --python-version $(OWN_PYTHON) -r tests/aws/runtime.txt
+
+# Everything that can be tested without an account: see docs/deploy.md.
+test-aws: aws-runtime lint-aws ## Run the built packages under AWS's runtime client, against real servers
+	$(MAKE) --no-print-directory package PACKAGES=.aws-sam/test \
+	  ARCHITECTURE=$(OWN_PROCESSOR) LAMBDA_PYTHON=$(OWN_PYTHON)
 	AWS_PACKAGES=.aws-sam/test AWS_RUNTIME=.aws-sam/runtime AWS_TOOLS=$(AWS_TOOLS) \
 	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/aws
+
+# An older package is built by its own commit's makefile, in a worktree.
+COLD := .aws-sam/cold
+BEFORE ?= c414a39
+STARTS ?= 20
+
+.PHONY: bench-cold-start
+bench-cold-start: aws-runtime ## Measure cold starts of ingest, beside those of the commit BEFORE=c414a39
+	rm -rf $(COLD) && mkdir -p $(COLD) && git worktree prune
+	git worktree add --quiet --detach $(COLD)/tree $(BEFORE)
+	export ARCHITECTURE=$(OWN_PROCESSOR) LAMBDA_PYTHON=$(OWN_PYTHON) AWS_TOOLS=$(abspath $(AWS_TOOLS)); \
+	for tree in $(COLD)/tree .; do \
+	  (cd $$tree && $$AWS_TOOLS/sam build IngestFunction --build-dir .aws-sam/built \
+	    --parameter-overrides Architecture=$$ARCHITECTURE >/dev/null) || exit 1; \
+	done
+	mv .aws-sam/built $(COLD)/now
+	@$(MAKE) --no-print-directory compile-packages PACKAGES=$(COLD)/now LAMBDA_PYTHON=$(OWN_PYTHON)
+	@$(BIN)/python -m tests.aws.cold_start --runtime .aws-sam/runtime --starts $(STARTS) \
+	  $(BEFORE)=$(COLD)/tree/.aws-sam/built now=$(COLD)/now
+	git worktree remove --force $(COLD)/tree

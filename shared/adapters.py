@@ -19,10 +19,10 @@ from shared.ledger.database import Database
 from shared.ledger.ledger import QUERIES, Ledger
 from shared.queue.interface import Queue
 from shared.queue.publisher import Publisher
-from shared.sources.interface import ObjectSource, SourceProbe
-from shared.sources.listing import Listing
 
 if TYPE_CHECKING:
+    from shared.sources.interface import ObjectSource, SourceProbe
+    from shared.sources.listing import Listing
     from shared.storage.local import LocalStorage
 
 _direct_queues: list[Queue] = []
@@ -97,6 +97,7 @@ def source_probe(settings: Settings, seconds: float) -> SourceProbe | None:
     Returns:
         The probe; None if the settings do not name a server, as on Lambda.
     """
+    from shared.sources.interface import SourceProbe
     from shared.sources.probe import probe
 
     if settings.source == "nasa":

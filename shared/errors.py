@@ -4,6 +4,7 @@
 
     ServiceError
     ├── SettingError            a setting is missing or invalid
+    │   └── SecretsUnavailable  or cannot be read now
     ├── RequestRefused          a request is answered with a refusal
     │   ├── BodyTooLarge
     │   ├── SignatureMissing
@@ -91,6 +92,10 @@ def _again(
 
 class SettingError(ServiceError):
     """Invalid setting."""
+
+
+class SecretsUnavailable(SettingError):
+    """Secrets Manager is unreachable."""
 
 
 class RequestRefused(ServiceError):

@@ -7,6 +7,7 @@ from typing import Any
 
 from functions.admin import wiring
 from shared.http.event import Request
+from shared.invocation import invocation
 from shared.metrics import tally
 from shared.metrics.answers import count_answer
 
@@ -15,6 +16,7 @@ prepare = wiring.admin
 
 
 @tally.exported
+@invocation
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one Function URL or HTTP API event (payload format 2.0)."""
     request = Request.from_event(event)

@@ -10,10 +10,12 @@ from typing import Any
 
 from functions.ingest import wiring
 from functions.ingest.service import Ingest
-from shared.errors import LedgerUnavailable, RequestRefused
+from shared.config import renewal
+from shared.errors import LedgerUnavailable, RequestRefused, SignatureInvalid
 from shared.http import status_address
 from shared.http.event import Request, Response
 from shared.http.responses import misrouted, refusal, unavailable
+from shared.invocation import invocation
 from shared.metrics import tally
 from shared.metrics.answers import count_answer
 from shared.metrics.catalog import STAGE_SECONDS
@@ -28,6 +30,7 @@ prepare = wiring.ingest
 
 
 @tally.exported
+@invocation
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one Function URL or HTTP API event (payload format 2.0)."""
     return respond(wiring.ingest(), event)
@@ -49,6 +52,8 @@ def answer(ingest: Ingest, request: Request) -> Response:
     try:
         accepted = ingest.accept(request)
     except RequestRefused as refused:
+        if isinstance(refused, SignatureInvalid) and renewal.renew():
+            return answer(wiring.ingest(), request)  # by the keys of this moment
         wiring.refusals().add(ingest.client(request), refused)
         response = refusal(refused, ingest.limit_status)
         count_answer("ingest", response.status, refused)

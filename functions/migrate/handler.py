@@ -9,12 +9,14 @@ from typing import Any
 from functions.migrate import custom_resource
 from shared.config.settings import needed
 from shared.config.startup import start
+from shared.invocation import invocation
 from shared.ledger.migrate import migrate
 from shared.queue.rabbitmq.broker_queue import declare
 
 logger = logging.getLogger(__name__)
 
 
+@invocation
 def handler(event: Mapping[str, Any], context: custom_resource.Context) -> dict[str, Any]:
     """Bring everything up to date; safe to repeat.
 

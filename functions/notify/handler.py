@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.notify import wiring
+from shared.invocation import invocation
 from shared.lambda_context import Context
 from shared.metrics import tally
 
@@ -21,6 +22,7 @@ LAST_ATTEMPT_MILLISECONDS = 15_000
 
 
 @tally.exported
+@invocation
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     """Answer one scheduled event, or an invocation of the worker, with what was done."""
     notify = wiring.notify()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.reconcile import wiring
+from shared.invocation import invocation
 from shared.lambda_context import Context
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ ACTOR = "invocation"
 """Actor of the runs that an invocation with an event of its own begins."""
 
 
+@invocation
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Answer one event with what was done.
 

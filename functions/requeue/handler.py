@@ -9,6 +9,7 @@ from typing import Any
 
 from functions.requeue import wiring
 from shared.config.startup import settings
+from shared.invocation import invocation
 from shared.lambda_context import Context
 from shared.metrics import tally
 from shared.metrics.exporting import cloudwatch
@@ -23,6 +24,7 @@ LAST_PORTION_MILLISECONDS = 10_000
 
 
 @tally.exported
+@invocation
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     """Answer one scheduled event with what was done."""
     requeue = wiring.requeue()

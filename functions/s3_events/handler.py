@@ -16,6 +16,7 @@ from shared.http.body_limits import EVENTS
 from shared.http.event import Request, Response
 from shared.http.request_id import accepted
 from shared.http.responses import misrouted, not_found, refusal, unavailable
+from shared.invocation import invocation
 from shared.metrics import tally
 from shared.metrics.answers import count_answer
 
@@ -28,6 +29,7 @@ prepare = wiring.prepare
 
 
 @tally.exported
+@invocation
 def handler(event: Any, context: object) -> dict[str, Any]:
     """Answer one event.
 

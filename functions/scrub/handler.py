@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.scrub import wiring
+from shared.invocation import invocation
 from shared.lambda_context import Context
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ LAST_FILE_MILLISECONDS = 10_000
 """With less time left, a call records its results, and the next call continues."""
 
 
+@invocation
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     """Answer one scheduled event with what was done.
 

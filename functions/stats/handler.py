@@ -21,6 +21,7 @@ from shared.health import Status
 from shared.http import status_address
 from shared.http.event import Request, Response
 from shared.http.responses import misrouted, not_found, refusal, unavailable
+from shared.invocation import invocation
 from shared.metrics import tally
 from shared.metrics.answers import count_answer
 
@@ -45,6 +46,7 @@ prepare = wiring.stats
 
 
 @tally.exported
+@invocation
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one Function URL or HTTP API event (payload format 2.0)."""
     return respond(wiring.stats(), event)

@@ -9,6 +9,7 @@ from typing import Any
 from functions.sync_worker import wiring
 from functions.sync_worker.service import SyncWorker
 from shared.errors import LedgerUnavailable, QueueUnavailable
+from shared.invocation import invocation
 from shared.lambda_context import Context
 from shared.ledger.rows import Outcome
 from shared.metrics import tally
@@ -29,6 +30,7 @@ waits for a worker that is still loading."""
 
 
 @tally.exported
+@invocation
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Answer an `aws:rmq` event with the number of attempts by how they ended.
 

@@ -76,4 +76,4 @@ def admin_password(stack: Stack) -> None:
     deployed.put_secret("AdminSecretArn", secret | {"password_hash": hash_password(password)})
     typer.echo(f"Log in at {deployed.outputs['ApiUrl']}/admin/ as root")
     if replaced:
-        typer.echo("What runs keeps the old one: change SecretsRevision, and make deploy")
+        typer.echo("What runs takes the new one within five minutes, or at the second attempt")

@@ -119,9 +119,10 @@ class Api:
             self.close()
         left = max(0.001, deadline - time.monotonic())
         if self._connection is None:
-            self._connection = _connected(self._url, left)
-        elif self._connection.sock is not None:
-            self._connection.sock.settimeout(left)
+            self._connection = _connection(self._url, left)
+            self._connection.connect()
+            left = max(0.001, deadline - time.monotonic())
+        self._connection.sock.settimeout(left)
         headers = signed_headers(
             own_credentials(),
             self._url,
@@ -147,8 +148,8 @@ class Api:
         self._connection = None
 
 
-def _connected(url: str, seconds: float) -> http.client.HTTPConnection:
-    """Return a connection to a URL's server, which its first request opens."""
+def _connection(url: str, seconds: float) -> http.client.HTTPConnection:
+    """Return a connection to a URL's server, which is not open yet."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme == "http":  # a stand-in for AWS

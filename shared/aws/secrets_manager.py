@@ -1,68 +1,88 @@
-"""Secrets of AWS Secrets Manager through boto3, which is imported when the first is asked for.
+"""Secrets of AWS Secrets Manager, all those of a region in one request.
 
-So a process whose settings are plain values neither needs boto3 nor waits for it.
+See docs/decisions/0046-cold-start.md for why not one by one, and 0039 for why without boto3.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from shared.errors import SettingError
+from shared.deadline import within
+from shared.errors import AwsRefused, AwsUnavailable, SecretsUnavailable, SettingError
 
-CONNECT_SECONDS = 2
-READ_SECONDS = 3
-ATTEMPTS = 2
-"""All within the ten seconds that a function behind HTTP has for its whole first response."""
+if TYPE_CHECKING:
+    from shared.aws.api import Api
 
-_ARN = re.compile(r"arn:[^:]*:secretsmanager:(?P<region>[^:]*):[^:]*:[^:]*:.*", re.DOTALL)
+SECONDS = 3.0
+"""For one request; AWS answers within hundredths of a second."""
+
+_ARN = re.compile(
+    r"arn:(?P<partition>[^:]*):secretsmanager:(?P<region>[^:]*):[^:]*:[^:]*:.*", re.DOTALL
+)
 """`arn:partition:secretsmanager:region:account:secret:name` (AWS, "Amazon resource names")."""
+
+Text = str | SettingError
+"""A secret's text, or why it cannot be read; the error holds AWS's code and no value."""
 
 
 class SecretsManager:
-    """Read secrets with the process's own AWS credentials, with one client for each region."""
+    """Read secrets with the process's own AWS credentials."""
 
-    def __init__(self) -> None:
-        self._clients: dict[str, Any] = {}
-
-    def __call__(self, arn: str) -> str:
-        """Return the text of a secret.
+    def __call__(self, arns: Iterable[str]) -> dict[str, Text]:
+        """Return the texts of secrets.
 
         Args:
-            arn: its whole ARN, which names the region too.
+            arns: their whole ARNs, which name the region, too; at most 20 of a region (Secrets
+                Manager API reference, "BatchGetSecretValue").
 
         Raises:
-            SettingError: it cannot be read; the text holds AWS's error code and no value.
+            SecretsUnavailable: AWS does not answer, or there are no credentials.
         """
-        match = _ARN.fullmatch(arn)
-        if match is None:
-            raise SettingError("not the ARN of a Secrets Manager secret")
-        from botocore.exceptions import BotoCoreError, ClientError
+        # With it come HTTP and TLS, which a process whose settings are plain values does not need.
+        from shared.aws.api import SECRETS_MANAGER, Api
 
-        try:
-            answer = self._client(match["region"]).get_secret_value(SecretId=arn)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            raise SettingError(f"the secret cannot be read ({code})") from error
-        except BotoCoreError as error:
-            code = type(error).__name__
-            raise SettingError(f"the secret cannot be read ({code})") from error
-        text: str | None = answer.get("SecretString")
-        if text is None:
-            raise SettingError("the secret is binary, not text")
-        return text
+        texts: dict[str, Text] = {}
+        regions: dict[tuple[str, str], list[str]] = {}
+        for arn in arns:
+            if match := _ARN.fullmatch(arn):
+                regions.setdefault((match["region"], match["partition"]), []).append(arn)
+            else:
+                texts[arn] = SettingError("not the ARN of a Secrets Manager secret")
+        for (region, partition), of_region in regions.items():
+            api = Api(SECRETS_MANAGER, region, partition)
+            try:
+                texts |= _together(api, of_region) if len(of_region) > 1 else {}
+                texts |= {arn: _alone(api, arn) for arn in of_region if arn not in texts}
+            except AwsUnavailable as error:
+                raise SecretsUnavailable(error.about) from error
+            finally:
+                api.close()  # the next request follows minutes later, if at all
+        return texts
 
-    def _client(self, region: str) -> Any:
-        import boto3
-        from botocore.config import Config
 
-        if region not in self._clients:
-            config = Config(
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=READ_SECONDS,
-                retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-            )
-            self._clients[region] = boto3.client(
-                "secretsmanager", region_name=region, config=config
-            )
-        return self._clients[region]
+def _together(api: Api, arns: list[str]) -> dict[str, Text]:
+    """Return the texts of several secrets, none where this may only be asked for each of them."""
+    try:
+        answer = api("BatchGetSecretValue", {"SecretIdList": arns}, within(SECONDS))
+    except AwsRefused:
+        return {}
+    texts: dict[str, Text] = {value["ARN"]: _text(value) for value in answer["SecretValues"]}
+    return texts | {e["SecretId"]: _unreadable(e["ErrorCode"]) for e in answer.get("Errors", ())}
+
+
+def _alone(api: Api, arn: str) -> Text:
+    try:
+        return _text(api("GetSecretValue", {"SecretId": arn}, within(SECONDS)))
+    except AwsRefused as refused:
+        return _unreadable(refused.about)
+
+
+def _text(value: Mapping[str, Any]) -> Text:
+    text: str | None = value.get("SecretString")
+    return SettingError("the secret is binary, not text") if text is None else text
+
+
+def _unreadable(code: str) -> SettingError:
+    return SettingError(f"the secret cannot be read ({code})")

@@ -9,6 +9,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_kept: list[Callable[[], None]] = []
+"""How to forget each of the values."""
+
 
 def once_per_process(make: Callable[[], T]) -> Callable[[], T]:
     """Decorate a function so that it keeps its first result; one that raises is called again.
@@ -21,6 +24,7 @@ def once_per_process(make: Callable[[], T]) -> Callable[[], T]:
     """
     lock = threading.Lock()
     kept = cache(make)
+    _kept.append(kept.cache_clear)
 
     @wraps(make)
     def cached() -> T:
@@ -28,3 +32,9 @@ def once_per_process(make: Callable[[], T]) -> Callable[[], T]:
             return kept()
 
     return cached
+
+
+def forget_all() -> None:
+    """Have every value created anew by its next call."""
+    for forget in _kept:
+        forget()

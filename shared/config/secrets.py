@@ -2,9 +2,8 @@
 
 A setting `NAME` may be given as `NAME_ARN`, the ARN of a secret whose text is the value. If the
 secret is a JSON object, `ARN#key` takes one of its fields, so that a pair of keys can be changed in
-one step. A composition root calls `resolve` when its process starts: once per cold start, as AWS
-advises. A changed secret therefore needs new processes, but for the keys of S3: they are read again
-when the server refuses them, see `reread_s3_keys`.
+one step. All secrets of a process are read together when it starts, and again as
+`shared.config.renewal` says.
 """
 
 from __future__ import annotations
@@ -20,19 +19,16 @@ from shared.errors import SettingError
 
 SUFFIX = "_ARN"
 
+Fetch = Callable[[Iterable[str]], Mapping[str, str | SettingError]]
+"""Returns the texts of the secrets with some ARNs, or for each why it cannot be read."""
 
-S3_KEYS = ("AWS_S3_ACCESS_KEY_ID", "AWS_S3_SECRET_ACCESS_KEY")
 
-
-def resolve(
-    variables: Mapping[str, str], fetch: Callable[[str], str] | None = None
-) -> Mapping[str, str]:
+def resolve(variables: Mapping[str, str], fetch: Fetch | None = None) -> Mapping[str, str]:
     """Replace every setting given by reference by its value.
 
     Args:
         variables: names to texts, such as the process's own environment.
-        fetch: returns the text of the secret with an ARN, or raises `SettingError`; by default
-            AWS Secrets Manager. It is called once for each ARN.
+        fetch: by default AWS Secrets Manager. It is called once, if there are references.
 
     Returns:
         The same variables, with `NAME` for each `NAME_ARN` that belongs to a setting.
@@ -40,59 +36,87 @@ def resolve(
     Raises:
         SettingError: a secret cannot be read or has another shape, or a setting is given both
             ways; the text names the variable, never a value.
+        SecretsUnavailable: a `SettingError` that another attempt may not meet.
     """
-    names = [item.metadata["name"] for item in fields(Settings)]
-    return ChainMap(_values(variables, names, fetch or SecretsManager()), dict(variables))
+    return ChainMap(read(references(variables), fetch), dict(variables))
 
 
-def reread_s3_keys(
+def references(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that are given by reference, by name.
+
+    Raises:
+        SettingError: one is given both ways.
+    """
+    found = {}
+    for item in fields(Settings):
+        name = item.metadata["name"]
+        if reference := variables.get(f"{name}{SUFFIX}"):
+            if variables.get(name):
+                raise SettingError(f"{name} and {name}{SUFFIX} are both set")
+            found[name] = reference
+    return found
+
+
+def read(references: Mapping[str, str], fetch: Fetch | None = None) -> dict[str, str]:
+    """Return the values of settings that are given by reference.
+
+    Args:
+        references: by name.
+        fetch: as of `resolve`.
+
+    Raises:
+        SettingError: as of `resolve`.
+    """
+    arns = {reference.partition("#")[0] for reference in references.values()}
+    texts = (fetch or SecretsManager())(sorted(arns)) if arns else {}
+    values = {}
+    for name, reference in references.items():
+        arn, _, key = reference.partition("#")
+        try:
+            values[name] = _value(texts[arn], key)
+        except SettingError as error:
+            raise SettingError(f"{name}{SUFFIX}: {error.about}") from error.__cause__
+    return values
+
+
+def reread(
     settings: Settings,
+    names: Iterable[str],
     variables: Mapping[str, str] | None = None,
-    fetch: Callable[[str], str] | None = None,
+    fetch: Fetch | None = None,
 ) -> Settings:
-    """Return the settings with the S3 keys that are given by reference as they are now.
+    """Return the settings with those that are given by reference as they are now.
 
     Args:
         settings: as they were read.
+        names: of the variables to read again, such as `DATABASE_URL`.
         variables: as of `resolve`; by default the process's own environment.
         fetch: as of `resolve`.
 
     Raises:
         SettingError: as of `resolve`.
     """
-    given = environment() if variables is None else variables
-    now = Settings.from_mapping(_values(given, S3_KEYS, fetch or SecretsManager()))
-    return replace(
-        settings,
-        s3_access_key_id=now.s3_access_key_id or settings.s3_access_key_id,
-        s3_secret_access_key=now.s3_secret_access_key or settings.s3_secret_access_key,
-    )
+    given = references(environment() if variables is None else variables)
+    wanted = {name: given[name] for name in names if name in given}
+    now = Settings.from_mapping(read(wanted, fetch))
+    changed = {
+        item.name: getattr(now, item.name)
+        for item in fields(Settings)
+        if item.metadata["name"] in wanted
+    }
+    return replace(settings, **changed)
 
 
-def _values(
-    variables: Mapping[str, str], names: Iterable[str], fetch: Callable[[str], str]
-) -> dict[str, str]:
-    """Return the values of those of the settings that are given by reference."""
-    texts: dict[str, str] = {}
-    values: dict[str, str] = {}
-    for name in names:
-        variable = f"{name}{SUFFIX}"
-        reference = variables.get(variable)
-        if not reference:
-            continue
-        if variables.get(name):
-            raise SettingError(f"{name} and {variable} are both set")
-        arn, _, key = reference.partition("#")
-        try:
-            if arn not in texts:
-                texts[arn] = fetch(arn)
-            values[name] = _field(texts[arn], key) if key else texts[arn]
-        except SettingError as error:
-            raise SettingError(f"{variable}: {error.about}") from error.__cause__
-    return values
+def _value(text: str | SettingError, key: str) -> str:
+    """Return a secret's text, or the field of it that a key names.
 
-
-def _field(text: str, key: str) -> str:
+    Raises:
+        SettingError: it cannot be read, or has no such field.
+    """
+    if isinstance(text, SettingError):
+        raise text
+    if not key:
+        return text
     try:
         document = json.loads(text)
     except ValueError:

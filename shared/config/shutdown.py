@@ -13,24 +13,32 @@ STUCK = 70
 """The exit code of a process that hangs: an internal error (sysexits.h, EX_SOFTWARE)."""
 
 
+_open: list[tuple[Callable[[], object], ...]] = []
+
+
 def close_at_exit(*closes: Callable[[], object]) -> None:
     """Close adapters when this process exits, in the order of the arguments.
 
-    Python calls functions registered for the exit in reverse order; what a composition root opens
-    must be closed in the order of use: publishers and sources before the ledger.
+    What a composition root opens must be closed in the order of use: publishers and sources before
+    the ledger.
 
     Args:
         closes: close one adapter each; a failure is logged and the rest are closed nevertheless.
     """
-    atexit.register(_close, closes)
+    _open.append(closes)
 
 
-def _close(closes: tuple[Callable[[], object], ...]) -> None:
-    for close in closes:
-        try:
-            close()
-        except Exception:
-            logger.exception("adapter not closed")
+def close_all() -> None:
+    """Close what was to be closed at the exit, now; the last opened first."""
+    while _open:
+        for close in _open.pop():
+            try:
+                close()
+            except Exception:
+                logger.exception("adapter not closed")
+
+
+atexit.register(close_all)
 
 
 def end_process(reason: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 from shared import injection_points, log
-from shared.config import secrets
+from shared.config import renewal
 from shared.config.process_cache import once_per_process
 from shared.config.settings import Settings, environment
 from shared.metrics.exporting import export
@@ -22,7 +22,7 @@ def start() -> Settings:
     Raises:
         SettingError: one is invalid, a key is too short, or a secret cannot be read.
     """
-    ours = Settings.from_mapping(secrets.resolve(environment()))
+    ours = Settings.from_mapping(renewal.process.resolve(environment()))
     ours.require_long_keys()
     configure_log(ours)
     injection_points.arm(environment())

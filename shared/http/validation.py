@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, NoReturn
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
 
 from shared.errors import InvalidFields, MalformedJson
 from shared.http import malformed_json
@@ -27,38 +27,12 @@ _MEDIA_TYPE = re.compile(
 )
 
 
-def _storable(text: str) -> str:
-    """Refuse what a database's UTF-8 text cannot hold."""
-    if "\x00" in text:
-        raise ValueError("must not contain NUL")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("must be valid Unicode without lone surrogates") from error
-    return text
+MOST_CHARACTERS = 255
+"""Of every field but the object's key, which S3 and file systems limit in bytes."""
 
 
-def _object_key(text: str) -> str:
-    reason = check_key(text)
-    if reason is not None:
-        raise ValueError(reason)
-    return text
-
-
-def _media_type(text: str) -> str:
-    if _MEDIA_TYPE.fullmatch(text) is None:
-        raise ValueError("must be a media type such as image/jpeg")
-    return text
-
-
-_Short = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=255),
-    AfterValidator(_storable),
-]
-
-
-class SyncRequest(BaseModel):
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
     """The body of `POST /sync/`; further fields are allowed and ignored.
 
     Attributes:
@@ -68,14 +42,44 @@ class SyncRequest(BaseModel):
         file_type: its media type, up to 255 characters.
     """
 
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+    oeid: str
+    ref_id: str
+    file_name: str
+    file_type: str
 
-    oeid: _Short
-    ref_id: _Short
-    file_name: Annotated[
-        str, StringConstraints(min_length=1), AfterValidator(_storable), AfterValidator(_object_key)
-    ]
-    file_type: Annotated[_Short, AfterValidator(_media_type)]
+
+def _present(text: str) -> str | None:
+    return None if text else "String should have at least 1 character"
+
+
+def _short(text: str) -> str | None:
+    if len(text) > MOST_CHARACTERS:
+        return f"String should have at most {MOST_CHARACTERS} characters"
+    return _present(text)
+
+
+def _storable(text: str) -> str | None:
+    """Refuse what a database's UTF-8 text cannot hold."""
+    if "\x00" in text:
+        return "must not contain NUL"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "must be valid Unicode without lone surrogates"
+    return None
+
+
+def _media_type(text: str) -> str | None:
+    return None if _MEDIA_TYPE.fullmatch(text) else "must be a media type such as image/jpeg"
+
+
+_CHECKS: Mapping[str, tuple[Callable[[str], str | None], ...]] = {
+    "oeid": (_short, _storable),
+    "ref_id": (_short, _storable),
+    "file_name": (_present, _storable, check_key),
+    "file_type": (_short, _storable, _media_type),
+}
+"""Of each field, what returns the reason to refuse its text, or None; the first reason counts."""
 
 
 class _NotJson(ValueError):
@@ -116,15 +120,18 @@ def parse(body: bytes, content_type: str = "") -> SyncRequest:
         raise MalformedJson(malformed_json.TOO_DEEP) from error
     if not isinstance(document, dict):
         raise MalformedJson(malformed_json.not_an_object(document))
-    try:
-        return SyncRequest.model_validate(document)
-    except ValidationError as error:
-        raise InvalidFields(
-            [
-                {
-                    "field": ".".join(str(part) for part in item["loc"]),
-                    "reason": item["msg"].removeprefix("Value error, "),
-                }
-                for item in error.errors(include_url=False, include_input=False)
-            ]
-        ) from error
+    reasons = {name: _reason(document, name) for name in _CHECKS}
+    errors = [{"field": name, "reason": reason} for name, reason in reasons.items() if reason]
+    if errors:
+        raise InvalidFields(errors)
+    return SyncRequest(**{name: document[name] for name in _CHECKS})
+
+
+def _reason(document: Mapping[str, object], name: str) -> str | None:
+    """Return why a field is refused, None if it is not."""
+    if name not in document:
+        return "Field required"
+    value = document[name]
+    if not isinstance(value, str):
+        return "Input should be a valid string"
+    return next(filter(None, (check(value) for check in _CHECKS[name])), None)

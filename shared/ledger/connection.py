@@ -11,6 +11,8 @@ from functools import partial
 import psycopg2
 from psycopg2 import extensions
 
+from shared.deadline import within
+
 SLICE_SECONDS = 0.5
 """Seconds after which a wait looks at its limit again, which another thread may have shortened."""
 
@@ -99,7 +101,7 @@ def wait_for_answer(connection: extensions.connection) -> None:
     Connections that others in this process opened wait as long as they need.
 
     Raises:
-        StatementTimeout: the connection's time for one statement has passed.
+        StatementTimeout: the connection's time for one statement has passed, or the invocation's.
         ConnectionGivenUp: the server was taken for dead meanwhile, and has not answered since.
     """
     started = time.monotonic()
@@ -117,10 +119,12 @@ def wait_for_answer(connection: extensions.connection) -> None:
 def _left(connection: extensions.connection, started: float) -> float:
     """Return the seconds that a wait may still take, 0 at least."""
     seconds = connection.seconds if isinstance(connection, TimedConnection) else math.inf
-    return max(0.0, started + seconds - time.monotonic())
+    return within(max(0.0, started + seconds - time.monotonic()))
 
 
 def _timeout(connection: extensions.connection) -> psycopg2.OperationalError:
     if getattr(connection, "given_up", False):
         return ConnectionGivenUp("the server stopped answering")
+    if within(1) == 0:
+        return StatementTimeout("no answer within the time of the invocation")
     return StatementTimeout(f"no answer within {getattr(connection, 'seconds', 0):g} s")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 import psycopg2
 from psycopg2 import extensions
 
+from shared.deadline import within
 from shared.errors import SettingError
 from shared.ledger.connection import (
     EncodingRefused,
@@ -71,7 +72,7 @@ class Hosts:
             EncodingRefused: the database's encoding is not UTF8.
             psycopg2.Error: none accepts it.
         """
-        deadline = self._clock() + seconds
+        deadline = self._clock() + within(seconds)
         addresses = self._in_order([found for host in self._hosts for found in _resolved(host)])
         errors: list[psycopg2.Error] = []
         for position, address in enumerate(addresses):

@@ -34,8 +34,10 @@ NEED_PACKAGES = [
     "test_freeze.py",
     "test_functions.py",
     "test_recorded_alarms.py",
+    "test_rotation.py",
     "test_sqs.py",
     "test_template.py",
+    "test_time_budget.py",
 ]
 collect_ignore = [] if os.environ.get("AWS_PACKAGES") else NEED_PACKAGES
 
@@ -127,20 +129,25 @@ class Deployment:
             changes: environment variables that differ from the template's.
         """
         function = self.stack.resources("AWS::Lambda::Function")[name]
-        environment = {k: str(v) for k, v in function["Environment"]["Variables"].items()}
-        if "STORAGE_PATH" in environment:
-            environment["STORAGE_PATH"] = str(self.storage)
-        environment["AWS_ENDPOINT_URL_S3"] = self._endpoint
-        environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = self._endpoint
         return self._sandboxes.enter_context(
             Sandbox(
                 ROOT / os.environ["AWS_PACKAGES"] / name,
                 ROOT / os.environ["AWS_RUNTIME"],
                 function["Handler"],
-                environment | changes,
+                self.environment(name) | changes,
                 self.folder / f"{name}-{len(list(self.folder.glob('*.log')))}.log",
             )
         )
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Return the variables that a function has."""
+        function = self.stack.resources("AWS::Lambda::Function")[name]
+        environment = {k: str(v) for k, v in function["Environment"]["Variables"].items()}
+        if "STORAGE_PATH" in environment:
+            environment["STORAGE_PATH"] = str(self.storage)
+        environment["AWS_ENDPOINT_URL_S3"] = self._endpoint
+        environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = self._endpoint
+        return environment
 
     def put(self, name: str, content: bytes) -> None:
         """Put an object into the client's bucket."""

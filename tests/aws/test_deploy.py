@@ -182,7 +182,7 @@ def test_the_admins_password_is_set_without_another_deployment(
     assert verify(PASSWORD, fields["password_hash"])
     assert fields["session_key"] == deployment.admin["session_key"]
     again = running.make("admin-password-aws", "none", PASSWORD + "\n")
-    assert "change SecretsRevision" in again.stdout
+    assert "within five minutes" in again.stdout
 
 
 def test_a_password_that_the_admin_would_refuse_is_not_set(

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def test_the_environment_holds_settings_only_and_no_secret(stack: Stack) -> None
     for name, function in stack.resources("AWS::Lambda::Function").items():
         for variable, value in variables(function).items():
             setting = settings.get(variable.removesuffix("_ARN"))
-            if variable == "SECRETS_REVISION":
+            if variable == "RES_OPTIONS":  # the C library's
                 continue
             assert setting, f"{name} sets {variable}, which is no setting"
             if setting["secret"]:
@@ -140,6 +141,20 @@ def test_no_policy_allows_everything_and_every_wide_one_says_why(
             assert len(reason) > 40, f"{role} gives no reason for {actions} on everything"
 
 
+def test_the_own_managed_policy_asks_for_secrets_together_and_says_why(stack: Stack) -> None:
+    [(name, policy)] = stack.resources("AWS::IAM::ManagedPolicy").items()
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "secretsmanager:BatchGetSecretValue"
+    assert len(stack.metadata(name)["Reason"]) > 40
+
+
+def test_who_has_several_secrets_may_ask_for_them_together(stack: Stack) -> None:
+    for name, function in stack.resources("AWS::Lambda::Function").items():
+        arns = {str(v).partition("#")[0] for k, v in variables(function).items() if "_ARN" in k}
+        attached = stack.resources("AWS::IAM::Role")[f"{name}Role"]["ManagedPolicyArns"]
+        assert "<ReadSecretsTogether>" in attached or len(arns) <= 1, name
+
+
 def test_managed_policies_are_those_of_logs_traces_and_the_network(stack: Stack) -> None:
     attached = {
         arn.rpartition("/")[2]
@@ -147,6 +162,7 @@ def test_managed_policies_are_those_of_logs_traces_and_the_network(stack: Stack)
         for arn in role["ManagedPolicyArns"]
     }
     assert attached == {
+        "<ReadSecretsTogether>",
         "AWSLambdaBasicExecutionRole",
         "AWSXrayWriteOnlyAccess",
         "AWSLambdaVPCAccessExecutionRole",
@@ -423,11 +439,21 @@ def test_packages_are_small_and_hold_one_function_each() -> None:
         size = sum(p.stat().st_size for p in files)
         assert size < (25e6 if name in ("ingest", "stats") else 100e6), f"{name}: {size}"
         inside = {p.relative_to(package).parts for p in files}
-        assert {p[1] for p in inside if p[0] == "functions"} == {"__init__.py", name}
+        held = {p[1] for p in inside if p[0] == "functions"}
+        assert held == {"__init__.py", "__pycache__", name}
         foreign = {"local", "tests", "pytest", "moto"} & {p[0] for p in inside}
         assert not foreign
         if name in ("ingest", "stats"):
             assert not {"boto3", "botocore", "awscrt"} & {p[0] for p in inside}
+
+
+def test_packages_hold_compiled_modules_that_are_read_without_a_look_at_their_sources() -> None:
+    tag = sys.implementation.cache_tag
+    for package in (ROOT / os.environ["AWS_PACKAGES"]).glob("*Function"):
+        for source in (package / "shared").rglob("*.py"):
+            compiled = source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc"
+            flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
+            assert flags == 0b01  # PEP 552: by hash, unchecked
 
 
 def test_the_sizes_are_printed_and_a_package_that_is_too_large_ends_the_build(

@@ -5,10 +5,13 @@ import sys
 
 import pytest
 
-CLIENTS = {"boto3", "botocore", "awscrt", "requests", "pycurl", "pika", "moto"}
+CLIENTS = {"boto3", "botocore", "awscrt", "http.client", "requests", "pycurl", "pika", "moto"}
 """Each of them would be felt in every cold start of a function that does not need it."""
 
-LOADED = "import sys, {module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+LOADED = """
+import sys, {module}
+print(*{{part for name in sys.modules for part in (name, name.partition(".")[0])}})
+"""
 
 
 def loaded(module: str) -> set[str]:
@@ -23,7 +26,7 @@ def loaded(module: str) -> set[str]:
 @pytest.mark.parametrize(
     ("module", "needless"),
     [
-        ("functions.ingest.handler", CLIENTS | {"local", "jinja2"}),
+        ("functions.ingest.handler", CLIENTS | {"local", "jinja2", "pydantic"}),
         ("functions.stats.handler", CLIENTS | {"local", "jinja2", "pydantic"}),
         ("functions.migrate.handler", {"aiosql", "boto3", "jinja2", "local", "pydantic"}),
         ("functions.requeue.handler", CLIENTS | {"local", "jinja2", "pydantic", "pymemcache"}),

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from shared.deadline import within
 from shared.errors import ServiceError
 
 PROBE_SECONDS = 4.0
@@ -63,7 +64,7 @@ class HealthChecks:
         started = [
             (name, self._threads.submit(_timed, probe)) for name, probe in self._probes.items()
         ]
-        deadline = time.monotonic() + self._seconds
+        deadline = time.monotonic() + within(self._seconds)
         found = []
         for name, future in started:
             try:

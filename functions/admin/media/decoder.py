@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from shared.deadline import within
 from shared.errors import FileUnreadable
 
 PROGRAM = "functions.admin.media.shrink"
@@ -71,7 +72,7 @@ class Decoder:
         Raises:
             FileUnreadable: it is no image, or takes too much memory or time.
         """
-        if not self._lock.acquire(timeout=self._wait_seconds):
+        if not self._lock.acquire(timeout=within(self._wait_seconds)):
             raise FileUnreadable("too many images are waiting for their thumbnails; try again")
         try:
             done, content = self._ask(image, REQUEST.pack(side, quality))
@@ -95,7 +96,7 @@ class Decoder:
         if self._process and self._process.poll() is not None:
             self._end()
         link = self._link or self._start()
-        deadline = time.monotonic() + self._seconds
+        deadline = time.monotonic() + within(self._seconds)
         socket.send_fds(link, [request], [image])
         done, size = ANSWER.unpack(_receive(link, ANSWER.size, deadline))
         return done, _receive(link, size, deadline)

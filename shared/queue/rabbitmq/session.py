@@ -15,6 +15,7 @@ from pika import spec
 from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
 
+from shared.deadline import within
 from shared.errors import QueueUnavailable
 from shared.queue.rabbitmq.confirms import Confirms
 from shared.queue.rabbitmq.content_header import Properties
@@ -51,7 +52,7 @@ class Session:
     Args:
         url: of the broker. Where it names several nodes, each gets its share of the time: one that
             is silent is passed over, and the last one that worked is asked first.
-        timeout: seconds for each use, connecting included.
+        timeout: seconds for each use, connecting included; fewer where an invocation ends before.
         clock: a clock that never goes backwards.
     """
 
@@ -172,7 +173,7 @@ class Session:
 
     def _alone(self, use: Callable[[], Any]) -> Any:
         """Use the connection once, without another if it is lost: what was taken is bound to it."""
-        self._ends = self._clock() + self._timeout
+        self._ends = self._clock() + within(self._timeout)
         try:
             with translated():
                 return use()
@@ -204,8 +205,9 @@ class Session:
     def _once_or_twice(self, use: Callable[[], Any]) -> Any:
         kept = self._channel is not None
         others = len(self._nodes) > 1
-        ends = self._clock() + self._timeout
-        self._ends = ends - self._timeout / 2 if kept and others else ends
+        seconds = within(self._timeout)
+        ends = self._clock() + seconds
+        self._ends = ends - seconds / 2 if kept and others else ends
         try:
             with translated():
                 return use()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from shared.aws.api import SQS, Api
 from shared.config.settings import environment
+from shared.deadline import within
 from shared.errors import AwsRefused, AwsUnavailable, SqsUnavailable
 from shared.queue.messages import REQUEST_ID, SyncMessage, header_text
 
@@ -91,7 +92,7 @@ class Queues:
 
     def _ask(self, action: str, url: str, **document: Any) -> Any:
         try:
-            return self._call(action, {"QueueUrl": url, **document}, self._seconds)
+            return self._call(action, {"QueueUrl": url, **document}, within(self._seconds))
         except (AwsRefused, AwsUnavailable) as error:
             raise SqsUnavailable(error.about) from error
 

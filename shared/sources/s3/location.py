@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from shared.aws.credentials import Credentials
@@ -44,6 +45,9 @@ class SignedUrl:
     headers: tuple[str, ...] = ()
 
 
+_reread_keys = partial(secrets.reread, names=("AWS_S3_ACCESS_KEY_ID", "AWS_S3_SECRET_ACCESS_KEY"))
+
+
 class Location:
     """One bucket on one endpoint; its methods may be called from any thread.
 
@@ -60,7 +64,7 @@ class Location:
     def __init__(
         self,
         settings: Settings,
-        reread: Callable[[Settings], Settings] = secrets.reread_s3_keys,
+        reread: Callable[[Settings], Settings] = _reread_keys,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = needed(settings.bucket, "AWS_S3_BUCKET_NAME")

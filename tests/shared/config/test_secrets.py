@@ -4,11 +4,12 @@ import json
 import subprocess
 import sys
 import traceback
+from collections.abc import Iterable, Mapping
 
 import pytest
 
 from shared.aws.secrets_manager import SecretsManager
-from shared.config.secrets import reread_s3_keys, resolve
+from shared.config.secrets import Fetch, reread, resolve
 from shared.config.settings import Settings
 from shared.errors import SettingError
 
@@ -20,15 +21,21 @@ SECRETS = {
 }
 
 
+MISSING = SettingError("the secret cannot be read (ResourceNotFoundException)")
+S3_KEYS = ("AWS_S3_ACCESS_KEY_ID", "AWS_S3_SECRET_ACCESS_KEY")
+
+
 class Store:
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.asked: list[list[str]] = []
 
-    def __call__(self, arn: str) -> str:
-        self.asked.append(arn)
-        if arn not in SECRETS:
-            raise SettingError("the secret cannot be read (ResourceNotFoundException)")
-        return SECRETS[arn]
+    def __call__(self, arns: Iterable[str]) -> Mapping[str, str | SettingError]:
+        self.asked.append(list(arns))
+        return {arn: SECRETS.get(arn, MISSING) for arn in self.asked[-1]}
+
+
+def store_of(texts: Mapping[str, str]) -> Fetch:
+    return lambda arns: {arn: texts[arn] for arn in arns}
 
 
 def test_a_setting_given_by_reference_has_the_secrets_value() -> None:
@@ -38,13 +45,18 @@ def test_a_setting_given_by_reference_has_the_secrets_value() -> None:
     assert settings.log_level == "DEBUG"
 
 
-def test_fields_of_one_secret_are_fetched_once() -> None:
+def test_all_secrets_are_fetched_together_and_each_of_them_once() -> None:
     store = Store()
     resolved = resolve(
-        {"SECRET_KEY_ARN": f"{KEYS}#current", "SECRET_KEY_PREVIOUS_ARN": f"{KEYS}#previous"}, store
+        {
+            "SECRET_KEY_ARN": f"{KEYS}#current",
+            "SECRET_KEY_PREVIOUS_ARN": f"{KEYS}#previous",
+            "DATABASE_URL_ARN": URL,
+        },
+        store,
     )
     assert Settings.from_mapping(resolved).signing_keys == (b"new key",)
-    assert store.asked == [KEYS]
+    assert store.asked == [[KEYS, URL]]
 
 
 def test_nothing_is_fetched_where_nothing_is_given_by_reference() -> None:
@@ -54,7 +66,7 @@ def test_nothing_is_fetched_where_nothing_is_given_by_reference() -> None:
     assert store.asked == []
 
 
-def test_keys_of_s3_are_read_again_where_they_are_given_by_reference() -> None:
+def test_what_is_given_by_reference_is_read_again_and_nothing_else() -> None:
     arn = URL.replace("url", "s3")
     texts = {arn: '{"id": "first", "secret": "of the first"}'}
     variables = {
@@ -63,20 +75,27 @@ def test_keys_of_s3_are_read_again_where_they_are_given_by_reference() -> None:
         "DATABASE_URL_ARN": URL,
     }
     known = texts | SECRETS
-    settings = Settings.from_mapping(resolve(variables, known.__getitem__))
-    assert reread_s3_keys(settings, variables, texts.__getitem__) == settings
+    settings = Settings.from_mapping(resolve(variables, store_of(known)))
+    assert reread(settings, S3_KEYS, variables, store_of(texts)) == settings
     texts[arn] = texts[arn].replace("first", "second")
-    again = reread_s3_keys(settings, variables, texts.__getitem__)
+    again = reread(settings, S3_KEYS, variables, store_of(texts))
     assert again.s3_access_key_id == "second"
     assert again.s3_secret_access_key == "of the second"
     assert again.database_url == settings.database_url
 
 
-def test_keys_of_s3_that_are_plain_stay_as_they_are() -> None:
+def test_what_is_empty_now_is_no_longer_set() -> None:
+    variables = {"SECRET_KEY_ARN": f"{KEYS}#current", "SECRET_KEY_PREVIOUS_ARN": f"{KEYS}#previous"}
+    settings = Settings(secret_key=b"old", secret_key_previous=b"older")
+    again = reread(settings, ["SECRET_KEY", "SECRET_KEY_PREVIOUS"], variables, Store())
+    assert again.signing_keys == (b"new key",)
+
+
+def test_what_is_plain_stays_as_it_is() -> None:
     plain = {"AWS_S3_ACCESS_KEY_ID": "key", "AWS_S3_SECRET_ACCESS_KEY": "secret"}
     settings = Settings.from_mapping(plain)
     store = Store()
-    assert reread_s3_keys(settings, plain, store) == settings
+    assert reread(settings, S3_KEYS, plain, store) == settings
     assert store.asked == []
 
 
@@ -104,15 +123,14 @@ def test_a_wrong_reference_is_named_and_no_value_is_shown(
     assert "new key" not in shown
 
 
-@pytest.mark.parametrize("arn", ["", "keys", "arn:aws:s3:::bucket", "arn:aws:ssm:r:1:parameter:x"])
+@pytest.mark.parametrize("arn", ["keys", "arn:aws:s3:::bucket", "arn:aws:ssm:r:1:parameter:x"])
 def test_what_is_no_secrets_arn_is_refused_before_anything_is_asked(arn: str) -> None:
-    with pytest.raises(SettingError, match="not the ARN of a Secrets Manager secret"):
-        SecretsManager()(arn)
+    assert str(SecretsManager()([arn])[arn]).endswith("not the ARN of a Secrets Manager secret")
 
 
-def test_plain_settings_need_no_boto3() -> None:
+def test_plain_settings_wait_for_no_http_client() -> None:
     program = (
-        "import sys; sys.modules['boto3'] = sys.modules['botocore'] = None\n"
+        "import sys; sys.modules['boto3'] = sys.modules['http.client'] = None\n"
         "from shared.config.secrets import resolve\n"
         "assert resolve({'SECRET_KEY': 'k'})['SECRET_KEY'] == 'k'\n"
     )

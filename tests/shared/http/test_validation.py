@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -230,7 +231,7 @@ def test_nothing_but_a_refusal_or_a_request_comes_of_any_fields(fields: dict[str
         request = parse(json.dumps(fields).encode())
     except (MalformedJson, InvalidFields):
         return
-    assert request.model_dump().items() <= fields.items()
+    assert asdict(request).items() <= fields.items()
 
 
 @given(st.dictionaries(st.sampled_from(["oeid", "ref_id", "file_name"]), st.text(max_size=300)))
@@ -239,6 +240,6 @@ def test_what_is_accepted_can_be_stored_and_named(fields: dict[str, Any]) -> Non
         request = parse(json.dumps({**VALID, **fields}).encode())
     except InvalidFields:
         return
-    for value in request.model_dump().values():
+    for value in asdict(request).values():
         assert "\x00" not in value
         assert 1 <= len(value.encode()) <= 1024
