@@ -10,10 +10,12 @@ import logging
 import os
 import random
 import signal
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from shared.config.settings import needed
 from shared.config.startup import start
 from shared.errors import Unavailable
 from shared.injection_points import CrashPoint, injection_point
+from shared.pausing import names_at
 from shared.queue.messages import SyncMessage
 from shared.queue.rabbitmq.backoff import backoff_seconds
 from shared.queue.rabbitmq.consumer import Consumer, Tag
@@ -35,14 +38,13 @@ from shared.queue.rmq_event import Delivery, build
 
 logger = logging.getLogger(__name__)
 
-MOST_FETCHED = 1_000
-"""Rows fetched from the ledger after a lost connection: more than one trigger has in hand, so that
-those are among them, and few enough to be harmless where their messages were not lost."""
+LATE_SECONDS = 3.0
+"""A message usually arrives within milliseconds. One that takes so long is lost, or is with a node
+of the broker or a trigger that does not work."""
 
-FETCHES = 4
-FETCH_SECONDS = 4.0
-"""A cluster hands messages to the consumers of a lost node until it presumes that node dead. Rows
-are fetched so often, with this pause in between, until those are among the fetched or due again."""
+FETCH_SECONDS = 2.0
+"""Seconds between two looks for rows whose messages are late: with the above, what a trigger has
+that does not work waits for 5 s at most. A look costs well under a millisecond."""
 
 UNTAGGED = Tag(0, 0)
 """Of a row that no message delivered: before that of any connection, and settled on none."""
@@ -73,9 +75,9 @@ class Trigger:
         window_seconds: how long a batch that is not full waits for more.
         worker_seconds: how long one batch may take.
         prefetch: messages in hand at once; two batches when not given.
-        fetch_unclaimed: returns the rows whose messages may be lost with a connection; called in a
-            thread of its own `FETCHES` times after each loss.
-        fetch_seconds: between two of these.
+        fetch_late: returns rows whose messages are late, a batch at most; called in a thread of its
+            own while the worker has nothing to do, connected or not.
+        fetch_seconds: between two of these calls.
         chance: returns numbers evenly spread from 0 to 1.
         pulse: is called every `PULSE_SECONDS` while the consumer's thread does its work.
     """
@@ -89,7 +91,7 @@ class Trigger:
         window_seconds: float,
         worker_seconds: float,
         prefetch: int = 0,
-        fetch_unclaimed: Callable[[], Sequence[SyncMessage]] = tuple,
+        fetch_late: Callable[[], Sequence[SyncMessage]] = tuple,
         fetch_seconds: float = FETCH_SECONDS,
         chance: Callable[[], float] = random.random,
         pulse: Callable[[], None] = lambda: None,
@@ -104,10 +106,10 @@ class Trigger:
         self._chance = chance
         self._pulse = pulse
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="worker")
-        self._fetch_unclaimed = fetch_unclaimed
+        self._fetch_late = fetch_late
         self._fetcher = ThreadPoolExecutor(1, thread_name_prefix="fetcher")
         self._fetch_seconds = fetch_seconds
-        self._fetches_left = 0
+        self._fetch_is_due = False
         self._is_fetching = False
         self._waiting: deque[tuple[Tag, Delivery]] = deque()
         self._is_busy = False
@@ -121,6 +123,7 @@ class Trigger:
     def run(self) -> None:
         """Consume until `stop`."""
         self._consumer.call_soon(self._beat)
+        self._consumer.call_later(self._fetch_seconds, self._on_fetch_due)
         self._consumer.run()
         self._thread.shutdown()
 
@@ -154,32 +157,36 @@ class Trigger:
 
     def on_reset(self) -> None:
         """Forget the messages of a lost connection; see `Receiver.on_reset`."""
-        self._waiting.clear()
+        self._waiting = deque(taken for taken in self._waiting if taken[0] == UNTAGGED)
         self._due = False
 
-    def on_return(self) -> None:
-        """Have rows fetched whose messages may be with a lost node; see `Receiver.on_return`."""
-        self._fetches_left = FETCHES
-        self._fetch_once_more()
+    def _on_fetch_due(self) -> None:
+        self._consumer.call_later(self._fetch_seconds, self._on_fetch_due)
+        self._fetch_is_due = True
+        self._fetch_if_idle()
 
-    def _fetch_once_more(self) -> None:
-        if self._fetches_left and not self._is_fetching and not self._stopping:
-            self._fetches_left -= 1
+    def _fetch_if_idle(self) -> None:
+        """Have late rows fetched if that is due and the worker could begin with them at once.
+
+        A worker that is busy finds such rows itself, and one that cannot work must not take them.
+        """
+        idle = not (self._is_busy or self._waiting or self._backs_off or self._stopping)
+        if self._fetch_is_due and idle and not self._is_fetching:
+            self._fetch_is_due = False
             self._is_fetching = True
             self._fetcher.submit(self._fetch)
 
     def _fetch(self) -> None:
         """Fetch them, in a thread of its own."""
+        fetched: Sequence[SyncMessage] = ()
         try:
-            fetched = self._fetch_unclaimed()
-        except Unavailable as error:  # requeue delivers them
-            logger.warning("rows are left to requeue", extra={"reason": str(error)})
-            fetched = []
-        self._consumer.call_soon(lambda: self._on_fetched(fetched))
+            with suppress(Unavailable):  # the ledger logs it, and the next look comes soon
+                fetched = self._fetch_late()
+        finally:
+            self._consumer.call_soon(lambda: self._on_fetched(fetched))
 
     def _on_fetched(self, fetched: Sequence[SyncMessage]) -> None:
         self._is_fetching = False
-        self._consumer.call_later(self._fetch_seconds, self._fetch_once_more)
         if fetched and not self._stopping:
             logger.info("rows fetched from the ledger", extra={"rows": len(fetched)})
             self._waiting.extend((UNTAGGED, Delivery.of(message)) for message in fetched)
@@ -215,7 +222,8 @@ class Trigger:
         if error is None:
             self._failures = 0
             injection_point(CrashPoint.BEFORE_ACKNOWLEDGEMENT)
-            self._consumer.ack(last)
+            if last != UNTAGGED:
+                self._consumer.ack(last)
             logger.debug("batch done", extra={"messages": count})
         else:
             self._fail(error, last, count)
@@ -225,6 +233,8 @@ class Trigger:
             # The window of the messages that waited for the batch is over.
             self._due = True
             self._begin()
+        else:
+            self._fetch_if_idle()
 
     def _fail(self, error: BaseException, last: Tag, count: int) -> None:
         self._consumer.requeue(last, multiple=True)
@@ -299,7 +309,14 @@ def main(pulses: Path | None = None) -> None:
         window_seconds=template.window_seconds,
         worker_seconds=template.worker_seconds,
         prefetch=settings.prefetch,
-        fetch_unclaimed=partial(ledger.take_unclaimed, MOST_FETCHED, settings.delivery_seconds),
+        fetch_late=partial(
+            ledger.take_late,
+            template.batch_size,
+            late_seconds=LATE_SECONDS,
+            delivery_seconds=settings.delivery_seconds,
+            max_attempts=settings.max_attempts,
+            paused_by=names_at(socket.gethostname()).values(),
+        ),
         pulse=pulse(pulses, "trigger"),
     )
     stopping = False

@@ -28,6 +28,11 @@ class Part(enum.Enum):
     STORAGE = "storage"
 
 
+def names_at(machine: str) -> dict[Part, str]:
+    """Return the names of the pauses that keep the workers of a machine from claiming rows."""
+    return {Part.SOURCE: Part.SOURCE.value, Part.STORAGE: f"{Part.STORAGE.value}:{machine}"}
+
+
 class Finding(enum.Enum):
     """What a look at the whole part showed, after one object met a fault there."""
 

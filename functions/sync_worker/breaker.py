@@ -28,6 +28,7 @@ from shared.pausing import (
     is_certain,
     is_counted,
     must_pause,
+    names_at,
     part_of,
 )
 from shared.sources.interface import ObjectSource
@@ -87,7 +88,7 @@ class Breaker:
         self._pauses = pauses
         self._source = source
         self._storage = storage
-        self._names = {Part.SOURCE: "source", Part.STORAGE: f"storage:{machine}"}
+        self._names = names_at(machine)
         self._clock = clock
         self._judging = threading.Lock()
         self._suspects: dict[Part, dict[int, Claim]] = {part: {} for part in Part}

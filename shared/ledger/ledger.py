@@ -262,17 +262,36 @@ class Ledger:
         )
         return [SyncMessage(row.id, row.request_id) for row in rows]
 
-    def take_unclaimed(self, most: int, delivery_seconds: float) -> list[SyncMessage]:
-        """Take rows that no worker has claimed, due or not, those that wait longest first.
+    def take_late(
+        self,
+        most: int,
+        *,
+        late_seconds: float,
+        delivery_seconds: float,
+        max_attempts: int,
+        paused_by: Collection[str],
+    ) -> list[SyncMessage]:
+        """Take rows whose messages are late, those that have waited longest first.
 
         Args:
             most: the largest number of rows to take.
-            delivery_seconds: seconds after which they are due, unless they are claimed.
+            late_seconds: how long after it was published a row that nobody claims is late.
+            delivery_seconds: how long a message may take; rows are due after twice that, unless
+                they are claimed.
+            max_attempts: rows with this many attempts are left out.
+            paused_by: names of pauses during which there are none to take.
 
         Returns:
             The message of each; it may have a second one in the queue, which does no harm.
         """
-        rows = self._database.run("take_unclaimed", most=most, delivery_seconds=delivery_seconds)
+        rows = self._database.run(
+            "take_late",
+            most=most,
+            late_seconds=late_seconds,
+            delivery_seconds=delivery_seconds,
+            max_attempts=max_attempts,
+            paused_by=list(paused_by),
+        )
         return [SyncMessage(row.id, row.request_id) for row in rows]
 
     def bring_forward(self, horizon: float) -> list[int]:

@@ -296,20 +296,26 @@ UPDATE file_sync AS f
  WHERE f.id = due.id
 RETURNING f.id, f.request_id;
 
--- name: take_unclaimed(most, delivery_seconds)
--- Takes the rows that have waited longest for their messages, due or not: a node of the broker is
--- lost, and may be with it the messages. They become due again as if published now.
-WITH unclaimed AS (
+-- name: take_late(most, late_seconds, delivery_seconds, max_attempts, paused_by)
+-- Takes rows that no worker has claimed so long after they were published, for a worker that claims
+-- them at once; none while it is paused. It may have to leave them, because another of their name is
+-- attempted: so that it does not get the same rows again and again, they are late again only when a
+-- message has had its time, and due after that.
+WITH late AS (
   SELECT id FROM file_sync
-   WHERE state = 'queued' AND leased_until IS NULL AND next_attempt_at <= now()
+   WHERE state = 'queued'
+     AND due_at <= now() + make_interval(secs => greatest(0, :delivery_seconds - :late_seconds))
+     AND leased_until IS NULL AND next_attempt_at <= now()
+     AND attempts - attempts_forgiven < :max_attempts
+     AND NOT EXISTS (SELECT FROM pause WHERE part = ANY(:paused_by::text[]))
    ORDER BY due_at
    LIMIT :most
      FOR UPDATE SKIP LOCKED
 )
 UPDATE file_sync AS f
-   SET due_at = now() + make_interval(secs => :delivery_seconds)
-  FROM unclaimed
- WHERE f.id = unclaimed.id
+   SET due_at = now() + make_interval(secs => 2 * :delivery_seconds)
+  FROM late
+ WHERE f.id = late.id
 RETURNING f.id, f.request_id;
 
 -- name: bring_forward(horizon)

@@ -81,9 +81,9 @@ def changed(arena: Arena, **variables: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def second_worker(arena: Arena, folder: Path) -> Iterator[None]:
+def second_worker(arena: Arena, folder: Path, **variables: str) -> Iterator[None]:
     """Run another worker beside the stack's in the block, as a local run does by default."""
-    service = Service("trigger", folder, arena.stack.variables)
+    service = Service("trigger", folder, arena.stack.variables | variables)
     try:
         service.start()
         yield
@@ -145,6 +145,31 @@ def test_the_rate_is_soon_back_after_a_worker_dies_under_load(
         # had been slow in the long form, but not for those that the dead worker had. The short form
         # has no other worker, and waits for the new process as well.
         assert longest < usual + (3.0 if long else 6.0)
+
+
+def test_what_a_frozen_worker_has_in_hand_is_taken_by_another(arena: Arena, tmp_path: Path) -> None:
+    stack, patient = arena.stack, {"DELIVERY_SECONDS": "60"}
+    with (
+        stack.served_with(**patient),
+        changed(arena, **patient),
+        second_worker(arena, tmp_path, **patient),
+        arena.trial("one of two workers frozen") as trial,
+    ):
+        stack.trigger.start()
+        until(lambda: stack.broker.consumers() == 2, "both workers to consume")
+        let_go = stack.trigger.freeze()
+        try:
+            began = time.time()
+            for number in range(2):  # one by one, as a busy worker finds such rows by itself
+                send(trial, 1, 1_000, f"one-{number}")
+                sent = time.time()
+                until(lambda sent=sent: stack.query(UNDONE, sent) == [], "it to be synced")
+            trial.recovery = time.time() - began
+        finally:
+            let_go()
+        assert "rows fetched from the ledger" in (tmp_path / "trigger.log").read_text()
+        # One of them waits for 5 s at most. The broker returns it after some 12 s.
+        assert trial.recovery < BACK_SECONDS
 
 
 def test_a_worker_with_slow_objects_in_hand_stops_soon(arena: Arena, *, long: bool) -> None:

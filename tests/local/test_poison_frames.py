@@ -212,9 +212,6 @@ class Refusing:
         self.consumer.ack(tag)
         self.settled.set()
 
-    def on_return(self) -> None:
-        """Nothing was lost."""
-
     def on_reset(self) -> None:
         self.resets.append(time.monotonic())
 

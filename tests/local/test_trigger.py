@@ -16,7 +16,7 @@ from typing import Any
 import pika
 import pytest
 
-from local.trigger import FETCHES, Trigger, backoff
+from local.trigger import Trigger, backoff
 from shared.errors import LedgerUnavailable
 from shared.queue.messages import SyncMessage
 from shared.queue.rabbitmq.broker_queue import BrokerQueue, declare
@@ -307,32 +307,84 @@ def test_a_lost_connection_only_delays(
     assert not [r for r in caplog.records if r.exc_info]
 
 
-def test_after_a_lost_connection_rows_are_fetched_a_few_times(
+class Late:
+    """Has rows whose messages are late, and counts how often it is asked for them."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.asked = 0
+        self.error: Exception | None = None
+
+    def __call__(self) -> list[SyncMessage]:
+        self.asked += 1
+        if self.error:
+            raise self.error
+        rows, self.rows = self.rows, []
+        return [SyncMessage(row_id) for row_id in rows]
+
+    def is_asked_again(self) -> None:
+        before = self.asked
+        until(lambda: self.asked > before)
+
+
+def test_rows_whose_messages_are_late_are_handed_over_beside_others(
     url: str, queue: BrokerQueue, start: Any
 ) -> None:
-    worker = Worker()
-    asked: list[float] = []
+    worker, late = Worker(), Late()
+    late.rows = [100, 101, 102]
+    trigger, thread = start(url, worker, fetch_late=late, fetch_seconds=0.05)
+    until(lambda: worker.seen() == [100, 101, 102])
+    publish_to(queue, 2)
+    until(lambda: sorted(worker.seen()) == [1, 2, 100, 101, 102])
+    late.rows = [103]
+    until(lambda: worker.seen()[-1] == 103)
+    trigger.stop()
+    thread.join(20)
+    assert queue.depth() == 0  # messages are acknowledged as ever
 
-    def unclaimed() -> list[SyncMessage]:
-        asked.append(time.monotonic())
-        return [SyncMessage(number) for number in range(100, 125)]
 
+def test_late_rows_need_no_broker(url: str, start: Any) -> None:
+    worker, late = Worker(), Late()
     with TcpProxy(url) as proxy:
-        trigger, thread = start(proxy.url, worker, fetch_unclaimed=unclaimed, fetch_seconds=0.1)
-        publish_to(queue, 1)
-        until(lambda: worker.seen() == [1])
-        assert not asked
-        proxy.drop()
-        until(lambda: len(asked) == FETCHES)
-        until(lambda: worker.seen().count(124) == FETCHES)
-        assert set(worker.seen()) == {1, *range(100, 125)}
-        publish_to(queue, 2)
-        until(lambda: worker.seen()[-2:] == [1, 2])  # with tags, and so acknowledged
-        until(lambda: queue.depth() == 0)
-        trigger.stop()
-        thread.join(20)
-    assert queue.depth() == 0
-    assert len(asked) == FETCHES
+        proxy.refuse()
+        start(proxy.url, worker, fetch_late=late, fetch_seconds=0.05)
+        late.rows = [100]
+        until(lambda: worker.seen() == [100])
+
+
+def test_a_busy_worker_is_given_late_rows_as_soon_as_it_has_nothing_else(
+    url: str, queue: BrokerQueue, start: Any
+) -> None:
+    worker, late = Worker(), Late()
+    worker.go_on.clear()
+    publish_to(queue, 1)
+    start(url, worker, fetch_late=late, fetch_seconds=0.2)
+    worker.wait_for_a_batch()
+    late.rows, asked = [100], late.asked
+    time.sleep(0.5)  # what the test is about: it has been due meanwhile
+    assert late.asked == asked
+    worker.go_on.set()
+    until(lambda: worker.seen() == [1, 100])
+
+
+def test_a_worker_that_fails_is_given_no_late_rows(
+    url: str, queue: BrokerQueue, start: Any
+) -> None:
+    worker, late = Worker(), Late()
+    worker.failures = 1_000
+    publish_to(queue, 1)
+    start(url, worker, fetch_late=late, fetch_seconds=0.01)
+    until(lambda: worker.failures < 999)
+    assert late.asked < 10  # before the message came, and between two deliveries
+
+
+def test_an_unreachable_ledger_is_asked_again(url: str, start: Any) -> None:
+    worker, late = Worker(), Late()
+    late.error = LedgerUnavailable("it is down")
+    start(url, worker, fetch_late=late, fetch_seconds=0.05)
+    late.is_asked_again()
+    late.error, late.rows = None, [100]
+    until(lambda: worker.seen() == [100])
 
 
 def test_a_missing_queue_is_waited_for(rabbitmq_url: str, start: Any) -> None:

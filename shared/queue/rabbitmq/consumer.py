@@ -65,13 +65,6 @@ class Receiver(Protocol):
     def on_reset(self) -> None:
         """Forget every message not yet settled: the connection is lost, they are queued again."""
 
-    def on_return(self) -> None:
-        """Note that messages come again after a loss.
-
-        Those that were with a lost node may come late: a cluster returns them to the queue when it
-        presumes that node dead, by default within a minute.
-        """
-
 
 class Consumer:
     """Consumes the queue `sync`, on an event loop in the thread that calls `run`.
@@ -223,7 +216,6 @@ class Consumer:
         if self._away:
             self._away = False
             logger.info("RabbitMQ is reachable again")
-            self._receiver.on_return()
 
     def _on_cancelled(self, _frame: Any) -> None:
         # The queue was deleted, or its leader moved (RabbitMQ guide, "Consumer Cancellation

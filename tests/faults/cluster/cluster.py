@@ -140,8 +140,17 @@ class Cluster:
             Row(*plain, None if digest is None else bytes(digest), size, times)  # type: ignore[call-arg] # five columns
             for *plain, digest, size, times in self.query(ROWS)
         ]
-        broker = self.broker()
-        return Found(rows, counts, broker.waiting(), broker.dead())
+        left: list[tuple[int, list[bytes]]] = []
+
+        def looked() -> bool:
+            # A queue may have no leader yet when its node has just come back.
+            with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+                broker = self.broker()
+                left.append((broker.waiting(), broker.dead()))
+            return bool(left)
+
+        until(looked, "every queue to answer", READY_SECONDS)
+        return Found(rows, counts, *left[0])
 
     def synced_at(self, since: float) -> list[float]:
         """Return when objects were synced since a moment, in seconds since 1970."""

@@ -77,6 +77,9 @@ class Trial:
     def rest(self, seconds: float = REST_SECONDS) -> None:
         """Wait until there is nothing left to do."""
         until(self.stack.at_rest, "the work to come to rest", seconds)
+        if self.dead:  # a batch sets them aside after its rows
+            broker, number = self.stack.broker, len(self.dead)
+            until(lambda: len(broker.dead()) >= number, "the dead letters", seconds)
 
 
 class Arena:

@@ -43,6 +43,11 @@ class Broker:
         with self._channel() as channel:
             return int(channel.queue_declare(QUEUE, passive=True).method.message_count)
 
+    def consumers(self) -> int:
+        """Count those that consume what waits for a worker."""
+        with self._channel() as channel:
+            return int(channel.queue_declare(QUEUE, passive=True).method.consumer_count)
+
     def dead(self) -> list[bytes]:
         """Return the bodies of the dead letters, which stay where they are."""
         bodies: list[bytes] = []

@@ -502,17 +502,52 @@ def test_a_refused_request_names_its_reason_and_column(
     assert record(ledger)
 
 
-def test_rows_without_a_claim_are_taken_before_they_are_due(
+def late(ledger: Ledger, most: int = 10, *, delivery: float = 30, paused_by: str = "source") -> Any:
+    found = ledger.take_late(
+        most, late_seconds=3, delivery_seconds=delivery, max_attempts=2, paused_by=[paused_by]
+    )
+    return [message.row_id for message in found]
+
+
+def test_rows_that_no_worker_claims_are_late_long_before_they_are_due(
     ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
 ) -> None:
-    later = record(ledger, "later.jpg", due_in=30)
+    fresh = record(ledger, "fresh.jpg", due_in=28)
+    later = record(ledger, "later.jpg", due_in=26)
     first = record(ledger, "first.jpg", due_in=20)
-    claimed = record(ledger, "claimed.jpg", due_in=10)
-    claim(ledger, claimed)
+    claim(ledger, record(ledger, "claimed.jpg", due_in=10))
     waiting = record(ledger, "waiting.jpg", due_in=10)
     ledger.settle([retry(c, delay=5.0) for c in claim(ledger, waiting)])
-    assert [m.row_id for m in ledger.take_unclaimed(1, 60)] == [first]
-    assert {m.row_id for m in ledger.take_unclaimed(10, 60)} == {first, later}
-    due = execute("SELECT id FROM file_sync WHERE due_at > now() + interval '50 s' ORDER BY id")
-    assert {row_id for (row_id,) in due} >= {first, later}
+    exhausted = record(ledger, "exhausted.jpg", due_in=10)
+    execute("UPDATE file_sync SET attempts = 2 WHERE id = %s", exhausted)
+    assert late(ledger, 1) == [first]
+    assert late(ledger) == [later]
+    execute("UPDATE file_sync SET due_at = due_at - interval '2 s' WHERE id = %s", fresh)
+    assert late(ledger) == [fresh]
+
+
+def test_a_late_row_that_is_left_is_late_again_when_a_message_has_had_its_time(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    row_id = record(ledger, due_in=20)
+    assert late(ledger) == [row_id]
+    execute("UPDATE file_sync SET due_at = due_at - interval '32 s'")
+    assert late(ledger) == []
+    execute("UPDATE file_sync SET due_at = due_at - interval '2 s'")
     assert ledger.take_due(10, 10) == []
+    assert late(ledger) == [row_id]
+    ledger.hand_back([row_id])
+    assert late(ledger) == [row_id]
+
+
+def test_a_row_is_not_late_while_its_message_may_take_less_than_that(ledger: Ledger) -> None:
+    record(ledger, "fresh.jpg", due_in=1)
+    due = record(ledger, "due.jpg", due_in=-1)
+    assert late(ledger, delivery=1) == [due]
+
+
+def test_no_row_is_late_for_a_worker_that_is_paused(ledger: Ledger) -> None:
+    row_id = record(ledger, due_in=20)
+    ledger.pauses.open("storage:here", "full")
+    assert late(ledger, paused_by="storage:here") == []
+    assert late(ledger, paused_by="storage:there") == [row_id]

@@ -32,9 +32,6 @@ class Receiver:
     def has(self, taken: int, resets: int) -> bool:
         return (len(self.taken), self.resets) == (taken, resets)
 
-    def on_return(self) -> None:
-        """Nothing was lost."""
-
     def on_reset(self) -> None:
         self.resets += 1
 
