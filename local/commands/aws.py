@@ -19,7 +19,6 @@ Stack = Annotated[str, typer.Argument(help="The stack's name.")]
 
 HEADER = """\
 # Parameters of template.yaml, which describes them all. What is not here has its default there.
-# A list is one text: "subnet-1,subnet-2".
 """
 
 
