@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,11 @@ def synced(arena: Arena, begin: float, end: float) -> int:
     return int(arena.stack.query(SYNCED_SINCE, begin, end)[0][0])
 
 
+def is_done(arena: Arena, moment: float) -> bool:
+    """Return whether nothing is queued that was accepted before a moment (seconds since 1970)."""
+    return arena.stack.query(UNDONE, moment) == []
+
+
 def test_the_rate_is_soon_back_after_a_worker_dies_under_load(
     arena: Arena, tmp_path: Path, *, long: bool
 ) -> None:
@@ -110,7 +116,7 @@ def test_the_rate_is_soon_back_after_a_worker_dies_under_load(
             normal = synced(arena, began, time.time()) / seconds
             assert normal > 0
             measured = time.time()
-            until(lambda: arena.stack.query(UNDONE, measured) == [], "what was measured to end")
+            until(lambda: is_done(arena, measured), "what was measured to end")
             proxy.set_condition(Condition.SLOW)  # so that the worker has them in hand
             try:
                 send(trial, batch, 150_000, "batch")
@@ -162,8 +168,7 @@ def test_what_a_frozen_worker_has_in_hand_is_taken_by_another(arena: Arena, tmp_
             began = time.time()
             for number in range(2):  # one by one, as a busy worker finds such rows by itself
                 send(trial, 1, 1_000, f"one-{number}")
-                sent = time.time()
-                until(lambda sent=sent: stack.query(UNDONE, sent) == [], "it to be synced")
+                until(partial(is_done, arena, time.time()), "it to be synced")
             trial.recovery = time.time() - began
         finally:
             let_go()
