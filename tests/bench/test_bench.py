@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.tools import require_tools
+from local.servers.errors import ProgramMissing
+from tests.helpers.missing import missing
 from tests.helpers.paths import ROOT
 from tests.helpers.project import environment
 
@@ -14,11 +17,20 @@ SMALL = ("runs=1", "many_rows=300", "few_rows=200", "scrubbed=20", "together=2")
 SMALLER = ("together_bytes=65536", "object_bytes=4096", "changed=30", "callbacks=100")
 
 
+PARTS = ("search", "actions", "scrub", "callbacks")
+
+
 def test_parts_with_small_numbers(tmp_path: Path) -> None:
+    try:
+        left_out = require_tools(PARTS)
+    except ProgramMissing as error:
+        missing(error.about)
+    if left_out:
+        missing(str(left_out))
     done = subprocess.run(
         [
             *(sys.executable, "-m", "bench", "--scratch", str(tmp_path), "--docs", str(tmp_path)),
-            *("--only", "search", "actions", "scrub", "callbacks"),
+            *("--only", *PARTS),
             *("--set", *SMALL, *SMALLER),
         ],
         cwd=ROOT,

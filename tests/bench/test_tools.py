@@ -12,6 +12,7 @@ from bench.__main__ import ON_REQUEST, PARTS
 from bench.tools import PROGRAMS, WHEELS, require_tools
 from local.servers.errors import ProgramMissing
 from local.servers.programs import missing, require
+from tests.helpers.missing import missing as skip
 from tests.helpers.paths import ROOT
 from tests.helpers.project import environment
 
@@ -21,6 +22,10 @@ def test_every_part_says_what_it_needs() -> None:
 
 
 def test_a_part_whose_programs_are_missing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        require_tools(["imports"])
+    except ProgramMissing as error:
+        skip(error.about)
     monkeypatch.setitem(PROGRAMS, "shim", {"no-such-program": "one"})
     monkeypatch.setitem(WHEELS, "search", ("no-such-tool",))
     left_out = {"shim": ["no-such-program (Debian package: one)"]}
