@@ -3,8 +3,8 @@
 A setting `NAME` may be given as `NAME_ARN`, the ARN of a secret whose text is the value. If the
 secret is a JSON object, `ARN#key` takes one of its fields, so that a pair of keys can be changed in
 one step. A composition root calls `resolve` when its process starts: once per cold start, as AWS
-advises. A changed secret therefore needs new processes, but for the keys of S3: they are read again
-when the server refuses them, see `reread_s3_keys`.
+advises. A changed secret therefore needs new processes, but for the keys of S3 and the login of
+PostgreSQL: they are read again when the server refuses them, see `reread_s3_keys` and `reread`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,25 @@ def resolve(
     """
     names = [item.metadata["name"] for item in fields(Settings)]
     return ChainMap(_values(variables, names, fetch or SecretsManager()), dict(variables))
+
+
+def reread(
+    name: str,
+    variables: Mapping[str, str] | None = None,
+    fetch: Callable[[str], str] | None = None,
+) -> str | None:
+    """Return a setting that is given by reference as it is now; None if it is not given so.
+
+    Args:
+        name: of the setting.
+        variables: as of `resolve`; by default the process's own environment.
+        fetch: as of `resolve`.
+
+    Raises:
+        SettingError: as of `resolve`.
+    """
+    given = environment() if variables is None else variables
+    return _values(given, (name,), fetch or SecretsManager()).get(name)
 
 
 def reread_s3_keys(

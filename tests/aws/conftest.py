@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import boto3
 import pytest
@@ -101,6 +102,12 @@ class Deployment:
             Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
         host, _, port = urls["memcached"].partition(":")
+        broker = urlsplit(self.broker.url)
+        self._broker_url = broker._replace(netloc=f"{broker.hostname}:{broker.port}").geturl()
+        login = {
+            "username": unquote(broker.username or ""),
+            "password": unquote(broker.password or ""),
+        }
         keys = {"current": KEY, "previous": ""}
         queue_urls = {"SyncQueue": self.queues.url} if self.queues else {}
         self.admin = {"password_hash": hash_password(PASSWORD), "session_key": "any text" * 8}
@@ -111,8 +118,7 @@ class Deployment:
                 "SigningKeysSecret": self._secret(json.dumps(keys)),
                 "AdminSecret": self._secret(json.dumps(self.admin)),
                 "NasaApiKeySecret": self._secret("DEMO_KEY"),
-                "DatabaseUrlSecret": self._secret(self.database_url),
-                "RabbitmqUrlSecret": self._secret(self.broker.url),
+                "BrokerCredentialsSecret": self._secret(json.dumps(login)),
                 "Cache.ConfigurationEndpoint.Address": host,
                 "Cache.ConfigurationEndpoint.Port": port,
                 **queue_urls,
@@ -130,6 +136,14 @@ class Deployment:
         environment = {k: str(v) for k, v in function["Environment"]["Variables"].items()}
         if "STORAGE_PATH" in environment:
             environment["STORAGE_PATH"] = str(self.storage)
+        # RDS alone takes tokens. Here the functions act as their roles all the same.
+        environment |= {
+            "DATABASE_URL": self.database_url,
+            "DATABASE_AUTH": "password",
+            "DATABASE_ROLES": "1",
+        }
+        if "RABBITMQ_URL" in environment:
+            environment["RABBITMQ_URL"] = self._broker_url
         environment["AWS_ENDPOINT_URL_S3"] = self._endpoint
         environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = self._endpoint
         return self._sandboxes.enter_context(

@@ -8,7 +8,7 @@ import traceback
 import pytest
 
 from shared.aws.secrets_manager import SecretsManager
-from shared.config.secrets import reread_s3_keys, resolve
+from shared.config.secrets import reread, reread_s3_keys, resolve
 from shared.config.settings import Settings
 from shared.errors import SettingError
 
@@ -117,3 +117,10 @@ def test_plain_settings_need_no_boto3() -> None:
         "assert resolve({'SECRET_KEY': 'k'})['SECRET_KEY'] == 'k'\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_a_setting_is_read_again_as_it_is_now() -> None:
+    store = Store()
+    assert reread("DATABASE_URL", {"DATABASE_URL_ARN": URL}, store) == SECRETS[URL]
+    assert reread("DATABASE_URL", {"DATABASE_URL": "postgresql://h/d"}, store) is None
+    assert store.asked == [URL]
