@@ -9,18 +9,23 @@ PACKAGES ?= .aws-sam/build
 STACK ?= external-storage-sync
 SAM_CONFIG ?= samconfig.toml
 PARAMETERS ?= stacks/$(STACK).yaml
+# The authorities that sign the certificates of databases in RDS, which no system trusts by itself.
+RDS_CA_URL ?= https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
+# A file that has them already, where the address cannot be reached.
+RDS_CA ?=
 # Local processes run every function.
 FUNCTION_NEEDS := $(wildcard functions/*/requirements.in)
 FUNCTION_NAMES := $(sort $(patsubst functions/%/handler.py,%,$(wildcard functions/*/handler.py)))
 
 # Lambda's Amazon Linux 2023 has glibc 2.34.
 PLATFORM = $(subst arm64,aarch64,$(ARCHITECTURE))-manylinux_2_34
-export LAMBDA_PYTHON ARCHITECTURE AWS_TOOLS SAM_CLI_TELEMETRY := 0
+RDS_CA_PACKED := $(CURDIR)/.aws-sam/rds-ca.pem
+export LAMBDA_PYTHON ARCHITECTURE AWS_TOOLS RDS_CA_PACKED SAM_CLI_TELEMETRY := 0
 # Trusts the system's certificates, as pip does: a company's proxy has its own authority.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: aws-tools lock package compile-packages package-sizes deploy show-aws admin-password-aws migrate-aws costs \
-  test-aws lint-aws
+.PHONY: aws-tools lock rds-ca package compile-packages package-sizes deploy show-aws \
+  admin-password-aws migrate-aws costs test-aws lint-aws
 
 aws-tools: $(AWS_TOOLS)/.installed ## Install SAM CLI, cfn-lint and uv into a virtual environment of their own
 
@@ -45,7 +50,16 @@ define newline
 
 endef
 
-package: aws-tools ## Build one package for each function (ARCHITECTURE=arm64 or x86_64)
+# Amazon adds authorities, so it is fetched for each build. TLS, by the system's trust, vouches for it.
+rds-ca:
+	@mkdir -p .aws-sam
+	@$(if $(RDS_CA),cp "$(RDS_CA)",curl --fail --silent --show-error --max-time 60 $(RDS_CA_URL) -o) \
+	  "$(RDS_CA_PACKED).part" || { echo "Give RDS_CA=a file that has $(RDS_CA_URL)" >&2; exit 1; }
+	@grep -q 'BEGIN CERTIFICATE' "$(RDS_CA_PACKED).part" || \
+	  { echo "$(or $(RDS_CA),$(RDS_CA_URL)) has no certificate" >&2; exit 1; }
+	@mv "$(RDS_CA_PACKED).part" "$(RDS_CA_PACKED)"
+
+package: aws-tools rds-ca ## Build one package for each function (ARCHITECTURE=arm64 or x86_64)
 	$(AWS_TOOLS)/sam build --build-dir $(PACKAGES) --parameter-overrides Architecture=$(ARCHITECTURE)
 	@$(MAKE) --no-print-directory compile-packages package-sizes
 
@@ -90,6 +104,7 @@ rm -rf "$(ARTIFACTS_DIR)"/bin "$(ARTIFACTS_DIR)"/*/test "$(ARTIFACTS_DIR)"/*/tes
 find "$(ARTIFACTS_DIR)" \( -name '*.pyi' -o -name .lock \) -delete
 mkdir -p "$(ARTIFACTS_DIR)/functions"
 cp -R shared "$(ARTIFACTS_DIR)/"
+cp "$(RDS_CA_PACKED)" "$(ARTIFACTS_DIR)/"
 cp functions/__init__.py "$(ARTIFACTS_DIR)/functions/"
 cp -R functions/$(1) "$(ARTIFACTS_DIR)/functions/"
 find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -132,9 +147,12 @@ aws-runtime: $(VENV)/.dev aws-tools
 	$(AWS_TOOLS)/uv pip install --quiet --target .aws-sam/runtime --require-hashes --only-binary :all: \
 	  --python-version $(OWN_PYTHON) -r tests/aws/runtime.txt
 
+# Any certificates: no test connects to RDS, and the machine may not reach the internet.
+TEST_CA = $$($(BIN)/python -c 'import certifi; print(certifi.where())')
+
 # Everything that can be tested without an account: see docs/deploy.md.
 test-aws: aws-runtime lint-aws ## Run the built packages under AWS's runtime client, against real servers
-	$(MAKE) --no-print-directory package PACKAGES=.aws-sam/test \
+	$(MAKE) --no-print-directory package PACKAGES=.aws-sam/test RDS_CA="$(TEST_CA)" \
 	  ARCHITECTURE=$(OWN_PROCESSOR) LAMBDA_PYTHON=$(OWN_PYTHON)
 	AWS_PACKAGES=.aws-sam/test AWS_RUNTIME=.aws-sam/runtime AWS_TOOLS=$(AWS_TOOLS) \
 	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/aws

@@ -17,7 +17,7 @@ from local.servers.bucket import fill_with_samples
 from local.servers.memcached import MemcachedServer
 from local.servers.nginx import NginxServer, Tls
 from local.servers.ports import answers
-from local.servers.postgres import PostgresServer, native_binaries
+from local.servers.postgres import ROLES, PostgresServer, native_binaries
 from local.servers.process import Command, Process
 from local.servers.rabbitmq import RabbitPorts, RabbitServer
 from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
@@ -197,6 +197,8 @@ class NativeServices:
             variables[part.setting] = part.value()
             if part.setting == S3_SETTING:
                 variables = {**S3_LOGIN, **variables}
+            if part.setting == "DATABASE_URL":
+                variables = {**ROLES, **variables}
         return {
             **variables,
             "TRUSTED_PROXIES": "127.0.0.1/32",  # nginx, which believes those that are set

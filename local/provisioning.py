@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from shared.config.settings import Settings, needed
+from shared.database_login import database_login
 from shared.errors import ServiceError
 from shared.ledger.hosts import check_encoding
 from shared.ledger.inspection import inspect
@@ -27,7 +28,8 @@ def require_ledger(settings: Settings, seconds: float) -> None:
         LedgerUnavailable: PostgreSQL is unreachable; the text has the reason.
         MigrationsPending: the ledger's schema is of an earlier version.
     """
-    found = inspect(needed(settings.database_url, "DATABASE_URL"), seconds)
+    login = database_login(settings)
+    found = inspect(needed(settings.database_url, "DATABASE_URL"), seconds, login=login)
     if found.schema.pending:
         raise MigrationsPending(f"{', '.join(found.schema.pending)}; run ./sync migrate")
 
@@ -43,7 +45,7 @@ def check_database(variables: Mapping[str, str]) -> None:
     """
     settings = Settings.from_mapping(variables)
     if settings.database_url is not None:
-        check_encoding(settings.database_url)
+        check_encoding(settings.database_url, database_login(settings))
 
 
 def prepare(variables: Mapping[str, str]) -> Iterator[str]:
@@ -61,7 +63,13 @@ def prepare(variables: Mapping[str, str]) -> Iterator[str]:
         LedgerUnavailable, QueueUnavailable: PostgreSQL or the broker is unreachable.
     """
     settings = Settings.from_mapping(variables)
-    for migration in migrate(needed(settings.database_url, "DATABASE_URL")):
+    applied = migrate(
+        needed(settings.database_url, "DATABASE_URL"),
+        login=database_login(settings),
+        with_roles=settings.database_roles,
+        iam=settings.database_auth == "iam",
+    )
+    for migration in applied:
         yield f"ledger migrated: {migration}"
     if settings.rabbitmq_url is not None:
         from shared.queue.rabbitmq.broker_queue import declare  # noqa: PLC0415 # pika, for those with a broker

@@ -18,7 +18,7 @@ from local.provisioning import prepare
 from local.run_as import account_of_functions
 from local.servers.bucket import fill_with_samples
 from local.servers.ports import free_port
-from local.servers.postgres import PostgresServer, embedded_binaries
+from local.servers.postgres import ROLES, PostgresServer, embedded_binaries
 from local.servers.s3 import S3_ELSEWHERE, S3_LOGIN, S3_SETTING, S3Server
 from local.servers.sample_pictures import pictures
 from local.servers.server import Server
@@ -76,7 +76,7 @@ def _embed(
         postgres = PostgresServer(environment.data_dir, free_port(), embedded_binaries())
         _start(postgres, started)
         servers.append(postgres)
-        variables["DATABASE_URL"] = postgres.url
+        variables |= {**ROLES, **variables, "DATABASE_URL": postgres.url}
     elsewhere = S3_ELSEWHERE & set(variables)
     if variables.get("SOURCE", "s3") == "s3" and not elsewhere:
         if environment.s3_port == environment.port:

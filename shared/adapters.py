@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from shared.cache.interface import Cache
 from shared.config.parsers import is_address
 from shared.config.settings import Settings, environment, needed
+from shared.database_login import database_login
 from shared.ledger.database import Database
 from shared.ledger.ledger import QUERIES, Ledger
+from shared.ledger.roles import acting_as
 from shared.queue.interface import Queue
 from shared.queue.publisher import Publisher
 
@@ -29,20 +31,30 @@ _direct_queues: list[Queue] = []
 """The queues of the blocks of `without_broker` that run, the innermost last."""
 
 
-def database(settings: Settings, *queries: Path) -> Database:
+def database(settings: Settings, *queries: Path, function: str | None = None) -> Database:
     """Return the database of `DATABASE_URL`.
 
     Args:
         settings: the settings.
         queries: files of named SQL blocks.
+        function: whose role to act as, with `DATABASE_ROLES`; by default the URL's user.
     """
-    return Database(needed(settings.database_url, "DATABASE_URL"), *queries)
+    url = needed(settings.database_url, "DATABASE_URL")
+    login = database_login(settings)
+    if function and settings.database_roles:
+        url = acting_as(url, function)
+    return Database(url, *queries, login=login)
 
 
-def ledger(settings: Settings) -> Ledger:
-    """Return the ledger in the database of `DATABASE_URL`."""
+def ledger(settings: Settings, function: str | None = None) -> Ledger:
+    """Return the ledger in the database of `DATABASE_URL`.
+
+    Args:
+        settings: the settings.
+        function: as of `database`.
+    """
     with_callbacks = settings.callback_url is not None
-    return Ledger(database(settings, *QUERIES), with_callbacks=with_callbacks)
+    return Ledger(database(settings, *QUERIES, function=function), with_callbacks=with_callbacks)
 
 
 def storage(settings: Settings, ledger: Ledger) -> LocalStorage:
@@ -132,15 +144,21 @@ def cache(settings: Settings) -> Cache:
     return SpreadCache(places, MemcachedCache)
 
 
-def lasting_cache(settings: Settings) -> Cache:
-    """Return counters for limits that must hold while memcached, or PostgreSQL, is unreachable."""
+def lasting_cache(settings: Settings, function: str | None = None) -> Cache:
+    """Return counters for limits that must hold while memcached, or PostgreSQL, is unreachable.
+
+    Args:
+        settings: the settings.
+        function: as of `database`.
+    """
     from shared.cache.fallback import FallbackCache
     from shared.cache.memory import MemoryCache
     from shared.cache.postgres import QUERIES as COUNTERS
     from shared.cache.postgres import PostgresCache
 
     memcached = [] if settings.memcached_url is None else [cache(settings)]
-    return FallbackCache([*memcached, PostgresCache(database(settings, COUNTERS)), MemoryCache()])
+    counters = database(settings, COUNTERS, function=function)
+    return FallbackCache([*memcached, PostgresCache(counters), MemoryCache()])
 
 
 def publisher(settings: Settings) -> Publisher:

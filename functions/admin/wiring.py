@@ -72,10 +72,15 @@ def build(settings: Settings) -> Admin:
     password_hash = admin_password_hash(settings)
     files = StorageReader(needed(settings.storage_path, "STORAGE_PATH"))
     cache = adapters.cache(settings)
-    login_cache = adapters.lasting_cache(settings)
-    ledger = adapters.ledger(settings)
+    login_cache = adapters.lasting_cache(settings, "admin")
+    ledger = adapters.ledger(settings, "admin")
     database = adapters.database(
-        settings, QUERIES, scanning.QUERIES, objects_read.QUERIES, overview.QUERIES
+        settings,
+        QUERIES,
+        scanning.QUERIES,
+        objects_read.QUERIES,
+        overview.QUERIES,
+        function="admin",
     )
     decoder = Decoder(FORMATS)
     close_at_exit(decoder.close, ledger.close, database.close, cache.close, login_cache.close)

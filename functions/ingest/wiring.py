@@ -26,7 +26,7 @@ def ingest() -> Ingest:
     """
     settings = start()
     cache = adapters.cache(settings)
-    ledger = adapters.ledger(settings)
+    ledger = adapters.ledger(settings, "ingest")
     publisher = adapters.publisher(settings)
     service = Ingest(
         Config(

@@ -9,6 +9,7 @@ from typing import Any
 from functions.migrate import custom_resource
 from shared.config.settings import needed
 from shared.config.startup import start
+from shared.database_login import database_login
 from shared.invocation import invocation
 from shared.ledger.migrate import migrate
 from shared.queue.rabbitmq.broker_queue import declare
@@ -44,7 +45,12 @@ def bring_up_to_date() -> dict[str, Any]:
     database_url = needed(settings.database_url, "DATABASE_URL")
     if settings.sqs_queue_url is None:  # the stack itself makes those of SQS
         rabbitmq_url = needed(settings.rabbitmq_url, "RABBITMQ_URL")
-    applied = migrate(database_url)
+    applied = migrate(
+        database_url,
+        login=database_login(settings),
+        with_roles=settings.database_roles,
+        iam=settings.database_auth == "iam",
+    )
     if settings.sqs_queue_url is None:
         declare(rabbitmq_url, settings.queue_type)
     logger.info("ledger and queues are up to date", extra={"applied": applied})

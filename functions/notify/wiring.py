@@ -25,6 +25,6 @@ def notify() -> Notify:
     ours = settings()
     url = needed(ours.callback_url, "CALLBACK_URL")
     signer = Signer(ours.callback_secrets)
-    ledger = adapters.ledger(ours)
+    ledger = adapters.ledger(ours, "notify")
     close_at_exit(ledger.close)
     return Notify(ledger, partial(Receiver, url), signer, jitter=random.Random().random)

@@ -23,7 +23,7 @@ def reconcile() -> Reconcile:
         SettingError: a setting is missing or invalid.
     """
     settings = start()
-    ledger = adapters.ledger(settings)
+    ledger = adapters.ledger(settings, "reconcile")
     close_at_exit(ledger.close)
     return build(settings, ledger)
 

@@ -17,7 +17,7 @@ def requeue() -> Requeue:
         SettingError: a setting is missing or invalid.
     """
     ours = settings()
-    ledger = adapters.ledger(ours)
+    ledger = adapters.ledger(ours, "requeue")
     queue = adapters.queue(ours)
     close_at_exit(queue.close, ledger.close)
     config = Config(ours.delivery_seconds, ours.lease_seconds, ours.max_attempts)

@@ -41,7 +41,7 @@ def s3_events() -> S3Events:
     """
     ours = settings()
     bucket = needed(ours.bucket, "AWS_S3_BUCKET_NAME")
-    ledger = adapters.ledger(ours)
+    ledger = adapters.ledger(ours, "s3_events")
     publisher = adapters.publisher(ours)
     elsewhere = RefusalLog(_log_elsewhere)
     # Without a broker no message delivers the row: it is due for requeue at once.

@@ -21,7 +21,7 @@ def scrub() -> Scrub:
         SettingError: a setting is missing or invalid.
     """
     settings = start()
-    ledger = adapters.ledger(settings)
+    ledger = adapters.ledger(settings, "scrub")
     close_at_exit(ledger.close)
     return build(settings, ledger)
 

@@ -27,7 +27,7 @@ def stats() -> Stats:
     """
     settings = start()
     cache = adapters.cache(settings)
-    ledger = adapters.ledger(settings)
+    ledger = adapters.ledger(settings, "stats")
     close_at_exit(ledger.close, cache.close)
     config = Config(
         settings.rate_limit_get,
@@ -48,7 +48,7 @@ def metrics() -> MetricsReader | None:
     from functions.stats.metrics import MetricsReader
     from shared.metrics import readings
 
-    ledger = adapters.ledger(settings)
+    ledger = adapters.ledger(settings, "stats")
     close_at_exit(ledger.close)
     parts: dict[str, Callable[[], Sequence[Sample]]] = {
         "database": lambda: readings.of_ledger(ledger)

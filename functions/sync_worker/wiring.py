@@ -27,7 +27,7 @@ def worker() -> SyncWorker:
         SettingError: a setting is missing or invalid.
     """
     settings = start()
-    ledger = adapters.ledger(settings)
+    ledger = adapters.ledger(settings, "worker")
     storage = adapters.storage(settings, ledger)
     source = adapters.source(settings)
     close_at_exit(source.close, ledger.close)

@@ -20,6 +20,9 @@ from local.servers.process import Command, Process
 
 USER = "sync"  # superuser and owner of the one database
 DATABASE = "sync"
+ROLES = {"DATABASE_ROLES": "1"}
+"""Setting of the processes that use it: each function acts as its role, not as the superuser."""
+
 BUILTIN_LOCALE_SINCE = 17  # https://www.postgresql.org/docs/17/locale.html#LOCALE-PROVIDERS
 LONGEST_COMPLAINT = 300  # characters; the cause comes last
 LEAST_BUFFERS, MOST_BUFFERS = 128, 1024  # MiB

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from http import HTTPStatus
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 from shared.config.parsers import (
     EXACT,
@@ -85,6 +86,19 @@ class Settings:
         None,
         secret=True,
     )
+    database_auth: str = _setting(
+        "DATABASE_AUTH",
+        "how to log in to PostgreSQL: password, or iam on Amazon RDS, which takes a token instead",
+        one_of("password", "iam"),
+        "password",
+    )
+    database_roles: bool = _setting(
+        "DATABASE_ROLES",
+        "1 to let migrate make a role for each function, and each function act as its own",
+        flag,
+        default=False,
+        shown="0",
+    )
     rabbitmq_url: str | None = _setting(
         "RABBITMQ_URL",
         "URL of RabbitMQ, the queue; may name several nodes: amqp://user:password@a:5672,b:5672/",
@@ -97,6 +111,12 @@ class Settings:
         "URL of the queue on Amazon SQS, instead of RabbitMQ, set by the template",
         url("http", "https"),
         None,
+    )
+    rabbitmq_user: str | None = _setting(
+        "RABBITMQ_USER", "user of RabbitMQ, if RABBITMQ_URL names none", exact, None
+    )
+    rabbitmq_password: str | None = _setting(
+        "RABBITMQ_PASSWORD", "password of RABBITMQ_USER", exact, None, secret=True
     )
     memcached_url: tuple[tuple[str, int], ...] | None = _setting(
         "MEMCACHED_URL",
@@ -398,12 +418,13 @@ class Settings:
             environment: variable names to texts.
 
         Raises:
-            SettingError: one is invalid; the text names the variable, never its value.
+            SettingError: one is invalid, or contradicts another; the text names the variable, never
+                its value.
         """
         values, invalid = cls._parsed(environment)
         for error in invalid.values():
             raise error
-        return cls(**values)
+        return _with_broker_login(cls(**values))
 
     @classmethod
     def invalid(cls, environment: Mapping[str, str]) -> dict[str, SettingError]:
@@ -486,6 +507,26 @@ class Settings:
         current = needed(self.callback_secret, "CALLBACK_SECRET")
         previous = self.callback_secret_previous
         return (current, previous) if previous else (current,)
+
+
+_S = TypeVar("_S", bound=Settings)
+
+
+def _with_broker_login(settings: _S) -> _S:
+    """Put RabbitMQ's user and password into its URL, where they are given apart from it.
+
+    Raises:
+        SettingError: one of them is missing, or the URL has a user of its own.
+    """
+    if settings.rabbitmq_user is None and settings.rabbitmq_password is None:
+        return settings
+    user = needed(settings.rabbitmq_user, "RABBITMQ_USER")
+    password = needed(settings.rabbitmq_password, "RABBITMQ_PASSWORD")
+    scheme, _, rest = needed(settings.rabbitmq_url, "RABBITMQ_URL").partition("://")
+    if "@" in rest.partition("/")[0]:
+        raise SettingError("RABBITMQ_URL has a user of its own, and RABBITMQ_USER is set, too")
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    return replace(settings, rabbitmq_url=f"{scheme}://{login}@{rest}")
 
 
 def needed(value: T | None, name: str) -> T:

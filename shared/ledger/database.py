@@ -21,6 +21,7 @@ from psycopg2.extras import NamedTupleCursor
 from shared.errors import LedgerUnavailable
 from shared.ledger.connection import StatementTimeout, TimedConnection
 from shared.ledger.failures import is_unavailable, one_line
+from shared.ledger.logins import Login
 from shared.ledger.pool import Pool
 from shared.ledger.statements import Statements
 from shared.metrics import tally
@@ -60,6 +61,7 @@ class Database:
         url: a `postgresql://` URL.
         queries: files of named SQL blocks, see `Statements`.
         statement_seconds: how long one statement may take before the connection is given up.
+        login: where the login is not in the URL, or may have changed.
 
     Where PostgreSQL is the reason, psycopg2's error becomes `LedgerUnavailable`; an error in a
     statement itself is a fault of this program and passes through. See `is_unavailable`.
@@ -69,9 +71,13 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *queries: Path, statement_seconds: float = STATEMENT_SECONDS
+        self,
+        url: str,
+        *queries: Path,
+        statement_seconds: float = STATEMENT_SECONDS,
+        login: Login | None = None,
     ) -> None:
-        self._pool = Pool(url, statement_seconds)
+        self._pool = Pool(url, statement_seconds, login)
         self._statements = Statements(*queries)
         self._row_types: dict[str, Any] = {}
         self._outage = False

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import psycopg2
-from psycopg2 import extensions
 
 from shared.deadline import within
 from shared.errors import SettingError
@@ -23,6 +22,7 @@ from shared.ledger.connection import (
     TimedConnection,
     open_connection,
 )
+from shared.ledger.logins import Login, is_refusal, parse_url
 
 CONNECT_SECONDS = 3.0
 """Seconds for a connection in all, whatever the number of hosts."""
@@ -39,18 +39,18 @@ class Hosts:
 
     Args:
         url: a `postgresql://` URL, or another DSN of libpq.
+        login: where the login is not in the URL, or may have changed.
         clock: monotonic seconds.
 
     Raises:
         SettingError: libpq cannot read it.
     """
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        try:
-            self._parameters: dict[str, str] = extensions.parse_dsn(url)
-        except psycopg2.ProgrammingError:
-            # Its text may have parts of a password.
-            raise SettingError("DATABASE_URL: not a URL that PostgreSQL's libpq can read") from None
+    def __init__(
+        self, url: str, login: Login | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._login = login
+        self._parameters = parse_url(url)
         self._hosts = each_host(self._parameters)
         for name in ("host", "hostaddr", "port"):
             self._parameters.pop(name, None)
@@ -78,7 +78,7 @@ class Hosts:
         for position, address in enumerate(addresses):
             share = (deadline - self._clock()) / (len(addresses) - position)
             try:
-                connection = open_connection(self._parameters | address, max(LEAST_SECONDS, share))
+                connection = self._open(address, max(LEAST_SECONDS, share))
             except EncodingRefused:
                 raise
             except StatementTimeout as error:
@@ -99,6 +99,17 @@ class Hosts:
             # connection, until the next run of the garbage collector.
             errors.clear()
 
+    def _open(self, address: Address, seconds: float) -> TimedConnection:
+        parameters = self._parameters | address
+        if self._login is None:
+            return open_connection(parameters, seconds)
+        try:
+            return open_connection({**parameters, **self._login.parameters(parameters)}, seconds)
+        except psycopg2.OperationalError as error:
+            if not is_refusal(error) or not self._login.renew():
+                raise
+        return open_connection({**parameters, **self._login.parameters(parameters)}, seconds)
+
     def avoid(self, address: Address) -> None:
         """Try an address last, until it accepts a connection again."""
         if address not in self._silent:
@@ -112,14 +123,14 @@ class Hosts:
         return sorted(addresses, key=lambda a: (a in self._silent, a != self._good))
 
 
-def check_encoding(url: str) -> None:
+def check_encoding(url: str, login: Login | None = None) -> None:
     """Check what a process can know of its database at its start.
 
     Raises:
         SettingError: the URL cannot be read, or the database's encoding is not UTF8.
     """
     try:
-        Hosts(url).connect().close()
+        Hosts(url, login).connect().close()
     except EncodingRefused as error:
         raise SettingError(f"DATABASE_URL: {error}") from error
     except psycopg2.Error:

@@ -11,6 +11,7 @@ from shared.errors import SettingError
 from shared.ledger.connection import EncodingRefused
 from shared.ledger.failures import translated
 from shared.ledger.hosts import Hosts
+from shared.ledger.logins import Login
 from shared.ledger.migrate import Schema, schema
 
 
@@ -40,19 +41,26 @@ SELECT current_setting('server_version'), current_setting('server_version_num'):
 """
 
 
-def inspect(url: str, seconds: float, clock: Callable[[], float] = time.time) -> DatabaseFound:
+def inspect(
+    url: str,
+    seconds: float,
+    clock: Callable[[], float] = time.time,
+    *,
+    login: Login | None = None,
+) -> DatabaseFound:
     """Inspect a database; nothing is changed.
 
     Args:
         url: a `postgresql://` URL.
         seconds: time limit of the connection, and of each statement.
         clock: seconds since 1970.
+        login: where the login is not in the URL, or may have changed.
 
     Raises:
         SettingError: the URL cannot be read, or the database's encoding is not UTF8.
         LedgerUnavailable: PostgreSQL is unreachable; the text has the reason.
     """
-    hosts = Hosts(url)
+    hosts = Hosts(url, login)
     with translated():
         try:
             connection = hosts.connect(seconds)

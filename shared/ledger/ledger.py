@@ -360,7 +360,10 @@ class Placing:
             claim, so that this download may be the older one and must not be placed. Of a copy in
             place: whether another version was placed last.
         """
-        self._step("lock_names", folded_names=[fold(c.wanted.file_name) for c, _ in claims])
+        names = [fold(claim.wanted.file_name) for claim, _ in claims]
+        locked = self._step("lock_names", folded_names=names)
+        if locked and not locked[0].freed_if_frozen:
+            self._step("free_if_frozen")
         rows = self._step(
             "hold",
             row_ids=[c.wanted.row_id for c, _ in claims],

@@ -19,9 +19,11 @@ import psycopg2
 from psycopg2 import errors, extensions
 
 from shared.errors import MigrationFailed, SettingError
+from shared.ledger import roles
 from shared.ledger.connection import EncodingRefused, TimedConnection
 from shared.ledger.failures import is_unavailable, one_line, translated
 from shared.ledger.hosts import Hosts
+from shared.ledger.logins import Login
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 LOCK = 5_270_001
@@ -32,6 +34,9 @@ LOCK_SECONDS = 60.0
 
 ANSWER_SECONDS = 10.0
 """Seconds to wait for an answer beside that; only a migration itself may take any time."""
+
+ROLES = "roles"
+"""The step after the migrations."""
 
 _MARKS = """
 CREATE TABLE IF NOT EXISTS _yoyo_migration (
@@ -59,23 +64,33 @@ SELECT current_user, coalesce(current_schema(), 'public'),
 """
 
 
-def migrate(url: str, lock_seconds: float = LOCK_SECONDS) -> list[str]:
+def migrate(
+    url: str,
+    lock_seconds: float = LOCK_SECONDS,
+    *,
+    login: Login | None = None,
+    with_roles: bool = False,
+    iam: bool = False,
+) -> list[str]:
     """Apply the migrations that are missing: all of them or, after an error, none.
 
     Args:
         url: a `postgresql://` URL of a role that may create tables.
         lock_seconds: how long to wait for a lock.
+        login: where the login is not in the URL, or may have changed.
+        with_roles: whether the functions' roles are set up, too; see `roles.set_up`.
+        iam: whether these log in by IAM.
 
     Returns:
         The ids of those that were applied; none if the schema is up to date.
 
     Raises:
         SettingError: the URL cannot be read, the database's encoding is not UTF8, or the role may
-            not create tables.
+            not create tables, or roles.
         MigrationFailed: a migration is not possible here, or another one does not end.
         LedgerUnavailable: PostgreSQL is unreachable.
     """
-    hosts = Hosts(url)
+    hosts = Hosts(url, login)
     with translated():
         try:
             connection = hosts.connect()
@@ -83,7 +98,7 @@ def migrate(url: str, lock_seconds: float = LOCK_SECONDS) -> list[str]:
             raise SettingError(f"DATABASE_URL: {error}") from error
         with closing(connection):
             connection.seconds = lock_seconds + ANSWER_SECONDS
-            return _Run(connection, lock_seconds).apply()
+            return _Run(connection, lock_seconds).apply(with_roles=with_roles, iam=iam)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +148,7 @@ class _Run:
         self._lock_seconds = lock_seconds
         self._step = ""
 
-    def apply(self) -> list[str]:
+    def apply(self, *, with_roles: bool, iam: bool) -> list[str]:
         try:
             # READ COMMITTED, whatever the default: the marks are read after the lock was granted.
             self._execute("BEGIN ISOLATION LEVEL READ COMMITTED")
@@ -141,6 +156,9 @@ class _Run:
             self._execute("SET LOCAL statement_timeout = 0")
             self._execute(f"SELECT pg_advisory_xact_lock({LOCK})")
             applied = self._apply_missing()
+            if with_roles:
+                self._step = ROLES
+                roles.set_up(self._execute, iam=iam)
             self._execute("COMMIT")
         except psycopg2.Error as error:
             raise self._explained(error) from error
@@ -184,6 +202,11 @@ class _Run:
             case errors.InsufficientPrivilege():
                 role, schema, may_create = self._execute(_RIGHTS)[0]
                 about = one_line(error)
+                if self._step == ROLES:
+                    return SettingError(
+                        f"DATABASE_ROLES: role {role} cannot set up the roles of the functions; it"
+                        f" takes CREATEROLE, and all tables: {about}"
+                    )
                 if self._step and not may_create:
                     about = f"it lacks a right: GRANT CREATE ON SCHEMA {schema} TO {role}"
                 return SettingError(f"DATABASE_URL: role {role}: {about}")

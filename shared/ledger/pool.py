@@ -17,6 +17,7 @@ import psycopg2
 from shared.ledger.canceller import Canceller
 from shared.ledger.connection import StatementTimeout, TimedConnection
 from shared.ledger.hosts import Hosts
+from shared.ledger.logins import Login
 
 GRACE_SECONDS = 2.0
 """Seconds that a statement in flight still gets once its server is taken for dead. On a server that
@@ -37,6 +38,7 @@ class Pool:
     Args:
         url: a `postgresql://` URL.
         statement_seconds: how long a statement may take.
+        login: where the login is not in the URL, or may have changed.
         clock: monotonic seconds.
 
     Raises:
@@ -44,9 +46,13 @@ class Pool:
     """
 
     def __init__(
-        self, url: str, statement_seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        statement_seconds: float,
+        login: Login | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._hosts = Hosts(url, clock)
+        self._hosts = Hosts(url, login, clock)
         self._seconds = statement_seconds
         self._clock = clock
         self._idle: list[TimedConnection] = []

@@ -169,13 +169,19 @@ UPDATE file_sync AS f
 RETURNING f.id;
 
 -- name: lock_names(folded_names)
--- Locks these names until the commit, so that files of one name are placed one after another. If a
--- worker freezes while it holds the lock, the server rolls its transaction back and frees its rows.
+-- Locks these names until the commit, so that files of one name are placed one after another. Returns
+-- whether the server frees them if the worker freezes meanwhile, see `free_if_frozen`.
 SELECT pg_advisory_xact_lock(name_key),
-       set_config('idle_in_transaction_session_timeout', '10s', true)
+       current_setting('idle_in_transaction_session_timeout') <> '0' AS freed_if_frozen
   FROM (SELECT DISTINCT hashtextextended(name, 0) AS name_key
           FROM unnest(:folded_names::text[]) AS name
          ORDER BY name_key) AS ordered;
+
+-- name: free_if_frozen()
+-- If this worker freezes, lets the server roll its transaction back, which frees names and rows. A
+-- statement of its own: RDS Proxy keeps a whole connection for a client that sets anything. There the
+-- role of the worker has the same setting, see `roles`.
+SELECT set_config('idle_in_transaction_session_timeout', '10s', true);
 
 -- name: hold(row_ids, attempts, etags, in_place)
 -- Locks the claims that are still held by their worker until the commit, returns for each whether

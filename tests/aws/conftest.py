@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import boto3
 import pytest
@@ -103,6 +104,12 @@ class Deployment:
             Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
         host, _, port = urls["memcached"].partition(":")
+        broker = urlsplit(self.broker.url)
+        self._broker_url = broker._replace(netloc=f"{broker.hostname}:{broker.port}").geturl()
+        login = {
+            "username": unquote(broker.username or ""),
+            "password": unquote(broker.password or ""),
+        }
         keys = {"current": KEY, "previous": ""}
         queue_urls = {"SyncQueue": self.queues.url} if self.queues else {}
         self.admin = {"password_hash": hash_password(PASSWORD), "session_key": "any text" * 8}
@@ -110,11 +117,10 @@ class Deployment:
             transformed,
             {"SourceBucketName": self.bucket, **parameters},
             {
-                "SigningKeysSecret": self._secret(json.dumps(keys)),
-                "AdminSecret": self._secret(json.dumps(self.admin)),
-                "NasaApiKeySecret": self._secret("DEMO_KEY"),
-                "DatabaseUrlSecret": self._secret(self.database_url),
-                "RabbitmqUrlSecret": self._secret(self.broker.url),
+                "SigningKeysSecret": self.new_secret(json.dumps(keys)),
+                "AdminSecret": self.new_secret(json.dumps(self.admin)),
+                "NasaApiKeySecret": self.new_secret("DEMO_KEY"),
+                "BrokerCredentialsSecret": self.new_secret(json.dumps(login)),
                 "Cache.ConfigurationEndpoint.Address": host,
                 "Cache.ConfigurationEndpoint.Port": port,
                 **queue_urls,
@@ -145,6 +151,14 @@ class Deployment:
         environment = {k: str(v) for k, v in function["Environment"]["Variables"].items()}
         if "STORAGE_PATH" in environment:
             environment["STORAGE_PATH"] = str(self.storage)
+        # RDS alone takes tokens. Here the functions act as their roles all the same.
+        environment |= {
+            "DATABASE_URL": self.database_url,
+            "DATABASE_AUTH": "password",
+            "DATABASE_ROLES": "1",
+        }
+        if "RABBITMQ_URL" in environment:
+            environment["RABBITMQ_URL"] = self._broker_url
         environment["AWS_ENDPOINT_URL_S3"] = self._endpoint
         environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = self._endpoint
         return environment
@@ -159,7 +173,10 @@ class Deployment:
 
     def put_secret(self, name: str, text: str) -> None:
         """Change the text of a secret, by its logical id."""
-        arn = self.stack.resolve({"Ref": name})
+        self.change_secret(self.stack.resolve({"Ref": name}), text)
+
+    def change_secret(self, arn: str, text: str) -> None:
+        """Change the text of a secret, by its ARN."""
         self._client("secretsmanager").put_secret_value(SecretId=arn, SecretString=text)
 
     def secret(self, name: str) -> dict[str, str]:
@@ -169,7 +186,8 @@ class Deployment:
         fields: dict[str, str] = json.loads(answer["SecretString"])
         return fields
 
-    def _secret(self, text: str) -> str:
+    def new_secret(self, text: str) -> str:
+        """Make a secret of the client's own, and return its ARN."""
         answer = self._client("secretsmanager").create_secret(
             Name=f"test-{uuid.uuid4().hex}", SecretString=text
         )

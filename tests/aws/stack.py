@@ -109,6 +109,8 @@ class Stack:
                 return str(self.resolve(left)) == str(self.resolve(right))
             case {"Fn::Not": [inner]}:
                 return not self._holds(inner)
+            case {"Fn::Or": inner}:
+                return any(map(self._holds, inner))
             case {"Fn::And": inner}:
                 return all(map(self._holds, inner))
             case {"Condition": name}:

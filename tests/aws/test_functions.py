@@ -122,7 +122,7 @@ def test_repeated_requests_are_limited(migrated: Deployment) -> None:
 
 def test_without_the_database_nothing_is_accepted(deployment: Deployment) -> None:
     gone = deployment.database_url.rpartition("/")[0] + "/no_such_database"
-    ingest = deployment.sandbox("IngestFunction", DATABASE_URL_ARN="", DATABASE_URL=gone)
+    ingest = deployment.sandbox("IngestFunction", DATABASE_URL=gone)
     answer = post(ingest, "a.jpg")
     assert answer["statusCode"] == 503
     assert int(answer["headers"]["retry-after"]) > 0
@@ -177,7 +177,7 @@ def test_migrating_again_changes_nothing(migrated: Deployment) -> None:
 
 
 def test_an_empty_database_is_migrated(deployment: Deployment, postgres_url: str) -> None:
-    sandbox = deployment.sandbox("MigrateFunction", DATABASE_URL_ARN="", DATABASE_URL=postgres_url)
+    sandbox = deployment.sandbox("MigrateFunction", DATABASE_URL=postgres_url)
     assert sandbox.invoke({})["applied"][0].startswith("0001")
 
 

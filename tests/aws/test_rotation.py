@@ -51,11 +51,13 @@ def test_an_unusable_new_secret_changes_nothing(migrated: Deployment) -> None:
 
 
 def test_a_new_url_of_the_broker_is_read_after_the_old_one_failed(migrated: Deployment) -> None:
-    ingest = migrated.sandbox("IngestFunction")
+    url = migrated.new_secret(migrated.broker.url)
+    given = {"RABBITMQ_URL": "", "RABBITMQ_USER_ARN": "", "RABBITMQ_PASSWORD_ARN": ""}
+    ingest = migrated.sandbox("IngestFunction", RABBITMQ_URL_ARN=url, **given)
     assert post(ingest, "before.jpg") == 201
     assert len(waiting(migrated.rabbitmq_url, within=10)) == 1
     with TcpProxy(migrated.rabbitmq_url) as another:
-        migrated.put_secret("RabbitmqUrlSecret", another.url)
+        migrated.change_secret(url, another.url)
         migrated.broker.refuse()
         assert [post(ingest, "lost.jpg"), post(ingest, "sent.jpg")] == [201, 201]
         assert len(waiting(migrated.rabbitmq_url, within=10)) == 1
@@ -64,11 +66,23 @@ def test_a_new_url_of_the_broker_is_read_after_the_old_one_failed(migrated: Depl
 
 def test_a_new_url_of_the_database_is_read_after_the_old_one_failed(migrated: Deployment) -> None:
     gone = migrated.database_url.rpartition("/")[0] + "/no_such_database"
-    migrated.put_secret("DatabaseUrlSecret", gone)
-    ingest = migrated.sandbox("IngestFunction")
+    url = migrated.new_secret(gone)
+    ingest = migrated.sandbox("IngestFunction", DATABASE_URL="", DATABASE_URL_ARN=url)
     assert post(ingest, "1.jpg") == 503
-    migrated.put_secret("DatabaseUrlSecret", migrated.database_url)
+    migrated.change_secret(url, migrated.database_url)
     assert post(ingest, "1.jpg") == 201
+
+
+def test_a_new_password_of_the_broker_is_read_after_the_old_one_was_refused(
+    migrated: Deployment,
+) -> None:
+    right = migrated.secret("BrokerCredentialsSecret")
+    migrated.put_secret("BrokerCredentialsSecret", json.dumps(right | {"password": "no longer"}))
+    ingest = migrated.sandbox("IngestFunction")
+    assert post(ingest, "lost.jpg") == 201
+    migrated.put_secret("BrokerCredentialsSecret", json.dumps(right))
+    assert post(ingest, "sent.jpg") == 201
+    assert len(waiting(migrated.rabbitmq_url, within=10)) == 1
 
 
 def test_the_admin_reads_a_password_that_is_set_later_and_one_that_is_changed(

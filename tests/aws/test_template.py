@@ -10,10 +10,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from shared.config.settings import Settings
+from shared.ledger.roles import role_of
 from shared.queue.sqs.queues import DEAD_SUFFIX
 from tests.aws.conftest import REGION, tool
 from tests.aws.nested import OWN_SERVERS
@@ -99,8 +101,9 @@ def test_the_environment_holds_settings_only_and_no_secret(stack: Stack) -> None
             if variable == "RES_OPTIONS":  # the C library's
                 continue
             assert setting, f"{name} sets {variable}, which is no setting"
-            if setting["secret"]:
-                assert variable.endswith("_ARN"), f"{name} holds the secret {variable}"
+            if setting["secret"] and not variable.endswith("_ARN"):
+                assert variable in {"DATABASE_URL", "RABBITMQ_URL"}, f"{name} holds {variable}"
+                assert urlsplit(value).password is None
             assert "{{resolve" not in str(value)
 
 
@@ -125,6 +128,41 @@ def test_a_function_may_read_the_secrets_that_it_is_told_of_and_no_others(stack:
             if source["Type"] == "BASIC_AUTH"
         }
         assert allowed.get(name, set()) == told | mapping
+
+
+def test_a_function_logs_in_to_the_database_as_itself_and_without_a_password(stack: Stack) -> None:
+    connecting = {
+        role.removesuffix("Role"): statement["Resource"]
+        for role, statement in statements(stack)
+        if statement["Action"] == "rds-db:connect"
+    }
+    databases = stack.resources("AWS::RDS::DBInstance")
+    if not databases:
+        assert not connecting
+        return
+    [database] = databases.values()
+    assert database["MasterUserAuthenticationType"] == "iam-db-auth"
+    assert not {"MasterUserPassword", "ManageMasterUserPassword"} & set(database)
+    users = {name: "sync" if name == "migrate" else role_of(name) for name in FUNCTIONS}
+    users["sync_worker"] = role_of("worker")
+    for logical_id, function in stack.resources("AWS::Lambda::Function").items():
+        given = variables(function)
+        url = urlsplit(given["DATABASE_URL"])
+        user = users[function["Handler"].split(".")[1]]
+        assert url.username == user
+        assert parse_qs(url.query) == {
+            "sslmode": ["verify-full"],
+            "sslrootcert": ["/var/task/rds-ca.pem"],
+        }
+        assert given["DATABASE_AUTH"] == "iam"
+        assert given.get("DATABASE_ROLES") == ("1" if user == "sync" else None)
+        assert connecting.pop(logical_id).endswith(f":dbuser:<Database.DbiResourceId>/{user}")
+    assert not connecting
+
+
+def test_every_package_has_the_authorities_of_amazons_databases() -> None:
+    for package in (ROOT / os.environ["AWS_PACKAGES"]).glob("*Function"):
+        assert "BEGIN CERTIFICATE" in (package / "rds-ca.pem").read_text()
 
 
 def test_no_policy_allows_everything_and_every_wide_one_says_why(

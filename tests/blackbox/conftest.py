@@ -18,6 +18,7 @@ def variables(request: pytest.FixtureRequest) -> dict[str, str]:
     address = request.getfixturevalue("memcached_address")
     return {
         "DATABASE_URL": request.getfixturevalue("database_url"),
+        "DATABASE_ROLES": "1",
         "RABBITMQ_URL": request.getfixturevalue("rabbitmq_url"),
         "MEMCACHED_URL": f"{address[0]}:{address[1]}",
         "S3_PORT": str(free_port()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -35,9 +36,22 @@ MAIN = template(ROOT / "template.yaml")
 
 
 FULL = {"SourceBucketKmsKeyArn": KEY, "Callbacks": "true"}
+OWN_SERVERS = {"DatabaseUrlSecretArn": "arn:database", "RabbitmqUrlSecretArn": "arn:rabbitmq"}
+OF_MADE_SERVERS = {
+    "WorkerDatabaseUrl": (
+        "postgresql://sync_worker@<Database.Endpoint.Address>:<Database.Endpoint.Port>/sync"
+        "?sslmode=verify-full"
+    ),
+    "WorkerDatabaseUser": (
+        "arn:aws:rds-db:eu-west-1:123456789012:dbuser:<Database.DbiResourceId>/sync_worker"
+    ),
+    "BrokerUrl": "amqps://<Broker.AmqpEndpoints>/%2F",
+    "BrokerLoginSecretArn": "<BrokerCredentialsSecret>",
+}
+"""Exports of a stack that made its servers; of others the owner has the secrets."""
 
 
-@pytest.fixture(params=[{}, FULL], ids=["plain", "full"])
+@pytest.fixture(params=[{}, FULL, OWN_SERVERS], ids=["plain", "full", "own servers"])
 def stack(request: pytest.FixtureRequest) -> Stack:
     return Stack(EXAMPLE, GIVEN | request.param, OUTSIDE)
 
@@ -80,19 +94,20 @@ def test_an_exported_value_is_a_text(made: bool) -> None:
         "FileSystemId": "fs-1",
         "AccessPointArn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-1",
     }
-    stack = Stack(MAIN, {} if made else existing)
+    callbacks = {"CallbackUrl": "https://client.test/hook"}
+    stack = Stack(MAIN, callbacks if made else callbacks | existing)
     values = {
         name: stack.resolve(output["Value"])
         for name, output in MAIN["Outputs"].items()
         if "Export" in output
+        and ("Condition" not in output or stack.condition(output["Condition"]))
     }
     assert values == {
         "StorageFileSystemId": "<StorageFileSystem>" if made else "fs-1",
         "StorageAccessPointArn": (
             "<StorageAccessPoint.Arn>" if made else existing["AccessPointArn"]
         ),
-        "DatabaseUrlSecretArnInUse": "<DatabaseUrlSecret>" if made else "arn:database",
-        "RabbitmqUrlSecretArnInUse": "<RabbitmqUrlSecret>" if made else "arn:rabbitmq",
+        **(OF_MADE_SERVERS if made else {}),
         "SubnetIdsInUse": "<PrivateSubnetA>,<PrivateSubnetB>" if made else "subnet-1,subnet-2",
         "FunctionSecurityGroupIdInUse": "<FunctionSecurityGroup>" if made else "sg-1",
         "CallbackUrlSecretArn": "<CallbackUrlSecret>",
@@ -102,7 +117,9 @@ def test_an_exported_value_is_a_text(made: bool) -> None:
 def test_a_trigger_may_do_what_the_worker_may_but_for_lambdas_own(stack: Stack) -> None:
     worker = MAIN["Resources"]["SyncWorkerFunction"]["Properties"]["Policies"]
     own = {"SourceBucketKmsKeyArn": KEY, "CallbackUrl": "https://client.test/hook"}
-    [policy] = Stack(MAIN, own if stack.condition("SendCallbacks") else {}).resolve(worker)
+    given = own if stack.condition("SendCallbacks") else {}
+    given |= {} if stack.condition("OwnDatabase") else OWN_SERVERS
+    [policy] = Stack(MAIN, given).resolve(worker)
     of_worker = {s["Sid"]: sorted(listed(s["Action"])) for s in policy["Statement"]}
     of_task = {
         s["Sid"]: sorted(listed(s["Action"])) for role, s in statements(stack) if role == "TaskRole"
@@ -130,12 +147,14 @@ def test_no_role_may_more_than_it_needs(stack: Stack, task: dict[str, Any]) -> N
 
 def test_the_environment_is_settings_and_no_secret(stack: Stack, container: dict[str, Any]) -> None:
     given = {variable["Name"]: variable["Value"] for variable in container["Environment"]}
-    assert set(given) <= OURS
+    assert set(given) - {"AWS_REGION"} <= OURS
     for field in Settings.__dataclass_fields__.values():
-        if field.metadata["secret"]:
-            assert field.metadata["name"] not in given
+        name = field.metadata["name"]
+        if field.metadata["secret"] and name in given:
+            assert name in {"DATABASE_URL", "RABBITMQ_URL"}
+            assert urlsplit(given[name]).password is None
     assert "Secrets" not in container
-    secrets = {value for name, value in given.items() if name.endswith("_ARN")}
+    secrets = {v.partition("#")[0] for name, v in given.items() if name.endswith("_ARN")}
     [statement] = [
         s for role, s in statements(stack) if (role, s["Sid"]) == ("TaskRole", "ReadOwnSecrets")
     ]
@@ -144,6 +163,18 @@ def test_the_environment_is_settings_and_no_secret(stack: Stack, container: dict
     assert mount["ContainerPath"] == given["STORAGE_PATH"]
     [tmpfs] = container["LinuxParameters"]["Tmpfs"]
     assert given["DATA_DIR"].startswith(tmpfs["ContainerPath"] + "/")
+
+
+def test_a_trigger_logs_in_as_the_worker(stack: Stack, container: dict[str, Any]) -> None:
+    given = {variable["Name"]: variable["Value"] for variable in container["Environment"]}
+    if not stack.condition("OwnDatabase"):
+        assert (given["DATABASE_URL_ARN"], given["DATABASE_AUTH"]) == ("arn:database", "password")
+        assert given["RABBITMQ_URL_ARN"] == "arn:rabbitmq"
+        return
+    assert given["DATABASE_URL"].endswith("WorkerDatabaseUrl>&sslrootcert=/etc/rds-ca.pem")
+    assert given["DATABASE_AUTH"] == "iam"
+    assert given["RABBITMQ_USER_ARN"].endswith("BrokerLoginSecretArn>#username")
+    assert given["RABBITMQ_PASSWORD_ARN"].endswith("BrokerLoginSecretArn>#password")
 
 
 def test_a_container_can_do_nothing_but_copy(

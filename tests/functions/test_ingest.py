@@ -27,9 +27,9 @@ from shared.config.parsers import RateLimit
 from shared.http.event import Request, Response
 from shared.http.rate_limit import RateLimiter
 from shared.http.signing import sign
-from shared.ledger.ledger import Ledger
 from tests.helpers.events import recorded
 from tests.helpers.fake_publisher import FakePublisher
+from tests.helpers.roles import open_ledger, own_ledger
 from tests.helpers.servers import connect, execute, free_port
 
 EVENT = recorded("function_url")
@@ -73,7 +73,7 @@ class Service:
     def __init__(self, url: str, cache: Cache, clock: Clock) -> None:
         self.publisher = FakePublisher()
         self.clock = clock
-        self._ledger = Ledger.at(url)
+        self._ledger = own_ledger(open_ledger(url), "ingest")
         self._url = url
         self._limiter = RateLimiter(cache, clock)
         self.set(CONFIG)

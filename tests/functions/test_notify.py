@@ -36,6 +36,7 @@ from tests.helpers.certificates import certificate
 from tests.helpers.http_proxy import http_proxy
 from tests.helpers.paths import ROOT
 from tests.helpers.receiver import Post, Reply, closed_port, receiver
+from tests.helpers.roles import open_ledger, own_ledger
 from tests.helpers.servers import execute, query
 
 SECRET = "whsec_" + "c2VjcmV0" * 6
@@ -46,7 +47,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def ledger(database_url: str) -> Iterator[Ledger]:
-    ledger = Ledger(Database(database_url, *QUERIES), with_callbacks=True)
+    ledger = open_ledger(database_url, with_callbacks=True)
     yield ledger
     ledger.close()
 
@@ -60,7 +61,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def notify(ledger: Ledger, url: str, *secrets: str) -> Notify:
     signer = Signer(secrets or (SECRET,))
-    return Notify(ledger, lambda: Receiver(url), signer, jitter=lambda: 0.0)
+    return Notify(own_ledger(ledger, "notify"), lambda: Receiver(url), signer, jitter=lambda: 0.0)
 
 
 def end(

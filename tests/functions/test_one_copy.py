@@ -17,7 +17,6 @@ from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.service import Config, SyncWorker
 from functions.sync_worker.settler import Settler
 from shared.config.settings import Settings
-from shared.ledger.ledger import Ledger
 from shared.ledger.rows import NewObject
 from shared.metrics import tally
 from shared.metrics.catalog import ATTEMPTS, BYTES
@@ -25,6 +24,7 @@ from shared.retry import RetryPolicy
 from shared.sources.s3.source import S3Source
 from shared.storage.local import LocalStorage
 from shared.storage.reading import StorageReader, Verdict
+from tests.helpers.roles import open_ledger, own_ledger
 from tests.helpers.s3_server import Answer, Asked, FaultyServer, error, s3_object
 from tests.helpers.servers import connect, execute
 from tests.helpers.waiting import until
@@ -47,7 +47,7 @@ class Site:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder = url, folder
-        self.ledger = Ledger.at(url)
+        self.ledger = open_ledger(url)
         self.body = A
         self.before: Callable[[Asked], Answer | None] = lambda _: None
         self.answers: list[int] = []
@@ -88,11 +88,20 @@ class Site:
         }
         source = S3Source(Settings.from_mapping(values))
         storage = LocalStorage(self.folder)
-        breaker = Breaker(self.ledger.pauses, source, storage, "here")
+        breaker = Breaker(own_ledger(self.ledger, "worker").pauses, source, storage, "here")
         policy = RetryPolicy(4, least_seconds=0.5, most_seconds=0.5)
-        settler = Settler(self.ledger, storage, policy, breaker, jitter=lambda: 0.0)
+        settler = Settler(
+            own_ledger(self.ledger, "worker"), storage, policy, breaker, jitter=lambda: 0.0
+        )
         try:
-            yield SyncWorker(Config(60.0, 4), self.ledger, source, storage, settler, breaker)
+            yield SyncWorker(
+                Config(60.0, 4),
+                own_ledger(self.ledger, "worker"),
+                source,
+                storage,
+                settler,
+                breaker,
+            )
         finally:
             source.close()
 

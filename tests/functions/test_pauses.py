@@ -17,11 +17,11 @@ from functions.sync_worker.breaker import Breaker
 from functions.sync_worker.service import MARGIN_SECONDS, Config, SyncWorker
 from functions.sync_worker.settler import Settler
 from shared.config.settings import Settings
-from shared.ledger.ledger import Ledger
 from shared.ledger.rows import NewObject
 from shared.retry import RetryPolicy
 from shared.sources.s3.source import S3Source
 from shared.storage.local import LocalStorage
+from tests.helpers.roles import open_ledger, own_ledger
 from tests.helpers.s3_server import Answer, Asked, FaultyServer, error, s3_object
 from tests.helpers.servers import connect
 from tests.helpers.waiting import until
@@ -42,7 +42,7 @@ class Site:
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
         self.folder = folder
-        self.ledger = Ledger.at(url)
+        self.ledger = open_ledger(url)
         self.fault: Fault = lambda _: None
         self.server = FaultyServer(self._answer)
         self.grace = "300"
@@ -94,11 +94,20 @@ class Site:
             )
         )
         storage = LocalStorage(self.folder)
-        breaker = Breaker(self.ledger.pauses, source, storage, self.machine)
+        breaker = Breaker(own_ledger(self.ledger, "worker").pauses, source, storage, self.machine)
         policy = RetryPolicy(TRIES, least_seconds=0.5, most_seconds=0.5)
-        settler = Settler(self.ledger, storage, policy, breaker, jitter=lambda: 0.0)
+        settler = Settler(
+            own_ledger(self.ledger, "worker"), storage, policy, breaker, jitter=lambda: 0.0
+        )
         try:
-            yield SyncWorker(Config(60.0, TRIES), self.ledger, source, storage, settler, breaker)
+            yield SyncWorker(
+                Config(60.0, TRIES),
+                own_ledger(self.ledger, "worker"),
+                source,
+                storage,
+                settler,
+                breaker,
+            )
         finally:
             source.close()
 

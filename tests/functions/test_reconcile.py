@@ -28,6 +28,7 @@ from shared.storage.local import LocalStorage
 from tests.browser import demo
 from tests.helpers.bucket_rule import BucketRule, Listed, md5
 from tests.helpers.paths import ROOT
+from tests.helpers.roles import open_ledger, own_ledger
 from tests.helpers.s3_server import Answer, FaultyServer, error
 from tests.helpers.servers import execute, query
 
@@ -66,8 +67,9 @@ class Copy:
         return ids
 
     def service(self, days: float = 0) -> Reconcile:
-        owned = LocalStorage(self.storage, owner=self.ledger.installation)
-        places = Places(self.ledger, Inventory(str(self.storage)), owned, lambda: datetime.now(UTC))
+        own = own_ledger(self.ledger, "reconcile")
+        owned = LocalStorage(self.storage, owner=own.installation)
+        places = Places(own, Inventory(str(self.storage)), owned, lambda: datetime.now(UTC))
         return Reconcile(places, lambda: self.listing, days)
 
     @property
@@ -105,7 +107,7 @@ class Copy:
 def copy(database_url: str, tmp_path: Path) -> Iterator[Copy]:
     storage = tmp_path / "storage"
     storage.mkdir()
-    ledger = Ledger.at(database_url)
+    ledger = open_ledger(database_url)
     made = Copy(database_url, ledger, storage)
     with made.server:
         yield made

@@ -18,6 +18,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.rows import NewObject, Outcome, Settlement
 from shared.metrics.catalog import OBJECTS, OLDEST_QUEUED, PAUSED, QUEUE_MESSAGES, UP, Metric
 from tests.helpers.fake_queue import FakeQueue
+from tests.helpers.roles import open_ledger, own_ledger
 from tests.helpers.servers import execute
 
 MAX_ATTEMPTS = 2
@@ -29,7 +30,7 @@ SELECT 'o', 'r', 'n', 't/t', sha256(n::text::bytea), '' FROM generate_series(1, 
 
 @pytest.fixture
 def ledger(database_url: str) -> Iterator[Ledger]:
-    ledger = Ledger.at(database_url)
+    ledger = open_ledger(database_url)
     yield ledger
     ledger.close()
 
@@ -53,7 +54,9 @@ def add(ledger: Ledger, number: int, due_in: float = 0) -> int:
 def requeue(
     ledger: Ledger, queue: FakeQueue, delivery_seconds: float = 30, lease_seconds: float = 60
 ) -> Requeue:
-    return Requeue(Config(delivery_seconds, lease_seconds, MAX_ATTEMPTS), ledger, queue)
+    return Requeue(
+        Config(delivery_seconds, lease_seconds, MAX_ATTEMPTS), own_ledger(ledger, "requeue"), queue
+    )
 
 
 def gauges(measuring: Requeue) -> dict[tuple[Metric | str, ...], float]:

@@ -23,7 +23,6 @@ from shared.errors import LedgerUnavailable
 from shared.http.body_limits import EVENT_BYTES
 from shared.http.rate_limit import RateLimiter
 from shared.http.refusal_log import RefusalLog
-from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Claim
 from shared.metrics import tally
 from shared.sources.listing import ListedObject
@@ -31,6 +30,7 @@ from tests.functions.test_s3_event_documents import KEYS, s3
 from tests.helpers.events import recorded
 from tests.helpers.fake_publisher import FakePublisher
 from tests.helpers.paths import ROOT
+from tests.helpers.roles import open_ledger, own_ledger
 from tests.helpers.servers import execute, query
 
 BUCKET = "amzn-s3-demo-bucket"
@@ -51,12 +51,14 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.ledger = Ledger.at(url)
+        self.ledger = open_ledger(url)
         self.publisher = FakePublisher()
         self.clock = Clock()
         self.elsewhere = RefusalLog(_log_elsewhere, self.clock)
         config = Config(BUCKET, delivery_seconds=30.0)
-        self.events = S3Events(config, self.ledger, self.publisher, self.elsewhere)
+        self.events = S3Events(
+            config, own_ledger(self.ledger, "s3_events"), self.publisher, self.elsewhere
+        )
         access = Access(SECRET, RateLimit(3, 60), trusted_proxies=())
         limiter = RateLimiter(MemoryCache(self.clock), self.clock)
         self.endpoint = Endpoint(access, limiter, self.events)

@@ -19,12 +19,13 @@ from shared.ledger.verifications import Part
 from shared.storage.local import LocalStorage
 from shared.storage.reading import StorageReader
 from tests.browser import demo
+from tests.helpers.roles import open_ledger, own_ledger
 from tests.helpers.servers import execute, query
 
 
 @pytest.fixture
 def ledger(database_url: str) -> Iterator[Ledger]:
-    ledger = Ledger.at(database_url)
+    ledger = open_ledger(database_url)
     yield ledger
     ledger.close()
 
@@ -37,9 +38,10 @@ def storage(tmp_path: Path) -> Path:
 
 
 def service(ledger: Ledger, storage: Path, days: float = 0, at: datetime | None = None) -> Scrub:
-    owned = LocalStorage(storage, owner=ledger.installation)
-    checker = Checker(ledger.verifications, StorageReader(str(storage)), owned)
-    return Scrub(ledger, checker, days, lambda: at or datetime.now(UTC))
+    own = own_ledger(ledger, "scrub")
+    owned = LocalStorage(storage, owner=own.installation)
+    checker = Checker(own.verifications, StorageReader(str(storage)), owned)
+    return Scrub(own, checker, days, lambda: at or datetime.now(UTC))
 
 
 def synced(ledger: Ledger, storage: Path, name: str, content: bytes = b"x", salt: str = "") -> int:

@@ -21,6 +21,7 @@ from shared.ledger.heartbeats import SCHEDULER, WORKER
 from shared.ledger.ledger import QUERIES, Ledger
 from shared.threads import SupervisedThread
 from tests.helpers.events import recorded
+from tests.helpers.roles import open_ledger, own_ledger
 from tests.helpers.servers import execute, free_port
 from tests.helpers.waiting import until
 
@@ -44,14 +45,14 @@ SELECT min(id), 1, 'object.synced', '{}' FROM file_sync
 
 @pytest.fixture
 def ledger(database_url: str) -> Iterator[Ledger]:
-    ledger = Ledger.at(database_url)
+    ledger = open_ledger(database_url)
     yield ledger
     ledger.close()
 
 
 @pytest.fixture
 def stats(ledger: Ledger) -> Stats:
-    return Stats(Config(OFF, NETWORKS), MemoryCache(), ledger)
+    return Stats(Config(OFF, NETWORKS), MemoryCache(), own_ledger(ledger, "stats"))
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_without_detail_there_are_exactly_two_keys(stats: Stats, query: str) -> 
 
 
 def test_gets_from_one_address_are_limited(ledger: Ledger) -> None:
-    stats = Stats(Config(RateLimit(2, 3600), NETWORKS), MemoryCache(), ledger)
+    stats = Stats(Config(RateLimit(2, 3600), NETWORKS), MemoryCache(), own_ledger(ledger, "stats"))
     statuses = [get(stats, x_forwarded_for="1.1.1.1").status for _ in range(3)]
     assert statuses == [200, 200, 412]
     answer = get(stats, x_forwarded_for="1.1.1.1")
@@ -127,14 +128,14 @@ def test_gets_from_one_address_are_limited(ledger: Ledger) -> None:
 @pytest.mark.parametrize("path", ["/status.html", "/readyz", "/openapi.json"])
 def test_the_other_pages_are_limited_each_by_itself(ledger: Ledger, path: str) -> None:
     config = Config(RateLimit(2, 3600), NETWORKS, HTTPStatus.TOO_MANY_REQUESTS)
-    stats = Stats(config, MemoryCache(), ledger)
+    stats = Stats(config, MemoryCache(), own_ledger(ledger, "stats"))
     statuses = [get(stats, path, x_forwarded_for="1.1.1.1").status for _ in range(3)]
     assert statuses == [200, 200, 429]
     assert get(stats, x_forwarded_for="1.1.1.1").status == 200
 
 
 def test_the_addresses_of_an_ipv6_site_share_a_limit(ledger: Ledger) -> None:
-    stats = Stats(Config(RateLimit(2, 3600), NETWORKS), MemoryCache(), ledger)
+    stats = Stats(Config(RateLimit(2, 3600), NETWORKS), MemoryCache(), own_ledger(ledger, "stats"))
     addresses = ["[2001:db8::1]:443", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1"]
     statuses = [get(stats, x_forwarded_for=address).status for address in addresses]
     assert statuses == [200, 200, 412, 200]

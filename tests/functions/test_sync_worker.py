@@ -39,6 +39,7 @@ from tests.helpers.events import recorded
 from tests.helpers.fake_queue import FakeQueue
 from tests.helpers.fake_source import FakeSource, Hangs
 from tests.helpers.faulty_storage import FaultyStorage
+from tests.helpers.roles import open_ledger, own_ledger
 from tests.helpers.servers import execute
 from tests.helpers.tcp_proxy import TcpProxy
 from tests.helpers.waiting import until
@@ -55,7 +56,7 @@ class Bench:
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
         self.folder = folder
-        self.ledger = Ledger.at(url)
+        self.ledger = open_ledger(url)
         self.source = FakeSource()
         self.storage = FaultyStorage(LocalStorage(folder))
         self.now = 0.0
@@ -91,9 +92,10 @@ class Bench:
         return row_id
 
     def worker(self, ledger: Ledger | None = None) -> SyncWorker:
-        breaker = Breaker((ledger or self.ledger).pauses, self.source, self.storage, "test")
+        own = ledger or own_ledger(self.ledger, "worker")
+        breaker = Breaker(own.pauses, self.source, self.storage, "test")
         settler = Settler(
-            ledger or self.ledger,
+            own,
             self.storage,
             RetryPolicy(MAX_ATTEMPTS),
             breaker,
@@ -104,7 +106,7 @@ class Bench:
         config = Config(self.lease, MAX_ATTEMPTS, self.concurrency, standing_seconds=self.standing)
         return SyncWorker(
             config,
-            ledger or self.ledger,
+            own,
             self.source,
             self.storage,
             settler,

@@ -111,7 +111,7 @@ def _postgres(folder: Path) -> tuple[Server, dict[str, Any]]:
     server.start()
     server.wait_ready()
     execute(server.url, f"CREATE DATABASE {TEMPLATE}")
-    migrate(server.url.rpartition("/")[0] + f"/{TEMPLATE}")
+    migrate(server.url.rpartition("/")[0] + f"/{TEMPLATE}", with_roles=True)
     return server, {"url": server.url}
 
 

@@ -87,6 +87,7 @@ def storage(tmp_path: Path) -> Path:
 def variables(database_url: str, storage: Path) -> dict[str, str]:
     return {
         "DATABASE_URL": database_url,
+        "DATABASE_ROLES": "1",
         "STORAGE_PATH": str(storage),
         "ADMIN_SESSION_KEY": "k" * 32,
         "ADMIN_PASSWORD_HASH": HASH,

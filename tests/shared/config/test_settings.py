@@ -14,7 +14,9 @@ SECRETS = {
     "SECRET_KEY": "hidden-1",
     "SECRET_KEY_PREVIOUS": "hidden-2",
     "DATABASE_URL": "postgresql://u:hidden-3@h/d",
-    "RABBITMQ_URL": "amqp://u:hidden-4@h/v",
+    "RABBITMQ_URL": "amqp://h/v",
+    "RABBITMQ_USER": "u",
+    "RABBITMQ_PASSWORD": "hidden-4",
     "AWS_S3_SECRET_ACCESS_KEY": "hidden-5",
     "NASA_API_KEY": "hidden-6",
     "ADMIN_SESSION_KEY": "hidden",
@@ -271,3 +273,28 @@ def test_a_rate_limit_is_read(text: str, limit: RateLimit) -> None:
 def test_the_environment_is_the_process_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_PATH", "/somewhere")
     assert environment()["STORAGE_PATH"] == "/somewhere"
+
+
+def test_the_brokers_login_may_be_given_apart_from_its_url() -> None:
+    given = {"RABBITMQ_USER": "sync", "RABBITMQ_PASSWORD": "a/b@c:d%e"}
+    settings = Settings.from_mapping({"RABBITMQ_URL": "amqps://a:5671,b:5671/%2F", **given})
+    assert settings.rabbitmq_url == "amqps://sync:a%2Fb%40c%3Ad%25e@a:5671,b:5671/%2F"
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"RABBITMQ_USER": "u", "RABBITMQ_PASSWORD": "p"}, "RABBITMQ_URL is not set"),
+        ({"RABBITMQ_URL": "amqp://h/", "RABBITMQ_USER": "u"}, "RABBITMQ_PASSWORD is not set"),
+        ({"RABBITMQ_URL": "amqp://h/", "RABBITMQ_PASSWORD": "p"}, "RABBITMQ_USER is not set"),
+        (
+            {"RABBITMQ_URL": "amqp://x:y@h/", "RABBITMQ_USER": "u", "RABBITMQ_PASSWORD": "p"},
+            "RABBITMQ_URL has a user of its own",
+        ),
+    ],
+)
+def test_half_a_login_of_the_broker_or_two_are_refused(
+    variables: dict[str, str], named: str
+) -> None:
+    with pytest.raises(SettingError, match=named):
+        Settings.from_mapping(variables)

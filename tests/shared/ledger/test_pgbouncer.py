@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg2
@@ -14,9 +16,11 @@ import pytest
 
 from shared.domain import Fetched
 from shared.errors import LedgerUnavailable, MigrationFailed
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import Ledger, Placing
 from shared.ledger.migrate import LOCK, MIGRATIONS, migrate
+from shared.ledger.roles import acting_as
 from shared.ledger.rows import NewObject, Outcome, Settlement
+from tests.helpers.paths import ROOT
 from tests.helpers.pgbouncer import PgBouncer
 from tests.helpers.servers import execute, free_port
 from tests.helpers.waiting import until
@@ -132,6 +136,57 @@ def test_several_clients_do_all_that_the_ledger_does(
     assert query(postgres_url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [
         (0,)
     ]
+
+
+def test_a_pooler_cannot_change_roles(ledgers: list[Ledger], pooled: PgBouncer) -> None:
+    assert ledgers
+    with closing(psycopg2.connect(pooled.url)), pytest.raises(psycopg2.OperationalError) as caught:
+        psycopg2.connect(acting_as(pooled.url, "stats"))
+    assert "unsupported startup parameter" in str(caught.value)
+
+
+def test_no_statement_keeps_a_connection_of_rds_proxy_but_one() -> None:
+    """After AWS, "Avoiding pinning an RDS Proxy", conditions for PostgreSQL."""
+    pins = re.compile(
+        r"(?i)\b(set_config|pg_(try_)?advisory_lock|nextval|setval|currval|lastval|pg_notify)\b"
+        r"|^\s*(SET|RESET|PREPARE|EXECUTE|DEALLOCATE|DISCARD|DECLARE|LISTEN|LOAD|CREATE|LOCK)\s",
+        re.MULTILINE,
+    )
+    files = [file for folder in ("shared", "functions") for file in (ROOT / folder).rglob("*.sql")]
+    statements = {
+        name: body
+        for file in files
+        if file.parent != MIGRATIONS and file.name != "roles.sql"
+        for name, body in re.findall(
+            r"-- name: (\w+)\(.*\n((?:(?!-- name:).*\n?)*)", file.read_text()
+        )
+    }
+    assert len(statements) > 100
+    found = {
+        name
+        for name, body in statements.items()
+        if pins.search(re.sub(r"--.*|'[^']*'", "", re.sub(r"(?m)^ +SET ", " ", body)))
+    }
+    assert found == {"free_if_frozen"}
+
+
+class Steps:
+    """A transaction that writes down which statements are asked for."""
+
+    def __init__(self, *, freed: bool) -> None:
+        self.names: list[str] = []
+        self._freed = freed
+
+    def __call__(self, name: str, /, **_: object) -> list[Any]:
+        self.names.append(name)
+        return [SimpleNamespace(freed_if_frozen=self._freed)] if name == "lock_names" else []
+
+
+@pytest.mark.parametrize("freed", [True, False])
+def test_a_role_that_is_freed_if_frozen_sets_nothing(freed: bool) -> None:
+    steps = Steps(freed=freed)
+    Placing(steps).hold([])
+    assert ("free_if_frozen" in steps.names) is not freed
 
 
 def test_text_of_any_script_passes_whatever_the_environment_says(

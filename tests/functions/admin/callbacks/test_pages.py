@@ -34,6 +34,7 @@ def ledger(database_url: str) -> Iterator[Ledger]:
 def browser(database_url: str, tmp_path: Path) -> Browser:
     variables = {
         "DATABASE_URL": database_url,
+        "DATABASE_ROLES": "1",
         "STORAGE_PATH": str(tmp_path),
         "ADMIN_SESSION_KEY": "k" * 32,
         "ADMIN_PASSWORD_HASH": HASH,
