@@ -80,8 +80,8 @@ class Database:
     def with_queries(self, *queries: Path) -> Self:
         """Return a database of other statements, which uses the same connections."""
         other = copy.copy(self)
-        other._statements = Statements(*queries)
-        other._row_types = {}
+        other._statements = Statements(*queries)  # noqa: SLF001 # of the same class
+        other._row_types = {}  # noqa: SLF001 # as above
         return other
 
     def run(self, name: str, /, **parameters: object) -> list[Row]:

@@ -33,6 +33,8 @@ NEED_PACKAGES = [
     "test_deploy.py",
     "test_freeze.py",
     "test_functions.py",
+    "test_policies.py",
+    "test_profiles.py",
     "test_recorded_alarms.py",
     "test_sqs.py",
     "test_template.py",
@@ -100,7 +102,6 @@ class Deployment:
         self.s3.create_bucket(
             Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
-        host, _, port = urls["memcached"].partition(":")
         keys = {"current": KEY, "previous": ""}
         queue_urls = {"SyncQueue": self.queues.url} if self.queues else {}
         self.admin = {"password_hash": hash_password(PASSWORD), "session_key": "any text" * 8}
@@ -113,8 +114,6 @@ class Deployment:
                 "NasaApiKeySecret": self._secret("DEMO_KEY"),
                 "DatabaseUrlSecret": self._secret(self.database_url),
                 "RabbitmqUrlSecret": self._secret(self.broker.url),
-                "Cache.ConfigurationEndpoint.Address": host,
-                "Cache.ConfigurationEndpoint.Port": port,
                 **queue_urls,
             },
         )
@@ -179,14 +178,12 @@ def deployment(
     tmp_path: Path,
     database_url: str,
     rabbitmq_url: str,
-    memcached_address: tuple[str, int],
     aws_endpoint: str,
 ) -> Iterator[Deployment]:
     """A stack of the test's own, whose sandboxes end with the test."""
     urls = {
         "database": database_url,
         "rabbitmq": rabbitmq_url,
-        "memcached": "{}:{}".format(*memcached_address),
         "aws": aws_endpoint,
     }
     parameters = getattr(request, "param", {})

@@ -34,7 +34,7 @@ EXAMPLE = template(EXAMPLES / "ecs.yaml")
 MAIN = template(ROOT / "template.yaml")
 
 
-FULL = {"SourceBucketKmsKeyArn": KEY, "Callbacks": "true"}
+FULL = {"SourceBucketKmsKeyArn": KEY, "KmsKeyArn": KEY, "Callbacks": "true"}
 
 
 @pytest.fixture(params=[{}, FULL], ids=["plain", "full"])
@@ -94,21 +94,30 @@ def test_an_exported_value_is_a_text(made: bool) -> None:
         "DatabaseUrlSecretArnInUse": "<DatabaseUrlSecret>" if made else "arn:database",
         "RabbitmqUrlSecretArnInUse": "<RabbitmqUrlSecret>" if made else "arn:rabbitmq",
         "SubnetIdsInUse": "<PrivateSubnetA>,<PrivateSubnetB>" if made else "subnet-1,subnet-2",
-        "FunctionSecurityGroupIdInUse": "<FunctionSecurityGroup>" if made else "sg-1",
+        "WorkerSecurityGroupIds": (
+            "<FunctionSecurityGroup>,<BrokerClientSecurityGroup>,<StorageClientSecurityGroup>"
+            if made
+            else "sg-1"
+        ),
         "CallbackUrlSecretArn": "<CallbackUrlSecret>",
     }
 
 
 def test_a_trigger_may_do_what_the_worker_may_but_for_lambdas_own(stack: Stack) -> None:
     worker = MAIN["Resources"]["SyncWorkerFunction"]["Properties"]["Policies"]
-    own = {"SourceBucketKmsKeyArn": KEY, "CallbackUrl": "https://client.test/hook"}
+    own = {"SourceBucketKmsKeyArn": KEY, "KmsKeyArn": KEY, "CallbackUrl": "https://client.test"}
     [policy] = Stack(MAIN, own if stack.condition("SendCallbacks") else {}).resolve(worker)
     of_worker = {s["Sid"]: sorted(listed(s["Action"])) for s in policy["Statement"]}
     of_task = {
         s["Sid"]: sorted(listed(s["Action"])) for role, s in statements(stack) if role == "TaskRole"
     }
-    # What its event source mapping needs.
-    for sid in ("ConnectMappingToBroker", "DescribeBroker", "ReadBrokerLogin"):
+    # What its event source mapping needs, and what keeps its code from that.
+    for sid in (
+        "ConnectMappingToBroker",
+        "DescribeBroker",
+        "ReadBrokerLogin",
+        "NoNetworkInterfaces",
+    ):
         del of_worker[sid]
     assert of_task == of_worker
 

@@ -132,9 +132,7 @@ def test_headers_of_trusted_proxies_count(gate: Gate) -> None:
     context = strict.context(request(USER, **headers))
     assert (context.address, context.secure) == ("10.0.0.2", False)
     assert (
-        Gate(SESSIONS, RevokedSessions(database), (), on_lambda=True)
-        .context(request(USER))
-        .secure
+        Gate(SESSIONS, RevokedSessions(database), (), on_lambda=True).context(request(USER)).secure
     )
 
 
