@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from tests.aws.stack import Stack
+from tests.helpers.paths import ROOT
 
 BUCKET = {"SourceBucketName": "client-bucket"}
 
@@ -26,7 +28,7 @@ def settings(stack: Stack) -> dict[str, Any]:
     }
 
 
-PRODUCTION = {
+PRODUCTION: dict[str, Any] = {
     "DatabaseInstanceClass": "db.m7g.large",
     "DatabaseMultiAz": True,
     "DatabaseBackupDays": "35",
@@ -35,7 +37,7 @@ PRODUCTION = {
     "BrokerDeploymentMode": "CLUSTER_MULTI_AZ",
     "NatGateways": 2,
 }
-TRIAL = {
+TRIAL: dict[str, Any] = {
     "DatabaseInstanceClass": "db.t4g.small",
     "DatabaseMultiAz": False,
     "DatabaseBackupDays": "7",
@@ -197,3 +199,24 @@ def test_data_and_keys_outlive_the_stack(transformed: dict[str, Any]) -> None:
     }
     decided = {n for n, r in transformed["Resources"].items() if r["Type"] in holding}
     assert all(policies[name][0] and policies[name][1] for name in decided)
+
+
+def test_the_page_compares_the_profiles_as_they_are() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    [table] = re.findall(r"\| \| `production` \| `trial` \| parameter \|\n.*?\n\n", page, re.DOTALL)
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:] if line
+    ]
+    assert {name for *_, cell in rows for name in re.findall(r"`(\w+)`", cell)} == set(PRODUCTION)
+    for column, profile in ((1, PRODUCTION), (2, TRIAL)):
+        text = " | ".join(row[column] for row in rows)
+        assert profile["DatabaseInstanceClass"] in text
+        assert profile["BrokerInstanceType"] in text
+        assert profile["DatabaseBackupDays"] in text
+    # Two of the large ones and their disks, three nodes, two gateways; and one of each small one.
+    production = 730 * (2 * 0.186 + 3 * 0.26 + 2 * 0.053) + 2 * 20 * 0.127
+    trial = 730 * (0.035 + 0.13 + 0.053) + 20 * 0.127
+    assert [row[1:3] for row in rows if "idle" in row[0]] == [
+        [f"{production:.0f} dollars", f"{trial:.0f} dollars"]
+    ]
+    assert f"for {730 * 6 * 0.011:.0f} a month instead of the {730 * 2 * 0.053:.0f}" in page
