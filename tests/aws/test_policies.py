@@ -23,7 +23,7 @@ OWN = (
     r":123456789012:|^<Sync|:::client-bucket|:::prod-eu-west-1-starport-layer-bucket/"
     r"|:::cloudformation-custom-resource-response-euwest1/"
 )
-"""What is of this account or its queues, the client's bucket, images of ECR, and CloudFormation's."""
+"""What is of this account, the client's bucket, images of ECR, and what CloudFormation asks for."""
 
 
 @pytest.fixture
