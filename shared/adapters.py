@@ -125,12 +125,16 @@ def source_probe(settings: Settings, seconds: float) -> SourceProbe | None:
     return SourceProbe("S3", lambda: probe(find_url(), seconds, ca_bundle))
 
 
-def cache(settings: Settings) -> Cache:
-    """Return memcached if `MEMCACHED_URL` is set, otherwise this process's own memory.
+def cache(settings: Settings, ledger: Ledger) -> Cache:
+    """Return memcached if `MEMCACHED_URL` is set, else PostgreSQL on Lambda, else memory.
 
-    Even one host is looked up, unless it is an address: its name may be that of several servers.
+    Lambda starts one process for each request that it answers at the same time: counters in their
+    memory would limit none of them. Even one host of memcached is looked up, unless it is an
+    address: its name may be that of several servers.
     """
     if settings.memcached_url is None:
+        if settings.on_lambda:
+            return _counters(ledger)
         from shared.cache.memory import MemoryCache
 
         return MemoryCache()
@@ -144,21 +148,21 @@ def cache(settings: Settings) -> Cache:
     return SpreadCache(places, MemcachedCache)
 
 
-def lasting_cache(settings: Settings, function: str | None = None) -> Cache:
-    """Return counters for limits that must hold while memcached, or PostgreSQL, is unreachable.
-
-    Args:
-        settings: the settings.
-        function: as of `database`.
-    """
+def lasting_cache(settings: Settings, ledger: Ledger) -> Cache:
+    """Return counters for limits that must hold while memcached, or PostgreSQL, is unreachable."""
     from shared.cache.fallback import FallbackCache
     from shared.cache.memory import MemoryCache
+
+    memcached = [] if settings.memcached_url is None else [cache(settings, ledger)]
+    return FallbackCache([*memcached, _counters(ledger), MemoryCache()])
+
+
+def _counters(ledger: Ledger) -> Cache:
+    """Return counters in the ledger's database, over its connections: each one costs memory."""
     from shared.cache.postgres import QUERIES as COUNTERS
     from shared.cache.postgres import PostgresCache
 
-    memcached = [] if settings.memcached_url is None else [cache(settings)]
-    counters = database(settings, COUNTERS, function=function)
-    return FallbackCache([*memcached, PostgresCache(counters), MemoryCache()])
+    return PostgresCache(ledger.database.with_queries(COUNTERS))
 
 
 def publisher(settings: Settings) -> Publisher:

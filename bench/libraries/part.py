@@ -10,7 +10,15 @@ from bench.figure import Figure
 from bench.setting import Setting
 from shared.errors import ServiceError
 
-COMPARISONS = ("publishing", "rate_limits", "sessions", "settings", "downloads", "powertools")
+COMPARISONS = (
+    "publishing",
+    "rate_limits",
+    "counters",
+    "sessions",
+    "settings",
+    "downloads",
+    "powertools",
+)
 """Modules of this package, in the order of the decision records."""
 
 PACKAGES = (

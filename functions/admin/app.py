@@ -88,6 +88,7 @@ class Admin:
         """Answer one request; errors of the service become pages too."""
         context = self._gate.context(request)
         try:
+            self._gate.require_network(request)
             route, values = find(self.routes, request.path)
             page = route.page(request.method)
             return page(self._gate.admit(context, route.access), **values)

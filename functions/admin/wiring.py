@@ -71,9 +71,9 @@ def build(settings: Settings) -> Admin:
     """
     password_hash = admin_password_hash(settings)
     files = StorageReader(needed(settings.storage_path, "STORAGE_PATH"))
-    cache = adapters.cache(settings)
-    login_cache = adapters.lasting_cache(settings, "admin")
     ledger = adapters.ledger(settings, "admin")
+    cache = adapters.cache(settings, ledger)
+    login_cache = adapters.lasting_cache(settings, ledger)
     database = adapters.database(
         settings,
         QUERIES,
@@ -125,7 +125,13 @@ def build(settings: Settings) -> Admin:
     )
     login = LoginPages(templates, credentials, sessions, revoked)
     return Admin(
-        gate=Gate(sessions, revoked, settings.trusted_proxies, always_secure=settings.on_lambda),
+        gate=Gate(
+            sessions,
+            revoked,
+            settings.trusted_proxies,
+            on_lambda=settings.on_lambda,
+            networks=settings.admin_networks,
+        ),
         login=login,
         dashboard=dashboard,
         listed=ListPage(

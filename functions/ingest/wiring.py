@@ -25,8 +25,8 @@ def ingest() -> Ingest:
         SettingError: a setting is missing or invalid.
     """
     settings = start()
-    cache = adapters.cache(settings)
     ledger = adapters.ledger(settings, "ingest")
+    cache = adapters.cache(settings, ledger)
     publisher = adapters.publisher(settings)
     service = Ingest(
         Config(

@@ -60,8 +60,9 @@ def endpoint() -> Endpoint | None:
     ours = settings()
     if ours.s3_events_secret is None:
         return None
-    cache = adapters.cache(ours)
-    close_at_exit(cache.close)
+    ledger = adapters.ledger(ours)
+    cache = adapters.cache(ours, ledger)
+    close_at_exit(ledger.close, cache.close)
     access = Access(
         secret=ours.s3_events_secret,
         unsigned=ours.rate_limit_unsigned,

@@ -10,7 +10,7 @@ from typing import Any
 from functions.stats.health import HealthCheck, Report
 from shared.cache.interface import Cache
 from shared.config.parsers import IpNetwork, RateLimit
-from shared.http.client_address import is_within, limited_as
+from shared.http.client_address import limited_as
 from shared.http.event import Request
 from shared.http.rate_limit import Limited, RateLimiter
 from shared.ledger.ledger import Ledger
@@ -89,15 +89,8 @@ class Stats:
         self._limiter.check([Limited(f"{name}:{client}", limit)])
 
     def may_read_metrics(self, request: Request) -> bool:
-        """Return whether the metrics are for this client.
-
-        A request that a proxy passed on which is not trusted comes from an unknown address.
-        """
-        peer, forwarded = request.peer, request.headers.keys() & {"x-forwarded-for", "forwarded"}
-        if forwarded and not is_within(peer, self._config.trusted_proxies):
-            return False
-        client = request.client(self._config.trusted_proxies)
-        return is_within(client, self._config.metrics_networks)
+        """Return whether the metrics are for this client."""
+        return request.is_from(self._config.metrics_networks, self._config.trusted_proxies)
 
     def counts(self, *, detail: bool) -> dict[str, Any]:
         """Return the exact counts; failed objects count as queued, for they are not synced.

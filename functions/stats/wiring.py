@@ -26,8 +26,8 @@ def stats() -> Stats:
         SettingError: a setting is missing or invalid.
     """
     settings = start()
-    cache = adapters.cache(settings)
     ledger = adapters.ledger(settings, "stats")
+    cache = adapters.cache(settings, ledger)
     close_at_exit(ledger.close, cache.close)
     config = Config(
         settings.rate_limit_get,

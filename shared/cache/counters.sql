@@ -1,11 +1,15 @@
 -- name: count(keys, previous_keys, lifetimes)
--- Adds one to each counter, and returns each with that of the window before. What has expired long
--- ago is removed: the keys name their windows, so none of them is counted again.
+-- Adds one to each counter, and returns each with that of the window before. One in a hundred also
+-- removes what has expired: the keys name their windows, so none of them is counted again. That reads
+-- the whole table, which then holds a hundred requests' counters too many, and no more.
 WITH asked AS (
   SELECT * FROM unnest(:keys::text[], :previous_keys::text[], :lifetimes::integer[])
     WITH ORDINALITY AS t(key, previous_key, lifetime, place)
 ), expired AS (
-  DELETE FROM counter WHERE expires_at < now() - interval '1 hour'
+  DELETE FROM counter
+   WHERE (SELECT random()) < 0.01
+     AND expires_at < now() - interval '1 minute'
+     AND key <> ALL(:keys::text[]) -- one of a process whose clock is late
 ), counted AS (
   INSERT INTO counter AS c (key, number, expires_at)
   SELECT key, 1, now() + make_interval(secs => lifetime) FROM asked ORDER BY key

@@ -356,6 +356,12 @@ class Settings:
         None,
         secret=True,
     )
+    admin_networks: tuple[IpNetwork, ...] | None = _setting(
+        "ADMIN_NETWORKS",
+        "addresses and networks that may open the admin; for all others there is no such page",
+        networks,
+        None,
+    )
     environment_name: str | None = _setting(
         "ENVIRONMENT_NAME",
         "name of this installation, such as production, in the header of the admin",

@@ -17,7 +17,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
 from shared.config.parsers import IpNetwork
-from shared.http.client_address import client_address
+from shared.http.client_address import client_address, is_within
 from shared.http.request_id import HEADER, accepted
 
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
@@ -89,6 +89,20 @@ class Request:
         """
         forwarded_for = self.headers.get("x-forwarded-for")
         return client_address(self.peer, forwarded_for, trusted_proxies)
+
+    def is_from(self, networks: Sequence[IpNetwork], trusted_proxies: Sequence[IpNetwork]) -> bool:
+        """Return whether the client is in one of the networks.
+
+        A request that a proxy passed on which is not trusted comes from an unknown address.
+
+        Args:
+            networks: those that are asked for.
+            trusted_proxies: as `client`.
+        """
+        forwarded = self.headers.keys() & {"x-forwarded-for", "forwarded"}
+        if forwarded and not is_within(self.peer, trusted_proxies):
+            return False
+        return is_within(self.client(trusted_proxies), networks)
 
 
 def _first(pairs: list[tuple[str, str]]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from shared.cache.interface import Cache, Counter
 from shared.config.parsers import RateLimit
-from shared.errors import CacheUnavailable, TooManyRequests
+from shared.errors import CacheUnavailable, LedgerUnavailable, TooManyRequests
 from shared.metrics import tally
 from shared.metrics.catalog import RATE_LIMITED
 
@@ -85,6 +85,7 @@ class RateLimiter:
 
         Raises:
             TooManyRequests: it is over one of them.
+            LedgerUnavailable: the counters are in the ledger's database, which is unreachable.
         """
         now = self._clock()
         limited = [item for item in limited if item.limit.count]
@@ -93,7 +94,10 @@ class RateLimiter:
         counters = [_counter(item, now) for item in limited]
         try:
             counts = self._cache.count(counters)
-        except CacheUnavailable:
+        except CacheUnavailable as error:
+            if isinstance(error.__cause__, LedgerUnavailable):
+                # The counters are in the ledger's database: what follows would wait in vain.
+                raise LedgerUnavailable from error
             return
         wait, exceeded = max(
             (retry_after(item.limit, current, previous, now % item.limit.seconds), item.name)

@@ -8,11 +8,12 @@ SET on a connection: RDS Proxy would pin it.
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import psycopg2
 from psycopg2 import errors, extensions
@@ -81,6 +82,13 @@ class Database:
         self._statements = Statements(*queries)
         self._row_types: dict[str, Any] = {}
         self._outage = False
+
+    def with_queries(self, *queries: Path) -> Self:
+        """Return a database of other statements, which uses the same connections."""
+        other = copy.copy(self)
+        other._statements = Statements(*queries)  # noqa: SLF001 # of the same class
+        other._row_types = {}  # noqa: SLF001 # as above
+        return other
 
     def run(self, name: str, /, **parameters: object) -> list[Row]:
         """Run one named statement in a transaction of its own and return its rows.

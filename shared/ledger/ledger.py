@@ -67,6 +67,7 @@ class Ledger:
         with_callbacks: record what the client is to be told of each outcome.
 
     Attributes:
+        database: as above, for statements of others.
         installation: its identity, and the storage that it is bound to.
         heartbeats: which processes are alive.
         lookup: what became of single requests.
@@ -84,7 +85,7 @@ class Ledger:
     """
 
     def __init__(self, database: Database, *, with_callbacks: bool = False) -> None:
-        self._database = database
+        self.database = database
         self.with_callbacks = with_callbacks
         self.installation = Installation(database)
         self.pauses = Pauses(database)
@@ -142,7 +143,7 @@ class Ledger:
             one_per_name: leave out rows that wait for another of their name, see `waiting`.
             most: the largest number of rows to claim; those that were attempted least come first.
         """
-        rows = self._database.run(
+        rows = self.database.run(
             "claim",
             row_ids=list(row_ids),
             suspect=suspect,
@@ -161,7 +162,7 @@ class Ledger:
             row_ids: the rows that were not claimed.
             max_attempts: see `claim`.
         """
-        rows = self._database.run("waiting", row_ids=list(row_ids), max_attempts=max_attempts)
+        rows = self.database.run("waiting", row_ids=list(row_ids), max_attempts=max_attempts)
         return {row.id: row.file_name for row in rows}
 
     def waiting_for(self, names: Sequence[str], most: int) -> list[int]:
@@ -171,7 +172,7 @@ class Ledger:
             names: the names.
             most: the largest number of rows.
         """
-        rows = self._database.run("waiting_for", names=list(names), most=most)
+        rows = self.database.run("waiting_for", names=list(names), most=most)
         return [row.id for row in rows]
 
     def undelivered(self, most: int, newest: int, delivery_seconds: float) -> list[int]:
@@ -183,18 +184,18 @@ class Ledger:
             delivery_seconds: see `record`; what is due later than in this time is left out of the
                 latter.
         """
-        rows = self._database.run(
+        rows = self.database.run(
             "undelivered", most=most, newest=newest, delivery_seconds=delivery_seconds
         )
         return [row.id for row in rows]
 
     def hand_back(self, row_ids: Sequence[int]) -> None:
         """Make rows due at once that were delivered to a worker which did not come to them."""
-        self._database.run("hand_back", row_ids=list(row_ids))
+        self.database.run("hand_back", row_ids=list(row_ids))
 
     def extend(self, claims: Sequence[Claim], lease_seconds: float) -> set[int]:
         """Extend the leases of running claims, and return the row ids that are still theirs."""
-        rows = self._database.run(
+        rows = self.database.run(
             "extend",
             row_ids=[c.wanted.row_id for c in claims],
             attempts=[c.wanted.attempt for c in claims],
@@ -209,7 +210,7 @@ class Ledger:
         The rows are locked meanwhile: no other worker can claim one while its worker is about to
         rename a file, however long that worker is frozen. Nothing slow belongs into it.
         """
-        with self._database.transaction() as step:
+        with self.database.transaction() as step:
             yield Placing(step)
 
     def settle(self, settlements: Sequence[Settlement]) -> dict[int, Settlement]:
@@ -220,7 +221,7 @@ class Ledger:
         """
         try:
             with refusals():
-                rows = self._database.run(
+                rows = self.database.run(
                     "settle", **_columns(settlements), callbacks=self.with_callbacks
                 )
                 ids = {row.id for row in rows}
@@ -241,7 +242,7 @@ class Ledger:
             most: the largest number of ids.
             max_attempts: rows with this many attempts are left out.
         """
-        rows = self._database.run("due_retries", most=most, max_attempts=max_attempts)
+        rows = self.database.run("due_retries", most=most, max_attempts=max_attempts)
         return [row.id for row in rows]
 
     def take_due(
@@ -257,7 +258,7 @@ class Ledger:
         Returns:
             The message of each.
         """
-        rows = self._database.run(
+        rows = self.database.run(
             "take_due", most=most, delivery_seconds=delivery_seconds, retries=retries
         )
         return [SyncMessage(row.id, row.request_id) for row in rows]
@@ -284,7 +285,7 @@ class Ledger:
         Returns:
             The message of each; it may have a second one in the queue, which does no harm.
         """
-        rows = self._database.run(
+        rows = self.database.run(
             "take_late",
             most=most,
             late_seconds=late_seconds,
@@ -296,11 +297,11 @@ class Ledger:
 
     def bring_forward(self, horizon: float) -> list[int]:
         """Make rows due that are due later than in `horizon` seconds, and return their ids."""
-        return [row.id for row in self._database.run("bring_forward", horizon=horizon)]
+        return [row.id for row in self.database.run("bring_forward", horizon=horizon)]
 
     def fail_exhausted(self, max_attempts: int) -> dict[int, str]:
         """Fail the rows whose workers died once too often; return the request's id of each."""
-        rows = self._database.run(
+        rows = self.database.run(
             "fail_exhausted", max_attempts=max_attempts, callbacks=self.with_callbacks
         )
         return {row.id: row.request_id for row in rows}
@@ -313,7 +314,7 @@ class Ledger:
         return self._counting(None)
 
     def _count(self, asked: Sequence[None]) -> list[Counts]:
-        found = {State(row.state): row for row in self._database.run("counts")}
+        found = {State(row.state): row for row in self.database.run("counts")}
         objects = {state: row.objects for state, row in found.items()}
         counts = Counts(
             synced=objects.get(State.SYNCED, 0),
@@ -326,16 +327,16 @@ class Ledger:
 
     def oldest_queued_seconds(self) -> float | None:
         """Return the seconds that the oldest queued object has waited, None if none waits."""
-        rows = self._database.run("oldest_queued")
+        rows = self.database.run("oldest_queued")
         return rows[0].seconds if rows else None
 
     def ping(self) -> None:
         """Return once the ledger answers."""
-        self._database.run("ping")
+        self.database.run("ping")
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        self._database.close()
+        self.database.close()
 
 
 class Placing:

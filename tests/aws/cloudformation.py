@@ -12,8 +12,8 @@ from moto import mock_aws
 from moto.cloudformation.parsing import resource_class_from_type
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
-"""moto knows neither Fn::Cidr, nor the endpoints of a broker or cache, nor an access point's ARN:
-these are existing ones."""
+"""moto knows neither Fn::Cidr, nor a broker's endpoints, nor an access point's ARN: these exist
+already."""
 
 UNKNOWN = {
     "${Database.Endpoint.Address}": "database.internal",
@@ -29,7 +29,6 @@ PARAMETERS = {
     "BrokerCredentialsSecretArn": f"{SECRET}broker-AbCdEf",
     "FileSystemId": "fs-0123456789abcdef0",
     "AccessPointArn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-1",
-    "MemcachedAddress": "cache.internal:11211",
     "RabbitmqUrlSecretArn": f"{SECRET}rabbitmq-AbCdEf",
 }
 

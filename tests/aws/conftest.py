@@ -34,6 +34,8 @@ NEED_PACKAGES = [
     "test_deploy.py",
     "test_freeze.py",
     "test_functions.py",
+    "test_policies.py",
+    "test_profiles.py",
     "test_recorded_alarms.py",
     "test_rotation.py",
     "test_sqs.py",
@@ -103,7 +105,6 @@ class Deployment:
         self.s3.create_bucket(
             Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
-        host, _, port = urls["memcached"].partition(":")
         broker = urlsplit(self.broker.url)
         self._broker_url = broker._replace(netloc=f"{broker.hostname}:{broker.port}").geturl()
         login = {
@@ -121,8 +122,6 @@ class Deployment:
                 "AdminSecret": self.new_secret(json.dumps(self.admin)),
                 "NasaApiKeySecret": self.new_secret("DEMO_KEY"),
                 "BrokerCredentialsSecret": self.new_secret(json.dumps(login)),
-                "Cache.ConfigurationEndpoint.Address": host,
-                "Cache.ConfigurationEndpoint.Port": port,
                 **queue_urls,
             },
         )
@@ -204,14 +203,12 @@ def deployment(
     tmp_path: Path,
     database_url: str,
     rabbitmq_url: str,
-    memcached_address: tuple[str, int],
     aws_endpoint: str,
 ) -> Iterator[Deployment]:
     """A stack of the test's own, whose sandboxes end with the test."""
     urls = {
         "database": database_url,
         "rabbitmq": rabbitmq_url,
-        "memcached": "{}:{}".format(*memcached_address),
         "aws": aws_endpoint,
     }
     parameters = getattr(request, "param", {})

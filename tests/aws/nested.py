@@ -26,7 +26,6 @@ OWN_SERVERS: dict[str, str] = {
     "BrokerArn": "arn:aws:mq:eu-west-1:123456789012:broker:b:b-1",
     "BrokerCredentialsSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mq-AbCdEf",
     "RabbitmqUrlSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:url-AbCdEf",
-    "MemcachedAddress": "cache.internal:11211",
     "FileSystemId": "fs-0123456789abcdef0",
     "AccessPointArn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-1",
 }

@@ -86,6 +86,8 @@ class Stack:
                 return separator.join(self.resolve(values))
             case {"Fn::ImportValue": name}:
                 return self._attribute(self.resolve(name))
+            case {"Fn::FindInMap": [table, key, name]}:
+                return self._document["Mappings"][table][self.resolve(key)][name]
             case {"Fn::GetAZs": _}:
                 return ["eu-west-1a", "eu-west-1b"]
             case {"Fn::Cidr": [_, count, _]}:
@@ -113,6 +115,8 @@ class Stack:
                 return any(map(self._holds, inner))
             case {"Fn::And": inner}:
                 return all(map(self._holds, inner))
+            case {"Fn::Or": inner}:
+                return any(map(self._holds, inner))
             case {"Condition": name}:
                 return self.condition(name)
         raise NotImplementedError(rule)

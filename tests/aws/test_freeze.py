@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from local.servers.memcached import MemcachedServer
 from tests.aws.conftest import Deployment
 from tests.aws.exchange import SCHEDULE, batch, http_event, post, waiting
 from tests.aws.sandbox import TimedOut
@@ -27,15 +26,12 @@ NOTHING_HELD = (
 
 
 @pytest.fixture
-def drop(migrated: Deployment, memcached_server: MemcachedServer) -> Callable[[], None]:
+def drop(migrated: Deployment) -> Callable[[], None]:
     """Drop every connection that a sandbox has, while it is frozen."""
 
     def everything() -> None:
         execute(migrated.database_url, NOTHING_HELD, DROP)
         migrated.broker.drop()
-        memcached_server.stop()
-        memcached_server.start()
-        memcached_server.wait_ready()
 
     return everything
 

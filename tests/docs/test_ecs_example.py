@@ -35,7 +35,7 @@ EXAMPLE = template(EXAMPLES / "ecs.yaml")
 MAIN = template(ROOT / "template.yaml")
 
 
-FULL = {"SourceBucketKmsKeyArn": KEY, "Callbacks": "true"}
+FULL = {"SourceBucketKmsKeyArn": KEY, "KmsKeyArn": KEY, "Callbacks": "true"}
 OWN_SERVERS = {"DatabaseUrlSecretArn": "arn:database", "RabbitmqUrlSecretArn": "arn:rabbitmq"}
 OF_MADE_SERVERS = {
     "WorkerDatabaseUrl": (
@@ -109,14 +109,18 @@ def test_an_exported_value_is_a_text(made: bool) -> None:
         ),
         **(OF_MADE_SERVERS if made else {}),
         "SubnetIdsInUse": "<PrivateSubnetA>,<PrivateSubnetB>" if made else "subnet-1,subnet-2",
-        "FunctionSecurityGroupIdInUse": "<FunctionSecurityGroup>" if made else "sg-1",
+        "WorkerSecurityGroupIds": (
+            "<FunctionSecurityGroup>,<BrokerClientSecurityGroup>,<StorageClientSecurityGroup>"
+            if made
+            else "sg-1"
+        ),
         "CallbackUrlSecretArn": "<CallbackUrlSecret>",
     }
 
 
 def test_a_trigger_may_do_what_the_worker_may_but_for_lambdas_own(stack: Stack) -> None:
     worker = MAIN["Resources"]["SyncWorkerFunction"]["Properties"]["Policies"]
-    own = {"SourceBucketKmsKeyArn": KEY, "CallbackUrl": "https://client.test/hook"}
+    own = {"SourceBucketKmsKeyArn": KEY, "KmsKeyArn": KEY, "CallbackUrl": "https://client.test"}
     given = own if stack.condition("SendCallbacks") else {}
     given |= {} if stack.condition("OwnDatabase") else OWN_SERVERS
     [policy] = Stack(MAIN, given).resolve(worker)
@@ -124,8 +128,13 @@ def test_a_trigger_may_do_what_the_worker_may_but_for_lambdas_own(stack: Stack) 
     of_task = {
         s["Sid"]: sorted(listed(s["Action"])) for role, s in statements(stack) if role == "TaskRole"
     }
-    # What its event source mapping needs.
-    for sid in ("ConnectMappingToBroker", "DescribeBroker", "ReadBrokerLogin"):
+    # What its event source mapping needs, and what keeps its code from that.
+    for sid in (
+        "ConnectMappingToBroker",
+        "DescribeBroker",
+        "ReadBrokerLogin",
+        "NoNetworkInterfaces",
+    ):
         del of_worker[sid]
     assert of_task == of_worker
 

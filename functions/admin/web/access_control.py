@@ -6,12 +6,12 @@ import enum
 from collections.abc import Sequence
 from dataclasses import replace
 
-from functions.admin.errors import LoginRequired, SessionExpired
+from functions.admin.errors import LoginRequired, NotFound, SessionExpired
 from functions.admin.web.context import RequestContext
 from functions.admin.web.forms import read_form
 from functions.admin.web.sessions import RevokedSessions, Session, Sessions
 from shared.config.parsers import IpNetwork
-from shared.http.client_address import client_address
+from shared.http.client_address import client_address, is_within
 from shared.http.event import Request
 
 EXAMPLE_ADDRESS = "192.0.2.1"
@@ -36,7 +36,9 @@ class Gate:
         sessions: reads and starts them.
         revoked: knows which were ended by a logout.
         trusted_proxies: networks whose X-Forwarded-For and -Proto count.
-        always_secure: browsers reach this function over TLS alone, as they do on Lambda.
+        on_lambda: browsers reach this function over TLS alone, and its peer is the client: API
+            Gateway adds the client's address to X-Forwarded-For and is no peer itself.
+        networks: whose addresses may see anything; None for all.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class Gate:
         revoked: RevokedSessions,
         trusted_proxies: Sequence[IpNetwork],
         *,
-        always_secure: bool,
+        on_lambda: bool,
+        networks: Sequence[IpNetwork] | None = None,
     ) -> None:
         self._sessions = sessions
         self._revoked = revoked
         self._trusted_proxies = trusted_proxies
-        self._always_secure = always_secure
+        self._on_lambda = on_lambda
+        self._networks = networks
 
     def context(self, request: Request) -> RequestContext:
         """Return the context of a request, whose session may be revoked."""
@@ -59,9 +63,24 @@ class Gate:
             request=request,
             session=session,
             csrf=self._sessions.csrf(session),
-            secure=self._always_secure or self._proxy_reports_tls(request),
+            secure=self._on_lambda or self._proxy_reports_tls(request),
             address=request.client(self._trusted_proxies),
         )
+
+    def require_network(self, request: Request) -> None:
+        """Make sure that a request comes from where the admin may be opened.
+
+        Raises:
+            NotFound: it does not; whoever asks from elsewhere learns nothing more.
+        """
+        if self._networks is None:
+            return
+        if self._on_lambda:
+            inside = is_within(request.client(self._trusted_proxies), self._networks)
+        else:
+            inside = request.is_from(self._networks, self._trusted_proxies)
+        if not inside:
+            raise NotFound
 
     def admit(self, context: RequestContext, access: Access) -> RequestContext:
         """Return the context with which a page may answer.

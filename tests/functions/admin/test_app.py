@@ -521,6 +521,18 @@ def test_login_attempts_are_limited(variables: dict[str, str]) -> None:
     assert f"Too many login attempts. Try again in {seconds} s".encode() in answer.body
 
 
+def test_from_other_networks_there_is_no_admin(variables: dict[str, str]) -> None:
+    bound = {**variables, "ADMIN_NETWORKS": "192.0.2.0/24"}
+    browser = Browser(wiring.build(Settings.from_mapping(bound)))
+    paths = ("/admin/", "/admin/login/", "/admin/static/admin.css", "/media/a.jpg", "/admin")
+    inside = [browser.get(path, x_forwarded_for="192.0.2.9").status for path in paths]
+    outside = [browser.get(path, x_forwarded_for="203.0.113.7").status for path in paths]
+    assert 404 not in inside[:2]
+    assert outside == [404] * len(paths)
+    answer = browser.ask("POST", "/admin/login/", "user=root", x_forwarded_for="203.0.113.7")
+    assert answer.status == 404
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -21,8 +22,9 @@ from shared.cache.spread import SpreadCache
 from shared.config.settings import Settings
 from shared.errors import CacheUnavailable
 from shared.ledger.database import Database
+from shared.ledger.ledger import Ledger
 from tests.helpers.fake_cache import FakeCache
-from tests.helpers.servers import free_port
+from tests.helpers.servers import execute, free_port
 from tests.helpers.waiting import until
 
 LIFETIME = 60
@@ -170,9 +172,49 @@ def test_memory_stays_bounded() -> None:
     assert len(cache) < 25_000
 
 
+def test_expired_counters_are_removed_from_postgresql(database_url: str) -> None:
+    """Not by every request: that would read the whole table each time."""
+    execute(
+        database_url,
+        "INSERT INTO counter SELECT 'old:' || n, 1, now() - interval '2 minutes'"
+        " FROM generate_series(1, 500) AS n",
+    )
+    ledger = Ledger.at(database_url)
+    cache = adapters.cache(Settings(on_lambda=True), ledger)
+    counters = ledger.database.with_queries(Path(__file__).with_name("looking.sql"))
+    left = [500]
+    while left[-1] and len(left) < 5_000:
+        cache.count([counter()])
+        left.append(counters.run("expired")[0].number)
+    assert set(left) == {500, 0}
+    ledger.close()
+
+
 def test_the_settings_choose_the_cache() -> None:
-    assert isinstance(adapters.cache(Settings()), MemoryCache)
-    memcached = adapters.cache(Settings(memcached_url=(("127.0.0.1", 1),)))
+    ledger = Ledger.at("postgresql://127.0.0.1:1/none")
+    assert isinstance(adapters.cache(Settings(), ledger), MemoryCache)
+    memcached = adapters.cache(Settings(memcached_url=(("127.0.0.1", 1),)), ledger)
     assert isinstance(memcached, MemcachedCache)
     for places in ((("cache.internal", 1),), (("127.0.0.1", 1), ("127.0.0.1", 2))):
-        assert isinstance(adapters.cache(Settings(memcached_url=places)), SpreadCache)
+        assert isinstance(adapters.cache(Settings(memcached_url=places), ledger), SpreadCache)
+
+
+def test_execution_environments_of_lambda_count_together(database_url: str) -> None:
+    on_lambda = Settings(on_lambda=True)
+    ledgers = [Ledger.at(database_url) for _ in range(3)]
+    caches = [adapters.cache(on_lambda, ledger) for ledger in ledgers]
+    assert [cache.count([counter()]) for cache in caches] == [[(1, 0)], [(2, 0)], [(3, 0)]]
+    for ledger in ledgers:
+        ledger.close()
+
+
+def test_counters_on_lambda_need_no_connection_of_their_own(database_url: str) -> None:
+    ledger = Ledger.at(database_url)
+    cache = adapters.cache(Settings(on_lambda=True), ledger)
+    backends = Path(__file__).with_name("looking.sql")
+    for _ in range(3):
+        cache.count([counter()])
+        ledger.ping()
+    asked = ledger.database.with_queries(backends).run("others")
+    assert [row.number for row in asked] == [0]
+    ledger.close()

@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.cache.memcached import MemcachedCache
 from shared.cache.memory import MemoryCache
+from shared.cache.postgres import QUERIES, PostgresCache
 from shared.config.parsers import RateLimit
-from shared.errors import TooManyRequests
+from shared.errors import LedgerUnavailable, TooManyRequests
 from shared.http.rate_limit import Limited, RateLimiter, retry_after
+from shared.ledger.database import Database
 from tests.helpers.fake_cache import FakeCache
+from tests.helpers.servers import free_port
 
 FIFTY = RateLimit(50, 60)
 HOUR = 1_795_428_000.0
@@ -168,3 +172,15 @@ def test_a_refusal_holds_when_the_cache_dies_right_after_it(clock: Clock) -> Non
     cache.answers = 1  # the count, not the subtraction after the refusal
     assert not allowed(limiter, Limited("a", FIFTY))
     assert cache.answers == 0
+
+
+def test_without_memcached_nothing_is_refused_and_without_the_ledger_nothing_is_tried() -> None:
+    """Whoever counts in the ledger's database has no use for a second wait for it."""
+    nowhere = ("127.0.0.1", free_port())
+    once = Limited("post:x", RateLimit(1, 60))
+    without_memcached = RateLimiter(MemcachedCache(nowhere))
+    without_memcached.check([once])
+    without_memcached.check([once])
+    database = Database(f"postgresql://{nowhere[0]}:{nowhere[1]}/none", QUERIES)
+    with pytest.raises(LedgerUnavailable):
+        RateLimiter(PostgresCache(database)).check([once])

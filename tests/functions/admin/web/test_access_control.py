@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
 
-from functions.admin.errors import FormInvalid, LoginRequired, SessionExpired
+from functions.admin.errors import FormInvalid, LoginRequired, NotFound, SessionExpired
 from functions.admin.records import QUERIES
 from functions.admin.web.access_control import Access, Gate
 from functions.admin.web.forms import CONTENT_TYPE
 from functions.admin.web.sessions import COOKIE, RevokedSessions, Session, Sessions
+from shared.config.parsers import IpNetwork
 from shared.errors import LedgerUnavailable
 from shared.http.event import Request
 from shared.ledger.database import Database
@@ -20,6 +22,7 @@ USER = SESSIONS.start("root")
 REVOKED = Session("root", "revoked", 2**32)
 VISITOR = SESSIONS.start()
 PROXIES = (ipaddress.ip_network("10.0.0.0/8"),)
+OFFICE = (ipaddress.ip_network("192.0.2.0/24"),)
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def gate(database_url: str) -> Iterator[Gate]:
     database = Database(database_url, QUERIES)
     revoked = RevokedSessions(database)
     revoked.add(REVOKED)
-    yield Gate(SESSIONS, revoked, PROXIES, always_secure=False)
+    yield Gate(SESSIONS, revoked, PROXIES, on_lambda=False)
     database.close()
 
 
@@ -113,7 +116,7 @@ def test_a_body_of_another_type_is_no_form(gate: Gate, headers: dict[str, str]) 
 
 def test_only_sessions_of_users_are_looked_up() -> None:
     database = Database("postgresql://127.0.0.1:1/none", QUERIES)
-    gate = Gate(SESSIONS, RevokedSessions(database), PROXIES, always_secure=False)
+    gate = Gate(SESSIONS, RevokedSessions(database), PROXIES, on_lambda=False)
     assert gate.admit(gate.context(request(VISITOR)), Access.VISITOR).session == VISITOR
     assert gate.admit(gate.context(request(USER)), Access.PUBLIC).session == USER
     with pytest.raises(LedgerUnavailable):
@@ -125,11 +128,47 @@ def test_headers_of_trusted_proxies_count(gate: Gate) -> None:
     context = gate.context(request(USER, **headers))
     assert (context.address, context.secure) == ("203.0.113.7", True)
     database = Database("postgresql://127.0.0.1:1/none", QUERIES)
-    strict = Gate(SESSIONS, RevokedSessions(database), (), always_secure=False)
+    strict = Gate(SESSIONS, RevokedSessions(database), (), on_lambda=False)
     context = strict.context(request(USER, **headers))
     assert (context.address, context.secure) == ("10.0.0.2", False)
     assert (
-        Gate(SESSIONS, RevokedSessions(database), (), always_secure=True)
-        .context(request(USER))
-        .secure
+        Gate(SESSIONS, RevokedSessions(database), (), on_lambda=True).context(request(USER)).secure
     )
+
+
+@pytest.mark.parametrize(
+    ("networks", "peer", "forwarded_for", "on_lambda", "admitted"),
+    [
+        (None, "203.0.113.7", None, False, True),
+        (OFFICE, "192.0.2.9", None, False, True),
+        (OFFICE, "203.0.113.7", None, False, False),
+        (OFFICE, "10.0.0.2", "192.0.2.9", False, True),
+        (OFFICE, "10.0.0.2", "203.0.113.7", False, False),
+        (OFFICE, "10.0.0.2", "192.0.2.9, 203.0.113.7", False, False),
+        # Passed on by a proxy that nobody named: whose request it is cannot be known.
+        (OFFICE, "192.0.2.9", "192.0.2.9", False, False),
+        # API Gateway adds the header, and its peer is the client.
+        (OFFICE, "192.0.2.9", "192.0.2.9", True, True),
+        (OFFICE, "203.0.113.7", "192.0.2.9, 203.0.113.7", True, False),
+        (OFFICE, "10.0.0.2", "192.0.2.9, 10.0.0.2", True, True),
+        (OFFICE, "", None, True, False),
+    ],
+)
+def test_the_admin_is_opened_from_its_networks_only(
+    networks: tuple[IpNetwork, ...] | None,
+    peer: str,
+    forwarded_for: str | None,
+    *,
+    on_lambda: bool,
+    admitted: bool,
+) -> None:
+    database = Database("postgresql://127.0.0.1:1/none", QUERIES)
+    revoked = RevokedSessions(database)
+    gate = Gate(SESSIONS, revoked, PROXIES, on_lambda=on_lambda, networks=networks)
+    headers = {} if forwarded_for is None else {"x_forwarded_for": forwarded_for}
+    asked = replace(request(USER, **headers), peer=peer)
+    if admitted:
+        gate.require_network(asked)
+        return
+    with pytest.raises(NotFound):
+        gate.require_network(asked)

@@ -11,6 +11,7 @@ from shared.config.parsers import RateLimit
 from shared.config.settings import Settings
 from shared.errors import TooManyRequests
 from shared.http.rate_limit import RateLimiter
+from shared.ledger.ledger import Ledger
 from tests.helpers.hashes import cheap_hash
 from tests.helpers.servers import free_port
 
@@ -37,7 +38,7 @@ def test_login_attempts_stay_limited_without_memcached_and_without_postgresql(
     gone = ("127.0.0.1", free_port())
     nowhere = f"postgresql://sync@127.0.0.1:{free_port()}/sync"
     for url in (database_url, nowhere):
-        cache = adapters.lasting_cache(Settings(memcached_url=(gone,), database_url=url))
+        cache = adapters.lasting_cache(Settings(memcached_url=(gone,)), Ledger.at(url))
         with closing(cache):
             limited = Credentials(
                 "root", HASH, RateLimiter(cache, clock=lambda: 0.0), RateLimit(2, 60)
