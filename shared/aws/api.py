@@ -118,7 +118,8 @@ class Api:
         if time.time() - self._used_at > IDLE_SECONDS:
             self.close()
         left = max(0.001, deadline - time.monotonic())
-        if self._connection is None:
+        # An answer with `Connection: close` has ended the one that was kept.
+        if self._connection is None or self._connection.sock is None:
             self._connection = _connection(self._url, left)
             self._connection.connect()
             left = max(0.001, deadline - time.monotonic())

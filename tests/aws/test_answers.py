@@ -183,7 +183,7 @@ def test_what_a_store_is_answered_is_alike_too(
         asked("nothing", 200, ""),
         asked("too much", 413, "x" * 1_100_000),
         asked("a stranger", 401, told, key="another secret"),
-        asked("not to be read", 405, "", method="GET"),
+        asked("not to be read", 404, "", method="GET"),
         asked("elsewhere below", 404, told, path="/events/s3/elsewhere"),
     ]
 
