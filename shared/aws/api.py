@@ -120,6 +120,8 @@ class Api:
         left = max(0.001, deadline - time.monotonic())
         if self._connection is None:
             self._connection = _connection(self._url, left)
+        if self._connection.sock is None:  # a new one, or the server has closed it
+            self._connection.timeout = left
             self._connection.connect()
             left = max(0.001, deadline - time.monotonic())
         self._connection.sock.settimeout(left)
