@@ -67,10 +67,12 @@ def test_the_connection_is_kept_and_a_dead_one_replaced(aws: Receiver, call: Api
     assert len(set(peers)) == 4
 
 
-def test_a_connection_that_the_server_ends_is_replaced(aws: Receiver, call: Api) -> None:
+def test_a_connection_that_the_server_closes_after_its_answer_is_opened_again(
+    aws: Receiver, call: Api
+) -> None:
     aws.answer = lambda _: Reply(200, {"Connection": "close"}, b"{}")
     for _ in range(2):
-        call("SendMessage", {}, SECONDS)
+        assert call("SendMessage", {}, SECONDS) == {}
     assert len({post.peer for post in aws.posts}) == 2
 
 
