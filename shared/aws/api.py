@@ -121,8 +121,6 @@ class Api:
         # An answer with `Connection: close` has ended the one that was kept.
         if self._connection is None or self._connection.sock is None:
             self._connection = _connection(self._url, left)
-        if self._connection.sock is None:  # a new one, or the server has closed it
-            self._connection.timeout = left
             self._connection.connect()
             left = max(0.001, deadline - time.monotonic())
         self._connection.sock.settimeout(left)
