@@ -364,7 +364,7 @@ def test_the_ledger_is_up_to_date_before_anything_needs_it(
     needed = set(re.findall(r"<(\w+)[.>]", json.dumps(ledger)))
     if stack.condition("MakeVpc"):
         assert needed >= {"PrivateRoute", "PrivateSubnetARoutes", "PrivateSubnetBRoutes"}
-        assert "DatabaseUrlSecret" in needed
+        assert "Database" in needed
         assert ("SyncQueue" if stack.condition("UseSqs") else "Broker") in needed
 
 

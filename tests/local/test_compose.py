@@ -34,6 +34,9 @@ OURS = {name: service for name, service in SERVICES.items() if "PROJECT" in serv
 DOCKERFILE = (ROOT / "local" / "Dockerfile").read_text()
 # Set by AWS or by the processes themselves, or read by Compose.
 NOT_PASSED_ON = {
+    "DATABASE_AUTH",
+    "RABBITMQ_PASSWORD",  # both are in the URLs
+    "RABBITMQ_USER",
     "TLS_CERTIFICATE",
     "TLS_KEY",
     "AWS_LAMBDA_FUNCTION_NAME",

@@ -248,7 +248,8 @@ def test_a_missing_variable_is_named() -> None:
 def test_no_secret_is_shown() -> None:
     shown = repr(Settings.from_mapping(SECRETS))
     assert "hidden" not in shown
-    assert {i.metadata["name"] for i in fields(Settings) if i.metadata["secret"]} == set(SECRETS)
+    secret = {i.metadata["name"] for i in fields(Settings) if i.metadata["secret"]}
+    assert secret == set(SECRETS) - {"RABBITMQ_USER"}
 
 
 def test_the_current_key_comes_first() -> None:
