@@ -19,7 +19,6 @@ from tests.aws.runtime_api import FunctionError
 from tests.helpers.servers import execute
 
 CALLBACKS = {"CALLBACK_URL": "https://client.test/hook"}
-UNUSED_PORT = "127.0.0.1:1"
 
 
 def healthy(deployment: Deployment) -> str:
@@ -96,12 +95,6 @@ def without_broker(deployment: Deployment) -> str:
     return measured(deployment)
 
 
-def without_cache(deployment: Deployment) -> str:
-    ingest = deployment.sandbox("IngestFunction", MEMCACHED_URL=UNUSED_PORT)
-    assert post(ingest, "a.jpg")["statusCode"] == 201
-    return ingest.written()
-
-
 def ingest_without_database(deployment: Deployment) -> str:
     ingest = deployment.sandbox("IngestFunction", **gone(deployment))
     assert post(ingest, "a.jpg")["statusCode"] == 503
@@ -152,7 +145,6 @@ SCENARIOS: Mapping[str, Callable[[Deployment], str]] = {
     "DamagedFiles": damaged_file,
     "LedgerUnreachable": without_database,
     "QueueUnreachable": without_broker,
-    "CacheUnreachable": without_cache,
     "UnreadableEvents": event(None),
     "RefusedEvents": event("a/../b.jpg"),
     "IngestUnavailable": ingest_without_database,
