@@ -119,7 +119,7 @@ def test_a_trigger_may_do_what_the_worker_may_but_for_lambdas_own(stack: Stack) 
     own = {"SourceBucketKmsKeyArn": KEY, "CallbackUrl": "https://client.test/hook"}
     given = own if stack.condition("SendCallbacks") else {}
     given |= {} if stack.condition("OwnDatabase") else OWN_SERVERS
-    [policy] = Stack(MAIN, given).resolve(worker)
+    [*_, policy] = Stack(MAIN, given).resolve(worker)
     of_worker = {s["Sid"]: sorted(listed(s["Action"])) for s in policy["Statement"]}
     of_task = {
         s["Sid"]: sorted(listed(s["Action"])) for role, s in statements(stack) if role == "TaskRole"
