@@ -38,6 +38,8 @@ class Servers:
             "DATABASE_URL_ARN": "",
             "DATABASE_URL": self.proxies["database"].url,
             "RABBITMQ_URL_ARN": "",
+            "RABBITMQ_USER_ARN": "",
+            "RABBITMQ_PASSWORD_ARN": "",
             "RABBITMQ_URL": self.proxies["broker"].url,
             "MEMCACHED_URL": f"127.0.0.1:{self.proxies['cache'].port}",
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.proxies["secrets"].url,
