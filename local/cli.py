@@ -60,12 +60,12 @@ for group in (
     prune,
     requests,
     setup,
-    aws_costs,
     processes,
 ):
     app.add_typer(group.app)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(services.app, name="services")
+aws.app.add_typer(aws_costs.app)
 app.add_typer(aws.app, name="aws")
 
 

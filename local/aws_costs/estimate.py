@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.aws_costs import stand_ins
 from local.aws_costs.assumptions import Assumptions, Workload
 from local.aws_costs.inventory import HOURS, SECONDS, Inventory
 from local.aws_costs.lines import disk_gib, lines
@@ -87,13 +86,10 @@ def estimate(
         ValueError: a parameter is unknown, or has a value that is not allowed.
     """
     assumed, prices = assumed or Assumptions(), prices or PriceList.load()
-    template = read(TEMPLATE)
-    given, stood_in = stand_ins.replaced(template, parameters)
-    stack = Stack(template, TEMPLATE.parent, given, prices.region)
+    stack = Stack(read(TEMPLATE), TEMPLATE.parent, parameters, prices.region)
     inventory = Inventory(stack)
-    options = stack.parameters | dict(stood_in)
-    is_sqs = options.get("Queue", "rabbitmq") == "sqs"
-    usage = Usage(inventory, work, assumed, sqs=is_sqs, options=options)
+    is_sqs = stack.parameters["Queue"] == "sqs"
+    usage = Usage(inventory, work, assumed, sqs=is_sqs, options=stack.parameters)
     return Estimate(
         prices.region,
         parameters,

@@ -59,7 +59,7 @@ def variants() -> list[tuple[str, Workload, dict[str, str]]]:
 
 def command(work: Workload, parameters: dict[str, str]) -> str:
     """Return the command that prints an estimate."""
-    words = [f"./sync aws-costs --files {work.files:.0f}"]
+    words = [f"./sync aws costs --files {work.files:.0f}"]
     default = Workload(files=work.files)
     if work.object_bytes != default.object_bytes:
         words.append(f"--object-bytes {work.object_bytes:.0f}")

@@ -1,4 +1,4 @@
-"""Commands for a stack on AWS: `./sync aws parameters`, `show`, `admin-password`."""
+"""Commands for a stack on AWS; what it costs: `local.commands.aws_costs`."""
 
 from __future__ import annotations
 

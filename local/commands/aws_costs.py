@@ -1,4 +1,4 @@
-"""What a stack on AWS costs: `./sync aws-costs`."""
+"""What a stack on AWS costs: `./sync aws costs`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def _pairs(texts: list[str]) -> dict[str, str]:
 
 
 @app.command(
-    epilog="Example: ./sync aws-costs --files 1000000 --object-bytes 250000 -p DatabaseMultiAz=true"
+    epilog="Example: ./sync aws costs --files 1000000 --object-bytes 250000 -p DatabaseMultiAz=true"
 )
-def aws_costs(
+def costs(
     *,
     files: Annotated[float, typer.Option(min=0, help="Files in a month.")] = 1_000_000,
     object_bytes: Annotated[float, typer.Option(min=0, help="Mean size of an object.")] = 100_000,

@@ -6,7 +6,6 @@ import pytest
 
 from local.aws_costs.assumptions import Workload
 from local.aws_costs.estimate import estimate
-from local.aws_costs.stand_ins import STAND_INS, replaced
 from shared.errors import SettingError
 
 MILLION = Workload(files=1e6)
@@ -75,22 +74,6 @@ def test_a_server_without_a_price_is_named() -> None:
         estimate(MILLION, {"DatabaseInstanceClass": "db.huge"})
 
 
-def test_a_parameter_that_the_template_lacks_has_a_stand_in() -> None:
-    given, missing = replaced(OWN, {"Queue": "sqs", "DatabaseMultiAz": "true"})
-    assert given == {"BrokerArn": "none", "DatabaseMultiAz": "true"}
-    assert missing == {"Queue": "sqs"}
-
-
-def test_what_is_given_is_stronger_than_a_stand_in() -> None:
-    given, _ = replaced(OWN, {"Profile": "production", "DatabaseMultiAz": "false"})
-    assert given["DatabaseMultiAz"] == "false"
-
-
-def test_a_parameter_that_the_template_has_is_left_as_it_is() -> None:
-    own: dict[str, Any] = {"Parameters": {name: {} for name in STAND_INS}}
-    assert replaced(own, {"Queue": "sqs"}) == ({"Queue": "sqs"}, {})
-
-
-def test_an_unknown_value_of_a_stand_in_is_refused() -> None:
+def test_an_unknown_value_of_a_parameter_is_refused() -> None:
     with pytest.raises(ValueError, match="Queue"):
         estimate(MILLION, {"Queue": "kafka"})

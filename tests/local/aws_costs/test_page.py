@@ -51,7 +51,7 @@ def test_each_column_is_what_its_command_prints() -> None:
 
 
 def test_each_variant_is_what_its_command_prints() -> None:
-    row = r"^\| [^|]+ \| `(\./sync aws-costs .*?)` \| ([\d,.]+) \|$"
+    row = r"^\| [^|]+ \| `(\./sync aws costs .*?)` \| ([\d,.]+) \|$"
     rows = re.findall(row, TEXT, re.MULTILINE)
     assert [text for text, _ in rows] == [command(*one[1:]) for one in variants()]
     assert [total(text) for text, _ in rows] == [amount for _, amount in rows]
