@@ -27,7 +27,9 @@ GRANT SELECT ON file_sync, sync_count, sync_rate, pause, heartbeat, callback, ve
    TO sync_stats;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO sync_admin;
-GRANT INSERT, UPDATE, DELETE ON counter, admin_logout TO sync_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON counter
+   TO sync_admin, sync_ingest, sync_s3_events, sync_stats;
+GRANT INSERT, UPDATE, DELETE ON admin_logout TO sync_admin;
 GRANT INSERT, UPDATE ON run TO sync_admin;
 GRANT UPDATE (state, attempts_forgiven, next_attempt_at, give_up_at, delivered_at)
    ON callback TO sync_admin;

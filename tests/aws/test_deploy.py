@@ -56,7 +56,13 @@ class Account:
         }
         return subprocess.run(
             # The packages and the virtual environment are there already.
-            ["make", target, "--assume-old=package", *(f"{k}={v}" for k, v in given.items())],
+            [
+                "make",
+                "--no-print-directory",
+                target,
+                "--assume-old=package",
+                *(f"{k}={v}" for k, v in given.items()),
+            ],
             cwd=ROOT,
             input=typed,
             capture_output=True,

@@ -56,12 +56,13 @@ def test_no_functions_code_reaches_network_interfaces(stack: Stack) -> None:
 
 
 def test_the_functions_that_strangers_reach_may_do_the_least(stack: Stack) -> None:
-    """Beside their own secrets, logs and traces."""
+    """Beside the ledger, their own secrets, logs and traces."""
     allowed: dict[str, set[str]] = defaultdict(set)
     for role, statement in statements(stack):
         if statement["Effect"] == "Allow":
             allowed[role.removesuffix("FunctionRole")] |= set(listed(statement["Action"]))
-    own = {"secretsmanager:GetSecretValue"}
+    ledger = {"rds-db:connect"}
+    own = ledger | {"secretsmanager:GetSecretValue"}
     files = {"elasticfilesystem:ClientMount"}
     queue = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
     network = {
@@ -80,8 +81,8 @@ def test_the_functions_that_strangers_reach_may_do_the_least(stack: Stack) -> No
         "Stats": own,
         "Admin": own | files,
         "Requeue": own,
-        "Scrub": own | files,
-        "Reconcile": own | files | {"s3:ListBucket"},
+        "Scrub": ledger | files,
+        "Reconcile": ledger | files | {"s3:ListBucket"},
         "S3Events": own | queue,
         "Notify": own,
         "Migrate": own,
@@ -218,9 +219,9 @@ def test_a_function_that_is_told_of_a_server_reaches_it(stack: Stack) -> None:
     for name, function in stack.resources("AWS::Lambda::Function").items():
         told = function["Environment"]["Variables"]
         reached = network.reaches(name.removesuffix("Function"))
-        assert ("RABBITMQ_URL_ARN" in told) == ("Broker" in reached), name
+        assert ("RABBITMQ_URL" in told) == ("Broker" in reached), name
         assert ("STORAGE_PATH" in told) == ("Storage" in reached), name
-        assert ("DATABASE_URL_ARN" in told) == ("Database" in reached), name
+        assert ("DATABASE_URL" in told) == ("Database" in reached), name
 
 
 def test_no_server_opens_a_connection(stack: Stack) -> None:

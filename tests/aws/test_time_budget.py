@@ -30,7 +30,6 @@ class Servers:
         urls = {
             "database": deployment.database_url,
             "broker": deployment.rabbitmq_url,
-            "cache": f"memcached://{environment['MEMCACHED_URL']}",
             "secrets": environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"],
         }
         self.proxies = {n: stack.enter_context(TcpProxy(url)) for n, url in urls.items()}
@@ -41,7 +40,6 @@ class Servers:
             "RABBITMQ_USER_ARN": "",
             "RABBITMQ_PASSWORD_ARN": "",
             "RABBITMQ_URL": self.proxies["broker"].url,
-            "MEMCACHED_URL": f"127.0.0.1:{self.proxies['cache'].port}",
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.proxies["secrets"].url,
         }
 
@@ -74,9 +72,8 @@ def post(ingest: Sandbox, name: str) -> dict[str, Any]:
     [
         ("database", 503, 503),
         ("broker", 201, 201),
-        ("cache", 201, 201),
         ("secrets", 503, 201),
-        ("database broker cache secrets", 503, 503),
+        ("database broker secrets", 503, 503),
     ],
 )
 @pytest.mark.parametrize("is_warm", [False, True], ids=["cold", "warm"])
@@ -106,7 +103,7 @@ def test_a_statement_that_waits_for_a_lock_is_answered_in_time(
     until(lambda: post(ingest, "recovered.jpg")["statusCode"] in (201, 409))
 
 
-@pytest.mark.parametrize("silent", ["database", "secrets", "database cache secrets"])
+@pytest.mark.parametrize("silent", ["database", "secrets", "database secrets"])
 def test_stats_answers_in_time(migrated: Deployment, servers: Servers, silent: str) -> None:
     variables = dict(servers.variables)
     if "secrets" in silent:  # it has one only where the database is the client's own
@@ -126,7 +123,7 @@ def test_the_admin_answers_in_time(migrated: Deployment, servers: Servers) -> No
     admin = migrated.sandbox("AdminFunction", **own)
     browser = Browser(admin)
     assert browser.submit("/admin/login/", user="root", password=PASSWORD).status == 303
-    servers.silence("database cache secrets")
+    servers.silence("database secrets")
     cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     event = http_event("GET", "/admin/", headers={"cookie": cookie})
     assert admin.invoke(event, SECONDS)["statusCode"] == 503

@@ -52,7 +52,7 @@ MAY = {
     "UPDATE installation SET storage_place = ''": {"reconcile", "scrub", "worker"},
     "UPDATE installation SET id = gen_random_uuid()": NOBODY,
     "SELECT id FROM installation": {"admin", "reconcile", "scrub", "worker"},
-    "DELETE FROM counter": {"admin"},
+    "DELETE FROM counter": {"admin", "ingest", "s3_events", "stats"},
     "INSERT INTO admin_logout VALUES ('', now())": {"admin"},
     "DELETE FROM pause": {"notify", "worker"},
     "DELETE FROM heartbeat": {"requeue", "worker"},
