@@ -24,7 +24,7 @@ GRANT INSERT ON file_sync TO sync_s3_events;
 
 GRANT SELECT ON file_sync, sync_count, sync_rate, pause, heartbeat, callback, verification,
                 verification_count, run
-   TO sync_stats;
+   TO sync_requeue, sync_stats; -- of the ledger's metrics
 
 GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO sync_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON counter

@@ -44,7 +44,7 @@ MAY = {
     "UPDATE run SET error = ''": {"admin", "reconcile", "scrub"},
     "DELETE FROM run": NOBODY,
     "DELETE FROM run_finding": {"reconcile"},
-    "SELECT data FROM callback": {"admin", "notify", "stats"},
+    "SELECT data FROM callback": {"admin", "notify", "requeue", "stats"},
     "INSERT INTO callback (file_sync_id, name_key, event, data)"
     " SELECT 1, 1, 'object.synced', '{}' WHERE false": {"requeue", "worker"},
     "UPDATE callback SET delivered_at = now(), state = 'delivered'": {"admin", "notify"},
