@@ -114,6 +114,8 @@ endef
 # Not `--guided`: that asks for every parameter, and of every route whether it may go without an
 # authorizer, which is none of SAM's business here: the functions check signatures and logins.
 deploy: package $(INSTALLED) ## Build and deploy to your AWS account; the first time, ask for two parameters
+	@[ "$$(printf %s '$(STACK)' | wc -c)" -le 42 ] || \
+	  { echo "STACK: 42 characters at most, since a broker's name has 50 with -cluster" >&2; exit 1; }
 	@./sync aws parameters $(PARAMETERS)
 	$(AWS_TOOLS)/sam deploy --stack-name $(STACK) \
 	  --template-file $(PACKAGES)/template.yaml --config-file $(abspath $(SAM_CONFIG)) \
