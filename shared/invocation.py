@@ -36,7 +36,7 @@ def invocation(handler: Handler) -> Handler:
             except SecretsUnavailable as error:
                 if not _is_http(event):
                     raise
-                logger.warning("request not answered", extra={"reason": error})
+                logger.warning("answered 503: secrets could not be read", extra={"reason": error})
                 return unavailable().to_event(Request.from_event(event).request_id)
             except Exception:
                 renewal.doubt()

@@ -97,7 +97,7 @@ class Renewal:
             values = secrets.read(self._references, self._fetch)
             Settings.from_mapping(ChainMap(values, dict(variables))).require_long_keys()
         except SettingError as error:
-            logger.warning("secrets not read again", extra={"reason": error})
+            logger.warning("secrets not renewed, the old ones stay in use", extra={"reason": error})
             return False
         changed = values != self._values
         self._values = values
