@@ -50,7 +50,7 @@ define newline
 
 endef
 
-# Amazon adds certificates, so they are fetched for each build. TLS, by the system's trust, vouches for it.
+# Amazon adds certificates, so they are fetched for each build. TLS, by the system's trust, vouches for them.
 rds-ca:
 	@mkdir -p .aws-sam
 	@$(if $(RDS_CA),cp "$(RDS_CA)",curl --fail --silent --show-error --max-time 60 $(RDS_CA_URL) -o) \
