@@ -9,7 +9,7 @@ PACKAGES ?= .aws-sam/build
 STACK ?= external-storage-sync
 SAM_CONFIG ?= samconfig.toml
 PARAMETERS ?= stacks/$(STACK).yaml
-# The authorities that sign the certificates of databases in RDS, which no system trusts by itself.
+# The CA certificates of Amazon RDS, which no system trusts by itself.
 RDS_CA_URL ?= https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
 # A file that has them already, where the address cannot be reached.
 RDS_CA ?=
@@ -50,11 +50,14 @@ define newline
 
 endef
 
-# Amazon adds authorities, so it is fetched for each build. TLS, by the system's trust, vouches for it.
+# Amazon adds certificates, so they are fetched for each build. TLS, by the system's trust, vouches for them.
 rds-ca:
 	@mkdir -p .aws-sam
 	@$(if $(RDS_CA),cp "$(RDS_CA)",curl --fail --silent --show-error --max-time 60 $(RDS_CA_URL) -o) \
-	  "$(RDS_CA_PACKED).part" || { echo "Give RDS_CA=a file that has $(RDS_CA_URL)" >&2; exit 1; }
+	  "$(RDS_CA_PACKED).part" || { \
+	    echo "Cannot get the RDS CA certificates. Download $(RDS_CA_URL) yourself and pass its path: RDS_CA=FILE" >&2; \
+	    exit 1; \
+	  }
 	@grep -q 'BEGIN CERTIFICATE' "$(RDS_CA_PACKED).part" || \
 	  { echo "$(or $(RDS_CA),$(RDS_CA_URL)) has no certificate" >&2; exit 1; }
 	@mv "$(RDS_CA_PACKED).part" "$(RDS_CA_PACKED)"
@@ -125,7 +128,7 @@ deploy: package $(INSTALLED) ## Build and deploy to your AWS account; the first 
 show-aws: $(INSTALLED) ## Print the deployed stack's address, its signing key and how to log in
 	@./sync aws show $(STACK)
 
-admin-password-aws: $(INSTALLED) ## Ask for the admin's password of the deployed stack, and set it
+admin-password-aws: $(INSTALLED) ## Set the admin's password in the deployed stack (asks for it)
 	@./sync aws admin-password $(STACK)
 
 # Each deployment does it by itself.

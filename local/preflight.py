@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.apart import apart
 from local.environment import LocalEnvironment
 from local.http.listener import Listener
+from local.in_subprocess import in_subprocess
 from local.servers.s3 import S3_ELSEWHERE
 from local.setting_names import misspelled
 from shared.aws.s3 import check_s3_settings
@@ -46,7 +46,7 @@ def check(environment: LocalEnvironment) -> Listener:
         settings = check_settings(environment.local_variables())
     if settings.source == "s3" and S3_ELSEWHERE & set(environment.given):
         adopt_sdk_variables(environment)
-        apart(check_s3_settings, settings)
+        in_subprocess(check_s3_settings, settings)
     return listener
 
 

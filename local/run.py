@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from rich.console import Console
 
 from local.addresses import near
-from local.apart import apart
 from local.client import curl, proxied
 from local.environment import LocalEnvironment
+from local.in_subprocess import in_subprocess
 from local.preflight import check
 from local.provisioning import prepare
 from local.run_as import account_of_functions
@@ -85,7 +85,7 @@ def _embed(
         _start(s3, started)
         servers.append(s3)
         variables |= {**S3_LOGIN, **variables, S3_SETTING: s3.endpoint}
-        apart(fill_with_samples, Settings.from_mapping(variables))
+        in_subprocess(fill_with_samples, Settings.from_mapping(variables))
     return servers
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from local.apart import apart
 from local.environment import LocalEnvironment
+from local.in_subprocess import in_subprocess
 from local.servers.bucket import fill_with_samples
 from local.servers.s3 import S3_LOGIN, S3_SETTING, S3Server
 from local.shutdown import StopFlag
@@ -27,7 +27,7 @@ def serve(environment: LocalEnvironment) -> None:
     try:
         server.wait_ready(READY_SECONDS)
         own = {**S3_LOGIN, **variables, S3_SETTING: server.endpoint}
-        apart(fill_with_samples, Settings.from_mapping(own))
+        in_subprocess(fill_with_samples, Settings.from_mapping(own))
         supervisor = Supervisor(own)
         supervisor.adopt(server)
         supervisor.watch(stop)

@@ -1,7 +1,7 @@
-"""How long a wait may take, so that an invocation answers before its time is over.
+"""How long a wait may take, so that an invocation answers before its timeout.
 
 Lambda ends an execution environment whose function takes too long, with everything that it keeps,
-and its client gets no answer that it could understand. So each wait for a server asks `within`.
+and its client gets an error of AWS's instead of ours. So each wait for a server asks `within`.
 Where no invocation has set a limit, such as in a thread in the background, there is none.
 """
 

@@ -95,7 +95,7 @@ class SettingError(ServiceError):
 
 
 class SecretsUnavailable(SettingError):
-    """Secrets Manager is unreachable."""
+    """Secrets Manager could not be called."""
 
 
 class RequestRefused(ServiceError):
@@ -218,7 +218,7 @@ class CacheUnavailable(Unavailable):
 
 
 class AwsUnavailable(Unavailable):
-    """AWS is unreachable."""
+    """AWS could not be called."""
 
 
 class AwsRefused(ServiceError):

@@ -22,9 +22,9 @@ Handler = Callable[[Any, Any], dict[str, Any]]
 def invocation(handler: Handler) -> Handler:
     """Decorate a function's handler.
 
-    Its waits end before its time does. Secrets are read again if that is due, and are doubted once
-    the function fails or a server is unreachable. A request that comes while Secrets Manager does
-    not answer gets the contract's 503.
+    Its waits end before its time does. Secrets are read again if that is due, and are marked stale
+    once the function fails or a server is unreachable. A request that comes while Secrets Manager
+    does not answer gets the contract's 503.
     """
 
     @wraps(handler)
@@ -36,13 +36,13 @@ def invocation(handler: Handler) -> Handler:
             except SecretsUnavailable as error:
                 if not _is_http(event):
                     raise
-                logger.warning("request not answered", extra={"reason": error})
+                logger.warning("answered 503: secrets could not be read", extra={"reason": error})
                 return unavailable().to_event(Request.from_event(event).request_id)
             except Exception:
-                renewal.doubt()
+                renewal.mark_stale()
                 raise
         if answer.get("statusCode") == HTTPStatus.SERVICE_UNAVAILABLE:
-            renewal.doubt()
+            renewal.mark_stale()
         return answer
 
     return invoke

@@ -62,7 +62,7 @@ def answer(
     """
     once = _Answer(request)
     left = context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS
-    reason = f"not done within {left:.0f} s, see {context.log_group_name}"
+    reason = f"migrate did not finish within {left:.0f} s; see log group {context.log_group_name}"
     timer = threading.Timer(max(0.0, left), once.give, (reason,))
     timer.daemon = True
     timer.start()
@@ -71,11 +71,12 @@ def answer(
         if request["RequestType"] != "Delete":
             work()
     except ServiceError as error:
-        logger.error("not up to date", extra={"reason": error})  # noqa: TRY400 - it is no bug
+        logger.error("migrate failed", extra={"reason": error})  # noqa: TRY400 - it is no bug
         failure = str(error)
     except Exception as error:
-        logger.exception("not up to date")
-        failure = f"{type(error).__name__}, see {context.log_group_name}"
+        logger.exception("migrate failed")
+        kind = type(error).__name__
+        failure = f"migrate failed with {kind}; see log group {context.log_group_name}"
     finally:
         timer.cancel()
     return once.give(failure)

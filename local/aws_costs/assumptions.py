@@ -83,7 +83,7 @@ class Assumptions:
         """
         names = {one.name for one in dataclasses.fields(self)}
         if unknown := given.keys() - names:
-            raise ValueError(f"nothing is assumed of {min(unknown)}")
+            raise ValueError(f"there is no assumption named {min(unknown)}")
         return dataclasses.replace(self, **{name: float(value) for name, value in given.items()})
 
     def table(self) -> list[tuple[str, str, str]]:

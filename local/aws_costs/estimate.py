@@ -113,8 +113,10 @@ def _notes(inventory: Inventory, usage: Usage, work: Workload, assumed: Assumpti
     found = [f"not counted: {kind}" for kind in inventory.unknown]
     for function, runs in usage.functions:
         if function.name == "sync_worker" and not usage.sqs and runs.seconds > SECONDS:
-            days = runs.seconds / SECONDS
-            found.append(f"one event source mapping takes {days:.2g} months to copy the files")
+            months = runs.seconds / SECONDS
+            found.append(
+                f"copying one month's files takes one event source mapping {months:.2g} months"
+            )
         if function.name == "scrub" and runs.seconds > SECONDS:
             found.append("scrub cannot read every file within ScrubDays")
     for database in inventory.of("AWS::RDS::DBInstance"):

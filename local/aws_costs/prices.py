@@ -79,7 +79,9 @@ class PriceList:
         try:
             price = self.prices[name]
         except KeyError as error:
-            raise SettingError(f"prices.toml has no price of {name} in {self.region}") from error
+            raise SettingError(
+                f"the price list for {self.region} has no price for {name}"
+            ) from error
         return Term(quantity / price.per, price)
 
 

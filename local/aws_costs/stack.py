@@ -188,4 +188,4 @@ def _check(declared: Document, name: str, value: str) -> None:
         raise ValueError(f"the template has no parameter {name}")
     allowed = [str(one) for one in declared[name].get("AllowedValues", [])]
     if allowed and value not in allowed:
-        raise ValueError(f"{name} is one of {', '.join(allowed)}")
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}")

@@ -24,7 +24,7 @@ HEADER = """\
 
 @app.command()
 def parameters(file: Annotated[Path, typer.Argument(help="Where they are kept.")]) -> None:
-    """Write the file of a first deployment's parameters, and ask for those without a default."""
+    """Ask for a first deployment's bucket and alarm address, and write them to a parameter file."""
     file = from_caller(file)
     if file.exists():
         typer.echo(f"The parameters are those in {file}")
@@ -42,7 +42,7 @@ def parameters(file: Annotated[Path, typer.Argument(help="Where they are kept.")
 
 @app.command()
 def show(stack: Stack, *, as_json: Json = False) -> None:
-    """Print what the client and the admin's user need: address, signing key, log-in."""
+    """Print what the client and the admin's user need: address, signing key, login."""
     from shared.aws.deployed_stack import DeployedStack
 
     deployed = DeployedStack(stack)
@@ -75,4 +75,7 @@ def admin_password(stack: Stack) -> None:
     deployed.put_secret("AdminSecretArn", secret | {"password_hash": hash_password(password)})
     typer.echo(f"Log in at {deployed.outputs['ApiUrl']}/admin/ as root")
     if replaced:
-        typer.echo("What runs takes the new one within five minutes, or at the second attempt")
+        typer.echo(
+            "Running functions accept the new password within five minutes, "
+            "or at the second login attempt"
+        )

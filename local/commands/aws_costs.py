@@ -28,15 +28,26 @@ def costs(
     files: Annotated[float, typer.Option(min=0, help="Files in a month.")] = 1_000_000,
     object_bytes: Annotated[float, typer.Option(min=0, help="Mean size of an object.")] = 100_000,
     months: Annotated[
-        float, typer.Option(min=0, help="Months whose files are stored by then.")
+        float,
+        typer.Option(
+            min=0, help="Estimate this month, with the files of all months so far in storage."
+        ),
     ] = 1,
     parameter: Annotated[
         list[str] | None,
-        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Of template.yaml."),
+        typer.Option(
+            "--parameter",
+            "-p",
+            metavar="NAME=VALUE",
+            help="A parameter of template.yaml; repeatable.",
+        ),
     ] = None,
     assume: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Of the work, as docs/deploy.md lists them."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Change an assumption about the workload; docs/deploy.md lists them. Repeatable.",
+        ),
     ] = None,
     prices: Annotated[
         Path | None, typer.Option(help="A price list, such as another region's.")

@@ -10,7 +10,7 @@ from local.commands.exit_codes import USAGE
 
 
 def asked_password() -> str:
-    """Return the password that is typed twice, or read from a line where nobody types.
+    """Return the password that is typed twice, or read from standard input if it is not a terminal.
 
     Raises:
         Exit: it is empty.

@@ -43,12 +43,12 @@ def own_credentials(variables: Mapping[str, str] | None = None) -> Credentials:
         from boto3 import Session
         from botocore.exceptions import BotoCoreError
     except ImportError:
-        raise AwsUnavailable("NoCredentialsError") from None
+        raise AwsUnavailable("no AWS credentials found") from None
     try:
         found = Session().get_credentials()
         keys = found and found.get_frozen_credentials()
     except BotoCoreError as error:
         raise AwsUnavailable(type(error).__name__) from error
     if keys is None:
-        raise AwsUnavailable("NoCredentialsError")
+        raise AwsUnavailable("no AWS credentials found")
     return Credentials(keys.access_key, keys.secret_key, keys.token)

@@ -1,4 +1,4 @@
-"""Tokens of IAM that Amazon RDS takes in place of a password."""
+"""IAM authentication tokens, which Amazon RDS takes in place of a password."""
 
 from __future__ import annotations
 

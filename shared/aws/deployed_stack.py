@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.errors import AwsRefused, AwsUnavailable
+from shared.errors import AwsRefused, AwsUnavailable, SettingError
 
 
 class DeployedStack:
@@ -29,21 +29,25 @@ class DeployedStack:
         """The stack's outputs by their names.
 
         Raises:
-            AwsRefused: there is no such stack, or it is not to be read.
+            AwsRefused: there is no such stack, or it must not be read.
             AwsUnavailable: AWS is unreachable, or region or credentials are missing.
+            SettingError: the stack has no address, such as while it is created.
         """
         with _errors():
             [stack] = _client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
         found = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
         if "ApiUrl" not in found:
-            raise AwsRefused(f"{self.name} is {stack['StackStatus']} and has no ApiUrl")
+            raise SettingError(
+                f"stack {self.name} has no output ApiUrl; its status is {stack['StackStatus']}: "
+                "has its deployment finished?"
+            )
         return found
 
     def secret(self, output: str) -> dict[str, str]:
         """Return the fields of the secret whose ARN an output has.
 
         Raises:
-            AwsRefused, AwsUnavailable: as `outputs`.
+            AwsRefused, AwsUnavailable, SettingError: as `outputs`.
         """
         arn = self.outputs[output]
         with _errors():
@@ -55,7 +59,7 @@ class DeployedStack:
         """Change that secret.
 
         Raises:
-            AwsRefused, AwsUnavailable: as `outputs`.
+            AwsRefused, AwsUnavailable, SettingError: as `outputs`.
         """
         arn, text = self.outputs[output], json.dumps(fields)
         with _errors():

@@ -13,7 +13,7 @@ from shared.deadline import within
 from shared.errors import AwsRefused, AwsUnavailable, SecretsUnavailable, SettingError
 
 if TYPE_CHECKING:
-    from shared.aws.api import Api
+    from shared.aws.json_api import JsonApi
 
 SECONDS = 3.0
 """For one request; AWS answers within hundredths of a second."""
@@ -41,7 +41,7 @@ class SecretsManager:
             SecretsUnavailable: AWS does not answer, or there are no credentials.
         """
         # With it come HTTP and TLS, which a process whose settings are plain values does not need.
-        from shared.aws.api import SECRETS_MANAGER, Api
+        from shared.aws.json_api import SECRETS_MANAGER, JsonApi
 
         texts: dict[str, Text] = {}
         regions: dict[tuple[str, str], list[str]] = {}
@@ -51,7 +51,7 @@ class SecretsManager:
             else:
                 texts[arn] = SettingError("not the ARN of a Secrets Manager secret")
         for (region, partition), of_region in regions.items():
-            api = Api(SECRETS_MANAGER, region, partition)
+            api = JsonApi(SECRETS_MANAGER, region, partition)
             try:
                 texts |= _together(api, of_region) if len(of_region) > 1 else {}
                 texts |= {arn: _alone(api, arn) for arn in of_region if arn not in texts}
@@ -62,7 +62,7 @@ class SecretsManager:
         return texts
 
 
-def _together(api: Api, arns: list[str]) -> dict[str, Text]:
+def _together(api: JsonApi, arns: list[str]) -> dict[str, Text]:
     """Return the texts of several secrets, none where this may only be asked for each of them."""
     try:
         answer = api("BatchGetSecretValue", {"SecretIdList": arns}, within(SECONDS))
@@ -72,7 +72,7 @@ def _together(api: Api, arns: list[str]) -> dict[str, Text]:
     return texts | {e["SecretId"]: _unreadable(e["ErrorCode"]) for e in answer.get("Errors", ())}
 
 
-def _alone(api: Api, arn: str) -> Text:
+def _alone(api: JsonApi, arn: str) -> Text:
     try:
         return _text(api("GetSecretValue", {"SecretId": arn}, within(SECONDS)))
     except AwsRefused as refused:

@@ -4,14 +4,14 @@ On Lambda alone, where an execution environment may live for hours and nobody ca
 it has one invocation at a time, so that between two of them what was built from the old secrets can
 be closed and forgotten. Elsewhere a process is restarted.
 
-==========================================  =============================================
-secrets                                     are read again
-==========================================  =============================================
-a server was unreachable or refused         at the next invocation
-no key fits a request's signature           at once, and the request is tried again
-were read `MOST_SECONDS` ago or longer      at the next invocation
-were read again `LEAST_SECONDS` ago or less  not yet: anyone can send a wrong signature
-==========================================  =============================================
+==================================================  =============================================
+secrets                                             are read again
+==================================================  =============================================
+a server was unreachable or refused                 at the next invocation
+no key fits a request's signature                   at once, and the request is tried again
+were read `MAX_AGE_SECONDS` ago or longer           at the next invocation
+were read again `MIN_INTERVAL_SECONDS` ago or less  not yet: anyone can send a wrong signature
+==================================================  =============================================
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from shared.errors import SettingError
 
 logger = logging.getLogger(__name__)
 
-LEAST_SECONDS = 30.0
+MIN_INTERVAL_SECONDS = 30.0
 """Between two readings, the first one not counted: it may have come just before a rotation."""
 
-MOST_SECONDS = 300.0
+MAX_AGE_SECONDS = 300.0
 """After which a key that was withdrawn is accepted no longer; the default of AWS's own extension
 ("AWS Parameters and Secrets Lambda Extension", SECRETS_MANAGER_TTL)."""
 
@@ -55,7 +55,7 @@ class Renewal:
         self._references: dict[str, str] = {}
         self._values: dict[str, str] = {}
         self._read_at = self._renewed_at = -math.inf
-        self._doubted = False
+        self._stale = False
 
     def resolve(self, variables: Mapping[str, str]) -> Mapping[str, str]:
         """Return what `secrets.resolve` does, without reading the same secrets a second time.
@@ -69,15 +69,15 @@ class Renewal:
             self._references, self._read_at = references, self._clock()
         return ChainMap(self._values, dict(variables))
 
-    def doubt(self) -> None:
+    def mark_stale(self) -> None:
         """Note that a server could not be reached or refuses: a secret may have changed."""
-        self._doubted = True
+        self._stale = True
 
     @property
     def is_due(self) -> bool:
         """Whether the secrets are to be read again before the next invocation."""
         age = self._clock() - self._read_at
-        return bool(self._references) and (age >= MOST_SECONDS or self._doubted)
+        return bool(self._references) and (age >= MAX_AGE_SECONDS or self._stale)
 
     def renew(self, variables: Mapping[str, str]) -> bool:
         """Read the secrets again, and return whether one has changed.
@@ -89,15 +89,15 @@ class Renewal:
             variables: the process's own environment.
         """
         now = self._clock()
-        if not self._references or now - self._renewed_at < LEAST_SECONDS:
+        if not self._references or now - self._renewed_at < MIN_INTERVAL_SECONDS:
             return False
         self._read_at = self._renewed_at = now
-        self._doubted = False
+        self._stale = False
         try:
             values = secrets.read(self._references, self._fetch)
             Settings.from_mapping(ChainMap(values, dict(variables))).require_long_keys()
         except SettingError as error:
-            logger.warning("secrets not read again", extra={"reason": error})
+            logger.warning("secrets not renewed, the old ones stay in use", extra={"reason": error})
             return False
         changed = values != self._values
         self._values = values
@@ -107,11 +107,11 @@ class Renewal:
 process = Renewal()
 """This process's."""
 
-doubt = process.doubt
+mark_stale = process.mark_stale
 
 
 def renew_if_due() -> None:
-    """Renew what is built from secrets, if they are old or doubted and have changed."""
+    """Renew what is built from secrets, if they are old or marked stale and have changed."""
     if process.is_due:
         renew()
 

@@ -94,7 +94,7 @@ class Settings:
     )
     database_roles: bool = _setting(
         "DATABASE_ROLES",
-        "1 to let migrate make a role for each function, and each function act as its own",
+        "1 to have migrate create a database role for each function, and each function use its own",
         flag,
         default=False,
         shown="0",
@@ -358,7 +358,7 @@ class Settings:
     )
     admin_networks: tuple[IpNetwork, ...] | None = _setting(
         "ADMIN_NETWORKS",
-        "addresses and networks that may open the admin; for all others there is no such page",
+        "addresses and networks that may open the admin; all others get a 404; if empty, all may",
         networks,
         None,
     )

@@ -42,7 +42,7 @@ class Login(Protocol):
 
 
 class TokenLogin:
-    """A token of IAM in place of a password.
+    """An IAM authentication token in place of a password.
 
     Args:
         url: of the database.

@@ -79,7 +79,7 @@ def migrate(
         lock_seconds: how long to wait for a lock.
         login: where the login is not in the URL, or may have changed.
         with_roles: whether the functions' roles are set up, too; see `roles.set_up`.
-        iam: whether these log in by IAM.
+        iam: whether these log in with IAM.
 
     Returns:
         The ids of those that were applied; none if the schema is up to date.

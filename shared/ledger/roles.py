@@ -91,7 +91,7 @@ def set_up(execute: Callable[[str], list[tuple[Any, ...]]], *, iam: bool) -> Non
 
     Args:
         execute: runs one statement of the transaction of a migration.
-        iam: whether the functions log in as their roles, by IAM (Amazon RDS, "IAM database
+        iam: whether the functions log in as their roles, with IAM (Amazon RDS, "IAM database
             authentication"); otherwise the user of this transaction may change to them.
 
     Raises:
@@ -102,7 +102,7 @@ def set_up(execute: Callable[[str], list[tuple[Any, ...]]], *, iam: bool) -> Non
     for role in (*GROUPS, *functions):
         execute(_MAKE.format(role=role))
     for role in functions:
-        # Not both: who is a member of a role that logs in by IAM can do so by IAM alone.
+        # Not both: a member of a role that logs in with IAM can itself log in only with IAM.
         execute((_LOG_IN_BY_IAM if iam else _LET_CHANGE).format(role=role))
     if iam:
         execute(_FREE_IF_FROZEN)

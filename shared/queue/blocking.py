@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from shared.config.renewal import doubt
+from shared.config.renewal import mark_stale
 from shared.errors import QueueUnavailable
 from shared.metrics import tally
 from shared.metrics.catalog import MESSAGES_CONFIRMED, MESSAGES_LOST
@@ -65,7 +65,7 @@ class BlockingPublisher:
             confirmed = self._sender.send(message)
         except QueueUnavailable as error:
             self._backing_off_until = self._clock() + BACK_OFF_SECONDS
-            doubt()  # of the login in its URL: the broker's refusal looks like this, too
+            mark_stale()  # the login in its URL: the broker's refusal looks like this, too
             self._lose("broker unreachable", message, str(error))
             return
         if confirmed:

@@ -161,7 +161,7 @@ def test_a_function_logs_in_to_the_database_as_itself_and_without_a_password(sta
     assert not connecting
 
 
-def test_every_package_has_the_authorities_of_amazons_databases() -> None:
+def test_every_package_has_the_ca_certificates_of_amazon_rds() -> None:
     for package in (ROOT / os.environ["AWS_PACKAGES"]).glob("*Function"):
         assert "BEGIN CERTIFICATE" in (package / "rds-ca.pem").read_text()
 

@@ -101,7 +101,10 @@ def test_any_other_event_is_answered_with_what_was_applied(
     ("error", "reason"),
     [
         (MigrationFailed("0007: disk\nfull"), "0007: disk full"),
-        (KeyError("a secret"), "KeyError, see /aws/lambda/sync-migrate"),
+        (
+            KeyError("a secret"),
+            "migrate failed with KeyError; see log group /aws/lambda/sync-migrate",
+        ),
         (MigrationFailed("x" * 9_000), "x" * 900),
     ],
 )
@@ -136,7 +139,7 @@ def test_what_takes_too_long_is_answered_before_the_function_is_stopped(answers:
     custom_resource.answer(answers.request("Update"), Context(int(left)), take_long)
     assert waited.is_set()
     assert answers.given["Status"] == "FAILED"
-    assert "not done within 0 s" in answers.given["Reason"]
+    assert "migrate did not finish within 0 s" in answers.given["Reason"]
 
 
 def test_an_answer_that_cannot_be_delivered_is_an_error_so_that_lambda_tries_again(

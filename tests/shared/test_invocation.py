@@ -16,10 +16,10 @@ HTTP = recorded("function_url")
 
 
 @pytest.fixture(autouse=True)
-def doubts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    doubts: list[str] = []
-    monkeypatch.setattr(renewal, "doubt", lambda: doubts.append("doubted"))
-    return doubts
+def marks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    marks: list[str] = []
+    monkeypatch.setattr(renewal, "mark_stale", lambda: marks.append("stale"))
+    return marks
 
 
 def test_waits_end_before_the_invocation_does() -> None:
@@ -43,7 +43,7 @@ def test_a_request_gets_503_while_the_secrets_cannot_be_read() -> None:
         handler({"rmqMessagesByQueue": {}}, Context(10))
 
 
-def test_a_failure_and_an_unreachable_server_throw_doubt_on_the_secrets(doubts: list[str]) -> None:
+def test_a_failure_and_an_unreachable_server_mark_the_secrets_stale(marks: list[str]) -> None:
     @invocation
     def failing(*_: Any) -> dict[str, Any]:
         raise LedgerUnavailable
@@ -54,8 +54,8 @@ def test_a_failure_and_an_unreachable_server_throw_doubt_on_the_secrets(doubts: 
 
     with pytest.raises(LedgerUnavailable):
         failing({}, Context(10))
-    assert len(doubts) == 1
+    assert len(marks) == 1
     answering(200, Context(10))
-    assert len(doubts) == 1
+    assert len(marks) == 1
     answering(503, Context(10))
-    assert len(doubts) == 2
+    assert len(marks) == 2

@@ -6,7 +6,7 @@ import hmac
 import logging
 
 from shared.config.parsers import RateLimit
-from shared.config.renewal import doubt
+from shared.config.renewal import mark_stale
 from shared.http.client_address import limited_as
 from shared.http.rate_limit import Limited, RateLimiter
 from shared.passwords import verify
@@ -48,5 +48,5 @@ class Credentials:
         valid = verify(password, self._hashed)
         logger.info("login", extra={"accepted": known and valid, "address": address})
         if not valid:
-            doubt()  # of the hash: the password may have been changed
+            mark_stale()  # the hash: the password may have been changed
         return known and valid

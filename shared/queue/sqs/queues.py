@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from shared.aws.api import SQS, Api
+from shared.aws.json_api import SQS, JsonApi
 from shared.config.settings import environment
 from shared.deadline import within
 from shared.errors import AwsRefused, AwsUnavailable, SqsUnavailable
@@ -40,7 +40,7 @@ class Queues:
         parts = urlsplit(url)
         self._url = url
         self._seconds = seconds
-        self._call = Api(
+        self._call = JsonApi(
             SQS,
             region_of(url) or environment().get("AWS_REGION", ""),
             endpoint=f"{parts.scheme}://{parts.netloc}/",

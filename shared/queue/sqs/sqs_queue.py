@@ -29,16 +29,23 @@ class SqsQueue:
         """Publish the messages of many rows; see `Queue.publish_all`."""
         waiting = list(messages)
         confirmed: set[int] = set()
+        unreachable = 0
         for start in range(0, len(waiting), BATCH):
             try:
                 confirmed |= self._queues.send(waiting[start : start + BATCH])
             except QueueUnavailable:
                 if not confirmed:
                     raise
+                unreachable = len(waiting) - start
                 break
         tally.count(MESSAGES_CONFIRMED, by=len(confirmed))
-        if lost := len(waiting) - len(confirmed):
-            tally.count(MESSAGES_LOST, "refused_or_unroutable", by=lost)
+        refused = len(waiting) - len(confirmed) - unreachable
+        for reason, lost in (
+            ("refused_or_unroutable", refused),
+            ("broker_unreachable", unreachable),
+        ):
+            if lost:
+                tally.count(MESSAGES_LOST, reason, by=lost)
         return confirmed
 
     def depth(self) -> int:

@@ -15,7 +15,7 @@ from shared.aws.s3_bucket import S3Bucket
 from shared.config import secrets
 from shared.config.settings import Settings, needed
 from shared.errors import AccessRefused, SettingError, SourceUnavailable
-from shared.sources.s3.own_server import OwnBucket, own_bucket
+from shared.sources.s3.local_server import LocalBucket, local_bucket
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Location:
         self._reread, self._clock = reread, clock
         self._lock = threading.Lock()
         self._region: str | None = None  # that a server has named
-        self._bucket: S3Bucket | OwnBucket | None = None
+        self._bucket: S3Bucket | LocalBucket | None = None
         self._renewed_at = -RENEWAL_SECONDS
 
     def signed_url(self, key: str) -> SignedUrl:
@@ -217,11 +217,11 @@ class Location:
                 pass
             raise SourceUnavailable(refusal.about) from refusal
 
-    def _resolved(self) -> S3Bucket | OwnBucket:
+    def _resolved(self) -> S3Bucket | LocalBucket:
         with self._lock:
             if self._bucket is None:
-                own = own_bucket(self._settings, self._name)
-                self._bucket = own or S3Bucket(self._settings, self._name)
+                local = local_bucket(self._settings, self._name)
+                self._bucket = local or S3Bucket(self._settings, self._name)
             return self._bucket
 
     def _of_boto3(self) -> S3Bucket:

@@ -56,7 +56,11 @@ def test_aurora_is_no_part_of_the_sum() -> None:
 @pytest.mark.parametrize(
     ("work", "given", "note"),
     [
-        (Workload(files=1e9), {}, "one event source mapping takes 4 months"),
+        (
+            Workload(files=1e9),
+            {},
+            "copying one month's files takes one event source mapping 4 months",
+        ),
         (Workload(files=1e8, months=12), {}, "raise DatabaseStorageMaxGiB"),
         (Workload(files=1e9), {"ScrubDays": "1"}, "scrub cannot read"),
     ],
@@ -70,7 +74,7 @@ def test_what_fits_needs_no_note() -> None:
 
 
 def test_a_server_without_a_price_is_named() -> None:
-    with pytest.raises(SettingError, match=r"no price of db\.huge"):
+    with pytest.raises(SettingError, match=r"no price for db\.huge"):
         estimate(MILLION, {"DatabaseInstanceClass": "db.huge"})
 
 

@@ -56,7 +56,7 @@ def test_a_part_without_a_quantity_is_left_out_of_the_arithmetic() -> None:
 
 
 def test_a_price_that_is_missing_is_named() -> None:
-    with pytest.raises(SettingError, match=r"no price of db\.huge in eu-west-1"):
+    with pytest.raises(SettingError, match=r"for eu-west-1 has no price for db\.huge"):
         prices().of("db.huge", 1)
 
 

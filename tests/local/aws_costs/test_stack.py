@@ -104,7 +104,7 @@ def test_a_parameter_that_the_template_lacks_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_value_that_is_not_allowed_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="Profile is one of trial, production"):
+    with pytest.raises(ValueError, match="Profile must be one of trial, production"):
         stack(tmp_path, SMALL, {"Profile": "test"})
 
 

@@ -44,8 +44,8 @@ def test_invalid_usage_says_what_is_wrong(sync: Sync) -> None:
     for arguments, text in (
         (("-p", "LogLevel"), "expected NAME=VALUE, found LogLevel"),
         (("-p", "Level=INFO"), "no parameter Level"),
-        (("-p", "LogLevel=LOUD"), "LogLevel is one of DEBUG, INFO"),
-        (("--assume", "speed=1"), "nothing is assumed of speed"),
+        (("-p", "LogLevel=LOUD"), "LogLevel must be one of DEBUG, INFO"),
+        (("--assume", "speed=1"), "there is no assumption named speed"),
         (("--files", "-1"), "Invalid value for '--files'"),
     ):
         done = sync("aws", "costs", "--files", "1", *arguments)
@@ -58,4 +58,4 @@ def test_invalid_usage_says_what_is_wrong(sync: Sync) -> None:
 def test_a_server_without_a_price_is_an_error_of_one_line(sync: Sync) -> None:
     done = sync("aws", "costs", "--files", "1", "-p", "DatabaseInstanceClass=db.huge")
     assert (done.code, done.err.count("\n")) == (1, 1)
-    assert "no price of db.huge" in done.err
+    assert "no price for db.huge" in done.err

@@ -138,9 +138,11 @@ def test_with_everything_away_status_still_shows_where_it_should_be(sync: Sync) 
 
 
 def test_costs(sync: Sync) -> None:
-    months = ("--files", "100000000", "--months", "12")
-    found = json.loads(sync("aws", "costs", *months, "-p", "LogLevel=WARNING", "--json").out)
+    files = ("--files", "1000000")
+    found = json.loads(sync("aws", "costs", *files, "-p", "LogLevel=WARNING", "--json").out)
     assert shape(found) == shape(COSTS)
+    assert found["total"] == COSTS["total"]
+    assert found["notes"] == []
 
 
 def test_what_the_doctor_finds() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from shared.config import renewal
-from shared.config.renewal import LEAST_SECONDS, MOST_SECONDS, Renewal
+from shared.config.renewal import MAX_AGE_SECONDS, MIN_INTERVAL_SECONDS, Renewal
 from shared.config.settings import Settings
 from shared.errors import SecretsUnavailable, SettingError
 
@@ -55,12 +55,12 @@ def test_secrets_are_read_once_however_often_the_settings_are(
     assert store.asked == 1
 
 
-def test_they_are_due_when_they_are_old_or_doubted(secrets: Renewal, store: Store) -> None:
-    store.now += MOST_SECONDS
+def test_they_are_due_when_they_are_old_or_stale(secrets: Renewal, store: Store) -> None:
+    store.now += MAX_AGE_SECONDS
     assert secrets.is_due
     secrets.renew(VARIABLES)
     due_after = [secrets.is_due]
-    secrets.doubt()
+    secrets.mark_stale()
     due_after.append(secrets.is_due)
     assert due_after == [False, True]
 
@@ -76,7 +76,7 @@ def test_they_are_read_again_once_in_a_while_at_most(secrets: Renewal, store: St
     for _ in range(3):
         secrets.renew(VARIABLES)
     assert store.asked == 2
-    store.now += LEAST_SECONDS
+    store.now += MIN_INTERVAL_SECONDS
     store.text = NEW
     assert secrets.renew(VARIABLES)
 
@@ -84,7 +84,7 @@ def test_they_are_read_again_once_in_a_while_at_most(secrets: Renewal, store: St
 def test_what_cannot_be_read_or_is_invalid_stays_as_it_was(secrets: Renewal, store: Store) -> None:
     store.is_away = True
     assert not secrets.renew(VARIABLES)
-    store.now += LEAST_SECONDS
+    store.now += MIN_INTERVAL_SECONDS
     store.is_away, store.text = False, "short"
     assert not secrets.renew(VARIABLES)
     assert key_of(secrets) == OLD
@@ -93,7 +93,7 @@ def test_what_cannot_be_read_or_is_invalid_stays_as_it_was(secrets: Renewal, sto
 def test_plain_settings_are_never_due(store: Store) -> None:
     secrets = Renewal(store, lambda: store.now)
     secrets.resolve({"SECRET_KEY": OLD})
-    secrets.doubt()
+    secrets.mark_stale()
     assert not secrets.is_due
     assert not secrets.renew({"SECRET_KEY": OLD})
     assert store.asked == 0

@@ -134,10 +134,10 @@ def test_a_token_is_for_a_server_that_is_verified_alone() -> None:
 
 def test_without_aws_credentials_the_database_is_unreachable() -> None:
     def sign(*_: str) -> str:
-        raise AwsUnavailable("NoCredentialsError")
+        raise AwsUnavailable("no AWS credentials found")
 
     login = TokenLogin(IAM_URL, sign)
-    with pytest.raises(psycopg2.OperationalError, match="NoCredentialsError"):
+    with pytest.raises(psycopg2.OperationalError, match="no AWS credentials found"):
         login.parameters({"host": "h", "user": "u"})
 
 

@@ -7,6 +7,8 @@ from contextlib import closing
 import pytest
 
 from shared.errors import SqsUnavailable
+from shared.metrics import tally
+from shared.metrics.catalog import MESSAGES_CONFIRMED, MESSAGES_LOST
 from shared.queue.messages import SyncMessage
 from shared.queue.sqs.queues import region_of
 from shared.queue.sqs.sqs_queue import SqsQueue
@@ -66,6 +68,21 @@ def test_what_was_stored_before_an_error_counts(stand_in: tuple[Receiver, SqsQue
     assert queue.publish_all(messages(30)) == set(range(1, 11))
     with pytest.raises(SqsUnavailable, match="RequestThrottled"):
         queue.publish_all(messages(1))
+
+
+def test_messages_are_lost_for_the_reason_that_they_have(
+    stand_in: tuple[Receiver, SqsQueue],
+) -> None:
+    aws, queue = stand_in
+    half = storing(lambda row_id: row_id % 2 == 0)
+    gone = Reply(500, {}, b"{}")
+    aws.answer = lambda post: gone if len(aws.posts) > 1 else half(post)
+    tally.process.forget()
+    assert queue.publish_all(messages(25)) == {2, 4, 6, 8, 10}
+    counts = tally.process.take().counts
+    assert counts[MESSAGES_LOST, ("refused_or_unroutable",)] == 5
+    assert counts[MESSAGES_LOST, ("broker_unreachable",)] == 15
+    assert counts[MESSAGES_CONFIRMED, ()] == 5
 
 
 def test_what_waits_is_counted_and_what_is_in_flight_is_not(

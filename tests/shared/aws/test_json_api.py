@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from shared.aws import api
-from shared.aws.api import SECRETS_MANAGER, SQS, Api
+from shared.aws import json_api
+from shared.aws.json_api import SECRETS_MANAGER, SQS, JsonApi
 from shared.errors import AwsRefused, AwsUnavailable
 from tests.helpers.receiver import Post, Receiver, Reply, closed_port, receiver
 
@@ -21,9 +21,9 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def call(aws: Receiver) -> Iterator[Api]:
+def call(aws: Receiver) -> Iterator[JsonApi]:
     assert not aws.posts
-    with closing(Api(SQS, "eu-west-1")) as sqs:
+    with closing(JsonApi(SQS, "eu-west-1")) as sqs:
         yield sqs
 
 
@@ -34,7 +34,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         yield running
 
 
-def test_an_action_is_a_signed_post_of_json(aws: Receiver, call: Api) -> None:
+def test_an_action_is_a_signed_post_of_json(aws: Receiver, call: JsonApi) -> None:
     answer = call("SendMessage", {"MessageBody": "7"}, SECONDS)
     assert answer == {"MessageId": "1"}
     (post,) = aws.posts
@@ -52,7 +52,7 @@ def test_a_service_is_called_as_its_model_says() -> None:
         assert (model["targetPrefix"], model["jsonVersion"]) == (service.target, service.json)
 
 
-def test_the_connection_is_kept_and_a_dead_one_replaced(aws: Receiver, call: Api) -> None:
+def test_the_connection_is_kept_and_a_dead_one_replaced(aws: Receiver, call: JsonApi) -> None:
     for _ in range(2):
         call("SendMessage", {}, SECONDS)
     aws.answer = lambda _: Reply(0)  # closes it
@@ -68,7 +68,7 @@ def test_the_connection_is_kept_and_a_dead_one_replaced(aws: Receiver, call: Api
 
 
 def test_a_connection_that_the_server_closes_after_its_answer_is_opened_again(
-    aws: Receiver, call: Api
+    aws: Receiver, call: JsonApi
 ) -> None:
     aws.answer = lambda _: Reply(200, {"Connection": "close"}, b"{}")
     for _ in range(2):
@@ -77,9 +77,9 @@ def test_a_connection_that_the_server_closes_after_its_answer_is_opened_again(
 
 
 def test_an_idle_connection_is_not_trusted(
-    aws: Receiver, call: Api, monkeypatch: pytest.MonkeyPatch
+    aws: Receiver, call: JsonApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(json_api, "IDLE_SECONDS", 0.0)
     for _ in range(2):
         call("SendMessage", {}, SECONDS)
     assert len({post.peer for post in aws.posts}) == 2
@@ -95,7 +95,7 @@ def test_an_idle_connection_is_not_trusted(
     ],
 )
 def test_a_refusal_says_its_code(
-    aws: Receiver, call: Api, status: int, body: bytes, code: str
+    aws: Receiver, call: JsonApi, status: int, body: bytes, code: str
 ) -> None:
     aws.answer = lambda _: Reply(status, {}, body)
     with pytest.raises(AwsRefused, match=code) as caught:
@@ -104,7 +104,7 @@ def test_a_refusal_says_its_code(
 
 
 def test_a_server_that_is_silent_or_away_is_unavailable(
-    aws: Receiver, call: Api, monkeypatch: pytest.MonkeyPatch
+    aws: Receiver, call: JsonApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def silent(_: Post) -> Reply:
         return Reply(200, hold=30)
@@ -114,4 +114,4 @@ def test_a_server_that_is_silent_or_away_is_unavailable(
         call("SendMessage", {}, 0.2)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{closed_port()}")
     with pytest.raises(AwsUnavailable, match="ConnectionRefusedError"):
-        Api(SQS, "eu-west-1")("SendMessage", {}, SECONDS)
+        JsonApi(SQS, "eu-west-1")("SendMessage", {}, SECONDS)

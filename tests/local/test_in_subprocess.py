@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from local.apart import apart
+from local.in_subprocess import in_subprocess
 from shared.errors import SettingError, SourceUnavailable, TooManyRequests
 
 
@@ -19,7 +19,7 @@ def fail(error: Exception) -> None:
 
 
 def test_what_a_function_imports_is_not_imported_here() -> None:
-    imported, pid = apart(module_is_imported, "this")
+    imported, pid = in_subprocess(module_is_imported, "this")
     assert imported
     assert pid != os.getpid()
     assert "this" not in sys.modules
@@ -30,6 +30,6 @@ def test_what_a_function_imports_is_not_imported_here() -> None:
 )
 def test_its_error_is_raised_here(error: Exception) -> None:
     with pytest.raises(type(error)) as caught:
-        apart(fail, error)
+        in_subprocess(fail, error)
     assert str(caught.value) == str(error)
     assert vars(caught.value) == vars(error)

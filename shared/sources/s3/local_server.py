@@ -20,7 +20,7 @@ _BUCKET = re.compile(r"[a-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class OwnBucket:
+class LocalBucket:
     """One bucket of such a server; for the attributes see `S3Bucket`."""
 
     base_url: str
@@ -36,7 +36,7 @@ class OwnBucket:
         return self.keys
 
 
-def own_bucket(settings: Settings, bucket: str) -> OwnBucket | None:
+def local_bucket(settings: Settings, bucket: str) -> LocalBucket | None:
     """Return the bucket if its server is one of these, otherwise None.
 
     Args:
@@ -49,7 +49,7 @@ def own_bucket(settings: Settings, bucket: str) -> OwnBucket | None:
         return None
     if settings.s3_addressing not in {AUTO, "path"} or not _BUCKET.fullmatch(bucket):
         return None
-    return OwnBucket(
+    return LocalBucket(
         f"{endpoint[1]}/{bucket}",
         settings.s3_region or DEFAULT_REGION,
         settings.s3_request_payer or "",

@@ -7,7 +7,7 @@ import pytest
 
 from shared.aws.s3_bucket import S3Bucket
 from shared.config.settings import Settings
-from shared.sources.s3.own_server import own_bucket
+from shared.sources.s3.local_server import local_bucket
 from tests.helpers.paths import ROOT
 
 KEYS = {"AWS_S3_ACCESS_KEY_ID": "local", "AWS_S3_SECRET_ACCESS_KEY": "hushhush"}
@@ -29,12 +29,12 @@ def settings(**given: str) -> Settings:
 )
 @pytest.mark.parametrize("bucket", ["client-bucket", "bucket1", "a--b"])
 def test_it_says_of_a_bucket_what_boto3_says(bucket: str, given: dict[str, str]) -> None:
-    own, boto3s = own_bucket(settings(**given), bucket), S3Bucket(settings(**given), bucket)
-    assert own
+    local, boto3s = local_bucket(settings(**given), bucket), S3Bucket(settings(**given), bucket)
+    assert local
     for name in ("base_url", "region", "payer", "proxy"):
-        assert getattr(own, name) == getattr(boto3s, name), name
-    assert own.credentials() == boto3s.credentials()
-    assert "hushhush" not in repr(own.credentials())
+        assert getattr(local, name) == getattr(boto3s, name), name
+    assert local.credentials() == boto3s.credentials()
+    assert "hushhush" not in repr(local.credentials())
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_it_says_of_a_bucket_what_boto3_says(bucket: str, given: dict[str, str])
     ],
 )
 def test_all_others_are_left_to_boto3(bucket: str, given: dict[str, str]) -> None:
-    assert own_bucket(settings(**given), bucket) is None
+    assert local_bucket(settings(**given), bucket) is None
 
 
 def test_a_process_that_copies_from_it_does_not_import_boto3() -> None:

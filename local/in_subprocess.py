@@ -1,4 +1,4 @@
-"""Running a function in a process of its own; `python -m local.apart` is that process."""
+"""Running a function in a process of its own; `python -m local.in_subprocess` is that process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
 
 
-def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+def in_subprocess(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """Call a function in a process of its own and return what it returns, or raise its error.
 
     For what a lasting process needs once, at its start: boto3 alone takes 37 MB, which are never
@@ -28,7 +28,7 @@ def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         named: those that have names.
     """
     finished = subprocess.run(
-        [sys.executable, "-m", "local.apart"],
+        [sys.executable, "-m", "local.in_subprocess"],
         input=pickle.dumps((function, arguments, named)),
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -55,7 +55,7 @@ SECRETS_MANAGER = Service(
 SQS = Service("sqs", "AmazonSQS", "1.0", "AWS_ENDPOINT_URL_SQS")
 
 
-class Api:
+class JsonApi:
     """A service in one region, over one connection that is kept.
 
     Args:
