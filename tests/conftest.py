@@ -5,6 +5,7 @@ A missing server skips the test with its reason; with CI=true it fails instead.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -57,6 +58,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     pytest-xdist gives each process one run of tests, and moves those at its end to idle processes.
     """
     items.sort(key=lambda item: FAULTS not in item.path.parents)
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Give the next test the log as this one found it: a process that is set up changes it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def _shared(name: str) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +28,8 @@ Sync = Callable[..., Done]
 @pytest.fixture
 def sync(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Iterator[Sync]:
+) -> Sync:
     """Type `./sync` in an empty folder, with nothing set but what is given."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str, **variables: str) -> Done:
@@ -45,6 +42,4 @@ def sync(
         shown = capsys.readouterr()
         return Done(int(end.value.code or 0), shown.out, shown.err)
 
-    yield run
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    return run

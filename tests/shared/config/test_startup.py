@@ -1,21 +1,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from shared.config.startup import start
 from shared.errors import SettingError
-
-
-@pytest.fixture(autouse=True)
-def own_handlers() -> Iterator[None]:
-    root = logging.getLogger()
-    kept, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = kept
-    root.setLevel(level)
 
 
 def test_the_settings_of_the_process_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
