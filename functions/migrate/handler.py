@@ -43,7 +43,8 @@ def bring_up_to_date() -> dict[str, Any]:
     """
     settings = start()
     database_url = needed(settings.database_url, "DATABASE_URL")
-    if settings.sqs_queue_url is None:  # the stack itself makes those of SQS
+    rabbitmq_url = None  # the stack itself makes the queues of SQS
+    if settings.sqs_queue_url is None:
         rabbitmq_url = needed(settings.rabbitmq_url, "RABBITMQ_URL")
     applied = migrate(
         database_url,
@@ -51,7 +52,7 @@ def bring_up_to_date() -> dict[str, Any]:
         with_roles=settings.database_roles,
         iam=settings.database_auth == "iam",
     )
-    if settings.sqs_queue_url is None:
+    if rabbitmq_url is not None:
         declare(rabbitmq_url, settings.queue_type)
     logger.info("ledger and queues are up to date", extra={"applied": applied})
     return {"applied": applied}
