@@ -18,6 +18,9 @@ from shared.aws.s3 import s3_client
 from shared.config.settings import Settings
 
 BUCKET = "bench"
+RUNS = f"rewrite ^/{BUCKET}/run[0-9]+-([0-9]+[.]bin)$ /{BUCKET}/run0-$1 break;"
+"""nginx answers the keys of every run with the objects of the first."""
+
 READY_SECONDS = 60.0
 _PIECE = 4 << 20
 
@@ -68,9 +71,15 @@ class ObjectServer:
         }
 
 
-def keys(number: int) -> list[str]:
-    """Names so many objects."""
-    return [f"object-{n:05}.bin" for n in range(number)]
+def keys(number: int, run: int = 0) -> list[str]:
+    """Name so many objects.
+
+    Args:
+        number: how many.
+        run: in which they are copied. A name that the ledger has a file of is compared with it
+            first, so no run may repeat another's.
+    """
+    return [f"run{run}-{n:05}.bin" for n in range(number)]
 
 
 def write(folder: Path, name: str, size: int, *, random: bool = True) -> Path:
@@ -105,7 +114,8 @@ def nginx(folder: Path, files: Path, directives: str = "") -> Iterator[ObjectSer
         f"daemon off; {'user root;' if os.geteuid() == 0 else ''} worker_processes 1;"
         f" pid {home}/pid; error_log {home}/error.log;"
         " events { worker_connections 1024; }"
-        f" http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000; {places}"
+        " http { default_type application/octet-stream; access_log off; sendfile on; tcp_nopush on;"
+        f" keepalive_requests 1000000; {places}"
         f" server {{ listen 127.0.0.1:{port}; root {files}; {directives} }} }}"
     )
     process = Process("nginx", home)

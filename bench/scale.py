@@ -92,14 +92,14 @@ class Scene:
     url: str
     storage: Path
 
-    def run(self, keys: Sequence[str], count: int) -> Run:
+    def run(self, warm_up: Sequence[str], keys: Sequence[str], count: int) -> Run:
         """Copy objects with so many triggers, which are started for it."""
         readings: list[Reading] = []
         variables = self.stack.variables(self.url, self.objects.variables(self.storage))
         with containers.triggers(self.image, count, variables, self.storage) as triggers:
             pids = triggers.pids
             _wait_consuming(self.stack, count)
-            copy_all(self.stack, self.url, keys[: WARM_UP * count], self.storage, pids)
+            copy_all(self.stack, self.url, warm_up, self.storage, pids)
             set_aside(self.storage)
             triggers.limit(self.cpus)
             processes = {
@@ -125,18 +125,21 @@ class Scene:
 
 
 def _measure(given: argparse.Namespace, folder: Path) -> Iterator[Run]:
-    keys = objects.keys(given.objects * max(COUNTS))
-    for key in keys:
+    most = given.objects * max(COUNTS)
+    for key in objects.keys(most):
         objects.write(folder / "objects", key, given.kib << 10)
     storage = folder / "storage"
     storage.mkdir()
     console = Console(stderr=True, highlight=False)
-    with Stack(folder) as stack, objects.nginx(folder, folder / "objects") as server:
+    with Stack(folder) as stack, objects.nginx(folder, folder / "objects", objects.RUNS) as server:
         url = ledgers.make(stack.postgres.url, "scale", 10_000, lambda _: None)
         scene = Scene(given.image, given.cpus, stack, server, url, storage)
+        runs = 0
         for number in range(given.runs):
             for count in COUNTS:
-                run = scene.run(keys[: given.objects * count], count)
+                runs += 2
+                warm_up = objects.keys(WARM_UP * count, runs - 1)
+                run = scene.run(warm_up, objects.keys(given.objects * count, runs), count)
                 load = os.getloadavg()[0]
                 console.print(
                     f"round {number + 1}, {count}: {run.rate:.0f} files/s, load {load:.1f}"
