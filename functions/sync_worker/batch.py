@@ -13,7 +13,7 @@ from functions.sync_worker.transfer import Transfer
 from shared.errors import TransferError
 from shared.ledger.rows import Claim
 
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.05
 """While others run, a transfer that has ended waits this long for more to settle with: a group
 shares its transaction and its sync to disk. The last transfer, or the only one, does not wait."""
 
@@ -29,12 +29,17 @@ class Batch:
     """The transfers that are not settled yet; any thread may use it.
 
     Args:
+        few: see the attribute.
+
+    Attributes:
         few: how many running transfers are so few that the end of one ends a `wait`. A thread that
             wakes up for each end takes the interpreter from those that copy.
+        ended_count: the transfers that have ended so far.
     """
 
     def __init__(self, few: int) -> None:
-        self._few = few
+        self.few = few
+        self.ended_count = 0
         self._lock = threading.Lock()
         self._transfers: dict[int, Transfer] = {}
         self._ended: queue.SimpleQueue[Transfer | None] = queue.SimpleQueue()
@@ -143,7 +148,8 @@ class Batch:
             self._ended.put(transfer)
         with self._lock:
             self._running -= 1
+            self.ended_count += 1
             if not self._running:
                 self._none_runs.set()
-        if self._running <= self._few:
+        if self._running <= self.few:
             self._changed.set()

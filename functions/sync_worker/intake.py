@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from functions.sync_worker.batch import Batch
+from functions.sync_worker.pace import Pace
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import Claim
 
-SLICE = 2
-"""Objects that are claimed at once, as a multiple of those that are copied at once: the next is
-there when one ends, and few are lost when the worker dies."""
-
-MOST_HELD = 8
-"""Largest number of unsettled objects, as the same multiple: those that are copied and those that
-wait for a slow disk. The latter need no connection, and the more there are, the more of them share
-the disk's next sync."""
+MOST_HELD = 16
+"""Largest number of unsettled objects, as a multiple of those that are copied at once: these, and
+those that wait for a slow disk. The latter need no connection, and the more there are, the more of
+them share the disk's next sync."""
 
 HELD_UP_SECONDS = 0.25
 """An invocation that takes longer than this many seconds looks for rows whose messages wait behind
@@ -57,12 +54,6 @@ class Config:
     standing_seconds: float = 300.0
 
 
-def few(config: Config) -> int:
-    """Return the number of running transfers at which the next slice is claimed."""
-    most = SLICE * config.concurrency
-    return most - max(1, most // 4)
-
-
 class Intake:
     """The rows that one invocation may still claim.
 
@@ -76,6 +67,7 @@ class Intake:
         config: how many, and for how long.
         ledger: where rows are claimed.
         row_ids: the rows that the invocation's messages name.
+        pace: how many are claimed ahead.
         clock: monotonic seconds.
     """
 
@@ -84,9 +76,10 @@ class Intake:
         config: Config,
         ledger: Ledger,
         row_ids: Iterable[int],
+        pace: Pace,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._config, self._ledger, self._clock = config, ledger, clock
+        self._config, self._ledger, self._pace, self._clock = config, ledger, pace, clock
         self._own = frozenset(row_ids)
         self._fresh = deque(sorted(self._own))
         self._suspects: list[int] = []
@@ -95,6 +88,7 @@ class Intake:
         self._taken: set[int] = set()
         self._grouped = True
         self._own_turn = False
+        self._claimed: tuple[float, int] | None = None  # when, and how many had ended by then
         self._named_at = clock()
         self._look_at = self._named_at + HELD_UP_SECONDS
 
@@ -128,10 +122,12 @@ class Intake:
         Raises:
             LedgerUnavailable: nothing can be claimed.
         """
-        concurrency = self._config.concurrency
-        most = SLICE * concurrency
-        room = min(most - batch.running, MOST_HELD * concurrency - batch.held)
-        if room < most - few(self._config):
+        room = self._room(batch)
+        if room < self._pace.rows - self._pace.few:
+            return []
+        self._adapt(batch)
+        room = self._room(batch)
+        if room <= 0:
             return []
         claims = [] if self._own_turn else self._undelivered(room, batch)
         self._own_turn = bool(claims)
@@ -194,6 +190,19 @@ class Intake:
             known = {*self.left, *(claim.wanted.row_id for claim in ended)}
             found = self._ledger.waiting_for([c.wanted.file_name for c in ended], FOLLOWERS)
             self._fresh.extend(row_id for row_id in found if row_id not in known)
+
+    def _room(self, batch: Batch) -> int:
+        held = MOST_HELD * self._config.concurrency
+        return min(self._pace.rows - batch.running, held - batch.held)
+
+    def _adapt(self, batch: Batch) -> None:
+        """Adapt the pace to what has ended since the last claim of this invocation."""
+        now = self._clock()
+        if self._claimed is not None:
+            at, ended = self._claimed
+            self._pace.adapt(batch.ended_count - ended, now - at)
+            batch.few = self._pace.few
+        self._claimed = now, batch.ended_count
 
     def _named(self, room: int) -> list[Claim]:
         """Claim rows that the messages named, those first that have waited for another."""

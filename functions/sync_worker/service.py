@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from functions.sync_worker.batch import Batch
 from functions.sync_worker.breaker import Allowance, Breaker
-from functions.sync_worker.intake import AGAIN_SECONDS, Config, Intake, few
+from functions.sync_worker.intake import AGAIN_SECONDS, Config, Intake
 from functions.sync_worker.lease import LeaseKeeper
+from functions.sync_worker.pace import Pace
 from functions.sync_worker.pulse import Pulse
 from functions.sync_worker.settler import Settler
 from functions.sync_worker.settling import POLL_SECONDS, SettlingThread
@@ -88,6 +89,7 @@ class SyncWorker:
         self._clock = clock
         self._end_process = end_process
         self._pulse = Pulse(ledger.heartbeats, config.standing_seconds / 5, clock)
+        self._pace = Pace(config.concurrency)
         self._sweep_at = clock()
         self._waits_since: float | None = None
 
@@ -117,8 +119,9 @@ class SyncWorker:
         Raises:
             LedgerUnavailable: outcomes cannot be recorded.
         """
-        batch = Batch(few(self._config))
-        intake = Intake(self._config, self._ledger, self._with_due_retries(row_ids))
+        batch = Batch(self._pace.few)
+        rows = self._with_due_retries(row_ids)
+        intake = Intake(self._config, self._ledger, rows, self._pace)
         settling = SettlingThread(self._settler, batch)
         keeper = LeaseKeeper(
             self._ledger,
