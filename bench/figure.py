@@ -16,21 +16,27 @@ class Target:
         limit: the number that decides.
         at_least: the figure must be no smaller; otherwise no larger.
         ratio: the limit is one of the figure's ratio to its reference, not of the figure itself.
+        every: every run must reach it; otherwise their median.
     """
 
     limit: float
     at_least: bool = True
     ratio: bool = False
+    every: bool = False
 
     def __str__(self) -> str:
         """Return it in words, such as "at least 2 × the reference"."""
         bound = "at least" if self.at_least else "at most"
-        return f"{bound} {self.limit:g}{' × the reference' if self.ratio else ''}"
+        reference = " × the reference" if self.ratio else ""
+        return f"{bound} {self.limit:g}{reference}{', every run' if self.every else ''}"
 
-    def met(self, value: float, ratio: float | None) -> bool:
+    def met(self, figure: Figure) -> bool:
         """Return whether a figure reaches it."""
-        judged = (ratio or 0.0) if self.ratio else value
-        return judged >= self.limit if self.at_least else judged <= self.limit
+        runs = figure.ratios if self.ratio else figure.runs
+        judged = runs if self.every else [statistics.median(runs)] if runs else []
+        return bool(judged) and all(
+            one >= self.limit if self.at_least else one <= self.limit for one in judged
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +73,24 @@ class Figure:
         return statistics.median(self.reference_runs) if self.reference_runs else None
 
     @property
-    def ratio(self) -> float | None:
-        """Ours to the reference: the median of the ratios of runs that were made side by side.
+    def ratios(self) -> list[float]:
+        """Ours to the reference, in each run; empty without a reference.
 
         Noise of the machine that lasts longer than a run hits both and cancels out.
         """
         if not self.reference_runs:
-            return None
-        pairs = zip(self.runs, self.reference_runs, strict=True)
-        return statistics.median(ours / theirs for ours, theirs in pairs)
+            return []
+        return [a / b for a, b in zip(self.runs, self.reference_runs, strict=True)]
+
+    @property
+    def ratio(self) -> float | None:
+        """The median of the ratios."""
+        return statistics.median(self.ratios) if self.ratios else None
 
     @property
     def met(self) -> bool | None:
         """Whether the target is reached."""
-        return self.target.met(self.value, self.ratio) if self.target else None
+        return self.target.met(self) if self.target else None
 
     def document(self) -> dict[str, Any]:
         """Return the figure as docs/benchmarks.json has it."""
@@ -90,6 +100,7 @@ class Figure:
             "unit": self.unit,
             "reference": rounded(self.reference),
             "ratio": rounded(self.ratio),
+            "ratios": [rounded(ratio) for ratio in self.ratios],
             "target": str(self.target) if self.target else None,
             "met": self.met,
             "against": self.against or None,

@@ -87,14 +87,20 @@ def _line(cells: Sequence[str]) -> str:
 
 def _cells(figure: Figure, *, more: bool = False) -> list[str]:
     value = f"{_number(figure.value)} {figure.unit}"
+    ratio = _number(figure.ratio)
     if more and len(figure.runs) > 1:
-        value += f" ({_number(min(figure.runs))} to {_number(max(figure.runs))})"
+        value += _range(figure.runs)
+        ratio += _range(figure.ratios)
     reference = ""
     if figure.reference is not None:
         reference = f"{_number(figure.reference)} {figure.unit}: {figure.against}"
     met = {True: "yes", False: "no", None: ""}[figure.met]
     target = str(figure.target or "")
-    return [figure.name, value, reference, _number(figure.ratio), target, met]
+    return [figure.name, value, reference, ratio, target, met]
+
+
+def _range(runs: Sequence[float]) -> str:
+    return f" ({_number(min(runs))} to {_number(max(runs))})" if runs else ""
 
 
 def _number(number: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,21 @@ class Targets:
     rclone: float
 
 
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """One run of ours.
+
+    Attributes:
+        rate: files a second.
+        workers: their processor time for a file, in µs.
+        busy: that of the whole machine.
+    """
+
+    rate: float
+    workers: float
+    busy: float
+
+
 @dataclass(slots=True)
 class _Tool:
     """A program that we are compared with.
@@ -39,6 +55,7 @@ class _Tool:
         settings: from which the fastest is chosen.
         target: what our ratio to it must reach.
         runs: what it took.
+        busy: processor time of the whole machine for a file of each run, in µs.
         setting: the fastest.
         tried: files a second with each setting.
     """
@@ -48,8 +65,15 @@ class _Tool:
     settings: Sequence[int]
     target: float
     runs: list[Copied] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
     setting: int = 0
     tried: dict[int, float] = field(default_factory=dict)
+
+    def run(self, keys: Sequence[str]) -> None:
+        """Copy objects with the fastest setting."""
+        busy = busy_seconds()
+        self.runs.append(self.copy(keys, self.setting))
+        self.busy.append((busy_seconds() - busy) / len(keys) * 1e6)
 
     def choose(self, keys: Sequence[str]) -> None:
         """Try every setting once with these objects."""
@@ -63,13 +87,22 @@ class _Tool:
 
     def figures(self, name: str, ours: Sequence[float], number: int) -> Iterator[Figure]:
         """Yield our figure against the program alone, and against it with `sync` behind it."""
-        target, called = Target(self.target, ratio=True), self.called.format(self.setting)
+        target, called = (
+            Target(self.target, ratio=True, every=True),
+            self.called.format(self.setting),
+        )
         tried = ", ".join(f"{setting}: {rate:.0f}" for setting, rate in self.tried.items())
         alone = [number / run.seconds for run in self.runs]
         synced = [number / run.synced_seconds for run in self.runs]
         note = f"files/s in one try each, by the setting of {called}: {tried}"
         yield Figure(name, ours, "files/s", target, alone, called, note)
         yield Figure(f"{name}, on disk", ours, "files/s", target, synced, f"{called}, then sync")
+
+    def processor_figure(self, name: str, ours: Sequence[Ours]) -> Figure:
+        """Return what a file costs us, against the program; a rate also depends on who waits."""
+        target = Target(round(1 / self.target, 2), at_least=False, ratio=True)
+        called = f"{self.called.format(self.setting)}, both with the store"
+        return Figure(name, [run.busy for run in ours], "µs", target, self.busy, called)
 
 
 def measure(setting: Setting) -> Iterator[Figure]:
@@ -103,7 +136,6 @@ def _compare(setting: Setting, server: ObjectServer, targets: Targets) -> Iterat
     storage.mkdir(exist_ok=True)
     number = setting.plan.objects
     keys = objects.keys(number)
-    ours = []
     tools = [
         _Tool(
             lambda keys, workers: comparison_tools.s5cmd(server, keys, folder, workers),
@@ -123,25 +155,35 @@ def _compare(setting: Setting, server: ObjectServer, targets: Targets) -> Iterat
         tool.choose(keys)
         done(1)
     variables = stack.variables(setting.few, server.variables(storage))
-    note = ""
+    ours = []
     with triggering(variables, setting.folder) as pids:
         copy_all(stack, setting.few, keys[:WARM_UP], storage, pids)
         set_aside(storage)
         for run in setting.runs(f"throughput from {server.name}"):
             keys = objects.keys(number, run + 1)
-            tools[0].runs.append(tools[0].copy(keys, tools[0].setting))
-            cpu, busy = sum(map(cpu_seconds, pids)), busy_seconds()
-            seconds = copy_all(stack, setting.few, keys, storage, pids)
-            cpu, busy = sum(map(cpu_seconds, pids)) - cpu, busy_seconds() - busy
-            set_aside(storage)
-            ours.append(number / seconds)
-            tools[1].runs.append(tools[1].copy(keys, tools[1].setting))
-            note = (
-                f"processor time of one file in µs: workers {cpu / number * 1e6:.0f}, "
-                f"the whole machine {busy / number * 1e6:.0f}"
-            )
+            tools[0].run(keys)
+            ours.append(_copied(setting, keys, storage, pids))
+            tools[1].run(keys)
     size = f"{setting.plan.object_bytes >> 10} KiB"
     name = f"throughput, {number:,} × {size}, {server.name}"
-    yield Figure(name, ours, "files/s", note=note)
+    rates = [run.rate for run in ours]
+    cpu = statistics.median(run.workers for run in ours)
+    yield Figure(name, rates, "files/s", note=f"the workers take {cpu:.0f} µs for a file")
     for tool in tools:
-        yield from tool.figures(name, ours, number)
+        yield from tool.figures(name, rates, number)
+        yield tool.processor_figure(f"processor time of a file, {server.name}", ours)
+
+
+def _copied(setting: Setting, keys: Sequence[str], storage: Path, pids: Sequence[int]) -> Ours:
+    """Copy objects with our workers."""
+    used: list[tuple[float, float]] = []
+
+    def read() -> None:
+        used.append((sum(map(cpu_seconds, pids)), busy_seconds()))
+
+    seconds = copy_all(setting.stack, setting.few, keys, storage, pids, begin=read)
+    read()
+    set_aside(storage)
+    workers, busy = (after - before for before, after in zip(*used, strict=True))
+    number = len(keys)
+    return Ours(number / seconds, workers / number * 1e6, busy / number * 1e6)
