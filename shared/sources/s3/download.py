@@ -12,7 +12,6 @@ Everything runs on the transport's thread, except for what `Job.run` takes to th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -339,5 +338,5 @@ class Download:
     def _report(self) -> None:
         outcome = self._job.failure or self._job.fetched or SourceUnavailable("no object came")
         if isinstance(outcome, Fetched):
-            outcome = replace(outcome, metadata=metadata(self._connections.head))
+            outcome = outcome.with_metadata(metadata(self._connections.head))
         self._on_outcome(self, outcome)

@@ -31,7 +31,8 @@ class Job:
     def __init__(self, resources: Resources, row_id: int, end: Callable[[], None]) -> None:
         self.failure: BaseException | None = None
         self.fetched: Fetched | None = None
-        self._resources, self._row_id, self._end = resources, row_id, end
+        self._resources, self._end = resources, end
+        self._failing = _Failing(self, row_id)
         self._running = 0
 
     @property
@@ -86,7 +87,7 @@ class Job:
 
     def failing(self) -> _Failing:
         """End the download with what the block raises; nothing is raised."""
-        return _Failing(self, self._row_id)
+        return self._failing
 
 
 class _Failing:
@@ -104,6 +105,8 @@ class _Failing:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
+        if error is None:
+            return False
         if isinstance(error, OSError | TransferError):
             self._job.fail(error)
             return True
