@@ -70,11 +70,6 @@ class DigestedPart:
         """Bytes that are digested."""
         return self._verifier.position
 
-    @property
-    def inline(self) -> bool:
-        """Whether `append` may be used, because no part size must be asked for."""
-        return self._verifier.inline
-
     def write(self, position: int, data: bytes) -> None:
         """Write bytes that are digested later.
 
@@ -88,7 +83,7 @@ class DigestedPart:
             raise
 
     def append(self, data: bytes) -> None:
-        """Write and digest the next bytes.
+        """Write and digest the next bytes; not of a check of several parts, see `Verifier.inline`.
 
         Raises:
             OSError: the storage refuses.

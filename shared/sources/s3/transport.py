@@ -35,6 +35,12 @@ CONNECT_SECONDS = 10
 MINIMUM_SPEED = 1024
 """Bytes per second; a slower connection is considered dead."""
 
+CHECKSUMS_WANTED = "x-amz-checksum-mode: ENABLED"
+"""S3 sends an object's checksums only when asked to."""
+
+CONTENT = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
+"""Statuses whose body is bytes of the object; that of any other is an error document."""
+
 BUFFER_BYTES = 131_072
 """Per connection: measured, larger ones gain nothing."""
 
