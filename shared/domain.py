@@ -129,3 +129,15 @@ class Fetched:
     file: OpenPart | None = field(default=None, compare=False, repr=False)
     metadata: Metadata = field(default=Metadata(), compare=False, repr=False)
     in_place: bool = False
+
+    def with_metadata(self, metadata: Metadata) -> Fetched:
+        """Return the same with what else the source says (`replace` takes five times as long)."""
+        return Fetched(
+            self.size,
+            self.sha256,
+            self.etag,
+            self.verified_by,
+            self.file,
+            metadata,
+            self.in_place,
+        )

@@ -70,11 +70,6 @@ class DigestedPart:
         """Bytes that are digested."""
         return self._verifier.position
 
-    @property
-    def inline(self) -> bool:
-        """Whether `append` may be used, because no part size must be asked for."""
-        return self._verifier.inline
-
     def write(self, position: int, data: bytes) -> None:
         """Write bytes that are digested later.
 
@@ -88,7 +83,7 @@ class DigestedPart:
             raise
 
     def append(self, data: bytes) -> None:
-        """Write and digest the next bytes.
+        """Write and digest the next bytes; not of a check of several parts, see `Verifier.inline`.
 
         Raises:
             OSError: the storage refuses.
@@ -134,9 +129,9 @@ class DigestedPart:
         if self.position != self.size:
             raise ContentMismatch(f"{self.position} of {self.size} bytes came")
         room = memoryview(b"") if buffer is None else buffer
-        verified_by = self._verdict(room)
-        injection_point(CrashPoint.AFTER_LAST_BYTE)
         sha256 = self._verifier.sha256()
+        verified_by = self._verdict(room, sha256)
+        injection_point(CrashPoint.AFTER_LAST_BYTE)
         return Fetched(self.size, sha256, self.etag, verified_by, self._part.hold())
 
     def catch_up(self, frontier: int) -> None:
@@ -174,23 +169,26 @@ class DigestedPart:
         finally:
             self._part.close(keep=complete or (resumable and self._part.journal is not None))
 
-    def _verdict(self, buffer: memoryview) -> str:
+    def _verdict(self, buffer: memoryview, sha256: bytes) -> str:
         """Return what the content is verified by.
 
         Raises:
             ContentMismatch: it is not, or may not be, the object's.
         """
-        copy = UnprovenCopy(self.etag or "", self.size, self._verifier.sha256())
         try:
             verified_by = self._verifier.finish(self._part, buffer)
         except ContentMismatch as mismatch:
             if self._check is None or self._check.decisive:
                 raise
+            copy = UnprovenCopy(self.etag or "", self.size, sha256)
             return self._comparison.verdict(mismatch.about, copy, whole=self._framed)
-        if verified_by == BY_SIZE and self._check is not None:
+        if verified_by != BY_SIZE:
+            return verified_by
+        copy = UnprovenCopy(self.etag or "", self.size, sha256)
+        if self._check is not None:
             about = f"its {self._check.title} cannot be checked: the sizes of the parts are unknown"
             return self._comparison.verdict(about, copy, whole=self._framed, differs=False)
-        if verified_by == BY_SIZE and not self._framed:
+        if not self._framed:
             about = "nothing tells its size, nor where it ends"
             return self._comparison.verdict(about, copy, whole=False)
         return verified_by

@@ -114,18 +114,19 @@ class Placer:
                     try:
                         check_target(descriptor, name, wanted.file_name, self._check)
                         finisher.finish(part.name, metadata.get(row_id))
-                        self._rename(part, descriptor, name)
+                        self._rename(part, descriptor, name, wanted)
                     except (OSError, TransferError) as error:
                         errors[row_id] = from_name_error(error)
         except (OSError, TransferError) as error:
             return dict.fromkeys(targets, from_name_error(error))
         return errors
 
-    def _rename(self, part: Path, folder: int, name: str) -> None:
+    def _rename(self, part: Path, folder: int, name: str, wanted: Wanted) -> None:
         incoming = self._incoming
         os.rename(part.name, name.encode(), src_dir_fd=incoming, dst_dir_fd=folder)
         injection_point(CrashPoint.AFTER_RENAME)
-        remove(incoming, journal_of(part).name)  # only long parts have one
+        if wanted.progress.proven:  # otherwise it has none
+            remove(incoming, journal_of(part).name)
 
 
 def is_file(folder: int, name: str) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from shared.sources.digests import ALGORITHMS, Check
 
+_HEADERS = {algorithm: f"x-amz-checksum-{algorithm}" for algorithm in ALGORITHMS}
 _CHECKSUM = re.compile(r"([A-Za-z0-9+/]+={0,2})(?:-(\d{1,5}))?")
 _ETAG = re.compile(r'(?:W/)?("?)([0-9a-f]{32})(?:-([1-9]\d{0,4}))?\1', re.IGNORECASE)
 _GOOGLE_HASH = re.compile(r"(crc32c|md5)=([A-Za-z0-9+/]+={0,2})")
@@ -32,25 +33,30 @@ def best_check(headers: Mapping[str, str]) -> Check | None:
     Returns:
         The check, or None where the headers hold none.
     """
-    checks = [c for a in ALGORITHMS if (c := _header_check(a, headers)) is not None]
-    checks += _google_checks(headers)
+    checks = [
+        check
+        for algorithm, name in _HEADERS.items()
+        if name in headers and (check := _header_check(algorithm, headers)) is not None
+    ]
+    if "x-goog-hash" in headers:
+        checks += _google_checks(headers["x-goog-hash"])
     etag = _etag_check(headers)
     if etag is not None:
         checks.append(etag)
     return min(checks, key=lambda c: (bool(c.parts), not c.decisive)) if checks else None
 
 
-def _google_checks(headers: Mapping[str, str]) -> list[Check]:
+def _google_checks(hashes: str) -> list[Check]:
     """Read `x-goog-hash`, which is of what is stored (Cloud Storage XML API, "HTTP headers")."""
     checks = []
-    for algorithm, text in _GOOGLE_HASH.findall(headers.get("x-goog-hash", "")):
-        check = _header_check(algorithm, {f"x-amz-checksum-{algorithm}": text})
+    for algorithm, text in _GOOGLE_HASH.findall(hashes):
+        check = _header_check(algorithm, {_HEADERS[algorithm]: text})
         checks += [check] if check is not None else []
     return checks
 
 
 def _header_check(algorithm: str, headers: Mapping[str, str]) -> Check | None:
-    match = _CHECKSUM.fullmatch(headers.get(f"x-amz-checksum-{algorithm}", ""))
+    match = _CHECKSUM.fullmatch(headers[_HEADERS[algorithm]])
     if match is None:
         return None
     try:

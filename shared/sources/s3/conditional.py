@@ -10,7 +10,8 @@ from shared.errors import RetryLater
 from shared.sources.s3 import evidence
 from shared.sources.s3.connections import Connections
 from shared.sources.s3.job import Job
-from shared.sources.s3.stream import CONTENT, Stream
+from shared.sources.s3.stream import Stream
+from shared.sources.s3.transport import CONTENT
 from shared.storage.reading import StorageReader, Verdict
 
 

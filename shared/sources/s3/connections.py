@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from shared.sources.s3.location import SignedUrl
 from shared.sources.s3.resources import Resources
-from shared.sources.s3.stream import CONTENT, Stream
+from shared.sources.s3.stream import Stream
+from shared.sources.s3.transport import CHECKSUMS_WANTED, CONTENT
 
 STREAM_LIMIT = 4
 """Parallel ranges of one object."""
@@ -12,9 +13,6 @@ STREAM_LIMIT = 4
 FAST_STREAM = 100_000_000
 """Bytes per second. A stream as fast as this is alone quicker than several; a slower one gets
 company. S3 gives a connection about 85 MB/s (AWS S3 user guide, "Performance guidelines")."""
-
-CHECKSUMS_WANTED = "x-amz-checksum-mode: ENABLED"
-"""S3 sends an object's checksums only when asked to."""
 
 
 class Connections:
@@ -52,18 +50,17 @@ class Connections:
         """The streams whose ends have not come."""
         return list(self._borrowed)
 
-    def open(self, stream: Stream, *headers: str, target: SignedUrl | None = None) -> None:
+    def open(self, stream: Stream, *headers: str) -> None:
         """Send a stream's request; see `Transport.get` for where this may be called.
 
         Args:
             stream: takes the response.
             headers: more of them.
-            target: in place of the object.
         """
         self._borrowed[stream] = bool(self._borrowed)
         stream.target = self.target
         wanted = [CHECKSUMS_WANTED, *self.target.headers, *headers]
-        self._resources.transport.get(target or self.target, wanted, stream, gzip=self.gzip)
+        self._resources.transport.get(self.target, wanted, stream, gzip=self.gzip)
 
     def ended(self, stream: Stream) -> None:
         """Note that a stream has ended, and give back what it has borrowed."""

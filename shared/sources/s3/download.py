@@ -3,7 +3,9 @@
 One plain GET comes first: its headers name the version, the size and the checksums, and prove that
 this is an object store. A small object is written and digested as it arrives (`InlineBody`). For a
 large one that GET continues as the first of several streams (`SegmentedBody`). One whose size is
-not named is streamed to its end (`UnsizedBody`). A part that an earlier attempt has left is
+not named is streamed to its end (`UnsizedBody`). Where its headers leave a doubt whether this is an
+object store, a control request is sent beside the GET of a small object, and before that of any
+other, of which a part might be kept (`Controls`). A part that an earlier attempt has left is
 continued without a plain GET. Where a file is in place, that GET has a condition first.
 
 Everything runs on the transport's thread, except for what `Job.run` takes to the pool.
@@ -12,7 +14,6 @@ Everything runs on the transport's thread, except for what `Job.run` takes to th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -32,7 +33,6 @@ from shared.sources.part_file import PartFile
 from shared.sources.s3 import evidence, refusals
 from shared.sources.s3.conditional import ConditionalRequest, is_sendable
 from shared.sources.s3.connections import Connections
-from shared.sources.s3.control import ControlRequest
 from shared.sources.s3.evidence import Evidence
 from shared.sources.s3.inline_body import INLINE_BYTES, InlineBody
 from shared.sources.s3.job import Job
@@ -43,7 +43,8 @@ from shared.sources.s3.remedies import Kind, Remedy, remedy_for
 from shared.sources.s3.resources import Resources
 from shared.sources.s3.segmented_body import SegmentedBody
 from shared.sources.s3.segments import SEGMENT_BYTES
-from shared.sources.s3.stream import CONTENT, Stream
+from shared.sources.s3.stream import Stream
+from shared.sources.s3.transport import CONTENT
 from shared.sources.s3.unreadable import unreadable
 from shared.sources.s3.unsized_body import UnsizedBody
 
@@ -146,10 +147,26 @@ class Download:
             raise NotAnObjectStore(evidence.described(stream.status, stream.headers))
         if stream.status != HTTPStatus.OK:
             raise SourceUnavailable("it sends a part where the whole object was asked for")
-        if proof is Evidence.DOUBTFUL and not self._controlled:
-            return self._end_and(ControlRequest(self._job, self._connections, self._go_on).send)
         if self._wants_other_encoding(head):
             return self._end_and(self.start)
+        if proof is Evidence.DOUBTFUL and not self._controlled:
+            if not self._is_at_once(head):
+                return self._end_and(lambda: self._control(self._go_on))
+            self._job.hold()
+            self._control()
+        return self._take(stream, head)
+
+    def _is_at_once(self, head: ObjectHead) -> bool:
+        """Return whether the GET brings all, and nothing of it is kept if the download fails."""
+        return self._is_inline(head) and not self._is_compared(head)
+
+    def _is_inline(self, head: ObjectHead) -> bool:
+        """Return whether an object is small, and digested without the sizes of its parts."""
+        parts = head.check.parts if head.check is not None else 0
+        return head.size is not None and head.size <= INLINE_BYTES and parts <= 1
+
+    def _take(self, stream: Stream, head: ObjectHead) -> bool:
+        """Begin the body."""
         file = PartFile.create(self._path, self._wanted.progress)
         if head.size is None:
             stream.body = self._body = UnsizedBody(
@@ -169,7 +186,7 @@ class Download:
             segment = min(SEGMENT_BYTES, head.size) * attempt // (attempt + 1)
             self._body = self._segmented(part, segment=segment)
             return self._end_and(self._body.advance)
-        if head.size <= INLINE_BYTES and part.inline:
+        if self._is_inline(head):
             stream.body = self._body = InlineBody(self._job, part)
         else:
             stream.body = self._body = self._segmented(part, divisible=divisible)
@@ -253,6 +270,21 @@ class Download:
         self._next_step = step
         return False
 
+    def _control(self, then: Callable[[], None] | None = None) -> None:
+        """Send a control request; continue with another step once it has shown this to be a store.
+
+        A download that is held is released then; it ends where this is none.
+        """
+
+        def on_outcome(error: Exception | None) -> None:
+            if self._job.going:
+                with self._job.failing():
+                    self._job.release(error)
+                    if then is not None:
+                        then()
+
+        self._resources.controls.ask(self._connections.target, on_outcome)
+
     def _go_on(self) -> None:
         self._controlled = True
         self.start()
@@ -335,9 +367,10 @@ class Download:
                 self._body.close(self._job.failure)
         except OSError as error:
             self._job.fail(error)
+        self._job.discard_held()
 
     def _report(self) -> None:
         outcome = self._job.failure or self._job.fetched or SourceUnavailable("no object came")
         if isinstance(outcome, Fetched):
-            outcome = replace(outcome, metadata=metadata(self._connections.head))
+            outcome = outcome.with_metadata(metadata(self._connections.head))
         self._on_outcome(self, outcome)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from shared.domain import Fetched
-from shared.errors import SourceUnavailable, TransferError
+from shared.errors import ContentMismatch, SourceUnavailable, TransferError
 from shared.sources.s3.resources import Resources
 from shared.storage.os_errors import as_transfer_error
 
@@ -31,8 +31,11 @@ class Job:
     def __init__(self, resources: Resources, row_id: int, end: Callable[[], None]) -> None:
         self.failure: BaseException | None = None
         self.fetched: Fetched | None = None
-        self._resources, self._row_id, self._end = resources, row_id, end
+        self._resources, self._end = resources, end
+        self._failing = _Failing(self, row_id)
         self._running = 0
+        self._is_held = False
+        self._held: Fetched | ContentMismatch | None = None
 
     @property
     def idle(self) -> bool:
@@ -45,15 +48,46 @@ class Job:
         return self.failure is None and self.fetched is None
 
     def fail(self, error: BaseException) -> None:
-        """End the download soon; the first error counts. May be called from any thread."""
-        if self.failure is None:
+        """End the download soon; the first error counts. May be called from any thread.
+
+        Wrong content of a download that is held waits, too: what it waits for may tell more.
+        """
+        if self._is_held and isinstance(error, ContentMismatch):
+            self._held = error
+        elif self.failure is None:
             self.failure = as_transfer_error(error) if isinstance(error, OSError) else error
             self._resources.transport.call(self._end)
 
     def succeed(self, fetched: Fetched) -> None:
-        """End the download with its object; on the transport's thread."""
-        self.fetched = fetched
-        self._end()
+        """End the download with its object, unless it is held; on the transport's thread."""
+        if self._is_held:
+            self._held = fetched
+        else:
+            self.fetched = fetched
+            self._end()
+
+    def hold(self) -> None:
+        """Let a download whose body comes on the transport's thread alone wait for `release`."""
+        self._is_held = True
+
+    def release(self, error: Exception | None = None) -> None:
+        """End a held download by the error, or else as it would have ended meanwhile.
+
+        Raises:
+            Exception: the error, or what was wrong with the content.
+        """
+        self._is_held = False
+        if error is not None:
+            raise error
+        if isinstance(self._held, Fetched):
+            self.succeed(self._held)
+        elif self._held is not None:
+            raise self._held
+
+    def discard_held(self) -> None:
+        """Close the part of a download that was never released."""
+        if self.fetched is None and isinstance(self._held, Fetched) and self._held.file is not None:
+            self._held.file.close()
 
     def run(self, on_pool: Callable[[], None], then: Callable[[], None]) -> None:
         """Run `on_pool` on a pool thread and `then` back on the transport's.
@@ -86,7 +120,7 @@ class Job:
 
     def failing(self) -> _Failing:
         """End the download with what the block raises; nothing is raised."""
-        return _Failing(self, self._row_id)
+        return self._failing
 
 
 class _Failing:
@@ -104,6 +138,8 @@ class _Failing:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
+        if error is None:
+            return False
         if isinstance(error, OSError | TransferError):
             self._job.fail(error)
             return True

@@ -11,6 +11,7 @@ from shared.sources.digests import Check
 from shared.sources.s3.checksums import best_check
 
 _ETAG = re.compile(r'(?P<weak>[Ww]/)?(?P<quote>"?)(?P<tag>[^"]*)(?P=quote)')
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 def is_same_version(headers: Mapping[str, str], etag: str) -> bool | None:
@@ -67,7 +68,7 @@ class ObjectHead:
         ===========================  ======================  ==================================
         """
         length = headers.get("content-length", "")
-        size = int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
+        size = int(length) if _LENGTH.fullmatch(length) else None
         tag = headers.get("etag", "")
         match = _ETAG.fullmatch(tag.strip())
         etag = (match["tag"] if match else tag.strip()) or None

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from shared.sources.comparison import EtagMismatch
+from shared.sources.s3.control import Controls
 from shared.sources.s3.habits import Habits
 from shared.sources.s3.location import Location
 from shared.sources.s3.transport import Transport
@@ -58,6 +59,7 @@ class Resources:
     Attributes:
         location: of the bucket.
         transport: runs the requests.
+        controls: runs the control requests.
         pool: runs what would hold up the transport's thread.
         spare: connections beyond the one of each download.
         clock: seconds that only grow.
@@ -68,6 +70,7 @@ class Resources:
 
     location: Location
     transport: Transport
+    controls: Controls
     pool: ThreadPoolExecutor = field(default_factory=started_pool)
     spare: SpareConnections = field(default_factory=SpareConnections)
     clock: Callable[[], float] = time.monotonic

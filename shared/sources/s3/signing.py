@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 import time
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from shared.sources.s3.location import SignedUrl
@@ -21,6 +22,7 @@ EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 """Of the body of a GET."""
 
 
+@lru_cache(maxsize=16)
 def libcurl_can_sign(access_key: str) -> bool:
     """Return whether libcurl leaves an access key as it is."""
     return re.fullmatch(r"[A-Za-z0-9._~-]*", access_key) is not None

@@ -14,6 +14,7 @@ from shared.domain import Fetched, Wanted
 from shared.errors import OutOfTime, TransferError
 from shared.sources.comparison import EtagMismatch
 from shared.sources.outcome import settle
+from shared.sources.s3.control import Controls
 from shared.sources.s3.download import Download
 from shared.sources.s3.location import Location
 from shared.sources.s3.resources import SPARE_CONNECTIONS, Resources
@@ -35,10 +36,11 @@ class S3Source:
         location = Location(settings)
         self._grace = timedelta(seconds=settings.missing_object_seconds)
         self._limit = settings.sync_concurrency
-        connections = self._limit + SPARE_CONNECTIONS
+        transport = Transport(self._limit + SPARE_CONNECTIONS, settings.source_stall_seconds)
         self._resources = Resources(
             location,
-            Transport(connections, settings.source_stall_seconds),
+            transport,
+            Controls(transport),
             etag_mismatch=EtagMismatch(settings.etag_mismatch),
             reader=StorageReader(settings.storage_path) if settings.storage_path else None,
         )

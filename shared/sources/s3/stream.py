@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Protocol
 
 from shared.errors import RetryLater
 from shared.sources.s3.job import Job
 from shared.sources.s3.location import SignedUrl
 from shared.sources.s3.refusals import MAX_DOCUMENT_BYTES
+from shared.sources.s3.transport import CONTENT
 
 WRITE_BYTES = 256 * 1024
 """libcurl hands over 16 KiB at a time: this much is collected, per stream, for one write."""
-
-CONTENT = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
-"""Statuses whose body is bytes of the object; that of any other is an error document."""
 
 
 class Body(Protocol):

@@ -35,6 +35,12 @@ CONNECT_SECONDS = 10
 MINIMUM_SPEED = 1024
 """Bytes per second; a slower connection is considered dead."""
 
+CHECKSUMS_WANTED = "x-amz-checksum-mode: ENABLED"
+"""S3 sends an object's checksums only when asked to."""
+
+CONTENT = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
+"""Statuses whose body is bytes of the object; that of any other is an error document."""
+
 BUFFER_BYTES = 131_072
 """Per connection: measured, larger ones gain nothing."""
 
@@ -65,7 +71,10 @@ class _Easy:
         self.proxied = False
         self._lines: list[bytes] = []
         self._head_seen = False
+        # What the handle was set to last:
         self._signed_as: tuple[str, Credentials] | None = None
+        self._headers: list[str] | None = None
+        self._way: tuple[str, bool | str, bool] | None = None
         self.curl = pycurl.Curl()
         for option, value in (
             (pycurl.NOSIGNAL, 1),
@@ -100,17 +109,24 @@ class _Easy:
         self.proxied = bool(target.proxy)
         # pycurl takes a str of ASCII alone; the signature is of UTF-8 (as botocore's).
         self.curl.setopt(pycurl.URL, target.url.encode())
-        # Both always: libcurl would read the environment by rules of its own, see shared.proxies.
-        self.curl.setopt(pycurl.PROXY, os.fsencode(target.proxy))
-        self.curl.setopt(pycurl.NOPROXY, "")
-        self.curl.setopt(pycurl.HTTPHEADER, [header.encode() for header in headers])
-        # By an option of its own, it is not signed: proxies rewrite this header.
-        self.curl.setopt(pycurl.ACCEPT_ENCODING, "gzip" if gzip else None)
+        if headers != self._headers:
+            self.curl.setopt(pycurl.HTTPHEADER, [header.encode() for header in headers])
+            self._headers = headers
+        if (target.proxy, target.trust, gzip) != self._way:
+            self._set_way(target, gzip=gzip)
+            self._way = target.proxy, target.trust, gzip
         if (target.region, credentials) != self._signed_as:
             self.curl.setopt(pycurl.AWS_SIGV4, f"aws:amz:{target.region}:s3".encode())
             self.curl.setopt(pycurl.USERNAME, credentials.access_key.encode())
             self.curl.setopt(pycurl.PASSWORD, credentials.secret_key.encode())
             self._signed_as = target.region, credentials
+
+    def _set_way(self, target: SignedUrl, *, gzip: bool) -> None:
+        # Both always: libcurl would read the environment by rules of its own, see shared.proxies.
+        self.curl.setopt(pycurl.PROXY, os.fsencode(target.proxy))
+        self.curl.setopt(pycurl.NOPROXY, "")
+        # By an option of its own, it is not signed: proxies rewrite this header.
+        self.curl.setopt(pycurl.ACCEPT_ENCODING, "gzip" if gzip else None)
         if isinstance(target.trust, str):
             self.curl.setopt(pycurl.CAINFO, os.fsencode(target.trust))
         elif not target.trust:
@@ -118,13 +134,12 @@ class _Easy:
             self.curl.setopt(pycurl.SSL_VERIFYHOST, 0)
 
     def _on_header(self, line: bytes) -> int | None:
-        line = line.strip()
-        if line:
-            if line.startswith(b"HTTP/"):  # an interim response such as 100 comes first
-                self._lines.clear()
-            self._lines.append(line)
-            return None
-        return None if self._report_head() else -1
+        if line.isspace():
+            return None if self._report_head() else -1
+        if line.startswith(b"HTTP/"):  # an interim response such as 100 comes first
+            self._lines.clear()
+        self._lines.append(line)
+        return None
 
     def _on_body(self, data: bytes) -> int | None:
         return None if self.handler is not None and self.handler.on_body(data) else -1
@@ -134,8 +149,10 @@ class _Easy:
         if self._head_seen or status < HTTPStatus.OK or self.handler is None:
             return True
         self._head_seen = True
-        pairs = (line.decode("iso-8859-1").partition(":") for line in self._lines[1:])
-        headers = {n.lower().strip(): v.strip() for n, _, v in pairs}
+        headers = {}
+        for line in self._lines[1:]:
+            name, _, value = line.decode("iso-8859-1").partition(":")
+            headers[name.lower().strip()] = value.strip()
         self.refusal = _proxy_refusal(status, headers) if self.proxied else None
         # Only then: an answer that was accepted may come from a cache, with its old date.
         if self.refusal is None and status == HTTPStatus.FORBIDDEN:

@@ -80,10 +80,12 @@ def test_an_older_file_is_replaced_and_its_journal_removed(
     storage: LocalStorage, root: Path
 ) -> None:
     store(storage, {"a": b"old"})
-    part = part_of(storage, wanted("a", 2))
+    one = wanted("a", 2)
+    one.progress.proven = 2
+    part = part_of(storage, one)
     part.write_bytes(b"new")
     part.with_suffix(".journal").write_bytes(b"{}")
-    assert storage.place([(wanted("a", 2), part)]) == {}
+    assert storage.place([(one, part)]) == {}
     assert files_of(root) == {"a": b"new"}
 
 

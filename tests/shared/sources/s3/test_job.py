@@ -10,6 +10,7 @@ import pytest
 from shared.config.settings import Settings
 from shared.domain import Fetched
 from shared.errors import ContentMismatch, OutOfTime, SourceUnavailable, StorageFull
+from shared.sources.s3.control import Controls
 from shared.sources.s3.job import Job
 from shared.sources.s3.location import Location
 from shared.sources.s3.resources import Resources, SpareConnections
@@ -22,7 +23,8 @@ FETCHED = Fetched(1, bytes(32), None, "size")
 @pytest.fixture
 def resources() -> Iterator[Resources]:
     location = Location(Settings.from_mapping({"AWS_S3_BUCKET_NAME": "bucket"}))
-    resources = Resources(location, Transport(1, 60))
+    transport = Transport(1, 60)
+    resources = Resources(location, transport, Controls(transport))
     yield resources
     resources.close()
 

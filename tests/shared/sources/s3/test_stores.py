@@ -182,6 +182,23 @@ def test_the_page_of_a_filter_in_front_of_a_store_is_no_object(lab: Lab) -> None
     assert isinstance(lab.store().attempt(), errors.NotAnObjectStore)
 
 
+def test_a_page_is_no_object_however_its_etag_looks(lab: Lab, incoming: Path) -> None:
+    answer = Answer(200, {**HTML, "ETag": f'"{md5(b"another page")}"'}, PAGE)
+    lab.serve(lambda _: answer)
+    assert isinstance(lab.store().attempt(), errors.NotAnObjectStore)
+    assert list(incoming.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [len(PAGE), 3 * MIB])
+def test_a_text_of_any_size_comes_from_a_store_without_ids(size: int, lab: Lab) -> None:
+    text = (PAGE * (size // len(PAGE) + 1))[:size]
+    serve = s3_object(text, content_type="text/html", x_amz_request_id="")
+    lab.serve(lambda a: serve(a) if a.path == "/bucket/key" else Answer(404, HTML, PAGE))
+    fetched = lab.store().attempt()
+    assert isinstance(fetched, Fetched)
+    assert fetched.sha256 == hashlib.sha256(text).digest()
+
+
 UNREADABLE = {
     "SSE-C": error(400, "InvalidRequest", "<Message>The object was encrypted</Message>"),
     "KMS": error(400, "KMS.DisabledException"),
