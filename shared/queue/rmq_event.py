@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from shared.errors import UnreadableMessage
 from shared.queue.messages import FAULT, SyncMessage, header_text
@@ -24,8 +25,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _NOON = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One message as the broker delivered it; the fields are AMQP 0-9-1's basic properties.
 
     Attributes:
@@ -118,30 +118,36 @@ def read(event: Mapping[str, Any]) -> Sequence[SyncMessage | Unreadable]:
     queues = event.get("rmqMessagesByQueue")
     if not isinstance(queues, dict):
         raise UnreadableMessage("the event is not one of aws:rmq")
-    return [part for messages in queues.values() for message in messages for part in _read(message)]
+    found: list[SyncMessage | Unreadable] = []
+    for messages in queues.values():
+        for message in messages:
+            _read(message, found)
+    return found
 
 
-def _read(message: Mapping[str, Any]) -> Iterator[SyncMessage | Unreadable]:
+def _read(message: Mapping[str, Any], found: list[SyncMessage | Unreadable]) -> None:
     text = message.get("data") or ""
     headers = dict((message.get("basicProperties") or {}).get("headers") or {})
-    reasons = [fault] if (fault := header_text(headers.pop(FAULT, None))) else []
+    reasons = []
+    if FAULT in headers and (fault := header_text(headers.pop(FAULT))):
+        reasons.append(fault)
     data = str(text).encode(errors="replace")
     try:
         data = base64.b64decode(data, validate=True)
-        yield SyncMessage.decode(data, headers)
+        found.append(SyncMessage.decode(data, headers))
     except binascii.Error:
         reasons.append("not base64")
     except UnreadableMessage as error:
         reasons.append(error.about)
     if reasons:
-        yield Unreadable(data, "; ".join(reasons), headers)
+        found.append(Unreadable(data, "; ".join(reasons), headers))
 
 
 def _message(delivery: Delivery) -> dict[str, Any]:
     try:
         headers = _headers(delivery)
     except Exception as error:  # noqa: BLE001 - see `build`
-        headers = _headers(replace(delivery, headers=None, fault=f"headers: {error!r}"))
+        headers = _headers(delivery._replace(headers=None, fault=f"headers: {error!r}"))
     return {
         "basicProperties": {
             "contentType": delivery.content_type,
@@ -170,7 +176,9 @@ def _headers(delivery: Delivery) -> dict[str, Any] | None:
         return None
     headers = {str(k): _plain(v) for k, v in (delivery.headers or {}).items()}
     headers.pop(FAULT, None)  # it is the trigger's alone
-    return headers | ({FAULT: _plain(delivery.fault)} if delivery.fault else {})
+    if delivery.fault:
+        headers[FAULT] = _plain(delivery.fault)
+    return headers
 
 
 def _plain(value: object) -> Any:
@@ -204,6 +212,7 @@ def _timestamp(seconds: int | None) -> str | None:
         return None
 
 
+@lru_cache(maxsize=64)  # the messages of a batch were sent within a few seconds
 def _java_date(seconds: int) -> str:
     """Return a time in Java's default format, in English whatever the locale here."""
     when = datetime.fromtimestamp(seconds, UTC)

@@ -22,10 +22,9 @@ from shared.metrics.catalog import MESSAGES_CONFIRMED, MESSAGES_LOST
 from shared.queue.messages import SyncMessage
 from shared.queue.publisher import Counts
 from shared.queue.rabbitmq.confirms import Confirms
-from shared.queue.rabbitmq.failures import FAILURES
 from shared.queue.rabbitmq.link import GOODBYE, Link
 from shared.queue.rabbitmq.nodes import Nodes
-from shared.queue.rabbitmq.topology import publication
+from shared.queue.rabbitmq.row_frames import FRAMES, row_frames
 from shared.threads import SupervisedThread
 
 logger = logging.getLogger(__name__)
@@ -237,18 +236,12 @@ class BackgroundPublisher:
         """Send what waits, and again after each pause until there is nothing to send."""
         if self._channel is None or self._link is None:
             return
+        if not self._channel.is_open:  # it is closing: `on_lost` comes next
+            return
         count = min(len(self._waiting), self._backlog - len(self._confirms))
         if count:
-            now = self._wall_clock()
             injection_point(CrashPoint.BEFORE_PUBLISH)
-            try:
-                with self._link.one_write():
-                    for _ in range(count):
-                        held = self._waiting.popleft()
-                        self._confirms.sent(held)
-                        publication(held.message, now).send(self._channel)
-            except FAILURES:  # the channel is closing: `on_lost` comes next, and counts them
-                return
+            self._link.send_messages(self._taken(count, self._channel.channel_number), FRAMES)
             injection_point(CrashPoint.AFTER_PUBLISH)
         if self._closing:
             self._finish_if_done()
@@ -259,6 +252,16 @@ class BackgroundPublisher:
         if self._waiting and self._asleep:  # appended between the check and the sleep
             self._asleep = False
             self._loop.call_later(0, self._flush)
+
+    def _taken(self, count: int, channel: int) -> list[bytes]:
+        """Take messages out of those that wait into flight, and return their frames."""
+        now = int(self._wall_clock())
+        frames = []
+        for _ in range(count):
+            held = self._waiting.popleft()
+            self._confirms.sent(held)
+            frames.append(row_frames(channel, held.message, now))
+        return frames
 
     def _on_settled(self, frame: Any) -> None:
         settled = len(

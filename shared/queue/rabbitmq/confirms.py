@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -37,12 +38,8 @@ class Confirms(Generic[T]):
         """
         if not multiple:
             return [self._in_flight.pop(tag)] if tag in self._in_flight else []
-        settled = []
-        for number in list(self._in_flight):
-            if number > tag:
-                break
-            settled.append(self._in_flight.pop(number))
-        return settled
+        numbers = list(takewhile(lambda number: number <= tag, self._in_flight))
+        return [self._in_flight.pop(number) for number in numbers]
 
     def drain(self) -> list[T]:
         """Remove everything, as when the connection is lost, and return it."""

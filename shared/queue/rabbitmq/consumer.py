@@ -12,10 +12,10 @@ from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
 
 from shared.errors import QueueUnavailable
-from shared.queue.rabbitmq.content_header import Properties
 from shared.queue.rabbitmq.failures import FAILURES, reset_while_connecting, unavailable
 from shared.queue.rabbitmq.link import GOODBYE, Link
 from shared.queue.rabbitmq.nodes import Nodes
+from shared.queue.rabbitmq.properties import Properties
 from shared.queue.rabbitmq.topology import QUEUE
 from shared.queue.rmq_event import Delivery
 
@@ -24,24 +24,6 @@ logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 1024 * 1024
 """Bytes of a body that are kept. This service's have 30, and two batches of others must fit in
 memory; an event source mapping of AWS drops those over 6 MB."""
-
-_PROPERTIES = (
-    "headers",
-    "content_type",
-    "content_encoding",
-    "delivery_mode",
-    "priority",
-    "correlation_id",
-    "reply_to",
-    "expiration",
-    "message_id",
-    "timestamp",
-    "type",
-    "user_id",
-    "app_id",
-    "cluster_id",
-)
-"""AMQP's basic properties, which `Delivery` has under the same names."""
 
 
 class Tag(NamedTuple):
@@ -237,9 +219,8 @@ class Consumer:
 
 def delivery_of(body: bytes, properties: Properties, *, redelivered: bool) -> Delivery:
     """Return a message as events have it; its body is cut after `MAX_BODY_BYTES`."""
-    found = {name: getattr(properties, name) for name in _PROPERTIES}
-    fault = properties.fault
-    if len(body) > MAX_BODY_BYTES:
-        fault = fault or f"{len(body)} bytes, of which {MAX_BODY_BYTES} are kept"
-        body = body[:MAX_BODY_BYTES]
-    return Delivery(body=body, redelivered=redelivered, fault=fault, **found)
+    delivery = Delivery(body, redelivered=redelivered, **vars(properties))
+    if len(body) <= MAX_BODY_BYTES:
+        return delivery
+    fault = delivery.fault or f"{len(body)} bytes, of which {MAX_BODY_BYTES} are kept"
+    return delivery._replace(body=body[:MAX_BODY_BYTES], fault=fault)

@@ -20,6 +20,8 @@ from typing import Any
 from pika.frame import Header
 from pika.spec import FRAME_END, FRAME_HEADER, FRAME_HEADER_SIZE, BasicProperties
 
+from shared.queue.rabbitmq.properties import Properties, present, read_usual
+
 MAX_DEPTH = 32
 """Tables and lists in one another; a frame has room for some 20,000."""
 
@@ -59,18 +61,6 @@ _NUMBERS = {
 """Field values that are one number."""
 
 
-class Properties(BasicProperties):
-    """A message's properties.
-
-    Attributes:
-        fault: what could not be read, in a few words; empty if all was.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] # pika's spec has no types
-        self.fault = ""
-
-
 def read_header_frame(buffer: bytes) -> tuple[int, Header] | None:
     """Read the content header frame at the beginning of a buffer.
 
@@ -96,18 +86,21 @@ def read_header_frame(buffer: bytes) -> tuple[int, Header] | None:
 
 def read_properties(data: bytes) -> Properties:
     """Read the properties of a message, from their flags on; never raise."""
+    return read_usual(data) or _read_any(data)
+
+
+def _read_any(data: bytes) -> Properties:
     properties = Properties()
     reader = _Reader(data)
     try:
-        flags = reader.flags()
-        for bit, (name, read) in enumerate(_PROPERTIES):
-            if flags & (1 << (15 - bit)):
-                setattr(properties, name, read(reader))
+        for name in present(reader.flags()):
+            setattr(properties, name, _READERS.get(name, _Reader.short_text)(reader))
         if reader.offset != len(data):
             reader.note("bytes after the last property")
     except _Malformed as error:
         reader.note(str(error))
-    properties.fault = reader.fault
+    if reader.fault:
+        properties.fault = reader.fault
     return properties
 
 
@@ -237,20 +230,10 @@ class _Reader:
         return end
 
 
-_PROPERTIES: tuple[tuple[str, Callable[[_Reader], object]], ...] = (
-    ("content_type", _Reader.short_text),
-    ("content_encoding", _Reader.short_text),
-    ("headers", _Reader.headers),
-    ("delivery_mode", _Reader.octet),
-    ("priority", _Reader.octet),
-    ("correlation_id", _Reader.short_text),
-    ("reply_to", _Reader.short_text),
-    ("expiration", _Reader.short_text),
-    ("message_id", _Reader.short_text),
-    ("timestamp", _Reader.time),
-    ("type", _Reader.short_text),
-    ("user_id", _Reader.short_text),
-    ("app_id", _Reader.short_text),
-    ("cluster_id", _Reader.short_text),
-)
-"""In the order of their flags, from the highest bit down."""
+_READERS: dict[str, Callable[[_Reader], object]] = {
+    "headers": _Reader.headers,
+    "delivery_mode": _Reader.octet,
+    "priority": _Reader.octet,
+    "timestamp": _Reader.time,
+}
+"""Of the properties that are no short text."""

@@ -18,10 +18,10 @@ from pika.channel import Channel
 from shared.deadline import within
 from shared.errors import QueueUnavailable
 from shared.queue.rabbitmq.confirms import Confirms
-from shared.queue.rabbitmq.content_header import Properties
 from shared.queue.rabbitmq.failures import translated, unavailable
 from shared.queue.rabbitmq.link import GOODBYE, Link
 from shared.queue.rabbitmq.nodes import Nodes
+from shared.queue.rabbitmq.properties import Properties
 from shared.queue.rabbitmq.topology import Publication
 
 HEARTBEAT = 300

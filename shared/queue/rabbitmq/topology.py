@@ -33,7 +33,12 @@ RabbitMQ's default; a message may fill it, and its dead letter has one header mo
 _OF_THE_BROKER = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count")
 """Headers that RabbitMQ adds to a message that it dead-letters or delivers again."""
 
-_PERSISTENT = 2
+PERSISTENT = 2
+"""Delivery mode of our messages: they survive a restart of the broker."""
+
+CONTENT_TYPE = "application/json"
+"""Of a row's message."""
+
 _LONGEST_NAME = 128
 """Bytes of a header's name; longer ones are not AMQP (0-9-1, section 4.2.5.5)."""
 
@@ -87,8 +92,8 @@ def publication(message: SyncMessage, now: float) -> Publication:
         now: seconds since 1970.
     """
     properties = pika.BasicProperties(
-        content_type="application/json",
-        delivery_mode=_PERSISTENT,
+        content_type=CONTENT_TYPE,
+        delivery_mode=PERSISTENT,
         headers=message.headers,
         correlation_id=message.request_id or None,
         message_id=str(message.row_id),
@@ -109,7 +114,7 @@ def dead_letter(data: bytes, reason: str, headers: Mapping[str, object], now: fl
         now: seconds since 1970.
     """
     properties = pika.BasicProperties(
-        delivery_mode=_PERSISTENT,
+        delivery_mode=PERSISTENT,
         headers=_kept_headers(headers) | {REASON: _encodable(reason)},
         message_id=str(uuid4()),
         timestamp=int(now),
@@ -134,7 +139,7 @@ def moved(queue: str, body: bytes, properties: pika.BasicProperties) -> Publicat
         }
     again = pika.BasicProperties(
         content_type=properties.content_type,
-        delivery_mode=_PERSISTENT,
+        delivery_mode=PERSISTENT,
         headers=_kept_headers(headers),
         message_id=properties.message_id or str(uuid4()),
         timestamp=None if (sent := sent_at(properties)) is None else int(sent.timestamp()),

@@ -8,7 +8,7 @@ from shared.errors import UnreadableMessage
 from shared.queue.messages import MAX_ROW_ID, SyncMessage
 
 
-@pytest.mark.parametrize("row_id", [1, 42, MAX_ROW_ID])
+@pytest.mark.parametrize("row_id", [1, 42, 10**18 - 1, 10**18, MAX_ROW_ID])
 def test_a_message_survives_encoding_and_decoding(row_id: int) -> None:
     message = SyncMessage(row_id, "6b1f")
 
@@ -36,6 +36,8 @@ def test_the_body_is_a_json_object_with_the_id() -> None:
         (b'{"id": "42"}', "the id is not a whole number"),
         (b'{"id": -1}', "the id is out of range"),
         (b'{"id": 0}', "the id is out of range"),
+        (b'{"id": 042}', "not JSON"),
+        (b'{"id": 42}}', "not JSON"),
         (b'{"id": 9223372036854775808}', "the id is out of range"),
         (b'{"id": 42, "note": "' + b"x" * 300 + b'"}', "322 bytes, more than 256"),
     ],
@@ -57,7 +59,11 @@ def test_what_names_no_row_is_refused_with_its_reason(body: bytes, reason: str) 
         ({"bytes": [-61, -87]}, "é"),
         ({"bytes": [255]}, "\ufffd"),
         ({"bytes": [256]}, ""),
+        ({"bytes": [-129]}, ""),
+        ({"bytes": [-61, 256]}, ""),
         ({"bytes": [True]}, ""),
+        ({"bytes": [54, 1.0]}, ""),
+        ({"bytes": []}, ""),
         ({"bytes": "6b1f"}, ""),
         ({}, ""),
         (7, ""),
@@ -72,6 +78,11 @@ def test_the_request_id_is_read_from_every_form_of_a_header(value: object, reque
 @pytest.mark.parametrize("headers", [None, {}])
 def test_a_message_without_headers_is_readable(headers: dict[str, object] | None) -> None:
     assert SyncMessage.decode(b'{"id": 42}', headers) == SyncMessage(42, "")
+
+
+@pytest.mark.parametrize("body", [b'{"id": 42}', b'{"id":42}', b' { "id": 42 }\n'])
+def test_a_body_may_have_spaces_anywhere(body: bytes) -> None:
+    assert SyncMessage.decode(body).row_id == 42
 
 
 def test_further_fields_are_ignored() -> None:

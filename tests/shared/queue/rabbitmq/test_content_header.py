@@ -14,12 +14,8 @@ from hypothesis import strategies as st
 from pika.frame import Body, Header, decode_frame
 
 from shared.queue.rabbitmq.consumer import MAX_BODY_BYTES, delivery_of
-from shared.queue.rabbitmq.content_header import (
-    MAX_DEPTH,
-    Properties,
-    read_header_frame,
-    read_properties,
-)
+from shared.queue.rabbitmq.content_header import MAX_DEPTH, read_header_frame, read_properties
+from shared.queue.rabbitmq.properties import Properties
 from shared.queue.rabbitmq.topology import HEADER_BYTES, dead_letter
 from shared.queue.rmq_event import Unreadable, build, read
 from tests.helpers.raw_publisher import counted, field, shapes, table, with_headers
@@ -75,7 +71,9 @@ def test_what_pika_reads_is_read_alike() -> None:
 
     assert found is not None
     assert (consumed, found.channel_number, found.body_size) == (size, 7, 11)
-    assert vars(found.properties) == {**vars(expected.properties), "fault": ""}
+    assert vars(found.properties) == vars(expected.properties)
+    assert isinstance(found.properties, Properties)
+    assert found.properties.fault == ""
 
 
 def test_part_of_a_frame_and_other_frames_are_left_to_pika() -> None:
