@@ -66,8 +66,10 @@ class Orphans:
 
     def _unknown(self, names: Sequence[str]) -> list[str]:
         plain = [name for name in names if _plain(name)]
-        known = self._places.ledger.reconciling.existing(plain)
-        return [name for name in names if name not in known]
+        unknown = self._places.ledger.reconciling.unknown(plain)
+        if not unknown and len(plain) == len(names):
+            return []
+        return [name for name in names if name in unknown or not _plain(name)]
 
 
 def _plain(name: str) -> bool:
