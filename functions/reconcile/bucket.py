@@ -68,6 +68,8 @@ class Bucket:
                 ordered, after, token = False, "", None
                 yield Step({"phase": PHASE, "ordered": False}, anew=True)
                 continue
+            if page.token is not None:
+                self._listing.expect(prefix, page.token)  # on its way while this one is compared
             if ordered:
                 yield from self._merged(run, after, page)
             else:

@@ -56,6 +56,17 @@ class Listing(Protocol):
         """
         ...
 
+    def expect(self, prefix: str, token: str) -> None:
+        """Begin to fetch the page that will be asked for next, and return at once; one at a time.
+
+        It is no promise: another page may be asked for, and whatever fails is raised by `page`.
+
+        Args:
+            prefix: as `page` will be given.
+            token: as `page` will be given.
+        """
+        ...
+
     def has(self, key: str) -> bool:
         """Return whether there is an object of a key.
 
