@@ -12,8 +12,8 @@ from functions.reconcile.step import Position, Step, packed, unpacked
 from shared.ledger.runs import Finding, Run
 from shared.storage.inventory import NOTHING
 
-FILES = 2_000
-"""Files that are looked at in one step."""
+FILES = 5_000
+"""Files that are looked at in one step: some 2 MB of names, and 50 ms."""
 
 LISTED = (Verdict.MISSED.value, Verdict.REFUSED.value)
 """Findings of objects that the bucket has and the ledger has not."""
