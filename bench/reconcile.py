@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import shutil
 import time
@@ -19,6 +20,7 @@ from functions.reconcile import wiring
 from local.storage_owner import adopt
 from shared import adapters
 from shared.config.settings import Settings
+from shared.config.startup import GARBAGE_THRESHOLD
 from shared.ledger.ledger import Ledger
 
 CONTENT = b"sixteen bytes...\n"[:16]
@@ -91,6 +93,7 @@ def _check(server: ObjectServer, storage: Path, checkers: int) -> float:
 
 
 def _reconcile(settings: Settings, ledger: Ledger, number: int) -> float:
+    gc.set_threshold(GARBAGE_THRESHOLD)  # as in the function's own process
     reconcile = wiring.build(settings, ledger)
     before = time.perf_counter()
     reconcile.begin("bench")

@@ -7,16 +7,23 @@ names of the ledger are a phase of their own, and what is gone from the bucket i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice
+from operator import lt
 
 from functions.reconcile import recording
-from functions.reconcile.comparison import Judgement, Verdict, file_problem, is_folder_marker
+from functions.reconcile.comparison import (
+    MATCHING,
+    Judgement,
+    Verdict,
+    file_problem,
+    is_folder_marker,
+)
 from functions.reconcile.comparison import refusal as refusal_of
 from functions.reconcile.places import Places
 from functions.reconcile.step import Position, Step, packed, unpacked
-from shared.ledger.reconciling import Stored
+from shared.ledger.reconciling import Known, Stored
 from shared.ledger.rows import State
 from shared.ledger.runs import Finding, Run
 from shared.sources.listing import ListedObject, Listing, Page
@@ -24,8 +31,9 @@ from shared.sources.listing import ListedObject, Listing, Page
 PHASE, NAMES, STORAGE = "bucket", "names", "storage"
 """The phases of a run; the second one is for a bucket that is not listed in order."""
 
-MOST_NAMES = 1_000
-"""Names of the ledger that are looked at in one step."""
+MOST_ROWS = 2_500
+"""Rows of the ledger that are read for one step: more than a page of the bucket has objects, which
+have a few rows each at most."""
 
 REPORTED = frozenset({Verdict.MISSED, Verdict.MISSING, Verdict.DIFFERENT})
 """Verdicts that become findings; others are counted."""
@@ -60,6 +68,8 @@ class Bucket:
                 ordered, after, token = False, "", None
                 yield Step({"phase": PHASE, "ordered": False}, anew=True)
                 continue
+            if page.token is not None:
+                self._listing.expect(prefix, page.token)  # on its way while this one is compared
             if ordered:
                 yield from self._merged(run, after, page)
             else:
@@ -77,30 +87,36 @@ class Bucket:
         objects = {listed.key: listed for listed in page.objects}
         upto = None if page.token is None else max(objects, default=after)
         while True:
-            names = self._places.ledger.reconciling.names_between(
+            known, whole = self._places.ledger.reconciling.known_between(
                 _bound(after),
                 None if upto is None else _bound(upto),
                 run.options["prefix"],
-                MOST_NAMES,
+                MOST_ROWS,
             )
-            whole = len(names) < MOST_NAMES
             # The ledger may have far more than the page: then only so much of the page is next.
-            until = upto if whole else names[-1]
+            until = upto if whole else next(reversed(known))
             portion = [
                 one
                 for key, one in objects.items()
                 if key > after and (until is None or key <= until)
             ]
             step = Step({"phase": PHASE, "after": packed(until)} if until else {"phase": STORAGE})
-            self.compare(run, portion, step)
-            gone(self._places, run, [name for name in names if name not in objects], step)
+            self.compare(run, portion, step, known)
+            others = {name: one for name, one in known.items() if name not in objects}
+            gone(self._places, run, others, step)
             yield step
-            if whole:
+            if whole or until is None:
                 return
-            after = names[-1]
+            after = until
 
-    def compare(self, run: Run, listed: Sequence[ListedObject], step: Step) -> None:
-        """Compare objects, and note in the step what was found."""
+    def compare(
+        self,
+        run: Run,
+        listed: Sequence[ListedObject],
+        step: Step,
+        known: Mapping[str, Known] | None = None,
+    ) -> None:
+        """Compare objects, and note in the step what was found; `known` as in `Places.judge`."""
         counts = step.counts
         counts["listed"] += len(listed)
         counts["bytes"] += sum(one.size for one in listed)
@@ -114,28 +130,30 @@ class Bucket:
             counts["folders"] += is_folder_marker(one)
             step.findings.append(_finding(one, Judgement(Verdict.REFUSED, refusal)))
         bucket = self._listing.bucket
-        judged = self._places.judge(bucket, possible, run.begun_at)
-        for one, judgement in judged:
+        judged = self._places.judge(bucket, possible, run.begun_at, known)
+        rest = [(one, judgement) for one, judgement in judged if judgement is not MATCHING]
+        counts[Verdict.MATCHING] += len(judged) - len(rest)
+        for one, judgement in rest:
             counts[judgement.verdict] += 1
             if judgement.verdict in REPORTED:
                 step.findings.append(_finding(one, judgement))
         if run.options["enqueue"]:
             request_id = f"reconcile-{run.id}"
-            recording.record(self._places.ledger.found_objects, bucket, request_id, judged, step)
+            recording.record(self._places.ledger.found_objects, bucket, request_id, rest, step)
 
 
-def gone(places: Places, run: Run, names: Sequence[str], step: Step) -> None:
+def gone(places: Places, run: Run, known: Mapping[str, Known], step: Step) -> None:
     """Note in a step what the ledger has copied of names that the bucket has not any more.
 
     Nothing can be fetched again of it, so a file that is missing stays a finding.
     """
-    if not names:
+    if not known:
         return
-    rows = _wrong_or_gone(places, names, run.begun_at)
+    rows = _wrong_or_gone(places, known, run.begun_at)
     step.counts[Verdict.GONE] += len(rows)
     doubtful = [name for name, (_, problem) in rows.items() if problem]
     if doubtful:
-        again = _wrong_or_gone(places, doubtful, run.begun_at)
+        again = _wrong_or_gone(places, places.ledger.reconciling.known(doubtful), run.begun_at)
         for name, (stored, problem) in again.items():
             if problem:
                 verdict, detail = problem
@@ -145,26 +163,27 @@ def gone(places: Places, run: Run, names: Sequence[str], step: Step) -> None:
 
 
 def _wrong_or_gone(
-    places: Places, names: Sequence[str], begun: datetime
+    places: Places, known: Mapping[str, Known], begun: datetime
 ) -> dict[str, tuple[Stored, tuple[Verdict, str | None] | None]]:
     return {
-        name: (known.stored, file_problem(known.stored, found))
-        for name, (known, found) in places.look(names).items()
-        if known.stored is not None
-        and not known.queued
-        and known.stored.state is State.SYNCED
-        and known.stored.placed_at < begun
+        name: (one.stored, file_problem(one.stored, found))
+        for name, (one, found) in places.look(known).items()
+        if one.stored is not None
+        and not one.queued
+        and one.stored.state is State.SYNCED
+        and one.stored.placed_at < begun
     }
 
 
 def _follow(after: str, listed: Sequence[ListedObject]) -> bool:
     """Return whether keys are in the order of their bytes, which is that of code points."""
-    keys = [after, *(one.key for one in listed)] if after else [one.key for one in listed]
+    keys = [after] if after else []
+    keys += [one.key for one in listed]
     try:
         "".join(keys).encode()
     except UnicodeEncodeError:
         return False
-    return all(one < other for one, other in pairwise(keys))
+    return all(map(lt, keys, islice(keys, 1, None)))
 
 
 def _bound(key: str) -> str:

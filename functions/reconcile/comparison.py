@@ -73,6 +73,10 @@ class Judgement:
     stored: Stored | None = None
 
 
+MATCHING = Judgement(Verdict.MATCHING)
+"""Of nearly all objects, so it is made once."""
+
+
 def refusal(listed: ListedObject) -> str | None:
     """Return why an object's key cannot be a file name, None where it can be."""
     if is_folder_marker(listed):
@@ -137,7 +141,7 @@ def _judge_copy(listed: ListedObject, stored: Stored, newest: State, found: File
         return Judgement(_unsynced(stored.state))
     problem = file_problem(stored, found)
     if problem is None:
-        return Judgement(Verdict.MATCHING)
+        return MATCHING
     verdict, detail = problem
     return Judgement(verdict, detail, Remedy.FETCH_AGAIN, stored)
 

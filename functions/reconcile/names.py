@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from functions.reconcile.bucket import MOST_NAMES, NAMES, gone
+from functions.reconcile.bucket import MOST_ROWS, NAMES, gone
 from functions.reconcile.comparison import Verdict
 from functions.reconcile.places import Places
 from functions.reconcile.step import Position, Step, packed, unpacked
@@ -33,12 +33,16 @@ class Names:
         """
         after = unpacked(position.get("after", ""))
         prefix = run.options["prefix"]
-        while names := self._places.ledger.reconciling.names_between(
-            after, None, prefix, MOST_NAMES
-        ):
-            after = names[-1]
+        whole = False
+        while not whole:
+            known, whole = self._places.ledger.reconciling.known_between(
+                after, None, prefix, MOST_ROWS
+            )
+            if not known:
+                return
+            after = next(reversed(known))
             step = Step({"phase": NAMES, "after": packed(after)})
-            gone(self._places, run, names, step)
+            gone(self._places, run, known, step)
             # Those that the bucket has were reported when it was listed; few files are missing.
             listed = {f.file_name for f in step.findings if self._listing.has(f.file_name)}
             for finding in step.findings:

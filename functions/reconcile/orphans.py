@@ -12,8 +12,8 @@ from functions.reconcile.step import Position, Step, packed, unpacked
 from shared.ledger.runs import Finding, Run
 from shared.storage.inventory import NOTHING
 
-FILES = 2_000
-"""Files that are looked at in one step."""
+FILES = 5_000
+"""Files that are looked at in one step: some 2 MB of names, and 50 ms."""
 
 LISTED = (Verdict.MISSED.value, Verdict.REFUSED.value)
 """Findings of objects that the bucket has and the ledger has not."""
@@ -66,8 +66,10 @@ class Orphans:
 
     def _unknown(self, names: Sequence[str]) -> list[str]:
         plain = [name for name in names if _plain(name)]
-        known = self._places.ledger.reconciling.existing(plain)
-        return [name for name in names if name not in known]
+        unknown = self._places.ledger.reconciling.unknown(plain)
+        if not unknown and len(plain) == len(names):
+            return []
+        return [name for name in names if name in unknown or not _plain(name)]
 
 
 def _plain(name: str) -> bool:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from functions.reconcile.comparison import DOUBTFUL, Judgement, Remedy, Verdict, judge
+from functions.reconcile.comparison import (
+    DOUBTFUL,
+    MATCHING,
+    Judgement,
+    Remedy,
+    Verdict,
+    judge,
+)
 from functions.reconcile.recording import key_of
 from shared.ledger.ledger import Ledger
 from shared.ledger.reconciling import Known
@@ -50,7 +57,11 @@ class Places:
         self._now = now
 
     def judge(
-        self, bucket: str, listed: Sequence[ListedObject], begun: datetime
+        self,
+        bucket: str,
+        listed: Sequence[ListedObject],
+        begun: datetime,
+        known: Mapping[str, Known] | None = None,
     ) -> list[tuple[ListedObject, Judgement]]:
         """Compare objects of the bucket.
 
@@ -58,24 +69,30 @@ class Places:
             bucket: its name.
             listed: objects whose keys can be file names.
             begun: when the run began, by the ledger's clock.
+            known: what the ledger has of all that is listed, None where it has to be asked.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
             TransferError: files are missing because the storage is, or cannot be looked at.
         """
-        first = self._judge(listed, begun)
+        if known is None:
+            first = self._judge_anew(listed, begun)
+        else:
+            first = self._judge(listed, begun, known)
         doubtful = [one for one in listed if first[one.key].verdict in DOUBTFUL]
-        second = first | self._judge(doubtful, begun) if doubtful else first
+        second = first | self._judge_anew(doubtful, begun) if doubtful else first
         self._accept_known_versions(bucket, doubtful, second)
         return [(one, second[one.key]) for one in listed]
 
-    def look(self, names: Collection[str]) -> Looked:
-        """Return what ledger and storage have of the names that the ledger has.
+    def look(self, known: Mapping[str, Known]) -> Looked:
+        """Return what the storage has of names, beside what the ledger has.
+
+        Args:
+            known: what the ledger has; asked before the storage is looked at.
 
         Raises:
             LedgerUnavailable, TransferError: as `judge`.
         """
-        known = self.ledger.reconciling.known(names)
         self._storage.check_owner()
         found = self.inventory.find([name for name, one in known.items() if one.stored])
         # Asked after the look: what is missing is not missing from an empty mount point.
@@ -90,13 +107,19 @@ class Places:
         """
         self._storage.check_owner()
 
-    def _judge(self, listed: Sequence[ListedObject], begun: datetime) -> dict[str, Judgement]:
-        there = self.look([one.key for one in listed])
+    def _judge_anew(self, listed: Sequence[ListedObject], begun: datetime) -> dict[str, Judgement]:
+        known = self.ledger.reconciling.known([one.key for one in listed])
+        return self._judge(listed, begun, known)
+
+    def _judge(
+        self, listed: Sequence[ListedObject], begun: datetime, known: Mapping[str, Known]
+    ) -> dict[str, Judgement]:
+        there = self.look({one.key: known[one.key] for one in listed if one.key in known})
         now = self._now()
         judged = {}
         for one in listed:
-            known, found = there.get(one.key, (None, NOTHING))
-            judged[one.key] = judge(one, known, found, begun, now)
+            what, found = there.get(one.key, (None, NOTHING))
+            judged[one.key] = judge(one, what, found, begun, now)
         return judged
 
     def _accept_known_versions(
@@ -116,4 +139,4 @@ class Places:
         for checksum, row_id in self.ledger.reconciling.recorded(others).items():
             stored = judged[others[checksum]].stored
             if stored is not None and stored.row_id == row_id:
-                judged[others[checksum]] = Judgement(Verdict.MATCHING)
+                judged[others[checksum]] = MATCHING

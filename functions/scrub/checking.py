@@ -80,15 +80,22 @@ class Checker:
     def _read(
         self, recorded: Sequence[Recorded], pace: _Pace, meanwhile: Callable[[], object]
     ) -> Found:
+        waiting, found = iter(recorded), []
+
+        def read() -> None:
+            for record in waiting:  # of a list: whichever thread asks gets the next one
+                verdict = self._verdict(record, pace)
+                if verdict is not Verdict.UNFINISHED:
+                    found.append((record, Verification(verdict.value)))
+
+        # One task for each thread: a future for each file took longer than reading a small one.
         with ThreadPoolExecutor(READERS) as pool:
-            verdicts = [(record, pool.submit(self._verdict, record, pace)) for record in recorded]
-            while wait([future for _, future in verdicts], LOOK_SECONDS).not_done:
+            readers = [pool.submit(read) for _ in range(READERS)]
+            while wait(readers, LOOK_SECONDS).not_done:
                 meanwhile()
-        return [
-            (record, Verification(future.result().value))
-            for record, future in verdicts
-            if future.result() is not Verdict.UNFINISHED
-        ]
+        for reader in readers:
+            reader.result()
+        return found
 
     def _verdict(self, record: Recorded, pace: _Pace) -> Verdict:
         if not pace.going():

@@ -17,6 +17,8 @@ from shared.ledger.rows import State
 RETRYING = "retrying"
 """The state of a queued object that was attempted before; the ledger's is queued."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)  # json.dumps would make one for each answer
+
 SHORTEST_PAUSE, LONGEST_PAUSE = 1, 60
 """Seconds between two look-ups of a poller."""
 
@@ -70,7 +72,7 @@ def response(request: Request, status: RequestStatus | None) -> Response:
     """
     if status is None:
         return not_found()
-    content = json.dumps(document(status), ensure_ascii=False).encode()
+    content = _ENCODER.encode(document(status)).encode()
     headers = {"cache-control": "private, no-cache", "etag": strong(content)}
     seconds = pause(status)
     if seconds is not None:

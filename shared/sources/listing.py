@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class ListedObject:
-    """One object as a listing describes it.
+class ListedObject(NamedTuple):
+    """One object as a listing describes it; there are millions, and a dataclass takes longer.
 
     Attributes:
         key: its key; bytes that are no UTF-8 are lone surrogates.
@@ -54,6 +53,17 @@ class Listing(Protocol):
 
         Raises:
             TransferError: the page could not be read as a whole.
+        """
+        ...
+
+    def expect(self, prefix: str, token: str) -> None:
+        """Begin to fetch the page that will be asked for next, and return at once; one at a time.
+
+        It is no promise: another page may be asked for, and whatever fails is raised by `page`.
+
+        Args:
+            prefix: as `page` will be given.
+            token: as `page` will be given.
         """
         ...
 

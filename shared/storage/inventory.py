@@ -12,7 +12,8 @@ import stat
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
 from unicodedata import normalize
 
 from shared.errors import StorageUnavailable
@@ -24,6 +25,9 @@ NAMES_AT_ONCE = 100_000
 """Names of one folder that are held, sorted, in memory: some 20 MB. A larger folder is read once
 for each so many."""
 
+ASCII_NAMES = 3
+"""Names in ASCII of which another spelling is looked for, in each folder of a portion."""
+
 _NOT_FILES = frozenset({RESERVED_SEGMENT, "lost+found"})
 """Names in the storage's own folder: unfinished files, and what `mkfs` makes at a mount point."""
 
@@ -33,9 +37,8 @@ _MISSING = frozenset({errno.ENOENT, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINV
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True)
-class FileFound:
-    """What there is under a name.
+class FileFound(NamedTuple):
+    """What there is under a name; there are millions, and a dataclass takes longer.
 
     Attributes:
         size: bytes of the plain file; None where it is something else.
@@ -109,14 +112,12 @@ def _in_folder(root: int, folder: str, names: list[str]) -> dict[str, FileFound]
     try:
         with open_folder(root, folder.split("/") if folder else [], create=False) as opened:
             found = {name: _status(opened, name) for name in names}
-            there = {name for name, status in found.items() if status is not None}
-            if any(_is_folded(opened, name, found[name]) for name in there):
+            there = [name for name, status in found.items() if status is not None]
+            if any(_is_folded(opened, name, found[name]) for name in _telling(there)):
                 with os.scandir(opened) as entries:
-                    there &= {_text(os.fsencode(entry.name)) for entry in entries}
-            return {
-                name: _described(status) if status and name in there else NOTHING
-                for name, status in found.items()
-            }
+                    own = {_text(os.fsencode(entry.name)) for entry in entries}
+                found = {name: status if name in own else None for name, status in found.items()}
+            return {name: _described(status) for name, status in found.items()}
     except NotAFolder as error:
         return dict.fromkeys(names, FileFound(None, error.about))
     except FileNotFoundError:
@@ -132,6 +133,17 @@ def _status(folder: int, name: str) -> os.stat_result | None:
         raise
 
 
+def _telling(names: Collection[str]) -> list[str]:
+    """Return those of a folder's names that tell whether it takes two spellings for one.
+
+    A folder that ignores case does so for every name in ASCII, so a few of these tell it for all:
+    not one alone, as it may be removed meanwhile. Another name may have more spellings.
+    """
+    telling = [name for name in names if not name.isascii()]
+    cased = (name for name in names if name.isascii() and name.swapcase() != name)
+    return telling + list(islice(cased, ASCII_NAMES))
+
+
 def _is_folded(folder: int, name: str, known: os.stat_result | None) -> bool:
     """Return whether a file is found by another spelling of its name, too."""
     for other in {name.swapcase(), normalize("NFC", name), normalize("NFD", name)} - {name}:
@@ -142,7 +154,9 @@ def _is_folded(folder: int, name: str, known: os.stat_result | None) -> bool:
     return False
 
 
-def _described(status: os.stat_result) -> FileFound:
+def _described(status: os.stat_result | None) -> FileFound:
+    if status is None:
+        return NOTHING
     if stat.S_ISREG(status.st_mode):
         return FileFound(status.st_size)
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a symbolic link"}

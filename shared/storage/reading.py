@@ -89,6 +89,51 @@ class StorageReader:
             FileMissing: there is none of this name.
             FileUnreadable: it cannot be read, is not a plain file, or lies behind a link.
         """
+        descriptor, status = self._opened(file_name)
+        with os.fdopen(descriptor, "rb") as stream:
+            yield StoredFile(stream, status.st_size, status.st_mtime_ns)
+
+    def verify(
+        self, file_name: str, size: int, sha256: bytes, time_left: Callable[[], bool]
+    ) -> Verdict:
+        """Read a whole file again and compare it with what was recorded.
+
+        Args:
+            file_name: its name.
+            size: recorded bytes.
+            sha256: recorded digest.
+            time_left: returns whether to go on; called after each `HASHED_AT_ONCE` bytes.
+        """
+        try:
+            descriptor, status = self._opened(file_name)
+            try:
+                if status.st_size != size:
+                    return Verdict.DIFFERS
+                digest = _digest(descriptor, size, time_left)
+            finally:
+                os.close(descriptor)
+        except FileMissing:
+            return Verdict.MISSING
+        except (FileUnreadable, OSError):
+            return Verdict.UNREADABLE
+        if digest is None:
+            return Verdict.UNFINISHED
+        return Verdict.MATCH if digest == sha256 else Verdict.DIFFERS
+
+    def space(self) -> Space:
+        """Return the size of the file system.
+
+        Raises:
+            FileUnreadable: the storage's folder is missing.
+        """
+        try:
+            found = os.statvfs(self._root)
+        except OSError as error:
+            raise FileUnreadable(error.strerror or "") from error
+        return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
+
+    def _opened(self, file_name: str) -> tuple[int, os.stat_result]:
+        """Open a plain file, and return its descriptor, which is the caller's, and its status."""
         if check_key(file_name) is not None:
             raise FileMissing
         try:
@@ -104,51 +149,34 @@ class StorageReader:
         if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
             raise FileUnreadable("it is not a plain file")
-        with os.fdopen(descriptor, "rb") as stream:
-            yield StoredFile(stream, status.st_size, status.st_mtime_ns)
-
-    def verify(
-        self, file_name: str, size: int, sha256: bytes, time_left: Callable[[], bool]
-    ) -> Verdict:
-        """Read a whole file again and compare it with what was recorded.
-
-        Args:
-            file_name: its name.
-            size: recorded bytes.
-            sha256: recorded digest.
-            time_left: returns whether to go on; called after each `HASHED_AT_ONCE` bytes.
-        """
-        digest = hashlib.sha256()
-        try:
-            with self.open(file_name) as file:
-                if file.size != size:
-                    return Verdict.DIFFERS
-                while block := file.stream.read(HASHED_AT_ONCE):
-                    if not time_left():
-                        return Verdict.UNFINISHED
-                    digest.update(block)
-        except FileMissing:
-            return Verdict.MISSING
-        except (FileUnreadable, OSError):
-            return Verdict.UNREADABLE
-        return Verdict.MATCH if digest.digest() == sha256 else Verdict.DIFFERS
-
-    def space(self) -> Space:
-        """Return the size of the file system.
-
-        Raises:
-            FileUnreadable: the storage's folder is missing.
-        """
-        try:
-            found = os.statvfs(self._root)
-        except OSError as error:
-            raise FileUnreadable(error.strerror or "") from error
-        return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
+        return descriptor, status
 
     def _open(self, folders: list[str], name: str) -> int:
         root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            if not folders:
+                return os.open(name.encode(), _FILE, dir_fd=root)
             with open_folder(root, folders, create=False) as folder:
                 return os.open(name.encode(), _FILE, dir_fd=folder)
         finally:
             os.close(root)
+
+
+def _digest(descriptor: int, size: int, time_left: Callable[[], bool]) -> bytes | None:
+    """Return the SHA-256 of the first `size` bytes of a file, None if there is no time left.
+
+    One buffer for all blocks, as large as is needed: without it the memory of each would be new to
+    the kernel, which takes about as long as reading it.
+    """
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(min(size, HASHED_AT_ONCE)))
+    left = size
+    while left:
+        number = os.readv(descriptor, [buffer[:left]])
+        if not number:
+            break  # it was truncated meanwhile
+        if not time_left():
+            return None
+        digest.update(buffer[:number])
+        left -= number
+    return digest.digest()

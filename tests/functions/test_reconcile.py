@@ -20,6 +20,7 @@ from shared.aws.s3 import s3_client
 from shared.config.settings import Settings
 from shared.ledger.actions import Action
 from shared.ledger.ledger import Ledger
+from shared.ledger.reconciling import Known
 from shared.ledger.runs import Kind, Run, RunState
 from shared.ledger.selection import Selection
 from shared.sources.s3.listing import S3Listing
@@ -165,7 +166,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("page", [1, 3, 1_000])
 def test_everything_is_told_apart(copy: Copy, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket_module, "MOST_NAMES", page)
+    monkeypatch.setattr(bucket_module, "MOST_ROWS", page)
     copy.rule.page = page
     spoiled(copy)
     run = copy.compare()
@@ -182,6 +183,29 @@ def test_everything_is_told_apart(copy: Copy, page: int, monkeypatch: pytest.Mon
     )
     assert findings["orphaned", "orphan"].size == 5
     assert set(states(copy.url).values()) == {"synced", "failed", "dismissed", "queued"}
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 100])
+def test_names_are_known_in_portions_as_one_by_one(copy: Copy, most: int) -> None:
+    copy.has("b", "b", "b", "c", "a")
+    demo.failed(copy.ledger, "a", "The object does not exist")
+    demo.failed(copy.ledger, "d", "The object does not exist")
+    copy.compare(enqueue=True)  # "b" has one more row, if its file is not the newest one's
+    execute(copy.url, "UPDATE file_sync SET placed_at = now() - id * interval '1 s' WHERE id < 4")
+    reconciling = copy.ledger.reconciling
+    found: dict[str, Known] = {}
+    after, whole = "", False
+    while not whole:
+        known, whole = reconciling.known_between(after, None, "", most)
+        assert list(known) == sorted(known)
+        found |= known
+        after = next(reversed(known), after)
+    assert found == reconciling.known("abcd")
+    assert found["b"].stored is not None
+    assert found["b"].stored.row_id == 1
+    assert reconciling.known_between("a", "c", "", most)[0].keys() <= {"b", "c"}
+    assert not reconciling.known_between("d", None, "", most)[0]
+    assert not reconciling.known_between("", None, "x", most)[0]
 
 
 def backwards(key: str) -> bytes:

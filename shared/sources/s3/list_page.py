@@ -6,7 +6,7 @@ Format: S3 API reference, "ListObjectsV2".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree as ET
@@ -15,6 +15,9 @@ from shared.errors import NotAnObjectStore, SourceUnavailable
 from shared.sources.listing import ListedObject, Page
 
 ROOT = "ListBucketResult"
+
+MOST_DIGITS = 18
+"""Of a size in bytes: PostgreSQL's bigint holds them."""
 
 
 def read_page(document: bytes, prefix: str = "", token: str | None = None) -> Page:
@@ -37,23 +40,42 @@ def read_page(document: bytes, prefix: str = "", token: str | None = None) -> Pa
         root = ET.fromstring(document)  # noqa: S314 - without a document type nothing expands
     except ET.ParseError as error:
         raise SourceUnavailable("its listing was cut short, or is no XML") from error
-    if _name(root) != ROOT:
+    names = _Names()
+    if names[root.tag] != ROOT:
         raise NotAnObjectStore("its answer to a listing is none")
-    encoded = (_text(root, "EncodingType") or "").lower() == "url"
-    objects = [_object(element, encoded=encoded) for element in _children(root, "Contents")]
-    for listed in objects:
-        if not listed.key.startswith(prefix):
-            raise SourceUnavailable("it lists other names than those asked for")
-    return Page(objects, _next(root, token))
+    said: dict[str, str | None] = {}
+    contents: list[ET.Element] = []
+    for child in root:
+        name = names[child.tag]
+        if name == "Contents":
+            contents.append(child)
+        else:
+            said.setdefault(name, child.text)
+    decoded = _decoded if (said.get("EncodingType") or "").lower() == "url" else str
+    objects = [
+        _object({names[child.tag]: child.text for child in element}, decoded)
+        for element in contents
+    ]
+    if not all(listed.key.startswith(prefix) for listed in objects):
+        raise SourceUnavailable("it lists other names than those asked for")
+    return Page(objects, _next(said, token))
 
 
-def _next(root: ET.Element, token: str | None) -> str | None:
-    truncated = (_text(root, "IsTruncated") or "").strip().lower()
+class _Names(dict[str, str]):
+    """The names of elements without their namespaces, by their tags: a page has few."""
+
+    def __missing__(self, tag: str) -> str:
+        name = self[tag] = tag.rpartition("}")[2]
+        return name
+
+
+def _next(said: Mapping[str, str | None], token: str | None) -> str | None:
+    truncated = (said.get("IsTruncated") or "").strip().lower()
     if truncated not in {"true", "false"}:
         raise SourceUnavailable("its listing does not say whether there is more")
     if truncated == "false":
         return None
-    following = _text(root, "NextContinuationToken")
+    following = said.get("NextContinuationToken")
     if not following:
         raise SourceUnavailable("its listing has more, but does not say where")
     if following == token:
@@ -61,20 +83,25 @@ def _next(root: ET.Element, token: str | None) -> str | None:
     return following
 
 
-def _object(element: ET.Element, *, encoded: bool) -> ListedObject:
-    texts = {_name(child): child.text or "" for child in element}
-    key, size = texts.get("Key", ""), texts.get("Size", "").strip()
-    if not key or not re.fullmatch(r"[0-9]{1,18}", size):
+def _object(texts: Mapping[str, str | None], decoded: Callable[[str], str]) -> ListedObject:
+    key, size = texts.get("Key"), (texts.get("Size") or "").strip()
+    if not key or not (size.isascii() and size.isdecimal() and len(size) <= MOST_DIGITS):
         raise SourceUnavailable("its listing has an object without a key or a size")
-    if encoded:
-        # As AWS writes it: a blank is "+", a plus is "%2B".
-        key = unquote_to_bytes(key.replace("+", " ")).decode(errors="surrogateescape")
-    return ListedObject(key, int(size), _etag(texts), _moment(texts.get("LastModified", "")))
+    modified = _moment(texts.get("LastModified") or "")
+    return ListedObject(decoded(key), int(size), _etag(texts.get("ETag") or ""), modified)
 
 
-def _etag(texts: dict[str, str]) -> str | None:
-    tag = texts.get("ETag", "").strip()
-    return re.sub(r'^[Ww]/(?=")', "", tag).strip('"') or None
+def _decoded(key: str) -> str:
+    """Return a key as AWS encodes it: a blank is "+", a plus is "%2B"."""
+    key = key.replace("+", " ").replace("%2F", "/")  # most keys have no other escape
+    return key if "%" not in key else unquote_to_bytes(key).decode(errors="surrogateescape")
+
+
+def _etag(text: str) -> str | None:
+    tag = text.strip()
+    if tag.startswith(('W/"', 'w/"')):
+        tag = tag[2:]
+    return tag.strip('"') or None
 
 
 def _moment(text: str) -> datetime | None:
@@ -83,15 +110,3 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _children(root: ET.Element, name: str) -> Iterator[ET.Element]:
-    return (child for child in root if _name(child) == name)
-
-
-def _text(root: ET.Element, name: str) -> str | None:
-    return next((child.text for child in _children(root, name)), None)
-
-
-def _name(element: ET.Element) -> str:
-    return element.tag.rpartition("}")[2]

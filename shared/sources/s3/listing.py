@@ -6,6 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote
@@ -66,6 +68,7 @@ class S3Listing:
         self._location = Location(settings)
         self._transport = Transport(CONNECTIONS, settings.source_stall_seconds)
         self._sleep = sleep
+        self._ahead: _Asked | None = None
 
     def page(self, prefix: str, token: str | None = None, after: str | None = None) -> Page:
         """See `Listing.page`; what may be passing is tried again."""
@@ -79,6 +82,13 @@ class S3Listing:
                 logger.info("listing tried again", extra={"reason": str(error)})
                 self._sleep(seconds)
         return self._page(prefix, token, after)
+
+    def expect(self, prefix: str, token: str) -> None:
+        """See `Listing.expect`."""
+        self._forget()
+        # What hinders it is tried again, and raised, when the page is wanted.
+        with suppress(TransferError):
+            self._ahead = self._ask(prefix, token, None)
 
     def has(self, key: str) -> bool:
         """See `Listing.has`; of all keys that begin so, this very one comes first.
@@ -99,31 +109,38 @@ class S3Listing:
         self._transport.close()
 
     def _page(self, prefix: str, token: str | None, after: str | None) -> Page:
-        parameters = {
-            "encoding-type": "url",  # XML has no control characters
-            "list-type": "2",
-            "max-keys": str(PAGE_KEYS),
-            "prefix": prefix,
-        }
         if token is not None:
-            parameters["continuation-token"] = token
-        elif after is not None:
-            parameters["start-after"] = after
-        query = "&".join(f"{n}={_quoted(parameters[n])}" for n in sorted(parameters))
+            after = None  # the token says where to go on
         tried: set[Kind] = set()
+        if self._ahead is not None and self._ahead.wanted != (prefix, token, after):
+            self._forget()
+        asked, self._ahead = self._ahead, None
         while True:
-            target = self._location.listing_url(query)
-            answer = _Answer()
-            get = partial(self._transport.get, target, [*target.headers], answer)
-            self._transport.call(get)
+            asked = asked or self._ask(prefix, token, after)
+            answer = asked.answer
             if not answer.ended.wait(ANSWER_SECONDS):
-                self._transport.call(partial(self._transport.abort, answer))
+                self._abort(asked)
                 raise SourceUnavailable("it did not answer in time, or too slowly")
             if answer.error is not None:
                 raise answer.error
             if answer.status == HTTPStatus.OK:
                 return read_page(b"".join(answer.body), prefix, token)
-            self._remedy(target, answer, tried)
+            self._remedy(asked.target, answer, tried)
+            asked = None
+
+    def _ask(self, prefix: str, token: str | None, after: str | None) -> _Asked:
+        target = self._location.listing_url(_query(prefix, token, after))
+        answer = _Answer()
+        self._transport.call(partial(self._transport.get, target, [*target.headers], answer))
+        return _Asked((prefix, token, after), target, answer)
+
+    def _abort(self, asked: _Asked) -> None:
+        self._transport.call(partial(self._transport.abort, asked.answer))
+
+    def _forget(self) -> None:
+        if self._ahead is not None:
+            self._abort(self._ahead)
+            self._ahead = None
 
     def _remedy(self, target: SignedUrl, answer: _Answer, tried: set[Kind]) -> None:
         """Change what a refusal shows to be outdated; raise what it means otherwise."""
@@ -134,6 +151,20 @@ class S3Listing:
             if remedy.apply():
                 return
         raise _refusal(answer.status, answer.headers, document)
+
+
+def _query(prefix: str, token: str | None, after: str | None) -> str:
+    parameters = {
+        "encoding-type": "url",  # XML has no control characters
+        "list-type": "2",
+        "max-keys": str(PAGE_KEYS),
+        "prefix": prefix,
+    }
+    if token is not None:
+        parameters["continuation-token"] = token
+    elif after is not None:
+        parameters["start-after"] = after
+    return "&".join(f"{n}={_quoted(parameters[n])}" for n in sorted(parameters))
 
 
 def _quoted(text: str) -> str:
@@ -180,3 +211,12 @@ class _Answer:
             error = NotAnObjectStore("its answer to a listing has no end")
         self.error = error
         self.ended.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request for a page, and its answer, which may have come or not."""
+
+    wanted: tuple[str, str | None, str | None]
+    target: SignedUrl
+    answer: _Answer

@@ -89,6 +89,14 @@ def test_hard_links_of_two_spellings_are_both_there(root: Path) -> None:
     assert Inventory(str(root)).find(["a", "A"]) == {"a": FileFound(1), "A": FileFound(1)}
 
 
+def test_hard_links_hide_no_other_name(root: Path) -> None:
+    (root / "e\u0301").write_bytes(b"12")
+    os.link(root / "e\u0301", root / "\u00e9")
+    names = [*"abcdefgh", "e\u0301", "\u00e9"]
+    found = Inventory(str(root)).find(names)
+    assert {name for name in names if found[name].size is not None} == {"a", "e\u0301", "\u00e9"}
+
+
 def test_a_storage_that_is_not_there_is_not_empty(tmp_path: Path) -> None:
     gone = Inventory(str(tmp_path / "gone"))
     with pytest.raises(StorageUnavailable, match="no such file"):

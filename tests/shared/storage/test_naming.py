@@ -13,6 +13,7 @@ import pytest
 
 from shared.domain import Wanted
 from shared.errors import NameRefused, TransferError
+from shared.storage.inventory import NOTHING, Inventory
 from shared.storage.local import LocalStorage
 from shared.storage.naming import Names, Spelling, is_scratch, tell_apart
 from tests.helpers.failing_disk import CannotMount
@@ -137,6 +138,16 @@ def test_what_the_file_system_refuses_fails_before_the_download(
     assert "is refused (no such file or directory)" in str(found[name])
     assert isinstance(found["fine"], Path)
     assert not list((root / ".incoming").iterdir())
+
+
+def test_a_file_is_found_by_its_own_spelling_alone(folding: LocalStorage, root: Path) -> None:
+    names = [*(f"Name {n}" for n in range(9)), NFC]
+    assert store(folding, *names) == {}
+    others = [name.swapcase() for name in names]
+    found = Inventory(str(root)).find([*others, *names, "007"])
+    assert [name for name, there in found.items() if there != NOTHING] == names
+    for name in others:
+        assert Inventory(str(root)).find([name]) == {name: NOTHING}
 
 
 def test_two_workers_at_the_same_moment_place_one_of_two_names(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import FileMissing, FileUnreadable
+from shared.storage import reading
 from shared.storage.reading import StorageReader, Verdict
 
 DIGEST = hashlib.sha256(b"content").digest()
@@ -59,6 +60,40 @@ def test_verify_compares_size_and_content(files: StorageReader) -> None:
     assert verify(files, name, bytes(32)) is Verdict.DIFFERS
     assert verify(files, name, size=8) is Verdict.DIFFERS
     assert files.verify(name, 7, DIGEST, lambda: False) is Verdict.UNFINISHED
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 7, 8])
+def test_verify_reads_a_file_in_blocks(
+    files: StorageReader, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "HASHED_AT_ONCE", at_once)
+    name, calls = "a b/ü#?%.jpg", []
+
+    def time_left() -> bool:
+        calls.append(True)
+        return len(calls) < 4
+
+    expected = Verdict.UNFINISHED if at_once == 1 else Verdict.MATCH
+    assert files.verify(name, 7, DIGEST, time_left) is expected
+    assert len(calls) == min(4, -(-7 // at_once))
+
+
+def test_an_empty_file_is_verified(files: StorageReader, tmp_path: Path) -> None:
+    (tmp_path / "storage" / "empty").touch()
+    assert verify(files, "empty", hashlib.sha256().digest(), 0) is Verdict.MATCH
+    assert verify(files, "empty", DIGEST, 0) is Verdict.DIFFERS
+
+
+def test_a_file_that_becomes_shorter_meanwhile_is_damaged(
+    files: StorageReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "HASHED_AT_ONCE", 3)
+
+    def truncated() -> bool:
+        os.truncate(tmp_path / "storage" / "a b" / "ü#?%.jpg", 4)
+        return True
+
+    assert files.verify("a b/ü#?%.jpg", 7, DIGEST, truncated) is Verdict.DIFFERS
 
 
 def test_the_space_of_a_missing_storage_is_unknown(files: StorageReader, tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ class Bucket:
     def page(self, prefix: str, token: str | None = None, after: str | None = None) -> Page:
         raise NotImplementedError
 
+    def expect(self, prefix: str, token: str) -> None:
+        raise NotImplementedError
+
     def has(self, key: str) -> bool:
         self.asked.append(key)
         return self._answer()

@@ -17,6 +17,7 @@ from shared.config.settings import Settings
 from shared.sources.s3.listing import S3Listing
 from tests.helpers.bucket_rule import BucketRule, Listed
 from tests.helpers.s3_server import Answer, Asked, FaultyServer, error
+from tests.helpers.waiting import until
 
 NewListing = Callable[..., S3Listing]
 LOGIN_PAGE = Answer(200, {"Content-Type": "text/html"}, b"<html>Log in</html>")
@@ -153,6 +154,55 @@ def test_what_passes_is_tried_again(listing: NewListing) -> None:
     with FaultyServer(rule) as server:
         assert keys(listing(server.url)) == ["a"]
     assert len(rule.asked) == 3
+
+
+def test_a_page_can_be_on_its_way_before_it_is_wanted(listing: NewListing) -> None:
+    rule = BucketRule({key: Listed(1) for key in "abcdef"}, page=2)
+    with FaultyServer(rule) as server:
+        ours = listing(server.url)
+        first = ours.page("")
+        assert first.token
+        ours.expect("", first.token)
+        until(lambda: len(rule.asked) == 2)
+        second = ours.page("", first.token, "b")
+        assert ([one.key for one in second.objects], len(rule.asked)) == (["c", "d"], 2)
+        assert second.token
+        # It is no promise, and another page is not mistaken for it.
+        ours.expect("", second.token)
+        assert [one.key for one in ours.page("", first.token).objects] == ["c", "d"]
+        assert ours.has("f")
+        ours.expect("", second.token)
+        ours.expect("", first.token)
+        assert [one.key for one in ours.page("", first.token).objects] == ["c", "d"]
+
+
+def test_a_page_on_its_way_that_fails_is_asked_for_again(listing: NewListing) -> None:
+    rule = BucketRule({key: Listed(1) for key in "abc"}, page=2)
+    with FaultyServer(rule) as server:
+        ours = listing(server.url)
+        token = ours.page("").token
+        assert token
+        rule.refusals = iter([error(503, "SlowDown"), CUT_SHORT])
+        ours.expect("", token)
+        assert [one.key for one in ours.page("", token).objects] == ["c"]
+        assert len(rule.asked) == 4
+        rule.refusals = iter([error(403, "AccessDenied")])
+        ours.expect("", token)
+        with pytest.raises(errors.AccessRefused):
+            ours.page("", token)
+
+
+def test_a_listing_ends_while_a_page_is_on_its_way() -> None:
+    with FaultyServer(lambda _: Answer()) as server:
+
+        def hang(_: Asked) -> Answer:
+            server.ended.wait()
+            return Answer()
+
+        server.answer = hang
+        ours = S3Listing(settings(server.url, SOURCE_STALL_SECONDS="60"))
+        ours.expect("", "token")
+        ours.close()
 
 
 def test_a_server_that_hangs_is_given_up(listing: NewListing) -> None:
