@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -10,6 +10,9 @@ from shared.errors import SettingError
 
 Handler = Callable[[Any, Any], object]
 """A Lambda handler; it is called with an event and a context object."""
+
+JointHandler = Callable[[Sequence[Any], Any], Sequence[object]]
+"""The same for several events; see `joint`."""
 
 
 def imported(name: str) -> Handler:
@@ -24,6 +27,17 @@ def imported(name: str) -> Handler:
     except (ImportError, AttributeError, ValueError) as error:
         raise SettingError(f"template.yaml: no handler {name}: {error}") from error
     return handler
+
+
+def joint(name: str) -> JointHandler | None:
+    """Return what answers several events at once in a handler's stead: `together` beside it.
+
+    It returns for each event what the handler would, or the error that the handler would raise.
+    """
+    together: JointHandler | None = getattr(
+        import_module(imported(name).__module__), "together", None
+    )
+    return together
 
 
 def prepare(name: str) -> None:

@@ -50,6 +50,21 @@ class GroupCommit(Generic[Item, Result]):
             self._lead()
         return call.result()
 
+    def all(self, items: Sequence[Item]) -> list[Result | Exception]:
+        """Return for each of several items its result, or the error that it failed with."""
+        calls: list[_Call[Item, Result]] = [_Call(item) for item in items]
+        if not calls:
+            return []
+        with self._lock:
+            self._waiting += calls
+            leads, self._busy = not self._busy, True
+        if leads:
+            self._lead()
+        for call in calls[leads:]:
+            if call.wait():
+                self._lead()
+        return [call.outcome() for call in calls]
+
     def waiting(self) -> int:
         """Return how many calls wait for the running group to end."""
         return len(self._waiting)
@@ -125,3 +140,8 @@ class _Call(Generic[Item, Result]):
         if self._error:
             raise self._error
         return self._results[0]
+
+    def outcome(self) -> Result | Exception:
+        if isinstance(self._error, Exception):
+            return self._error
+        return self.result()

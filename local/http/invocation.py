@@ -65,7 +65,58 @@ class Invoker:
         Lambda itself would answer 502, without a body that a client could use.
         """
         begun, request_id = self._clock(), identity(request.headers)
-        answer = self._answer(request, request_id)
+        found = self._router.find(request.method, request.path)
+        if isinstance(found, Target):
+            outcome = self._outcome(found, request, request_id)
+            answer = _answer(outcome, request, request_id)
+        else:
+            answer = identified(_unrouted(found), request_id)
+        self._log(request, request_id, answer, begun)
+        return answer
+
+    def joint(self, request: HttpRequest) -> Target | None:
+        """Return the target of a request if it may answer it together with others of its own."""
+        found = self._router.find(request.method, request.path)
+        return found if isinstance(found, Target) and found.joint else None
+
+    def all(self, target: Target, requests: Sequence[HttpRequest]) -> list[Reply]:
+        """Answer requests of one target that came at the same time, each as if it were alone.
+
+        Args:
+            target: as `joint` returned it for each of them.
+            requests: at least one.
+        """
+        begun = self._clock()
+        ids = [identity(request.headers) for request in requests]
+        answers = [
+            _answer(outcome, request, request_id)
+            for outcome, request, request_id in zip(
+                self._outcomes(target, requests, ids), requests, ids, strict=True
+            )
+        ]
+        for request, request_id, answer in zip(requests, ids, answers, strict=True):
+            self._log(request, request_id, answer, begun)
+        return answers
+
+    def _outcome(self, target: Target, request: HttpRequest, request_id: str) -> object:
+        try:
+            event = self._event(target, request, request_id)
+            return target.handler(event, Context(target.seconds, request_id))
+        except Exception as error:  # logged with its request  # noqa: BLE001
+            return error
+
+    def _outcomes(
+        self, target: Target, requests: Sequence[HttpRequest], ids: Sequence[str]
+    ) -> Sequence[object]:
+        if target.joint is None:
+            return [self._outcome(target, *one) for one in zip(requests, ids, strict=True)]
+        try:
+            events = [self._event(target, *one) for one in zip(requests, ids, strict=True)]
+            return target.joint(events, Context(target.seconds, ids[0]))
+        except Exception as error:  # logged with each request  # noqa: BLE001
+            return [error] * len(requests)
+
+    def _log(self, request: HttpRequest, request_id: str, answer: Reply, begun: float) -> None:
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(
                 "request answered",
@@ -78,26 +129,11 @@ class Invoker:
                     "milliseconds": round(1000 * (self._clock() - begun), 1),
                 },
             )
-        return answer
 
-    def _answer(self, request: HttpRequest, request_id: str) -> Reply:
-        found = self._router.find(request.method, request.path)
-        if not isinstance(found, Target):
-            return identified(_unrouted(found), request_id)
-        method = request.method if found.method in ("ANY", request.method) else found.method
-        try:
-            event = self._event(request, method, request_id)
-            return reply(found.handler(event, Context(found.seconds, request_id)))
-        except Exception:
-            logger.exception(
-                "function failed", extra={"request_id": request_id, "path": request.path}
-            )
-            failed = refused(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
-            return identified(failed, request_id)
-
-    def _event(self, request: HttpRequest, method: str, request_id: str) -> dict[str, Any]:
+    def _event(self, target: Target, request: HttpRequest, request_id: str) -> dict[str, Any]:
         return event(
-            method=method,
+            # GET is what a function sees of a HEAD request that its route for GET takes.
+            method=request.method if target.method in ("ANY", request.method) else target.method,
             path=request.path,
             query=request.query,
             protocol=request.protocol,
@@ -107,6 +143,21 @@ class Invoker:
             request_id=request_id,
             now=self._clock(),
         )
+
+
+def _answer(outcome: object, request: HttpRequest, request_id: str) -> Reply:
+    """Return the reply to a function's result, or to the error that it ended with."""
+    if isinstance(outcome, Exception):
+        error = outcome
+    else:
+        try:
+            return reply(outcome)
+        except Exception as unsendable:  # noqa: BLE001 # whatever a function returns
+            error = unsendable
+    about = {"request_id": request_id, "path": request.path}
+    logger.error("function failed", exc_info=error, extra=about)
+    failed = refused(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
+    return identified(failed, request_id)
 
 
 def _unrouted(allowed: Sequence[str]) -> Reply:

@@ -25,8 +25,8 @@ class Listener:
         host: address to listen on.
         port: TCP port.
         workers: processes.
-        threads: threads of each process in which functions run. Requests that wait for a server
-            at the same time share a round trip, so it is best to have as many as clients.
+        threads: threads of each process in which functions run. Functions that take several
+            requests at once need two of them, the others one for each request of the moment.
         allowed_hosts: the names that clients may call it by.
         max_body_bytes: a longer body is passed on cut off, for the function to refuse.
     """

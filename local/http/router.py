@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from local.handlers import Handler
+from local.handlers import Handler, JointHandler
 from local.template import Route
 
 _GREEDY = "{proxy+}"
@@ -21,11 +21,13 @@ class Target:
         handler: of the function.
         method: of the route, `ANY` where it takes every one; GET where it answers a HEAD request.
         seconds: how long it may take.
+        joint: answers several events at once, where there is such a handler.
     """
 
     handler: Handler
     method: str
     seconds: float
+    joint: JointHandler | None = None
 
 
 class Router:
@@ -39,17 +41,21 @@ class Router:
     Args:
         routes: from the template.
         load: returns the handler of a dotted name.
+        load_joint: the same for several events at once; None where there is none.
     """
 
     def __init__(
         self,
         routes: Iterable[Route],
         load: Callable[[str], Handler],
+        load_joint: Callable[[str], JointHandler | None] = lambda _: None,
     ) -> None:
         self._exact: dict[str, dict[str, Target]] = {}
         greedy: dict[str, dict[str, Target]] = {}
         for route in routes:
-            target = Target(load(route.handler), route.method, route.seconds)
+            target = Target(
+                load(route.handler), route.method, route.seconds, load_joint(route.handler)
+            )
             prefix, is_greedy, _ = route.path.partition(_GREEDY)
             table = greedy if is_greedy else self._exact
             table.setdefault(prefix, {})[route.method] = target

@@ -11,7 +11,8 @@ import asyncio
 import atexit
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
@@ -19,9 +20,12 @@ from typing import Any
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # not in its __all__
 
 from local.allowed_hosts import AllowedHosts
+from local.http.bodies import read_body
 from local.http.deadlines import Deadlines
 from local.http.function_url import Reply
-from local.http.invocation import HttpRequest, identified, identity, refused
+from local.http.gathered import Gathered
+from local.http.invocation import HttpRequest, Invoker, identified, identity, refused
+from local.http.router import Target
 from local.http.threads import Threads
 
 logger = logging.getLogger(__name__)
@@ -63,7 +67,7 @@ class RsgiApp:
     """The application of one worker process (RSGI specification, granian's documentation).
 
     Args:
-        answer: answers a request; it is called in several threads at once.
+        answer: answers requests; it is called in several threads at once.
         threads: number of threads.
         max_body_bytes: no more than one byte more of a body is read, for the function to refuse.
         larger_bodies: the same for single paths, without a trailing slash.
@@ -75,7 +79,7 @@ class RsgiApp:
 
     def __init__(
         self,
-        answer: Callable[[HttpRequest], Reply],
+        answer: Invoker,
         *,
         threads: int,
         max_body_bytes: int,
@@ -97,6 +101,7 @@ class RsgiApp:
         self._deadlines: Deadlines | None = None
         self._answers: Deadlines | None = None
         self._patient: Deadlines | None = None
+        self._gathered: dict[Target, Gathered[tuple[HttpRequest, _Response]]] = {}
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Set up the worker; granian calls it at the start."""
@@ -118,7 +123,7 @@ class RsgiApp:
         threads, deadlines = self._threads, self._deadlines
         answers = self._patient if scope.path.startswith(PATIENT) else self._answers
         headers = scope.headers.items()
-        if not (threads and deadlines and answers) or threads.waiting() >= MOST_WAITING:
+        if not (threads and deadlines and answers) or self._waiting(threads) >= MOST_WAITING:
             _refuse(protocol, BUSY, headers)
             return
         refusal = self._misdirected(scope, headers)
@@ -127,7 +132,7 @@ class RsgiApp:
             return
         try:
             most = self._larger_bodies.get(scope.path.removesuffix("/"), self._max_body_bytes)
-            body = await _body(headers, protocol, deadlines, most)
+            body = await read_body(headers, protocol, deadlines, most)
         except TimeoutError:
             _refuse(protocol, TOO_SLOW, headers)
             return
@@ -146,14 +151,37 @@ class RsgiApp:
         response = _Response(protocol)
         try:
             with answers.limit():
-                await threads.submit(lambda: self._reply(request, response))
+                await self._submit(threads, request, response)
         except TimeoutError:
             if response.give(identified(BUSY, identity(headers))):
                 logger.warning("answered too late", extra={"path": request.path})
 
+    def _waiting(self, threads: Threads) -> int:
+        return threads.waiting() + sum(some.waiting() for some in self._gathered.values())
+
+    def _submit(
+        self, threads: Threads, request: HttpRequest, response: _Response
+    ) -> asyncio.Future[None]:
+        target = self._answer.joint(request)
+        if target is None:
+            return threads.submit(lambda: self._reply(request, response))
+        gathered = self._gathered.get(target)
+        if gathered is None:
+            gathered = Gathered(threads, partial(self._reply_all, target))
+            self._gathered[target] = gathered
+        return gathered.submit((request, response))
+
     def _reply(self, request: HttpRequest, response: _Response) -> None:
-        if not response.given and not response.give(self._answer(request)):
-            logger.debug("the client has gone, or has its answer", extra={"path": request.path})
+        if not response.given:
+            _give(response, self._answer(request), request)
+
+    def _reply_all(self, target: Target, asked: Sequence[tuple[HttpRequest, _Response]]) -> None:
+        open_ = [(request, response) for request, response in asked if not response.given]
+        if not open_:
+            return
+        replies = self._answer.all(target, [request for request, _ in open_])
+        for (request, response), reply in zip(open_, replies, strict=True):
+            _give(response, reply, request)
 
     def _misdirected(self, scope: Any, headers: list[tuple[str, str]]) -> Reply | None:
         """Return the refusal of a request for another server, before any function sees it.
@@ -197,41 +225,9 @@ class _Response:
         return True
 
 
-async def _body(
-    headers: list[tuple[str, str]], protocol: Any, deadlines: Deadlines, most: int
-) -> bytes:
-    """Return the body, cut off one byte after the limit.
-
-    Raises:
-        TimeoutError: the client is too slow.
-        EOFError: it ended before its declared length.
-    """
-    length: int | None = None
-    chunked = False
-    for name, value in headers:
-        if name == "content-length":
-            length = int(value)
-        elif name == "transfer-encoding":
-            chunked = True
-    if not length and not chunked:
-        return b""
-    with deadlines.limit():
-        if length is not None and length <= most:
-            body: bytes = await protocol()
-        else:
-            body = await _beginning(protocol, most)
-    if length is not None and len(body) < min(length, most + 1):
-        raise EOFError
-    return body
-
-
-async def _beginning(protocol: Any, most: int) -> bytes:
-    body = bytearray()
-    async for chunk in protocol:
-        body += chunk
-        if len(body) > most:
-            break
-    return bytes(body[: most + 1])
+def _give(response: _Response, reply: Reply, request: HttpRequest) -> None:
+    if not response.give(reply):
+        logger.debug("the client has gone, or has its answer", extra={"path": request.path})
 
 
 def _refuse(protocol: Any, refusal: Reply, headers: list[tuple[str, str]]) -> None:

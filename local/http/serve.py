@@ -15,7 +15,7 @@ from granian.log import LogLevels
 
 from local.addresses import at
 from local.environment import LocalEnvironment
-from local.handlers import imported, prepare
+from local.handlers import imported, joint, prepare
 from local.http.invocation import Invoker
 from local.http.listener import Listener
 from local.http.parent_watch import end_with_parent
@@ -97,7 +97,7 @@ class _Loader:
     def __call__(self) -> Any:
         _block_signals()
         end_with_parent(self._parent, END_SECONDS)
-        invoker = Invoker(Router(self._routes, imported))
+        invoker = Invoker(Router(self._routes, imported, joint))
         return RsgiApp(
             invoker,
             threads=self._listener.threads,

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 
 logger = logging.getLogger(__name__)
@@ -26,11 +26,11 @@ class Threads:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, count: int) -> None:
         self._loop = loop
-        self._jobs: SimpleQueue[tuple[Callable[[], None], asyncio.Future[None]] | None] = (
-            SimpleQueue()
-        )
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._done: deque[asyncio.Future[None]] = deque()
         self._woken = False
+        self._ending = threading.Lock()
+        self._ends = False
         self._threads = [
             threading.Thread(target=self._work, name=f"function-{n}", daemon=True)
             for n in range(count)
@@ -44,30 +44,56 @@ class Threads:
 
     def submit(self, job: Callable[[], None]) -> asyncio.Future[None]:
         """Run a job in a thread; an error is logged and not passed on."""
-        future = self._loop.create_future()
-        self._jobs.put((job, future))
+        future = self.future()
+
+        def run() -> None:
+            try:
+                job()
+            finally:
+                self.settle((future,))
+
+        self._jobs.put(run)
         return future
+
+    def start(self, job: Callable[[], None]) -> bool:
+        """Run a job that nothing waits for; an error is logged.
+
+        Returns:
+            Whether it will be run: not once the threads are to end.
+        """
+        with self._ending:
+            if not self._ends:
+                self._jobs.put(job)
+            return not self._ends
+
+    def future(self) -> asyncio.Future[None]:
+        """Return what the event loop can wait for; see `settle`."""
+        return self._loop.create_future()
+
+    def settle(self, futures: Iterable[asyncio.Future[None]]) -> None:
+        """Let the event loop go on with what waits for these; called by a job."""
+        self._done.extend(futures)
+        if not self._woken:
+            self._woken = True
+            self._wake()
 
     def close(self, timeout: float) -> None:
         """End the threads once all jobs are done, and return after `timeout` seconds at most."""
         ends = time.monotonic() + timeout
-        for _ in self._threads:
-            self._jobs.put(None)
+        with self._ending:
+            self._ends = True
+            for _ in self._threads:
+                self._jobs.put(None)
         for thread in self._threads:
             thread.join(max(0.0, ends - time.monotonic()))
 
     def _work(self) -> None:
-        while (taken := self._jobs.get()) is not None:
-            job, future = taken
+        while (job := self._jobs.get()) is not None:
             try:
                 job()
             # SystemExit too: it would end this thread, and nothing would replace it.
             except BaseException:
                 logger.exception("request failed")
-            self._done.append(future)
-            if not self._woken:
-                self._woken = True
-                self._wake()
 
     def _wake(self) -> None:
         try:

@@ -87,27 +87,52 @@ class RateLimiter:
             TooManyRequests: it is over one of them.
             LedgerUnavailable: the counters are in the ledger's database, which is unreachable.
         """
+        [refused] = self.check_all([limited])
+        if refused:
+            raise refused
+
+    def check_all(
+        self, requests: Sequence[Sequence[Limited]]
+    ) -> list[TooManyRequests | LedgerUnavailable | None]:
+        """Count several requests, each against every limit of its own, in one round trip.
+
+        Returns:
+            For each the error that `check` would raise, or None.
+        """
         now = self._clock()
-        limited = [item for item in limited if item.limit.count]
-        if not limited:
-            return
-        counters = [_counter(item, now) for item in limited]
+        limits = [[item for item in limited if item.limit.count] for limited in requests]
+        counters = [[_counter(item, now) for item in limited] for limited in limits]
+        wanted = [counter for some in counters for counter in some]
+        if not wanted:
+            return [None] * len(requests)
         try:
-            counts = self._cache.count(counters)
+            counts = iter(self._cache.count(wanted))
         except CacheUnavailable as error:
             if isinstance(error.__cause__, LedgerUnavailable):
                 # The counters are in the ledger's database: what follows would wait in vain.
-                raise LedgerUnavailable from error
-            return
-        wait, exceeded = max(
-            (retry_after(item.limit, current, previous, now % item.limit.seconds), item.name)
-            for item, (current, previous) in zip(limited, counts, strict=True)
-        )
-        if wait:
-            with contextlib.suppress(CacheUnavailable):
-                self._cache.take_back(counters)
-            tally.count(RATE_LIMITED, exceeded.partition(":")[0])
-            raise TooManyRequests(wait)
+                return [_unreachable(error) for _ in requests]
+            return [None] * len(requests)
+        refused: list[TooManyRequests | LedgerUnavailable | None] = []
+        for limited, counted in zip(limits, counters, strict=True):
+            wait, exceeded = max(
+                (
+                    (retry_after(item.limit, *next(counts), now % item.limit.seconds), item.name)
+                    for item in limited
+                ),
+                default=(0, ""),
+            )
+            if wait:
+                with contextlib.suppress(CacheUnavailable):
+                    self._cache.take_back(counted)
+                tally.count(RATE_LIMITED, exceeded.partition(":")[0])
+            refused.append(TooManyRequests(wait) if wait else None)
+        return refused
+
+
+def _unreachable(error: CacheUnavailable) -> LedgerUnavailable:
+    unreachable = LedgerUnavailable()
+    unreachable.__cause__ = error
+    return unreachable
 
 
 def _counter(item: Limited, now: float) -> Counter:

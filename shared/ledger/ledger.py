@@ -121,6 +121,18 @@ class Ledger:
         """
         return self._recorder.record(new, due_in)
 
+    def record_all(self, news: Sequence[NewObject], due_in: float) -> list[int | Exception | None]:
+        """Record several accepted requests, together.
+
+        Args:
+            news: the requests.
+            due_in: as of `record`.
+
+        Returns:
+            For each what `record` would return, or the error that it would raise.
+        """
+        return self._recorder.record_all(news, due_in)
+
     def claim(
         self,
         row_ids: Collection[int],

@@ -36,6 +36,10 @@ class Recorder:
         """
         return self._group_commit((new, due_in))
 
+    def record_all(self, news: Sequence[NewObject], due_in: float) -> list[int | Exception | None]:
+        """Record several requests of one thread; see `Ledger.record_all`."""
+        return self._group_commit.all([(new, due_in) for new in news])
+
     def _record(self, asked: Sequence[tuple[NewObject, float]]) -> list[int | None]:
         news = [new for new, _ in asked]
         ids, again = self._ids(

@@ -82,7 +82,10 @@ class Service:
         self.ingest = Ingest(config, self._limiter, self._ledger, self.publisher)
 
     def __call__(self, event: dict[str, Any]) -> Response:
-        return module.answer(self.ingest, Request.from_event(event))
+        [response] = module.answer_all(self.ingest, [Request.from_event(event)])
+        if isinstance(response, Exception):
+            raise response
+        return response
 
     def rows(self) -> list[tuple[Any, ...]]:
         with closing(connect(self._url)) as connection, connection.cursor() as cursor:
@@ -479,6 +482,38 @@ def test_without_a_ledger_nothing_is_accepted(clock: Clock) -> None:
     # What needs no ledger is answered as ever.
     assert service(event(b"{}")).status == 400
     assert service(event(body(), "")).status == 401
+
+
+def test_requests_that_come_together_are_answered_as_if_each_came_alone(
+    service: Service,
+) -> None:
+    nowhere = event(body())
+    nowhere["rawPath"] = "/nothing"
+    events = [
+        event(body(oeid="first")),
+        event(body(oeid="wrong"), "0" * 64),
+        event(body(oeid="again")),
+        event(body(oeid="again")),
+        event(b"{}"),
+        nowhere,
+        event(body(oeid="nul", ref_id="\0")),
+        event(body(oeid="last")),
+    ]
+    answers = module.respond_all(service.ingest, events)
+    found = [answer["statusCode"] for answer in answers if not isinstance(answer, Exception)]
+    assert found == [201, 401, 201, 409, 400, 404, 400, 201]
+    for answer, asked in zip(answers, events, strict=True):
+        assert not isinstance(answer, Exception)
+        assert answer["headers"]["x-request-id"] == asked["requestContext"]["requestId"]
+    assert sorted(row[1] for row in service.rows()) == ["again", "first", "last"]
+    assert len(service.publisher.published) == 3
+
+
+def test_requests_that_come_together_count_one_by_one(limited: Service) -> None:
+    limited.set(replace(CONFIG, per_client=RateLimit(3, 60)))
+    events = [event(body(oeid=str(number))) for number in range(5)]
+    answers = [a for a in module.respond_all(limited.ingest, events) if isinstance(a, dict)]
+    assert [answer["statusCode"] for answer in answers] == [201, 201, 201, 412, 412]
 
 
 @pytest.fixture

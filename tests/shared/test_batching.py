@@ -202,3 +202,25 @@ def test_an_outage_ends_the_search_for_the_refused_item() -> None:
     results = grouped(run, [1, 2, 3, 4])
     assert all(isinstance(result, LedgerUnavailable) for result in results)
     assert runs == [[1, 2, 3, 4], [1, 2]]
+
+
+def test_several_items_of_one_thread_are_one_group() -> None:
+    run = Refusing()
+    results = GroupCommit(run, 100).all([1, -2, 3])
+    assert (results[0], results[2]) == (1, 9)
+    assert isinstance(results[1], ValueError)
+    assert run.runs[0] == [1, -2, 3]
+    assert GroupCommit(run, 100).all([]) == []
+
+
+def test_more_items_than_a_group_takes_are_several_groups() -> None:
+    run = Refusing()
+    assert GroupCommit(run, 2).all([1, 2, 3, 4, 5]) == [1, 4, 9, 16, 25]
+    assert run.runs == [[1, 2], [3, 4], [5]]
+
+
+def test_items_of_several_threads_at_once_get_their_own_results() -> None:
+    combiner = GroupCommit(squares, 3)
+    lists = [list(range(n, n + 7)) for n in range(200)]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(combiner.all, lists)) == [squares(some) for some in lists]
