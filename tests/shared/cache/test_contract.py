@@ -79,6 +79,14 @@ def test_several_counters_are_counted_in_their_order(cache: Cache) -> None:
     assert cache.count([counter("a"), counter("b"), counter("c")]) == [(1, 0), (2, 0), (1, 0)]
 
 
+def test_requests_of_one_counter_get_a_number_each(cache: Cache) -> None:
+    cache.count([counter("a", window=6)])
+    cache.count([counter("a")])
+    asked = [counter("a"), counter("b"), counter("a"), counter("a")]
+    assert cache.count(asked) == [(2, 1), (1, 0), (3, 1), (4, 1)]
+    assert cache.count([counter("a")]) == [(5, 1)]
+
+
 def test_what_is_taken_back_does_not_count(cache: Cache) -> None:
     cache.count([counter("a"), counter("b")])
     cache.count([counter("a"), counter("b")])
