@@ -194,24 +194,22 @@ WITH mine AS (
                        :in_place::boolean[])
     AS t(id, attempt, etag, in_place)
 ), held AS (
-  SELECT f.id, f.file_name, f.claimed_at
-    FROM file_sync AS f
-   WHERE f.id = ANY(:row_ids::bigint[])
-     AND (f.id, f.attempts) IN (SELECT id, attempt FROM mine)
-     AND f.state::text = 'queued' AND f.leased_until IS NOT NULL
+  SELECT f.id, f.file_name, f.claimed_at, mine.etag, mine.in_place
+    FROM file_sync AS f JOIN mine ON f.id = mine.id AND f.attempts = mine.attempt
+   WHERE f.state::text = 'queued' AND f.leased_until IS NOT NULL
    ORDER BY f.id
-     FOR UPDATE
+     FOR UPDATE OF f
 ), checked AS (
   -- The newest alone, by its index: what the name has held before must not matter for the time.
-  SELECT held.id, mine.etag,
-         (mine.in_place OR newest.id IS NOT NULL)
-         AND newest.etag IS DISTINCT FROM mine.etag AS outdated
-    FROM held JOIN mine ON mine.id = held.id
+  SELECT held.id, held.etag,
+         (held.in_place OR newest.id IS NOT NULL)
+         AND newest.etag IS DISTINCT FROM held.etag AS outdated
+    FROM held
     LEFT JOIN LATERAL (
       SELECT other.id, other.etag FROM file_sync AS other
        WHERE other.file_name = held.file_name
          AND coalesce(other.placed_at, other.synced_at)
-             > CASE WHEN mine.in_place THEN '-infinity' ELSE held.claimed_at END
+             > CASE WHEN held.in_place THEN '-infinity' ELSE held.claimed_at END
        ORDER BY coalesce(other.placed_at, other.synced_at) DESC
        LIMIT 1) AS newest ON true
 ), placed AS (
