@@ -1,19 +1,17 @@
 -- name: known_names(names)
 -- What the ledger has of some names: the object whose file has the name now, and the newest one.
 -- The file's is found by its index alone; the others of a name are few.
-SELECT n.name, stored.id AS stored_id, stored.state AS stored_state, stored.size_bytes,
-       stored.etag, stored.placed_at, newest.state AS newest_state, newest.queued
-  FROM unnest(:names::text[]) AS n(name)
+SELECT named.file_name AS name, stored.id AS stored_id, stored.state::text AS stored_state,
+       stored.size_bytes, stored.etag, stored.placed AS placed_at, newest.state AS newest_state,
+       newest.queued
+  FROM unnest(:names::text[]) AS named(file_name)
  CROSS JOIN LATERAL (
    SELECT (array_agg(f.state ORDER BY f.id DESC))[1]::text AS state,
           bool_or(f.state::text = 'queued') AS queued
-     FROM file_sync AS f WHERE f.file_name = n.name) AS newest
+     FROM file_sync AS f WHERE f.file_name = named.file_name) AS newest
   LEFT JOIN LATERAL (
-   SELECT f.id, f.state::text AS state, f.size_bytes, f.etag,
-          coalesce(f.placed_at, f.synced_at) AS placed_at
-     FROM file_sync AS f
-    WHERE f.file_name = n.name AND coalesce(f.placed_at, f.synced_at) IS NOT NULL
-    ORDER BY coalesce(f.placed_at, f.synced_at) DESC LIMIT 1) AS stored ON true
+-- include: newest_placed.sql
+       ) AS stored ON true
  WHERE newest.state IS NOT NULL;
 
 -- name: existing_names(names)
