@@ -1,6 +1,6 @@
 # The benchmark. Included by the Makefile.
 
-.PHONY: bench bench-admin bench-scale bench-tools
+.PHONY: bench bench-admin bench-rows bench-scale bench-tools
 
 # `make bench FULL=1` takes ten million rows, a bucket of a million objects, 5 GiB and an hour of steady
 # work: three to four hours, and 60 GB of disk. ONLY="ingest throughput" takes single parts, and
@@ -19,6 +19,10 @@ bench-scale: $(VENV)/.run ## Measure 1, 2 and 4 triggers in containers, and what
 # ADMIN="--rows 10000000" changes what is measured; it needs no server, and writes nothing.
 bench-admin: $(VENV)/.run ## Measure the admin's pages with a million objects
 	@$(BIN)/python -m bench.admin $(ADMIN)
+
+# ROWS="--batch 50 --group 1" changes the batches, see `python -m bench.rows --help`.
+bench-rows: $(VENV)/.run ## Measure what a row costs PostgreSQL, statement by statement
+	@$(BIN)/python -m bench.rows $(ROWS)
 
 # Missing programs are reported before anything is installed or measured.
 bench-tools: $(VENV)/.run

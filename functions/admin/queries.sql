@@ -72,16 +72,14 @@ SELECT count(*) AS objects FROM (
 (SELECT id FROM file_sync
   WHERE file_name LIKE :pattern ORDER BY file_name USING ~<~ LIMIT :most)
 UNION ALL
-(SELECT id FROM file_sync
-  WHERE reverse(split_part(reverse(file_name), '/', 1)) LIKE :pattern
-    AND position('/' IN file_name) > 0
-  ORDER BY reverse(split_part(reverse(file_name), '/', 1)) USING ~<~ LIMIT :most)
+(SELECT file_sync_id FROM search_key
+  WHERE last_segment LIKE :pattern ORDER BY last_segment USING ~<~ LIMIT :most)
 UNION ALL
-(SELECT id FROM file_sync
-  WHERE hashtextextended(oeid, 0) = hashtextextended(:text, 0) AND oeid = :text LIMIT :most)
+(SELECT f.id FROM search_key AS k JOIN file_sync AS f ON f.id = k.file_sync_id
+  WHERE k.oeid = hashtextextended(:text, 0) AND f.oeid = :text LIMIT :most)
 UNION ALL
-(SELECT id FROM file_sync
-  WHERE hashtextextended(ref_id, 0) = hashtextextended(:text, 0) AND ref_id = :text LIMIT :most)
+(SELECT f.id FROM search_key AS k JOIN file_sync AS f ON f.id = k.file_sync_id
+  WHERE k.ref_id = hashtextextended(:text, 0) AND f.ref_id = :text LIMIT :most)
 UNION ALL
 (SELECT id FROM file_sync
   WHERE payload_checksum BETWEEN :low::bytea AND :high::bytea ORDER BY payload_checksum LIMIT :most)

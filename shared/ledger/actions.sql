@@ -57,6 +57,7 @@ RETURNING f.id;
 WITH verified AS (DELETE FROM verification WHERE file_sync_id = ANY(:row_ids::bigint[]))
 UPDATE file_sync AS f
    SET state = 'queued', synced_at = NULL, placed_at = coalesce(f.placed_at, f.synced_at),
+       name_order = coalesce(f.placed_at, f.synced_at),
        attempts_forgiven = f.attempts, deaths = 0,
        unproven_etag = NULL, unproven_size = NULL, unproven_sha256 = NULL,
        next_attempt_at = now(), due_at = now(), queued_at = now()

@@ -14,15 +14,14 @@ RETURNING id, payload_checksum;
 -- name: recorded_found(checksums)
 -- What was recorded before of some versions: each row, whether a worker is at another row of its name,
 -- and the ETag of the object whose file has the name now. That one is found by its index alone.
-SELECT f.id, f.payload_checksum, f.request_id, f.state::text AS state,
-       f.leased_until IS NOT NULL AS in_flight, stored.etag AS stored_etag,
+SELECT named.id, named.payload_checksum, named.request_id, named.state::text AS state,
+       named.leased_until IS NOT NULL AS in_flight, stored.etag AS stored_etag,
        EXISTS (SELECT FROM file_sync AS other
-                WHERE other.file_name = f.file_name AND other.id <> f.id
+                WHERE other.file_name = named.file_name AND other.id <> named.id
                   AND other.state::text = 'queued' AND other.leased_until IS NOT NULL
               ) AS other_in_flight
-  FROM file_sync AS f
+  FROM file_sync AS named
   LEFT JOIN LATERAL (
-   SELECT s.etag FROM file_sync AS s
-    WHERE s.file_name = f.file_name AND coalesce(s.placed_at, s.synced_at) IS NOT NULL
-    ORDER BY coalesce(s.placed_at, s.synced_at) DESC LIMIT 1) AS stored ON true
- WHERE f.payload_checksum = ANY(:checksums::bytea[]);
+-- include: newest_placed.sql
+       ) AS stored ON true
+ WHERE named.payload_checksum = ANY(:checksums::bytea[]);

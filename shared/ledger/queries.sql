@@ -45,7 +45,8 @@ SELECT pg_advisory_xact_lock(1, name_key)
          WHERE :one_per_name AND id = ANY(:row_ids::bigint[]) AND state::text = 'queued'
          ORDER BY name_key) AS ordered;
 WITH candidate AS (
-  SELECT id, attempts, claimed_at, file_name, queued_at, sha256 IS NOT NULL AS fetched_before
+  SELECT id, attempts, claimed_at, file_name, queued_at, sha256 IS NOT NULL AS fetched_before,
+         coalesce(placed_at, synced_at) IS NULL AS never_placed
     FROM file_sync
    WHERE id = ANY(:row_ids::bigint[])
      AND state::text = 'queued'
@@ -57,31 +58,30 @@ WITH candidate AS (
    ORDER BY attempts, id
    LIMIT :most
      FOR UPDATE SKIP LOCKED
+), named AS (
+  SELECT *, min(id) FILTER (WHERE never_placed) OVER (PARTITION BY file_name) AS first_id
+    FROM candidate
 ), due AS (
   -- The rows that wait for no other: neither the newest that was placed nor one that has not been
   -- placed yet is attempted, or comes first. Both are found by the index of names, however many
   -- rows a name has had. A row whose file is fetched again is not compared: a download was asked for.
-  SELECT c.id, c.attempts, c.claimed_at, stored.etag, stored.size_bytes, stored.sha256,
-         stored.verified_by, stored.recorded IS TRUE AND NOT c.fetched_before AS comparable
-    FROM candidate AS c
+  SELECT named.id, named.attempts, named.claimed_at, stored.etag, stored.size_bytes, stored.sha256,
+         stored.verified_by,
+         (stored.state::text = 'synced') IS TRUE AND NOT named.fetched_before AS comparable
+    FROM named
     LEFT JOIN LATERAL (
-      SELECT other.state::text = 'queued' AND other.leased_until > now() AS leased,
-             other.state::text = 'synced' AS recorded, other.claimed_at AS requested_at,
-             other.etag, other.size_bytes, other.sha256, other.verified_by
-        FROM file_sync AS other
-       WHERE other.file_name = c.file_name
-         AND coalesce(other.placed_at, other.synced_at) IS NOT NULL
-       ORDER BY coalesce(other.placed_at, other.synced_at) DESC
-       LIMIT 1) AS stored ON true
+-- include: newest_placed.sql
+         ) AS stored ON true
    WHERE NOT :one_per_name
-      OR (stored.recorded AND stored.requested_at >= c.queued_at)
-      OR (stored.leased IS NOT TRUE AND NOT EXISTS (
+      OR (stored.state::text = 'synced' AND stored.claimed_at >= named.queued_at)
+      OR ((stored.state::text = 'queued' AND stored.leased_until > now()) IS NOT TRUE
+          AND (named.first_id < named.id) IS NOT TRUE
+          AND NOT EXISTS (
             SELECT FROM file_sync AS other
-             WHERE other.file_name = c.file_name
+             WHERE other.file_name = named.file_name
+               AND coalesce(other.name_order, other.synced_at) = 'infinity'
                AND coalesce(other.placed_at, other.synced_at) IS NULL
-               AND other.state::text = 'queued'
-               AND (other.leased_until > now()
-                    OR (other.id < c.id AND other.id IN (SELECT id FROM candidate)))))
+               AND other.state::text = 'queued' AND other.leased_until > now()))
 ), lost AS (
   INSERT INTO sync_attempt (file_sync_id, attempt, outcome, reason, started_at)
   SELECT id, attempts, 'lost', 'The worker stopped without an answer', claimed_at
@@ -92,6 +92,7 @@ UPDATE file_sync AS f
        deaths = f.deaths + (:suspect)::integer,
        claimed_at = now(),
        leased_until = now() + make_interval(secs => :lease_seconds),
+       name_order = 'infinity',
        due_at = now() + make_interval(secs => :lease_seconds)
   FROM due
  WHERE f.id = due.id
@@ -115,7 +116,7 @@ SELECT f.id
   FROM (SELECT DISTINCT name FROM unnest(:names::text[]) AS name) AS n
  CROSS JOIN LATERAL (
    SELECT id FROM file_sync AS other
-    WHERE other.file_name = n.name AND coalesce(other.placed_at, other.synced_at) IS NULL
+    WHERE other.file_name = n.name AND coalesce(other.name_order, other.synced_at) IS NULL
       AND other.state::text = 'queued' AND other.next_attempt_at <= now()
       AND other.leased_until IS NULL
     LIMIT :most) AS f
@@ -194,26 +195,19 @@ WITH mine AS (
                        :in_place::boolean[])
     AS t(id, attempt, etag, in_place)
 ), held AS (
-  SELECT f.id, f.file_name, f.claimed_at
-    FROM file_sync AS f
-   WHERE f.id = ANY(:row_ids::bigint[])
-     AND (f.id, f.attempts) IN (SELECT id, attempt FROM mine)
-     AND f.state::text = 'queued' AND f.leased_until IS NOT NULL
+  SELECT f.id, f.file_name, f.claimed_at, mine.etag, mine.in_place
+    FROM file_sync AS f JOIN mine ON f.id = mine.id AND f.attempts = mine.attempt
+   WHERE f.state::text = 'queued' AND f.leased_until IS NOT NULL
    ORDER BY f.id
-     FOR UPDATE
+     FOR UPDATE OF f
 ), checked AS (
-  -- The newest alone, by its index: what the name has held before must not matter for the time.
-  SELECT held.id, mine.etag,
-         (mine.in_place OR newest.id IS NOT NULL)
-         AND newest.etag IS DISTINCT FROM mine.etag AS outdated
-    FROM held JOIN mine ON mine.id = held.id
+  SELECT named.id, named.etag,
+         (named.in_place OR newest.placed > named.claimed_at) IS TRUE
+         AND newest.etag IS DISTINCT FROM named.etag AS outdated
+    FROM held AS named
     LEFT JOIN LATERAL (
-      SELECT other.id, other.etag FROM file_sync AS other
-       WHERE other.file_name = held.file_name
-         AND coalesce(other.placed_at, other.synced_at)
-             > CASE WHEN mine.in_place THEN '-infinity' ELSE held.claimed_at END
-       ORDER BY coalesce(other.placed_at, other.synced_at) DESC
-       LIMIT 1) AS newest ON true
+-- include: newest_placed.sql
+         ) AS newest ON true
 ), placed AS (
   UPDATE file_sync AS f SET placed_at = clock_timestamp(), etag = checked.etag
     FROM checked WHERE f.id = checked.id AND NOT checked.outdated
@@ -246,6 +240,7 @@ WITH ended AS (
          attempts_forgiven = f.attempts_forgiven + e.forgiven + f.deaths,
          deaths = 0,  -- it answers: the workers died of something else
          leased_until = NULL,
+         name_order = f.placed_at,
          last_error = e.reason,
          failed_at = CASE e.outcome WHEN 'failed' THEN clock_timestamp() END,
          next_attempt_at = now() + make_interval(secs => e.delay),
@@ -348,7 +343,7 @@ WITH exhausted AS (
      FOR UPDATE SKIP LOCKED
 ), failed AS (
   UPDATE file_sync AS f
-     SET state = 'failed', leased_until = NULL, failed_at = now(),
+     SET state = 'failed', leased_until = NULL, name_order = f.placed_at, failed_at = now(),
          last_error = coalesce(f.last_error || '; then ', '')
                       || 'the worker stopped without an answer, attempts used up'
     FROM exhausted

@@ -1,22 +1,19 @@
 -- name: known_names(names)
 -- What the ledger has of some names: the object whose file has the name now, and the newest one.
 -- The file's is found by its index alone; the others of a name are few.
-SELECT n.name, stored.id AS stored_id, stored.state AS stored_state, stored.size_bytes,
-       stored.etag, stored.placed_at, newest.queued,
+SELECT named.file_name AS name, stored.id AS stored_id, stored.state::text AS stored_state,
+       stored.size_bytes, stored.etag, stored.placed AS placed_at, newest.queued,
        -- Nearly always the same row; an array_agg in the order of ids took longer than all the rest.
-       CASE WHEN newest.id = stored.id THEN stored.state
+       CASE WHEN newest.id = stored.id THEN stored.state::text
             ELSE (SELECT f.state::text FROM file_sync AS f WHERE f.id = newest.id)
        END AS newest_state
-  FROM unnest(:names::text[]) AS n(name)
+  FROM unnest(:names::text[]) AS named(file_name)
  CROSS JOIN LATERAL (
    SELECT max(f.id) AS id, bool_or(f.state::text = 'queued') AS queued
-     FROM file_sync AS f WHERE f.file_name = n.name) AS newest
+     FROM file_sync AS f WHERE f.file_name = named.file_name) AS newest
   LEFT JOIN LATERAL (
-   SELECT f.id, f.state::text AS state, f.size_bytes, f.etag,
-          coalesce(f.placed_at, f.synced_at) AS placed_at
-     FROM file_sync AS f
-    WHERE f.file_name = n.name AND coalesce(f.placed_at, f.synced_at) IS NOT NULL
-    ORDER BY coalesce(f.placed_at, f.synced_at) DESC LIMIT 1) AS stored ON true
+-- include: newest_placed.sql
+       ) AS stored ON true
  WHERE newest.id IS NOT NULL;
 
 -- name: unknown_names(names)
@@ -26,7 +23,7 @@ SELECT n.name FROM unnest(:names::text[]) AS n(name)
 
 -- name: rows_between(after, upto, pattern, most)
 -- The objects whose names are behind one and up to another, in the order of the names' bytes, and of
--- one name in the order in which their files were placed: the order of the index.
+-- one name in the order in which their files were placed.
 SELECT f.file_name AS name, f.id, f.state::text AS state, f.size_bytes, f.etag,
        coalesce(f.placed_at, f.synced_at) AS placed_at
   FROM file_sync AS f

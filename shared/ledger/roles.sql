@@ -12,7 +12,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON verification TO sync_actions;
 GRANT SELECT, INSERT, UPDATE ON verification_count, sync_count TO sync_actions;
 GRANT SELECT, UPDATE (probe_at, probes) ON pause TO sync_actions;
 GRANT SELECT, UPDATE (state, attempts_forgiven, deaths, last_error, failed_at, next_attempt_at,
-                      due_at, queued_at, synced_at, placed_at,
+                      due_at, queued_at, synced_at, placed_at, name_order,
                       unproven_etag, unproven_size, unproven_sha256)
    ON file_sync TO sync_actions;
 GRANT sync_actions TO sync_admin, sync_reconcile, sync_requeue, sync_s3_events, sync_scrub;
@@ -36,7 +36,7 @@ GRANT UPDATE (state, attempts_forgiven, next_attempt_at, give_up_at, delivered_a
 
 GRANT SELECT, UPDATE (state, attempts, attempts_forgiven, deaths, claimed_at, leased_until,
                       next_attempt_at, due_at, last_error, failed_at, synced_at, placed_at,
-                      file_path, size_bytes, sha256, etag, verified_by,
+                      name_order, file_path, size_bytes, sha256, etag, verified_by,
                       unproven_etag, unproven_size, unproven_sha256)
    ON file_sync TO sync_worker;
 GRANT INSERT ON sync_attempt, callback TO sync_worker;

@@ -37,6 +37,8 @@ WITH checked AS (
                 SELECT FROM file_sync AS other
                  WHERE other.file_name = f.file_name AND other.id <> f.id
                    AND coalesce(other.placed_at, other.synced_at)
+                       > coalesce(f.placed_at, f.synced_at)
+                   AND coalesce(other.name_order, other.synced_at)  -- never less: for the index
                        > coalesce(f.placed_at, f.synced_at))
               THEN 'replaced' ELSE c.result END AS result
     FROM checked AS c

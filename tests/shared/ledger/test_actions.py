@@ -292,6 +292,24 @@ def test_verification_results_are_counted_exactly(ledger: Ledger, database_url: 
     assert counted() == {}
 
 
+def test_of_objects_that_a_person_deletes_nothing_is_left(
+    ledger: Ledger, database_url: str
+) -> None:
+    def left() -> list[tuple[int, ...]]:
+        tables = ("sync_attempt", "action_object", "search_key")
+        counts = ", ".join(f"(SELECT count(DISTINCT file_sync_id) FROM {t})" for t in tables)
+        return query(database_url, f"SELECT {counts}")
+
+    for name in "ab":
+        fail(ledger, name, "no")
+    perform(ledger, Action.DISMISS, Selection())
+    assert left() == [(2, 2, 2)]
+    execute(database_url, "DELETE FROM file_sync WHERE file_name = 'a'")
+    assert left() == [(1, 1, 1)]
+    execute(database_url, "TRUNCATE file_sync CASCADE")
+    assert left() == [(0, 0, 0)]
+
+
 def test_patterns_of_names() -> None:
     assert like("a_b.jpg") == r"a\_b.jpg"
     assert like("a/*.jp?") == "a/%.jp_"

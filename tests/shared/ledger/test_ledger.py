@@ -12,8 +12,10 @@ import pytest
 
 from shared.domain import Fetched, UnprovenCopy
 from shared.errors import RowRefused
+from shared.ledger.actions import Action
 from shared.ledger.ledger import Ledger
 from shared.ledger.rows import LONGEST_TEXT, Claim, Counts, NewObject, Outcome, Settlement
+from shared.ledger.selection import Selection
 from tests.helpers.servers import connect
 from tests.helpers.tcp_proxy import Condition, TcpProxy
 from tests.helpers.waiting import join, until
@@ -364,6 +366,70 @@ def test_a_copy_older_than_what_was_placed_under_its_name_is_outdated(ledger: Le
         assert placing.hold([(slow_claim, "another version")]) == {slow: True}
     with ledger.placing() as placing:
         assert placing.hold([(slow_claim, COPY.etag)]) == {slow: False}
+
+
+def placed(ledger: Ledger, claim: Claim, etag: str, *, in_place: bool = False) -> bool:
+    """Note that a file was placed, and return whether it was outdated."""
+    with ledger.placing() as placing:
+        held = placing.hold([(claim, etag)], {claim.wanted.row_id} if in_place else ())
+    return held[claim.wanted.row_id]
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_what_was_placed_last_counts_whether_or_not_it_is_recorded(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]], *, settled: bool
+) -> None:
+    oldest, frozen, latest, other = (claim(ledger, record(ledger, "n"))[0] for _ in range(4))
+    assert not placed(ledger, frozen, "e1")
+    execute(EXPIRE)
+    if settled:
+        ledger.settle([synced(frozen)])
+    assert placed(ledger, latest, "e2")
+    ledger.settle([retry(latest)])
+    latest = claim(ledger, latest.wanted.row_id)[0]
+    assert not placed(ledger, latest, "e2")
+    assert placed(ledger, oldest, "e1")
+    assert not placed(ledger, other, "e2", in_place=True)
+
+
+def test_an_object_that_is_fetched_again_is_the_newest_of_its_name_until_another_is_placed(
+    ledger: Ledger,
+) -> None:
+    first, second = (claim(ledger, record(ledger, "n"))[0] for _ in range(2))
+    assert not placed(ledger, first, "e1")
+    ledger.settle([synced(first)])
+    ledger.actions.perform(Action.FETCH_AGAIN, Selection(), "test")
+    assert placed(ledger, second, "e2", in_place=True)
+    first = claim(ledger, first.wanted.row_id)[0]
+    assert placed(ledger, second, "e2")
+    ledger.settle([retry(second)])
+    second = claim(ledger, second.wanted.row_id)[0]
+    assert not placed(ledger, second, "e2")
+    assert placed(ledger, first, "e1")
+
+
+def test_noting_that_files_were_placed_changes_no_index(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    hot = "SELECT n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'file_sync'"
+    mine = claim(ledger, record(ledger))[0]
+    execute("BEGIN")
+    execute("UPDATE file_sync SET placed_at = now(), etag = 'e' WHERE id = %s", mine.wanted.row_id)
+    assert execute(hot) == [(1,)]
+    execute("ROLLBACK")
+
+
+def test_the_statements_of_the_release_before_keep_the_order_of_names(
+    ledger: Ledger, execute: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    order = "SELECT name_order = 'infinity', name_order = placed_at FROM file_sync"
+    record(ledger)
+    execute("UPDATE file_sync SET attempts = 1, claimed_at = now(), leased_until = now()")
+    assert execute(order) == [(True, None)]
+    execute("UPDATE file_sync SET placed_at = now()")
+    assert execute(order) == [(True, False)]
+    execute("UPDATE file_sync SET leased_until = NULL")
+    assert execute(order) == [(False, True)]
 
 
 def test_an_error_in_the_block_rolls_everything_back(

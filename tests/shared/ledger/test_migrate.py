@@ -87,6 +87,39 @@ def test_a_database_of_an_earlier_release_gets_what_it_lacks(
     assert migrate(postgres_url) == []
 
 
+BEFORE_11 = """
+INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, state,
+                       attempts, leased_until, placed_at, synced_at, file_path, size_bytes, sha256)
+SELECT 'o' || n, 'r' || n, 'x/' || n, 't/t', sha256(n::text::bytea), '', state::sync_state, 1,
+       leased_until, placed_at, synced_at, '', 1, ''
+  FROM (VALUES (1, 'queued', NULL, NULL, NULL), (2, 'queued', now(), NULL, NULL),
+               (3, 'queued', now(), now(), NULL), (4, 'queued', NULL, now(), NULL),
+               (5, 'synced', NULL, now(), now())
+       ) AS t(n, state, leased_until, placed_at, synced_at);
+"""
+"""One never claimed, one claimed, one placed as well, one fetched again, one synced."""
+
+
+def test_rows_from_before_have_their_place_among_those_of_their_name_and_are_found(
+    postgres_url: str,
+) -> None:
+    older = [name for name in NEWEST if name < "0011"]
+    execute(postgres_url, YOYO)
+    for name in older:
+        execute(postgres_url, (MIGRATIONS / f"{name}.sql").read_text(), mark(name))
+    execute(postgres_url, BEFORE_11)
+    assert migrate(postgres_url) == NEWEST[len(older) :]
+    place = "coalesce(name_order, synced_at)"
+    assert query(
+        postgres_url, f"SELECT {place} = 'infinity', {place} = placed_at FROM file_sync ORDER BY id"
+    ) == [(None, None), (True, None), (True, False), (False, True), (False, True)]
+    assert query(
+        postgres_url,
+        "SELECT count(*) FROM search_key AS k JOIN file_sync AS f ON f.id = k.file_sync_id"
+        " WHERE k.oeid = hashtextextended(f.oeid, 0) AND k.last_segment = f.id::text",
+    ) == [(5,)]
+
+
 def test_a_migration_without_its_mark_is_explained(postgres_url: str) -> None:
     # Earlier releases, ended between a migration and its mark, left this behind.
     execute(postgres_url, YOYO, (MIGRATIONS / f"{NEWEST[0]}.sql").read_text())
@@ -119,9 +152,9 @@ def test_a_migration_that_was_ended_midway_has_done_nothing(postgres_url: str) -
 
 
 def test_a_migration_that_fails_names_itself_and_undoes_the_others(postgres_url: str) -> None:
-    execute(postgres_url, "CREATE TABLE action_object_of_action ()")
+    execute(postgres_url, "CREATE TABLE search_key ()")
     with pytest.raises(
-        MigrationFailed, match=f'{NEWEST[-1]}: relation "action_object_of_action" already exists'
+        MigrationFailed, match=f'{NEWEST[-1]}: relation "search_key" already exists'
     ):
         migrate(postgres_url)
     assert relations(postgres_url) == 0

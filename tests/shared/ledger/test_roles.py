@@ -35,6 +35,9 @@ MAY = {
     "UPDATE file_sync SET payload_checksum = '', request_id = ''": NOBODY,
     "DELETE FROM file_sync": NOBODY,
     "INSERT INTO sync_attempt VALUES (1, 1, 'lost', '', now())": {"requeue", "worker"},
+    "INSERT INTO search_key VALUES (1, 1, 1)": NOBODY,
+    "UPDATE search_key SET oeid = 1": NOBODY,
+    "DELETE FROM search_key": NOBODY,
     "UPDATE sync_attempt SET reason = ''": NOBODY,
     "DELETE FROM sync_attempt": NOBODY,
     "INSERT INTO action (name, actor, selection, last_id) VALUES ('verify', '', '{}', 0)": ACTING,
@@ -105,6 +108,15 @@ def test_what_an_earlier_release_granted_is_taken_back(database_url: str) -> Non
     migrate(database_url, with_roles=True)
     assert not may(database_url, "stats", forbidden)
     assert may(database_url, "stats", "SELECT 1 FROM file_sync")
+
+
+def test_requests_are_recorded_when_an_earlier_release_has_set_the_roles_up_again(
+    database_url: str,
+) -> None:
+    record = next(statement for statement in MAY if statement.startswith(INSERT))
+    execute(database_url, "REVOKE ALL ON search_key FROM sync_ingest, sync_s3_events")
+    assert may(database_url, "ingest", record)
+    assert may(database_url, "s3_events", record)
 
 
 def test_databases_of_one_server_get_their_roles_at_the_same_time(
