@@ -27,11 +27,15 @@ RETURNING c.id, c.message_id, c.event, c.data::text AS data, c.created_at, c.att
 WITH ended AS (
   SELECT * FROM unnest(:ids::bigint[], :attempts::integer[], :reasons::text[], :delays::float8[],
                        :counted::boolean[]) AS t(id, attempt, reason, delay, counted)
+   ORDER BY id
 ), held AS (
-  SELECT c.id FROM callback AS c JOIN ended AS e ON c.id = e.id AND c.attempts = e.attempt
-   WHERE c.state = 'pending' AND c.leased_until IS NOT NULL
-   ORDER BY c.id
-     FOR UPDATE OF c
+  SELECT c.id
+    FROM ended AS e
+   CROSS JOIN LATERAL (
+     SELECT id FROM callback
+      WHERE id = e.id AND attempts = e.attempt
+        AND state = 'pending' AND leased_until IS NOT NULL
+        FOR UPDATE) AS c
 )
 UPDATE callback AS c
    SET state = CASE WHEN e.reason IS NULL THEN 'delivered'

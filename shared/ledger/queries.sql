@@ -152,15 +152,19 @@ RETURNING f.id;
 
 -- name: extend(row_ids, attempts, lease_seconds)
 -- Extends leases; rows that are not returned are held by another worker by now. Here and everywhere,
--- several rows are locked in the order of their ids, so that no two statements can deadlock.
-WITH held AS (
+-- several rows are locked in the order of their ids, so that no two statements can deadlock, and each
+-- is looked up by its id, by a lateral join: PostgreSQL takes rows with a lease to be few, and would
+-- compare each of them with each of ours.
+WITH mine AS (
+  SELECT * FROM unnest(:row_ids::bigint[], :attempts::integer[]) AS t(id, attempt) ORDER BY id
+), held AS (
   SELECT f.id
-    FROM file_sync AS f
-    JOIN unnest(:row_ids::bigint[], :attempts::integer[]) AS mine(id, attempt)
-      ON f.id = mine.id AND f.attempts = mine.attempt
-   WHERE f.state::text = 'queued' AND f.leased_until IS NOT NULL
-   ORDER BY f.id
-     FOR UPDATE OF f
+    FROM mine
+   CROSS JOIN LATERAL (
+     SELECT id FROM file_sync
+      WHERE id = mine.id AND attempts = mine.attempt
+        AND state::text = 'queued' AND leased_until IS NOT NULL
+        FOR UPDATE) AS f
 )
 UPDATE file_sync AS f
    SET leased_until = now() + make_interval(secs => :lease_seconds),
@@ -193,13 +197,15 @@ SELECT set_config('idle_in_transaction_session_timeout', '10s', true);
 WITH mine AS (
   SELECT * FROM unnest(:row_ids::bigint[], :attempts::integer[], :etags::text[],
                        :in_place::boolean[])
-    AS t(id, attempt, etag, in_place)
+    AS t(id, attempt, etag, in_place) ORDER BY id
 ), held AS (
   SELECT f.id, f.file_name, f.claimed_at, mine.etag, mine.in_place
-    FROM file_sync AS f JOIN mine ON f.id = mine.id AND f.attempts = mine.attempt
-   WHERE f.state::text = 'queued' AND f.leased_until IS NOT NULL
-   ORDER BY f.id
-     FOR UPDATE OF f
+    FROM mine
+   CROSS JOIN LATERAL (
+     SELECT id, file_name, claimed_at FROM file_sync
+      WHERE id = mine.id AND attempts = mine.attempt
+        AND state::text = 'queued' AND leased_until IS NOT NULL
+        FOR UPDATE) AS f
 ), checked AS (
   SELECT named.id, named.etag,
          (named.in_place OR newest.placed > named.claimed_at) IS TRUE
@@ -227,12 +233,15 @@ WITH ended AS (
     :unproven_digests::bytea[]
   ) AS t(id, attempt, outcome, reason, delay, forgiven, path, size, digest, etag, verified_by,
          unproven_etag, unproven_size, unproven_sha256)
+   ORDER BY id
 ), held AS (
   SELECT f.id, f.last_error AS reason_before
-    FROM file_sync AS f JOIN ended AS e ON f.id = e.id AND f.attempts = e.attempt
-   WHERE f.state::text = 'queued' AND f.leased_until IS NOT NULL
-   ORDER BY f.id
-     FOR UPDATE OF f
+    FROM ended AS e
+   CROSS JOIN LATERAL (
+     SELECT id, last_error FROM file_sync
+      WHERE id = e.id AND attempts = e.attempt
+        AND state::text = 'queued' AND leased_until IS NOT NULL
+        FOR UPDATE) AS f
 ), settled AS (
   UPDATE file_sync AS f
      SET state = CASE e.outcome WHEN 'synced' THEN 'synced' WHEN 'failed' THEN 'failed'
@@ -461,17 +470,19 @@ RETURNING extract(epoch FROM now() - since)::float8 AS seconds;
 
 -- name: forgive(row_ids, attempts, counted)
 -- Takes back attempts that were counted before it was known that the fault concerned all objects.
-WITH chosen AS (
+WITH mine AS (
+  SELECT * FROM unnest(:row_ids::bigint[], :attempts::integer[], :counted::integer[])
+    AS t(id, attempt, counted) ORDER BY id
+), chosen AS (
   SELECT f.id
-    FROM file_sync AS f
-    JOIN unnest(:row_ids::bigint[], :attempts::integer[], :counted::integer[])
-      AS mine(id, attempt, counted)
-      -- Once forgiven, one less is counted: the statement may run twice.
-      ON f.id = mine.id AND f.attempts = mine.attempt
-         AND f.attempts - f.attempts_forgiven = mine.counted
-   WHERE f.state = 'queued' AND f.leased_until IS NULL
-   ORDER BY f.id
-     FOR UPDATE OF f
+    FROM mine
+   CROSS JOIN LATERAL (
+     SELECT id FROM file_sync
+      WHERE id = mine.id AND attempts = mine.attempt
+            -- Once forgiven, one less is counted: the statement may run twice.
+        AND attempts - attempts_forgiven = mine.counted
+        AND state = 'queued' AND leased_until IS NULL
+        FOR UPDATE) AS f
 )
 UPDATE file_sync AS f
    SET attempts_forgiven = f.attempts_forgiven + 1, next_attempt_at = now(), due_at = now()
