@@ -76,7 +76,7 @@ def test_what_a_server_leaves_behind_does_not_hold_up_its_end(tmp_path: Path) ->
         f"[sys.executable, '-c', {child!r}], start_new_session=True); print(p.pid)"
     )
     process.start(Command((sys.executable, "-c", program), {}), None)
-    until(lambda: process.running is None)
+    until(lambda: process.running is None and process.log.read_text().split())
     left = int(process.log.read_text().split()[0])
     process.stop()
     os.kill(left, signal.SIGKILL)
