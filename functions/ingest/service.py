@@ -84,18 +84,6 @@ class Ingest:
         self._ledger = ledger
         self._publisher = publisher
 
-    def accept(self, request: Request) -> Accepted:
-        """Accept one request; when this returns, its row is committed.
-
-        Raises:
-            RequestRefused: one of its kinds, the first that applies.
-            LedgerUnavailable: nothing was recorded.
-        """
-        [accepted] = self.accept_all([request])
-        if isinstance(accepted, Exception):
-            raise accepted
-        return accepted
-
     def accept_all(self, requests: Sequence[Request]) -> list[Accepted | Exception]:
         """Accept requests that came at the same time, in one round trip to each server.
 
@@ -103,7 +91,8 @@ class Ingest:
         publishing comes last and cannot fail. The signature is the idempotency key.
 
         Returns:
-            For each what `accept` would return, or the error that it would raise.
+            In the place of each its row, committed by then, or why it was not accepted: the first
+            `RequestRefused` that applies, or `LedgerUnavailable`, when nothing was recorded.
         """
         signed = together(self._limit, each(self._authenticate, requests))
         recorded = together(self._record, each(self._validate, signed))
