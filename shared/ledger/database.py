@@ -12,6 +12,7 @@ import copy
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
@@ -130,7 +131,7 @@ class Database:
         try:
             yield step
         except BaseException:
-            self._roll_back(connection)
+            _roll_back(connection)
             raise
         else:
             with self._translated(connection):
@@ -188,14 +189,6 @@ class Database:
             self._row_types[name] = type(rows[0])
         return rows
 
-    def _roll_back(self, connection: extensions.connection) -> None:
-        if connection.closed:
-            return
-        try:
-            _command(connection, "ROLLBACK")
-        except psycopg2.Error:
-            connection.close()
-
     @contextmanager
     def _translated(self, connection: TimedConnection | None) -> Iterator[None]:
         try:
@@ -217,14 +210,29 @@ class Database:
 def _without_conflict(connection: TimedConnection, operation: Callable[[TimedConnection], T]) -> T:
     """Perform an operation again which PostgreSQL rolled back for another transaction's sake.
 
-    A database with `default_transaction_isolation` above READ COMMITTED does so often.
+    A database with `default_transaction_isolation` above READ COMMITTED does so whenever clients
+    meet, however often they try: the operation then runs in READ COMMITTED, where it only waits.
     """
+    attempt = operation
     for _ in range(CONFLICTS - 1):
         try:
-            return operation(connection)
-        except (errors.SerializationFailure, errors.DeadlockDetected):
+            return attempt(connection)
+        except errors.SerializationFailure:
+            attempt = partial(_in_read_committed, operation)
+        except errors.DeadlockDetected:
             continue
-    return operation(connection)
+    return attempt(connection)
+
+
+def _in_read_committed(operation: Callable[[TimedConnection], T], connection: TimedConnection) -> T:
+    _begin(connection)
+    try:
+        result = operation(connection)
+    except BaseException:
+        _roll_back(connection)
+        raise
+    _commit(connection)
+    return result
 
 
 def _command(connection: extensions.connection, sql: str) -> str | None:
@@ -243,3 +251,12 @@ def _commit(connection: extensions.connection) -> None:
     if _command(connection, "COMMIT") != "COMMIT":
         # PostgreSQL's answer if an earlier statement of the transaction failed.
         raise LedgerUnavailable("the transaction was rolled back")
+
+
+def _roll_back(connection: extensions.connection) -> None:
+    if connection.closed:
+        return
+    try:
+        _command(connection, "ROLLBACK")
+    except psycopg2.Error:
+        connection.close()

@@ -270,9 +270,36 @@ def test_opening_a_connection_has_its_limit() -> None:
             open_connection({"host": "127.0.0.1", "port": port, "user": "u"}, 0.3)
 
 
-def test_a_stricter_default_isolation_fails_no_request(database_url: str) -> None:
-    name = database_url.rpartition("/")[2]
-    execute(database_url, f"ALTER DATABASE {name} SET default_transaction_isolation = serializable")
+ISOLATIONS = ["repeatable read", "serializable"]
+"""Stricter than PostgreSQL's own default."""
+
+
+def be_stricter(url: str, isolation: str) -> None:
+    name = url.rpartition("/")[2]
+    execute(url, f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'")
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_a_statement_that_always_meets_another_leaves_the_stricter_isolation(
+    database_url: str, isolation: str, tmp_path: Path
+) -> None:
+    be_stricter(database_url, isolation)
+    execute(
+        database_url,
+        "CREATE FUNCTION meet() RETURNS text LANGUAGE plpgsql AS $$ BEGIN"
+        " IF current_setting('transaction_isolation') <> 'read committed'"
+        " THEN RAISE serialization_failure; END IF; RETURN 'met'; END $$",
+    )
+    queries = tmp_path / "queries.sql"
+    queries.write_text("-- name: meet()\nSELECT meet();\n")
+    with closing(Database(database_url, queries)) as database:
+        for _ in range(2):  # on a new connection, and on a kept one
+            assert [row.meet for row in database.run("meet")] == ["met"]
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_a_stricter_default_isolation_fails_no_request(database_url: str, isolation: str) -> None:
+    be_stricter(database_url, isolation)
     # More clients than the counters have slots: they get in each other's way.
     ledgers = [Ledger.at(database_url) for _ in range(24)]
 
