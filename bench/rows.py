@@ -102,7 +102,7 @@ class _Run:
     def _record(self, new: Sequence[NewObject]) -> Iterator[int]:
         record = Recorder(self._ledger.database)._record  # noqa: SLF001 # a group of known size
         for first in range(0, len(new), self._group):
-            yield from filter(None, record([(n, 30.0) for n in new[first : first + self._group]]))
+            yield from filter(None, record(new[first : first + self._group], 30.0))
 
     def _claim(self, row_ids: Sequence[int]) -> Iterator[list[Claim]]:
         for first in range(0, len(row_ids), self._batch):

@@ -18,13 +18,14 @@ LOCAL = (
     ("TLS_KEY", "PEM file of the certificate's private key", ""),
     (
         "WORKERS",
-        "processes that answer HTTP; 1 without memcached, since each would count by itself",
-        "2",
+        "processes that answer HTTP; more than 1 needs memcached, without which each would count"
+        " requests by itself",
+        "1",
     ),
     (
         "THREADS",
         "threads that run functions, per process; by default 32 in total",
-        "16",
+        "32",
     ),
     ("TRIGGERS", "processes that take messages from RabbitMQ and copy objects", "2"),
     ("DATA_DIR", "folder for everything that a local run keeps", ".local"),

@@ -7,8 +7,7 @@ for more calls. A call that finds no group running leads a group of one at once;
 the first of the calls that came meanwhile leads the rest. PostgreSQL shares its commits among
 backends in the same way (documentation of `commit_delay`).
 
-An item that makes its group fail must not fail the others: such a group is halved until the item is
-alone. Only an outage, which would meet each half again, fails the whole group at once.
+An item that makes its group fail must not fail the others, see `in_parts`.
 """
 
 from __future__ import annotations
@@ -23,13 +22,43 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def in_parts(
+    run: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]
+) -> list[Result | Exception]:
+    """Call a function for all items at once, and for ever smaller parts of them where it fails.
+
+    Args:
+        run: returns one result for each item, in their order. After an error it is run again with
+            parts of what it was given, so it must have done nothing then, or be idempotent. Only an
+            outage (`Unavailable`), which would meet each part again, is the error of all the rest.
+        items: for which it is called.
+
+    Returns:
+        For each item its result, or the error that it failed with by itself.
+    """
+    outcomes: list[Result | Exception] = []
+    parts = [items] if items else []
+    while parts:
+        part = parts.pop()
+        try:
+            outcomes += [result for _, result in zip(part, run(part), strict=True)]
+        except Unavailable as error:
+            outcomes += [error] * (len(items) - len(outcomes))
+            return outcomes
+        except Exception as error:  # the caller has it in the item's place  # noqa: BLE001
+            if len(part) == 1:
+                outcomes.append(error)
+            else:
+                half = len(part) // 2
+                parts += [part[half:], part[:half]]
+    return outcomes
+
+
 class GroupCommit(Generic[Item, Result]):
     """Calls a function once for the items of several threads.
 
     Args:
-        run: returns one result for each item, in their order. If it raises `Unavailable`, so does
-            every call of the group. After any other error it is run again with parts of the group,
-            so it must have done nothing then, or be idempotent.
+        run: as of `in_parts`; a call raises the error of its item.
         most: the largest number of items in a group.
     """
 
@@ -50,21 +79,6 @@ class GroupCommit(Generic[Item, Result]):
             self._lead()
         return call.result()
 
-    def all(self, items: Sequence[Item]) -> list[Result | Exception]:
-        """Return for each of several items its result, or the error that it failed with."""
-        calls: list[_Call[Item, Result]] = [_Call(item) for item in items]
-        if not calls:
-            return []
-        with self._lock:
-            self._waiting += calls
-            leads, self._busy = not self._busy, True
-        if leads:
-            self._lead()
-        for call in calls[leads:]:
-            if call.wait():
-                self._lead()
-        return [call.outcome() for call in calls]
-
     def waiting(self) -> int:
         """Return how many calls wait for the running group to end."""
         return len(self._waiting)
@@ -74,10 +88,12 @@ class GroupCommit(Generic[Item, Result]):
             group = self._waiting[: self._most]
             del self._waiting[: self._most]
         try:
-            self._run_in_parts(group)
+            outcomes = in_parts(self._run, [call.item for call in group])
+            for call, outcome in zip(group, outcomes, strict=True):
+                call.settle(outcome)
         except BaseException as error:
             for call in group:
-                call.fail(error)
+                call.settle(error)
             raise
         finally:
             with self._lock:
@@ -86,34 +102,13 @@ class GroupCommit(Generic[Item, Result]):
             if following:
                 following.lead()
 
-    def _run_in_parts(self, group: Sequence[_Call[Item, Result]]) -> None:
-        """Run a group, in ever smaller parts if it fails; every call gets a result or an error."""
-        parts = [group]
-        while parts:
-            part = parts.pop()
-            try:
-                results = self._run([call.item for call in part])
-                for call, result in list(zip(part, results, strict=True)):
-                    call.give(result)
-            except Unavailable as error:
-                for call in (*part, *(call for left in parts for call in left)):
-                    call.fail(error)
-                return
-            except Exception as error:  # goes to the call of its item  # noqa: BLE001
-                if len(part) == 1:
-                    part[0].fail(error)
-                else:
-                    half = len(part) // 2
-                    parts += [part[half:], part[:half]]
-
 
 class _Call(Generic[Item, Result]):
     """One thread's item, and its result once there is one."""
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        self._results: list[Result] = []
-        self._error: BaseException | None = None
+        self._outcome: list[Result | BaseException] = []
         self._leads = False
         self._turn = threading.Lock()
         self._turn.acquire()
@@ -127,21 +122,13 @@ class _Call(Generic[Item, Result]):
         self._leads = True
         self._turn.release()
 
-    def give(self, result: Result) -> None:
-        self._results.append(result)
-        self._turn.release()
-
-    def fail(self, error: BaseException) -> None:
-        if not self._results and not self._error:
-            self._error = error
+    def settle(self, outcome: Result | BaseException) -> None:
+        if not self._outcome:
+            self._outcome.append(outcome)
             self._turn.release()
 
     def result(self) -> Result:
-        if self._error:
-            raise self._error
-        return self._results[0]
-
-    def outcome(self) -> Result | Exception:
-        if isinstance(self._error, Exception):
-            return self._error
-        return self.result()
+        [outcome] = self._outcome
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome

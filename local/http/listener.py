@@ -45,8 +45,7 @@ class Listener:
         Raises:
             SettingError: one is invalid.
         """
-        # Without memcached each process counts by itself, and rate limits would multiply.
-        workers = environment.count("WORKERS", 2 if "MEMCACHED_URL" in environment.given else 1)
+        workers = environment.count("WORKERS", 1)
         return cls(
             host=environment.host,
             port=environment.port,

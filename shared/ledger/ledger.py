@@ -119,13 +119,16 @@ class Ledger:
         Raises:
             RowRefused: PostgreSQL does not take this request's values.
         """
-        return self._recorder.record(new, due_in)
+        [outcome] = self.record_all([new], due_in)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def record_all(self, news: Sequence[NewObject], due_in: float) -> list[int | Exception | None]:
-        """Record several accepted requests, together.
+        """Record several accepted requests in one statement and one commit.
 
         Args:
-            news: the requests.
+            news: the requests, some dozens: each locks a counter until all are committed.
             due_in: as of `record`.
 
         Returns:

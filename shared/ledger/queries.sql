@@ -1,13 +1,13 @@
--- name: record(oeids, ref_ids, file_names, file_types, checksums, request_ids, delays)
+-- name: record(oeids, ref_ids, file_names, file_types, checksums, request_ids, delay)
 -- Records accepted requests, except those whose signature (the idempotency key) is known: no row
 -- is returned for them. The order prevents a deadlock of two statements with the same signatures.
 INSERT INTO file_sync (oeid, ref_id, file_name, file_type, payload_checksum, request_id, due_at)
 SELECT oeid, ref_id, file_name, file_type, checksum, request_id,
-       now() + make_interval(secs => delay)
+       now() + make_interval(secs => :delay)
   FROM unnest(
     :oeids::text[], :ref_ids::text[], :file_names::text[], :file_types::text[],
-    :checksums::bytea[], :request_ids::text[], :delays::float8[]
-  ) AS t(oeid, ref_id, file_name, file_type, checksum, request_id, delay)
+    :checksums::bytea[], :request_ids::text[]
+  ) AS t(oeid, ref_id, file_name, file_type, checksum, request_id)
  ORDER BY checksum
 ON CONFLICT (payload_checksum) DO NOTHING
 RETURNING id, payload_checksum, request_id;

@@ -1,4 +1,4 @@
-"""Recording accepted requests, those of several threads in one statement and one commit.
+"""Recording accepted requests, those that came together in one statement and one commit.
 
 An autocommitted INSERT of one row took PostgreSQL 370 µs of processor time here, and a row of a
 group 70: parsing, planning, the counters' trigger, the commit and the round trip are shared.
@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.batching import GroupCommit
+from shared.batching import in_parts
 from shared.ledger.database import Database
 from shared.ledger.failures import refusals
 from shared.ledger.rows import NewObject
-
-MOST = 100
-"""Rows in a statement at most, so that a lock on the counters is never held for long."""
 
 
 class Recorder:
@@ -26,22 +23,15 @@ class Recorder:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._group_commit = GroupCommit(self._record, MOST)
-
-    def record(self, new: NewObject, due_in: float) -> int | None:
-        """Record one request; see `Ledger.record`.
-
-        Raises:
-            RowRefused: PostgreSQL does not take its values; the others of its group are recorded.
-        """
-        return self._group_commit((new, due_in))
 
     def record_all(self, news: Sequence[NewObject], due_in: float) -> list[int | Exception | None]:
-        """Record several requests of one thread; see `Ledger.record_all`."""
-        return self._group_commit.all([(new, due_in) for new in news])
+        """Record several requests; see `Ledger.record_all`.
 
-    def _record(self, asked: Sequence[tuple[NewObject, float]]) -> list[int | None]:
-        news = [new for new, _ in asked]
+        One whose values PostgreSQL does not take (`RowRefused`) fails alone.
+        """
+        return in_parts(lambda part: self._record(part, due_in), news)
+
+    def _record(self, news: Sequence[NewObject], due_in: float) -> list[int | None]:
         ids, again = self._ids(
             "record",
             news,
@@ -49,7 +39,7 @@ class Recorder:
             ref_ids=[new.ref_id for new in news],
             file_names=[new.file_name for new in news],
             file_types=[new.file_type for new in news],
-            delays=[due_in for _, due_in in asked],
+            delay=due_in,
         )
         if again:
             # After a lost connection the insert ran twice, and may find its own first rows. Only
@@ -63,14 +53,14 @@ class Recorder:
         return [ids.pop(_identity(new), None) for new in news]
 
     def _ids(
-        self, query: str, news: Sequence[NewObject], **columns: list[object]
+        self, query: str, news: Sequence[NewObject], **more: object
     ) -> tuple[dict[tuple[bytes, str], int], bool]:
         with refusals():
             rows, again = self._database.run_telling(
                 query,
                 checksums=[new.payload_checksum for new in news],
                 request_ids=[new.request_id for new in news],
-                **columns,
+                **more,
             )
         return {(bytes(row.payload_checksum), row.request_id): row.id for row in rows}, again
 

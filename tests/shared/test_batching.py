@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from shared.batching import GroupCommit
+from shared.batching import GroupCommit, in_parts
 from shared.errors import LedgerUnavailable
 from tests.helpers.waiting import until
 
@@ -204,23 +204,31 @@ def test_an_outage_ends_the_search_for_the_refused_item() -> None:
     assert runs == [[1, 2, 3, 4], [1, 2]]
 
 
-def test_several_items_of_one_thread_are_one_group() -> None:
+def test_items_that_come_together_are_run_together() -> None:
     run = Refusing()
-    results = GroupCommit(run, 100).all([1, -2, 3])
-    assert (results[0], results[2]) == (1, 9)
+    results = in_parts(run, [1, -2, 3, -4])
+    assert [str(result) for result in results] == ["1", "-2", "9", "-4"]
     assert isinstance(results[1], ValueError)
-    assert run.runs[0] == [1, -2, 3]
-    assert GroupCommit(run, 100).all([]) == []
+    assert run.runs[0] == [1, -2, 3, -4]
+    assert in_parts(run, []) == []
 
 
-def test_more_items_than_a_group_takes_are_several_groups() -> None:
-    run = Refusing()
-    assert GroupCommit(run, 2).all([1, 2, 3, 4, 5]) == [1, 4, 9, 16, 25]
-    assert run.runs == [[1, 2], [3, 4], [5]]
+def test_an_outage_in_a_part_is_the_error_of_all_that_are_left() -> None:
+    runs: list[list[int]] = []
+
+    def run(numbers: Sequence[int]) -> list[int]:
+        runs.append(list(numbers))
+        if len(numbers) == 4:
+            raise ValueError
+        if 3 in numbers:
+            raise LedgerUnavailable
+        return squares(numbers)
+
+    results = in_parts(run, [1, 2, 3, 4])
+    assert results[:2] == [1, 4]
+    assert all(isinstance(result, LedgerUnavailable) for result in results[2:])
+    assert runs == [[1, 2, 3, 4], [1, 2], [3, 4]]
 
 
-def test_items_of_several_threads_at_once_get_their_own_results() -> None:
-    combiner = GroupCommit(squares, 3)
-    lists = [list(range(n, n + 7)) for n in range(200)]
-    with ThreadPoolExecutor(8) as threads:
-        assert list(threads.map(combiner.all, lists)) == [squares(some) for some in lists]
+def test_a_wrong_number_of_results_is_the_error_of_each() -> None:
+    assert [type(result) for result in in_parts(two, [1])] == [ValueError]

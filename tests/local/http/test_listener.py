@@ -29,8 +29,8 @@ def test_its_own_address_and_the_listed_names_are_its_hosts() -> None:
         listener(ALLOWED_HOSTS="https://sync.example.com")
 
 
-def test_with_memcached_two_processes_share_the_threads() -> None:
-    two = listener(MEMCACHED_URL="127.0.0.1:27005")
+def test_processes_share_the_threads() -> None:
+    two = listener(WORKERS="2")
     assert (two.workers, two.threads) == (2, 16)
     assert listener(WORKERS="64").threads == 1
 

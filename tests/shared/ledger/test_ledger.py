@@ -111,25 +111,22 @@ def test_a_request_finds_its_own_row_when_its_insert_is_run_again(
     database_url: str, execute: Callable[..., list[tuple[Any, ...]]]
 ) -> None:
     one, earlier = new(), new()
-    with TcpProxy(database_url) as proxy, ThreadPoolExecutor(2) as threads:
+    with TcpProxy(database_url) as proxy, ThreadPoolExecutor(1) as threads:
         ledger = Ledger.at(proxy.url)
         ledger.record(earlier, 0)
         execute("UPDATE file_sync SET created_at = created_at - interval '1 hour'")
         execute(GATE)
         execute("SELECT pg_advisory_lock(17)")
-        answer = threads.submit(ledger.record, one, 0)
+        # The row of the second is an earlier request's.
+        answers = threads.submit(ledger.record_all, [one, earlier], 0)
         until(lambda: execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
-        # In the same group as `one`, or in the next: its row is an earlier request's.
-        again = threads.submit(ledger.record, earlier, 0)
         proxy.set_condition(Condition.SILENT)  # so that the answer is lost after the commit
         execute("SELECT pg_advisory_unlock(17)")
         until(lambda: execute("SELECT 1 FROM file_sync WHERE request_id = %s", one.request_id))
         proxy.reset()
         proxy.set_condition(Condition.NORMAL)
-        assert [(answer.result(),)] == execute(
-            "SELECT id FROM file_sync WHERE request_id = %s", one.request_id
-        )
-        assert again.result() is None
+        [[own]] = execute("SELECT id FROM file_sync WHERE request_id = %s", one.request_id)
+        assert answers.result() == [own, None]
         ledger.close()
     assert execute("SELECT count(*) FROM file_sync") == [(2,)]
 
