@@ -18,8 +18,7 @@ LOCAL = (
     ("TLS_KEY", "PEM file of the certificate's private key", ""),
     (
         "WORKERS",
-        "processes that answer HTTP; more than 1 needs memcached, without which each would count"
-        " requests by itself",
+        "processes that answer HTTP; several need memcached, or each counts requests by itself",
         "1",
     ),
     (

@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 ROUTES = {"/sync": ("POST",), status_address.ROUTE: ()}
 STATS = {status_address.ROUTE: ("GET", "HEAD")}
 
+QUEUED = Response.json(HTTPStatus.CREATED, {"detail": "Object queued for sync"})
+"""What every accepted request is answered, but for its own address."""
+
 prepare = wiring.ingest
 """Called before the first request, so that an invalid setting stops the start."""
 
@@ -109,5 +112,5 @@ def _answer(
         logger.debug("request accepted", extra=about | {"row_id": outcome.row_id})
     count_answer("ingest", HTTPStatus.CREATED)
     tally.observe(STAGE_SECONDS, (time.perf_counter() - begun,), "accepted")
-    location = {"location": status_address.of(outcome.signature)}
-    return Response.json(HTTPStatus.CREATED, {"detail": "Object queued for sync"}, location)
+    location = status_address.of(outcome.signature)
+    return Response(QUEUED.status, QUEUED.body, {**QUEUED.headers, "location": location})

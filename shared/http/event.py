@@ -13,7 +13,7 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote
 
 from shared.config.parsers import IpNetwork
@@ -24,13 +24,15 @@ TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javas
 """AWS passes these as text; every other body, including one without a type, is base64."""
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
 def is_text(content_type: str) -> bool:
     """Return whether AWS passes a body of this type through as plain text."""
     return content_type.strip().lower().startswith(TEXT_TYPES)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request.
 
     Attributes:
@@ -64,21 +66,18 @@ class Request:
         stage = context.get("stage") or "$default"
         if stage != "$default" and (path + "/").startswith(f"/{stage}/"):
             path = path[len(stage) + 1 :] or "/"
+        raw_query = event.get("rawQueryString") or ""
+        cookies = [cookie.partition("=") for cookie in event.get("cookies") or ()]
         return cls(
             method=http["method"].upper(),
             path=path,
-            query=_first(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
+            query=_first(parse_qsl(raw_query, keep_blank_values=True)) if raw_query else {},
             headers={k.lower(): v for k, v in (event.get("headers") or {}).items()},
-            cookies=_first(
-                [
-                    (n.strip(), v)
-                    for n, _, v in (c.partition("=") for c in event.get("cookies") or ())
-                ]
-            ),
+            cookies=_first([(name.strip(), value) for name, _, value in cookies]),
             body=_body(event),
             peer=http.get("sourceIp") or "",
             request_id=accepted(context.get("requestId")),
-            raw_query=event.get("rawQueryString") or "",
+            raw_query=raw_query,
         )
 
     def client(self, trusted_proxies: Sequence[IpNetwork]) -> str:
@@ -149,7 +148,7 @@ class Response:
     def json(cls, status: int, document: object, headers: Mapping[str, str] | None = None) -> Self:
         """Return a response whose body is a JSON document."""
         merged = {"content-type": "application/json", **(headers or {})}
-        return cls(status, json.dumps(document, ensure_ascii=False).encode(), merged)
+        return cls(status, _ENCODER.encode(document).encode(), merged)
 
     def to_event(self, request_id: str) -> dict[str, Any]:
         """Return the response in the shape of payload format 2.0.

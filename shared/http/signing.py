@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ MISMATCH = "the signature is of other bytes or by another key: sign exactly the 
 
 def sign(key: bytes, body: bytes) -> str:
     """Return the signature of a body as 64 lower-case hex digits."""
-    return hmac.new(key, body, hashlib.sha256).hexdigest()
+    return hmac.digest(key, body, "sha256").hex()
 
 
 def verify(keys: Sequence[bytes], body: bytes, header: str | None) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -73,7 +73,9 @@ def _media_type(text: str) -> str | None:
     return None if _MEDIA_TYPE.fullmatch(text) else "must be a media type such as image/jpeg"
 
 
-_CHECKS: Mapping[str, tuple[Callable[[str], str | None], ...]] = {
+_Check = Callable[[str], str | None]
+
+_CHECKS: Mapping[str, Sequence[_Check]] = {
     "oeid": (_short, _storable),
     "ref_id": (_short, _storable),
     "file_name": (_present, _storable, check_key),
@@ -97,6 +99,9 @@ def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return document
 
 
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique_names)
+
+
 def parse(body: bytes, content_type: str = "") -> SyncRequest:
     """Read a request's body.
 
@@ -109,29 +114,32 @@ def parse(body: bytes, content_type: str = "") -> SyncRequest:
         InvalidFields: fields are missing or invalid; each is named with its reason.
     """
     try:
-        document = json.loads(
-            body.decode(),
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_unique_names,
-        )
+        document = _DECODER.decode(body.decode())
     except ValueError as error:
         raise MalformedJson(malformed_json.explain(body, content_type)) from error
     except RecursionError as error:
         raise MalformedJson(malformed_json.TOO_DEEP) from error
     if not isinstance(document, dict):
         raise MalformedJson(malformed_json.not_an_object(document))
-    reasons = {name: _reason(document, name) for name in _CHECKS}
-    errors = [{"field": name, "reason": reason} for name, reason in reasons.items() if reason]
+    errors = []
+    for name, checks in _CHECKS.items():
+        reason = _reason(document, name, checks)
+        if reason:
+            errors.append({"field": name, "reason": reason})
     if errors:
         raise InvalidFields(errors)
     return SyncRequest(**{name: document[name] for name in _CHECKS})
 
 
-def _reason(document: Mapping[str, object], name: str) -> str | None:
+def _reason(document: Mapping[str, object], name: str, checks: Sequence[_Check]) -> str | None:
     """Return why a field is refused, None if it is not."""
     if name not in document:
         return "Field required"
     value = document[name]
     if not isinstance(value, str):
         return "Input should be a valid string"
-    return next(filter(None, (check(value) for check in _CHECKS[name])), None)
+    for check in checks:
+        reason = check(value)
+        if reason:
+            return reason
+    return None

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
@@ -166,7 +165,7 @@ def test_the_admin_is_opened_from_its_networks_only(
     revoked = RevokedSessions(database)
     gate = Gate(SESSIONS, revoked, PROXIES, on_lambda=on_lambda, networks=networks)
     headers = {} if forwarded_for is None else {"x_forwarded_for": forwarded_for}
-    asked = replace(request(USER, **headers), peer=peer)
+    asked = request(USER, **headers)._replace(peer=peer)
     if admitted:
         gate.require_network(asked)
         return
