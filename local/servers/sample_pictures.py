@@ -7,8 +7,10 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw
+if TYPE_CHECKING:  # 7 MB that a process which names a picture only would keep for its whole life
+    from PIL import Image
 
 FORMATS = {".jpg": ("JPEG", "image/jpeg"), ".png": ("PNG", "image/png")}
 HILLS = 4
@@ -51,6 +53,8 @@ class Picture:
     @property
     def content(self) -> bytes:
         """The picture's file."""
+        from PIL import Image  # noqa: PLC0415 # as above
+
         chance = random.Random(self.seed)  # the same landscape every time
         image = _landscape(self.size, chance)
         if self.grain:
@@ -73,6 +77,8 @@ def pictures() -> Iterator[Picture]:
 
 def _landscape(size: tuple[int, int], chance: random.Random) -> Image.Image:
     """Return a sky with a sun behind rows of hills."""
+    from PIL import Image, ImageDraw  # noqa: PLC0415 # as above
+
     width, height = size
     hour = chance.random()
     high = (int(90 * hour), int(80 + 90 * hour), int(130 + 100 * hour))
