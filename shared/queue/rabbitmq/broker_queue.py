@@ -11,8 +11,7 @@ from typing import Any
 from pika.channel import Channel
 
 from shared.errors import QueueUnavailable, SettingError
-from shared.metrics import tally
-from shared.metrics.catalog import MESSAGES_CONFIRMED, MESSAGES_LOST
+from shared.queue.batches import publish_in_batches
 from shared.queue.messages import SyncMessage
 from shared.queue.rabbitmq.session import Session
 from shared.queue.rabbitmq.topology import DEAD, QUEUE, arguments, dead_letter, publication
@@ -47,21 +46,12 @@ class BrokerQueue:
     def publish_all(self, messages: Iterable[SyncMessage]) -> set[int]:
         """Publish the messages of many rows; see `Queue.publish_all`."""
         now = self._wall_clock()
-        waiting = [publication(m, now) for m in messages]
-        confirmed: set[int] = set()
         with self._turn:
-            for start in range(0, len(waiting), CHUNK):
-                try:
-                    ids = self._session.publish(waiting[start : start + CHUNK])
-                except QueueUnavailable:
-                    if not confirmed:
-                        raise
-                    break
-                confirmed.update(map(int, ids))
-        tally.count(MESSAGES_CONFIRMED, by=len(confirmed))
-        if lost := len(waiting) - len(confirmed):
-            tally.count(MESSAGES_LOST, "refused_or_unroutable", by=lost)
-        return confirmed
+            return publish_in_batches(
+                [publication(message, now) for message in messages],
+                CHUNK,
+                lambda batch: map(int, self._session.publish(batch)),
+            )
 
     def depth(self) -> int:
         """Count the messages that wait; see `Queue.depth`."""

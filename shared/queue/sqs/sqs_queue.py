@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from shared.errors import QueueUnavailable
-from shared.metrics import tally
-from shared.metrics.catalog import MESSAGES_CONFIRMED, MESSAGES_LOST
+from shared.queue.batches import publish_in_batches
 from shared.queue.messages import SyncMessage
 from shared.queue.sqs.queues import BATCH, Queues
 
@@ -27,26 +25,7 @@ class SqsQueue:
 
     def publish_all(self, messages: Iterable[SyncMessage]) -> set[int]:
         """Publish the messages of many rows; see `Queue.publish_all`."""
-        waiting = list(messages)
-        confirmed: set[int] = set()
-        unreachable = 0
-        for start in range(0, len(waiting), BATCH):
-            try:
-                confirmed |= self._queues.send(waiting[start : start + BATCH])
-            except QueueUnavailable:
-                if not confirmed:
-                    raise
-                unreachable = len(waiting) - start
-                break
-        tally.count(MESSAGES_CONFIRMED, by=len(confirmed))
-        refused = len(waiting) - len(confirmed) - unreachable
-        for reason, lost in (
-            ("refused_or_unroutable", refused),
-            ("broker_unreachable", unreachable),
-        ):
-            if lost:
-                tally.count(MESSAGES_LOST, reason, by=lost)
-        return confirmed
+        return publish_in_batches(list(messages), BATCH, self._queues.send)
 
     def depth(self) -> int:
         """Count the messages that wait; see `Queue.depth`."""
