@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -29,15 +29,19 @@ def imported(name: str) -> Handler:
     return handler
 
 
-def joint(name: str) -> JointHandler | None:
-    """Return what answers several events at once in a handler's stead: `together` beside it.
+def joint(name: str, path: str) -> JointHandler | None:
+    """Return what answers several events at once in a handler's stead, None where nothing does.
 
-    It returns for each event what the handler would, or the error that the handler would raise.
+    It is in `TOGETHER` beside the handler, by the path of the route, and returns for each event
+    what the handler would, or the error that the handler would raise.
+
+    Args:
+        name: of the handler.
+        path: of the route, as the template has it.
     """
-    together: JointHandler | None = getattr(
-        import_module(imported(name).__module__), "together", None
-    )
-    return together
+    beside = import_module(imported(name).__module__)
+    together: Mapping[str, JointHandler] = getattr(beside, "TOGETHER", {})
+    return together.get(path)
 
 
 def prepare(name: str) -> None:

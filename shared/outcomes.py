@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from shared.errors import Unavailable
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -51,3 +53,33 @@ def together(
     except Exception as error:  # as above  # noqa: BLE001
         results = iter([error] * len(good))
     return [item if isinstance(item, Exception) else next(results) for item in items]
+
+
+def in_parts(run: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> list[R | Exception]:
+    """Call a function for all items at once, and for ever smaller parts of them where it fails.
+
+    Args:
+        run: returns one result for each item, in their order. After an error it is run again with
+            parts of what it was given, so it must have done nothing then, or be idempotent. Only an
+            outage (`Unavailable`), which would meet each part again, is the error of all the rest.
+        items: for which it is called.
+
+    Returns:
+        For each item its result, or the error that it failed with by itself.
+    """
+    outcomes: list[R | Exception] = []
+    parts = [items] if items else []
+    while parts:
+        part = parts.pop()
+        try:
+            outcomes += [result for _, result in zip(part, run(part), strict=True)]
+        except Unavailable as error:
+            outcomes += [error] * (len(items) - len(outcomes))
+            return outcomes
+        except Exception as error:  # the caller has it in the item's place  # noqa: BLE001
+            if len(part) == 1:
+                outcomes.append(error)
+            else:
+                half = len(part) // 2
+                parts += [part[half:], part[:half]]
+    return outcomes

@@ -54,6 +54,10 @@ def together(
         return respond_all(wiring.ingest(), events)
 
 
+TOGETHER = {"/sync": together, "/sync/{proxy+}": together}
+"""By the route, of which the second one takes `/sync/`; see `local.handlers.joint`."""
+
+
 def respond(ingest: Ingest, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the response to an event, in the event's format."""
     [response] = respond_all(ingest, [event])

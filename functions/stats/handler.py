@@ -7,7 +7,8 @@ and HEAD, which has no routes of its own, is answered like GET (RFC 9110, sectio
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from functions.stats import request_status, wiring
 from functions.stats.health import Report
 from functions.stats.pages import NOT_STORED, front_page, status_page
 from functions.stats.service import Stats
+from shared.deadline import ends_with
 from shared.errors import LedgerUnavailable, TooManyRequests
 from shared.health import Status
 from shared.http import status_address
@@ -24,6 +26,8 @@ from shared.http.responses import misrouted, not_found, refusal, unavailable
 from shared.invocation import invocation
 from shared.metrics import tally
 from shared.metrics.answers import count_answer
+from shared.outcomes import each
+from shared.outcomes import together as jointly
 
 logger = logging.getLogger(__name__)
 
@@ -52,37 +56,122 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     return respond(wiring.stats(), event)
 
 
+@tally.exported
+def together(
+    events: Sequence[Mapping[str, Any]], context: object
+) -> list[dict[str, Any] | Exception]:
+    """Answer events that came at the same time, where a server has several at once.
+
+    Returns:
+        For each what `handler` would return, or the error that it would raise.
+    """
+    with ends_with(context):
+        return respond_all(wiring.stats(), events)
+
+
+TOGETHER = {"/sync": together, "/sync/{proxy+}": together}
+"""By the route, see `local.handlers.joint`; not health, which waits for servers that may be away."""
+
+
 def respond(stats: Stats, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the response to an event, in the event's format."""
-    request = Request.from_event(event)
-    response = misrouted(request, ROUTES, INGEST) or answer(stats, request)
+    [response] = respond_all(stats, [event])
+    if isinstance(response, Exception):
+        raise response
+    return response
+
+
+def respond_all(
+    stats: Stats, events: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any] | Exception]:
+    """Return for each event what `respond` would return, or the error that it would raise."""
+    requests = [Request.from_event(event) for event in events]
+    responses = zip(answer_all(stats, requests), requests, strict=True)
+    return [
+        response if isinstance(response, Exception) else _counted(response).to_event(one.request_id)
+        for response, one in responses
+    ]
+
+
+def _counted(response: Response) -> Response:
     count_answer("stats", response.status)
-    return response.to_event(request.request_id)
+    return response
 
 
-def answer(stats: Stats, request: Request) -> Response:
-    """Return the response to a request that has a route."""
-    try:
-        return routed(stats, request)
-    except TooManyRequests as refused:
-        return refusal(refused, stats.limit_status)
-    except LedgerUnavailable as error:
-        logger.warning(
-            "request not answered", extra={"request_id": request.request_id, "reason": error}
-        )
+def answer_all(stats: Stats, requests: Sequence[Request]) -> list[Response | Exception]:
+    """Return the contract's responses to requests, and errors that it does not know."""
+    outcomes: dict[int, Response | Exception] = {}
+    kinds = [_kind(request) for request in requests]
+    for kind in dict.fromkeys(kinds):
+        places = [place for place, its in enumerate(kinds) if its is kind]
+        asked = [requests[place] for place in places]
+        outcomes |= zip(places, jointly(partial(kind, stats), asked), strict=True)
+    answers = [(request, outcomes[place]) for place, request in enumerate(requests)]
+    return each(lambda answer: _response(stats, *answer), answers)
+
+
+_Answer = Callable[[Stats, Sequence[Request]], Sequence[Response | Exception]]
+
+
+def _kind(request: Request) -> _Answer:
+    """Return what answers requests of this kind, with one round trip to each server for all."""
+    if request.method not in READ:
+        return _alone
+    if status_address.signature_in(request.path):
+        return _statuses
+    if request.path.removesuffix("/") == "/sync" and not request.query:
+        return _counts
+    return _alone
+
+
+def _statuses(stats: Stats, requests: Sequence[Request]) -> Sequence[Response | Exception]:
+    signatures = [status_address.signature_in(request.path) or b"" for request in requests]
+    found = zip(requests, stats.look_up_all(requests, signatures), strict=True)
+    return [
+        outcome if isinstance(outcome, Exception) else request_status.response(request, outcome)
+        for request, outcome in found
+    ]
+
+
+def _counts(stats: Stats, requests: Sequence[Request]) -> Sequence[Response | Exception]:
+    refused = stats.admit_all(requests)
+    if all(refused):
+        return [error for error in refused if error]
+    counts = Response.json(HTTPStatus.OK, stats.counts(detail=False), NOT_STORED)
+    return [error or counts for error in refused]
+
+
+def _alone(stats: Stats, requests: Sequence[Request]) -> Sequence[Response | Exception]:
+    return each(partial(routed, stats), requests)
+
+
+def _response(stats: Stats, request: Request, outcome: Response | Exception) -> Response:
+    """Return the contract's response, also to a refusal and to an outage.
+
+    Raises:
+        Exception: any other that is the outcome.
+    """
+    if isinstance(outcome, Response):
+        return outcome
+    if isinstance(outcome, TooManyRequests):
+        return refusal(outcome, stats.limit_status)
+    if isinstance(outcome, LedgerUnavailable):
+        about = {"request_id": request.request_id, "reason": outcome}
+        logger.warning("request not answered", extra=about)
         return unavailable()
+    raise outcome
 
 
 def routed(stats: Stats, request: Request) -> Response:
-    """Return the response of one of the routes.
+    """Return the response to one request, of any route but a look-up's.
 
     Raises:
         TooManyRequests: the client is over one of its limits.
         LedgerUnavailable: PostgreSQL is unreachable.
     """
-    signature = status_address.signature_in(request.path)
-    if signature:
-        return request_status.response(request, stats.look_up(request, signature))
+    unrouted = misrouted(request, ROUTES, INGEST)
+    if unrouted:
+        return unrouted
     match request.path.removesuffix("/"):
         case "":
             return front_page()

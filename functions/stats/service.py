@@ -10,14 +10,19 @@ from typing import Any
 from functions.stats.health import HealthCheck, Report
 from shared.cache.interface import Cache
 from shared.config.parsers import IpNetwork, RateLimit
+from shared.errors import LedgerUnavailable, TooManyRequests
 from shared.http.client_address import limited_as
 from shared.http.event import Request
 from shared.http.rate_limit import Limited, RateLimiter
 from shared.ledger.ledger import Ledger
 from shared.ledger.lookup import RequestStatus
+from shared.outcomes import together
 
 LOOKUPS = RateLimit(6_000, 60)
 """RATE_LIMIT_CLIENT as it is by default."""
+
+Refused = TooManyRequests | LedgerUnavailable | None
+"""What the limits say of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +72,39 @@ class Stats:
         Raises:
             TooManyRequests: it is over the limit.
         """
-        self._limit(request, what, self._config.per_client)
+        [refused] = self.admit_all([request], what)
+        if refused:
+            raise refused
 
-    def look_up(self, request: Request, signature: bytes) -> RequestStatus | None:
-        """Return what became of the request with a signature, None if there is none.
+    def admit_all(self, requests: Sequence[Request], what: str = "get") -> Sequence[Refused]:
+        """Count requests that came at the same time; return for each what `admit` would raise."""
+        return self._limit(requests, what, self._config.per_client)
 
-        Its limit is a client's, which polls many objects. Look-ups in vain have a lower one.
+    def look_up_all(
+        self, requests: Sequence[Request], signatures: Sequence[bytes]
+    ) -> list[RequestStatus | Exception | None]:
+        """Look up what became of the requests with some signatures.
 
-        Raises:
-            TooManyRequests: it is over one of them.
-            LedgerUnavailable: the ledger cannot be read.
+        Their limit is a client's, which polls many objects. Look-ups in vain have a lower one.
+
+        Args:
+            requests: the look-ups, which came at the same time.
+            signatures: one for each.
+
+        Returns:
+            In the place of each None if there is no such request, `TooManyRequests` if the client
+            is over a limit, and `LedgerUnavailable` where the ledger cannot be read.
         """
-        self._limit(request, "lookup", self._config.lookups)
-        found = self._ledger.lookup.find(signature)
-        if found is None:
-            self._limit(request, "unknown", self._config.per_client)
-        return found
+        refused = self._limit(requests, "lookup", self._config.lookups)
+        allowed = [error or signature for error, signature in zip(refused, signatures, strict=True)]
+        found = together(self._ledger.lookup.find_all, allowed)
+        vain = [request for request, one in zip(requests, found, strict=True) if one is None]
+        limited = iter(self._limit(vain, "unknown", self._config.per_client))
+        return [next(limited) if one is None else one for one in found]
 
-    def _limit(self, request: Request, name: str, limit: RateLimit) -> None:
-        client = limited_as(request.client(self._config.trusted_proxies))
-        self._limiter.check([Limited(f"{name}:{client}", limit)])
+    def _limit(self, requests: Sequence[Request], name: str, limit: RateLimit) -> Sequence[Refused]:
+        clients = [limited_as(request.client(self._config.trusted_proxies)) for request in requests]
+        return self._limiter.check_all([[Limited(f"{name}:{one}", limit)] for one in clients])
 
     def may_read_metrics(self, request: Request) -> bool:
         """Return whether the metrics are for this client."""

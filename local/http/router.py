@@ -41,20 +41,24 @@ class Router:
     Args:
         routes: from the template.
         load: returns the handler of a dotted name.
-        load_joint: the same for several events at once; None where there is none.
+        load_joint: the same for several events at once, of a name and a route's path; None where
+            there is none.
     """
 
     def __init__(
         self,
         routes: Iterable[Route],
         load: Callable[[str], Handler],
-        load_joint: Callable[[str], JointHandler | None] = lambda _: None,
+        load_joint: Callable[[str, str], JointHandler | None] = lambda _name, _path: None,
     ) -> None:
         self._exact: dict[str, dict[str, Target]] = {}
         greedy: dict[str, dict[str, Target]] = {}
         for route in routes:
             target = Target(
-                load(route.handler), route.method, route.seconds, load_joint(route.handler)
+                load(route.handler),
+                route.method,
+                route.seconds,
+                load_joint(route.handler, route.path),
             )
             prefix, is_greedy, _ = route.path.partition(_GREEDY)
             table = greedy if is_greedy else self._exact

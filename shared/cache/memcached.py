@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pymemcache.client.base import Client, PooledClient
 from pymemcache.exceptions import MemcacheError, MemcacheUnexpectedCloseError
 
-from shared.batching import GroupCommit
 from shared.cache.interface import Counter
 from shared.errors import CacheUnavailable
 from shared.metrics import tally
@@ -23,9 +22,6 @@ TIMEOUT_SECONDS = 0.04
 
 BACK_OFF_SECONDS = 5.0
 """Seconds after a failure in which memcached is not asked."""
-
-MOST_AT_ONCE = 64
-"""Requests whose counters share a round trip: about 200 bytes each to the server and 20 back."""
 
 _PIECE_BYTES = 4_096
 """Bytes read from the connection at a time."""
@@ -59,18 +55,10 @@ class MemcachedCache:
         )
         self._place = f"{address[0]}:{address[1]}"
         self._clock = clock
-        self._counting = GroupCommit(self._count, MOST_AT_ONCE)
         self._backing_off_until = float("-inf")
 
     def count(self, counters: Sequence[Counter]) -> list[tuple[int, int]]:
-        """See `Cache.count`; threads that count at the same time share one round trip."""
-        return self._counting(counters)
-
-    def _count(self, asked: Sequence[Sequence[Counter]]) -> list[list[tuple[int, int]]]:
-        counts = iter(self._ask_for([counter for counters in asked for counter in counters]))
-        return [[next(counts) for _ in counters] for counters in asked]
-
-    def _ask_for(self, counters: Sequence[Counter]) -> list[tuple[int, int]]:
+        """See `Cache.count`: one round trip, of about 200 bytes a counter there and 20 back."""
         commands = [
             command
             for c in counters

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from shared.batching import GroupCommit
 from shared.errors import RowRefused
 from shared.ledger.actions import Actions
 from shared.ledger.callbacks import Callbacks
@@ -55,8 +54,6 @@ QUERIES = tuple(
         "found_objects",
     )
 )
-MOST_COUNTING = 1_000
-"""Threads that share one reading of the counts; more never ask at the same time."""
 
 
 class Ledger:
@@ -99,7 +96,6 @@ class Ledger:
         self.callbacks = Callbacks(database)
         self.replays = Replays(database)
         self._recorder = Recorder(database)
-        self._counting = GroupCommit(self._count, MOST_COUNTING)
 
     @classmethod
     def at(cls, url: str) -> Self:
@@ -322,23 +318,16 @@ class Ledger:
         return {row.id: row.request_id for row in rows}
 
     def counts(self) -> Counts:
-        """Return the exact numbers by state, at a cost that no number of rows changes.
-
-        They are read after the call began. Threads that ask at the same time share one reading.
-        """
-        return self._counting(None)
-
-    def _count(self, asked: Sequence[None]) -> list[Counts]:
+        """Return the exact numbers by state, at a cost that no number of rows changes."""
         found = {State(row.state): row for row in self.database.run("counts")}
         objects = {state: row.objects for state, row in found.items()}
-        counts = Counts(
+        return Counts(
             synced=objects.get(State.SYNCED, 0),
             queued=objects.get(State.QUEUED, 0),
             failed=objects.get(State.FAILED, 0),
             bytes_stored=found[State.SYNCED].bytes if State.SYNCED in found else 0,
             dismissed=objects.get(State.DISMISSED, 0),
         )
-        return [counts for _ in asked]
 
     def oldest_queued_seconds(self) -> float | None:
         """Return the seconds that the oldest queued object has waited, None if none waits."""

@@ -6,12 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.batching import GroupCommit
 from shared.ledger.database import Database, Row
 from shared.ledger.rows import State
-
-MOST = 100
-"""Requests that one statement reads; more threads never ask at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class RequestStatus:
 
 
 class Lookup:
-    """Look-ups, those of several threads in one statement: pollers ask often.
+    """Look-ups, several in one statement: pollers ask often.
 
     Args:
         database: where the ledger is kept.
@@ -62,20 +58,16 @@ class Lookup:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._grouped = GroupCommit(self._read, MOST)
 
-    def find(self, signature: bytes) -> RequestStatus | None:
-        """Return what became of a request, None if no request has this signature.
+    def find_all(self, signatures: Sequence[bytes]) -> list[RequestStatus | None]:
+        """Return what became of some requests, None where no request has the signature.
 
         Args:
-            signature: 32 bytes.
+            signatures: 32 bytes each.
 
         Raises:
             LedgerUnavailable: PostgreSQL is unreachable.
         """
-        return self._grouped(signature)
-
-    def _read(self, signatures: Sequence[bytes]) -> list[RequestStatus | None]:
         rows = self._database.run("look_up", signatures=list(signatures))
         found = {bytes(row.payload_checksum): _status(row) for row in rows}
         return [found.get(signature) for signature in signatures]

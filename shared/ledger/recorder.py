@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.batching import in_parts
 from shared.ledger.database import Database
 from shared.ledger.failures import refusals
 from shared.ledger.rows import NewObject
+from shared.outcomes import in_parts
 
 
 class Recorder:

@@ -74,6 +74,24 @@ def ask(stats: Stats, path: str = ADDRESS, method: str = "GET", **headers: str) 
     return module.respond(stats, made)
 
 
+def asked(path: str, query: str = "") -> dict[str, Any]:
+    made = copy.deepcopy(EVENT)
+    made |= {"rawPath": path, "rawQueryString": query, "body": None}
+    made["requestContext"]["http"] |= {"method": "GET", "sourceIp": "10.0.0.2"}
+    made["requestContext"]["requestId"] = f"id-of-{path}"
+    return made
+
+
+def statuses(stats: Stats, *events: dict[str, Any]) -> list[int | None]:
+    """Return the status of each answer; all requests came at the same time."""
+    answers = module.respond_all(stats, events)
+    for answer, event in zip(answers, events, strict=True):
+        if isinstance(answer, dict):
+            own = event["requestContext"]["requestId"]
+            assert answer["headers"]["x-request-id"] == own
+    return [answer["statusCode"] if isinstance(answer, dict) else None for answer in answers]
+
+
 def told(answer: dict[str, Any]) -> dict[str, Any]:
     assert answer["statusCode"] == 200
     assert answer["headers"]["content-type"] == "application/json"
@@ -302,3 +320,42 @@ def test_the_first_page_leads_to_the_others(stats: Stats) -> None:
     assert [part for part in foreign if part in page] == []
     refused = ask(stats, "/", method="POST")
     assert (refused["statusCode"], refused["headers"]["allow"]) == (405, "GET, HEAD")
+
+
+def test_requests_that_come_together_are_answered_as_if_each_came_alone(
+    stats: Stats, ledger: Ledger
+) -> None:
+    ledger.record(NewObject("o", "r", "a.jpg", "image/jpeg", SIGNATURE, "request-1"), 0)
+    events = [
+        asked(ADDRESS),
+        asked("/sync/"),
+        asked(f"/sync/{'0' * 64}/"),
+        asked("/sync/", "detail=1"),
+        asked("/nothing"),
+        asked("/sync"),
+        asked("/livez"),
+        asked(ADDRESS),
+    ]
+    assert statuses(stats, *events) == [200, 200, 404, 200, 404, 200, 200, 200]
+    answers = module.respond_all(stats, events)
+    bodies = [answer["body"] for answer in answers if isinstance(answer, dict)]
+    assert bodies[0] == bodies[7] == ask(stats)["body"]
+    assert json.loads(bodies[1]) == {"synced_objects_count": 0, "queued_objects_count": 1}
+
+
+def test_requests_that_come_together_count_one_by_one(ledger: Ledger) -> None:
+    ledger.record(NewObject("o", "r", "a.jpg", "image/jpeg", SIGNATURE, "request-1"), 0)
+    limited = Stats(
+        Config(RateLimit(2, 60), NETWORKS, lookups=RateLimit(4, 60)), MemoryCache(), ledger
+    )
+    unknown = f"/sync/{'0' * 64}/"
+    looked_up = [ADDRESS, unknown, unknown, unknown, ADDRESS, ADDRESS]
+    assert statuses(limited, *map(asked, looked_up)) == [200, 404, 404, 412, 412, 412]
+    assert statuses(limited, *[asked("/sync/")] * 3) == [200, 200, 412]
+
+
+def test_without_postgresql_each_of_several_is_told_so() -> None:
+    lost = Ledger.at(f"postgresql://sync@127.0.0.1:{free_port()}/sync")
+    stats = Stats(Config(OFF, NETWORKS, lookups=OFF), MemoryCache(), lost)
+    events = [asked(ADDRESS), asked("/sync/"), asked("/livez"), asked("/sync/")]
+    assert statuses(stats, *events) == [503, 503, 200, 503]

@@ -69,7 +69,9 @@ def event(path: str = "/sync/", query: str = "", method: str = "GET", **headers:
 
 
 def get(stats: Stats, path: str = "/sync/", query: str = "", **headers: str) -> Response:
-    return module.answer(stats, Request.from_event(event(path, query, **headers)))
+    [answer] = module.answer_all(stats, [Request.from_event(event(path, query, **headers))])
+    assert isinstance(answer, Response)
+    return answer
 
 
 def test_an_empty_ledger_counts_nothing(stats: Stats) -> None:

@@ -30,7 +30,8 @@ def joint(events: Sequence[dict[str, Any]], context: Any) -> list[object]:
 @pytest.fixture
 def invoker() -> Invoker:
     routes = [Route("POST", "/joint", "joint", 10), Route("POST", "/alone", "alone", 10)]
-    return Invoker(Router(routes, lambda _: alone, {"joint": joint, "alone": None}.__getitem__))
+    together = {("joint", "/joint"): joint}
+    return Invoker(Router(routes, lambda _: alone, lambda *route: together.get(route)))
 
 
 def post(query: str, path: str = "/joint") -> HttpRequest:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -40,8 +38,13 @@ def claim(ledger: Ledger, row_id: int) -> Claim:
     return claimed
 
 
+def find(ledger: Ledger, signature: bytes) -> RequestStatus | None:
+    [status] = ledger.lookup.find_all([signature])
+    return status
+
+
 def found(ledger: Ledger, signature: bytes = SIGNATURE) -> RequestStatus:
-    status = ledger.lookup.find(signature)
+    status = find(ledger, signature)
     assert status is not None
     return status
 
@@ -133,23 +136,18 @@ def test_what_no_request_asked_for_is_not_found(ledger: Ledger, database_url: st
             f" request_id, origin) VALUES ('', '', 'a.jpg', 't/t', '\\x{computed.hex()}', 'r',"
             f" '{origin}')",
         )
-        assert ledger.lookup.find(computed) is None
+        assert find(ledger, computed) is None
         execute(database_url, "DELETE FROM file_sync WHERE origin <> 'request'")
-    assert ledger.lookup.find(bytes(32)) is None
+    assert find(ledger, bytes(32)) is None
 
 
-def test_threads_that_ask_at_once_each_get_their_own(ledger: Ledger) -> None:
+def test_several_that_are_asked_for_at_once_each_have_their_own(ledger: Ledger) -> None:
     signatures = [hashlib.sha256(bytes([number])).digest() for number in range(40)]
-    known = {signature: record(ledger, signature) for signature in signatures[::2]}
-    barrier = threading.Barrier(len(signatures), timeout=30)
-
-    def ask(signature: bytes) -> bool:
-        barrier.wait()
-        return ledger.lookup.find(signature) is not None
-
-    with ThreadPoolExecutor(len(signatures)) as threads:
-        answers = list(threads.map(ask, signatures))
-    assert answers == [signature in known for signature in signatures]
+    for signature in signatures[::2]:
+        record(ledger, signature)
+    answers = ledger.lookup.find_all([*signatures, signatures[0]])
+    assert [answer is not None for answer in answers] == [True, False] * 20 + [True]
+    assert ledger.lookup.find_all([]) == []
 
 
 def test_it_is_read_by_the_unique_index(database_url: str) -> None:
@@ -170,4 +168,4 @@ def test_it_is_read_by_the_unique_index(database_url: str) -> None:
 def test_without_postgresql_nothing_is_told() -> None:
     ledger = Ledger.at(f"postgresql://sync@127.0.0.1:{free_port()}/sync")
     with pytest.raises(LedgerUnavailable):
-        ledger.lookup.find(SIGNATURE)
+        find(ledger, SIGNATURE)
