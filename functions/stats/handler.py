@@ -70,7 +70,7 @@ def together(
 
 
 TOGETHER = {"/sync": together, "/sync/{proxy+}": together}
-"""By the route, see `local.handlers.joint`; not health, which waits for servers that may be away."""
+"""By the route, see `local.handlers.joint`. Not health, which waits for servers that are away."""
 
 
 def respond(stats: Stats, event: Mapping[str, Any]) -> dict[str, Any]:
