@@ -101,7 +101,7 @@ def _counted(response: Response) -> Response:
 def answer_all(stats: Stats, requests: Sequence[Request]) -> list[Response | Exception]:
     """Return the contract's responses to requests, and errors that it does not know."""
     outcomes: dict[int, Response | Exception] = {}
-    kinds = [_kind(request) for request in requests]
+    kinds = [_answer_of(request) for request in requests]
     for kind in dict.fromkeys(kinds):
         places = [place for place, its in enumerate(kinds) if its is kind]
         asked = [requests[place] for place in places]
@@ -110,21 +110,21 @@ def answer_all(stats: Stats, requests: Sequence[Request]) -> list[Response | Exc
     return each(lambda answer: _response(stats, *answer), answers)
 
 
-_Answer = Callable[[Stats, Sequence[Request]], Sequence[Response | Exception]]
+_AnswerAll = Callable[[Stats, Sequence[Request]], Sequence[Response | Exception]]
 
 
-def _kind(request: Request) -> _Answer:
+def _answer_of(request: Request) -> _AnswerAll:
     """Return what answers requests of this kind, with one round trip to each server for all."""
     if request.method not in READ:
-        return _alone
+        return _answer_each
     if status_address.signature_in(request.path):
-        return _statuses
+        return _answer_look_ups
     if request.path.removesuffix("/") == "/sync" and not request.query:
-        return _counts
-    return _alone
+        return _answer_counts
+    return _answer_each
 
 
-def _statuses(stats: Stats, requests: Sequence[Request]) -> Sequence[Response | Exception]:
+def _answer_look_ups(stats: Stats, requests: Sequence[Request]) -> Sequence[Response | Exception]:
     signatures = [status_address.signature_in(request.path) or b"" for request in requests]
     found = zip(requests, stats.look_up_all(requests, signatures), strict=True)
     return [
@@ -133,7 +133,7 @@ def _statuses(stats: Stats, requests: Sequence[Request]) -> Sequence[Response | 
     ]
 
 
-def _counts(stats: Stats, requests: Sequence[Request]) -> Sequence[Response | Exception]:
+def _answer_counts(stats: Stats, requests: Sequence[Request]) -> Sequence[Response | Exception]:
     refused = stats.admit_all(requests)
     if all(refused):
         return [error for error in refused if error]
@@ -141,7 +141,7 @@ def _counts(stats: Stats, requests: Sequence[Request]) -> Sequence[Response | Ex
     return [error or counts for error in refused]
 
 
-def _alone(stats: Stats, requests: Sequence[Request]) -> Sequence[Response | Exception]:
+def _answer_each(stats: Stats, requests: Sequence[Request]) -> Sequence[Response | Exception]:
     return each(partial(routed, stats), requests)
 
 
