@@ -55,6 +55,18 @@ def together(
     return [item if isinstance(item, Exception) else next(results) for item in items]
 
 
+def only(outcomes: Sequence[R | Exception]) -> R:
+    """Return the result of a single item.
+
+    Raises:
+        Exception: the one that it failed with.
+    """
+    [outcome] = outcomes
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
 def in_parts(run: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> list[R | Exception]:
     """Call a function for all items at once, and for ever smaller parts of them where it fails.
 

@@ -20,7 +20,7 @@ from shared.invocation import invocation
 from shared.metrics import tally
 from shared.metrics.answers import count_answer
 from shared.metrics.catalog import STAGE_SECONDS
-from shared.outcomes import each
+from shared.outcomes import each, only
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +60,7 @@ TOGETHER = {"/sync": together, "/sync/{proxy+}": together}
 
 def respond(ingest: Ingest, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the response to an event, in the event's format."""
-    [response] = respond_all(ingest, [event])
-    if isinstance(response, Exception):
-        raise response
-    return response
+    return only(respond_all(ingest, [event]))
 
 
 def respond_all(

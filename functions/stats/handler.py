@@ -26,7 +26,7 @@ from shared.http.responses import misrouted, not_found, refusal, unavailable
 from shared.invocation import invocation
 from shared.metrics import tally
 from shared.metrics.answers import count_answer
-from shared.outcomes import each
+from shared.outcomes import each, only
 from shared.outcomes import together as jointly
 
 logger = logging.getLogger(__name__)
@@ -75,10 +75,7 @@ TOGETHER = {"/sync": together, "/sync/{proxy+}": together}
 
 def respond(stats: Stats, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the response to an event, in the event's format."""
-    [response] = respond_all(stats, [event])
-    if isinstance(response, Exception):
-        raise response
-    return response
+    return only(respond_all(stats, [event]))
 
 
 def respond_all(

@@ -38,6 +38,7 @@ from shared.ledger.rows import (
 )
 from shared.ledger.runs import Runs
 from shared.ledger.verifications import Verifications
+from shared.outcomes import only
 from shared.queue.messages import SyncMessage
 from shared.storage.object_key import fold
 
@@ -115,10 +116,7 @@ class Ledger:
         Raises:
             RowRefused: PostgreSQL does not take this request's values.
         """
-        [outcome] = self.record_all([new], due_in)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        return only(self.record_all([new], due_in))
 
     def record_all(self, news: Sequence[NewObject], due_in: float) -> list[int | Exception | None]:
         """Record several accepted requests in one statement and one commit.

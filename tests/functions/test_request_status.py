@@ -65,21 +65,19 @@ def stats(ledger: Ledger) -> Stats:
     return Stats(Config(OFF, NETWORKS, lookups=OFF), MemoryCache(), ledger)
 
 
-def ask(stats: Stats, path: str = ADDRESS, method: str = "GET", **headers: str) -> dict[str, Any]:
+def asked(path: str, query: str = "", method: str = "GET") -> dict[str, Any]:
     made = copy.deepcopy(EVENT)
-    made |= {"rawPath": path, "rawQueryString": "", "body": None}
+    made |= {"rawPath": path, "rawQueryString": query, "body": None}
     made["requestContext"]["http"] |= {"method": method, "sourceIp": "10.0.0.2"}
+    made["requestContext"]["requestId"] = f"id-of-{path}"
+    return made
+
+
+def ask(stats: Stats, path: str = ADDRESS, method: str = "GET", **headers: str) -> dict[str, Any]:
+    made = asked(path, method=method)
     made["requestContext"]["requestId"] = "order-17"
     made["headers"] = {name.replace("_", "-"): value for name, value in headers.items()}
     return module.respond(stats, made)
-
-
-def asked(path: str, query: str = "") -> dict[str, Any]:
-    made = copy.deepcopy(EVENT)
-    made |= {"rawPath": path, "rawQueryString": query, "body": None}
-    made["requestContext"]["http"] |= {"method": "GET", "sourceIp": "10.0.0.2"}
-    made["requestContext"]["requestId"] = f"id-of-{path}"
-    return made
 
 
 def statuses(stats: Stats, *events: dict[str, Any]) -> list[int | None]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from shared.errors import LedgerUnavailable
-from shared.outcomes import each, in_parts, together
+from shared.outcomes import each, in_parts, only, together
 
 BROKEN = ValueError("of an earlier step")
 
@@ -109,3 +109,9 @@ def test_an_outage_in_a_part_is_the_error_of_all_that_are_left() -> None:
 
 def test_a_wrong_number_of_results_is_the_error_of_each() -> None:
     assert [type(result) for result in in_parts(two, [1])] == [ValueError]
+
+
+def test_a_single_item_has_its_result_or_raises_its_error() -> None:
+    assert only([7]) == 7
+    with pytest.raises(ValueError, match="of an earlier step"):
+        only([BROKEN])
